@@ -1,1 +1,2 @@
-export {};
+/** Sallyport: host a multiplayer game from anywhere. */
+export type { Endpoint } from "./udp/endpoint.ts";
