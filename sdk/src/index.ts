@@ -1,5 +1,8 @@
 export { type Endpoint, formatEndpoint, normalizeAddress } from "./udp/endpoint.ts";
 export { UDPSocketError } from "./udp/errors.ts";
+export { GodotError } from "./udp/godot-error.ts";
+export { PacketPeerUDP, type PacketPeerUDPEvents, type PacketPeerUDPOptions } from "./udp/packet-peer-udp.ts";
+export { UDPServer, type UDPServerEvents, type UDPServerOptions } from "./udp/udp-server.ts";
 export {
   type DatagramHandler,
   type DatagramTap,
@@ -7,3 +10,4 @@ export {
   type UDPSocketCounters,
   type UDPSocketOptions,
 } from "./udp/udp-socket.ts";
+export type { Variant, VariantFormat } from "./udp/variant.ts";

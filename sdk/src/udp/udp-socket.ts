@@ -230,6 +230,16 @@ export class UDPSocket implements AsyncDisposable {
     return true;
   }
 
+  /** Bytes that wait in this process until the system takes them: 0 but for a full send buffer. */
+  get queuedBytes(): number {
+    return this.closed ? 0 : this.#socket.getSendQueueSize();
+  }
+
+  /** Whether `address` is one of a family that this socket carries. */
+  canReach(address: string): boolean {
+    return (this.#outgoingNames.get(address) ?? this.#destinationOf(address)) !== "";
+  }
+
   /** Adds a tap, after those that are there. The function returned removes it. */
   tap(tap: DatagramTap): () => void {
     const own: DatagramTap = (data, address, port) => tap(data, address, port);
