@@ -1,6 +1,7 @@
 /** coturn on two public addresses: STUN with behaviour discovery (RFC 5780) and TURN. */
 import { join } from "node:path";
-import { Host, type HostAddresses } from "./machine.ts";
+import { type Link, nextAddress } from "./link.ts";
+import { Host } from "./machine.ts";
 import type { LabContext } from "./netns.ts";
 import type { LabProcess } from "./process.ts";
 
@@ -24,15 +25,9 @@ export class Coturn extends Host {
   readonly options: CoturnOptions;
   #process: LabProcess | undefined;
 
-  constructor(
-    context: LabContext,
-    namespace: string,
-    addresses: HostAddresses,
-    second: string,
-    options: CoturnOptions,
-  ) {
-    super(context, namespace, addresses);
-    this.addresses = [addresses.address, second];
+  constructor(context: LabContext, namespace: string, link: Link, options: CoturnOptions) {
+    super(context, namespace, link);
+    this.addresses = [link.address, nextAddress(link.address)];
     this.options = options;
   }
 

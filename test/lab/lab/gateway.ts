@@ -1,5 +1,6 @@
 /** A home gateway, or a carrier's NAT: a router with a NAT, a firewall and, if wanted, miniupnpd. */
 import { join } from "node:path";
+import { type Link, machineScript, nextAddress, type Peer, Plug, peerScript } from "./link.ts";
 import { Host, Machine } from "./machine.ts";
 import { type Mapping, Miniupnpd, UPNP_HTTP_PORT, type UpnpOptions } from "./miniupnpd.ts";
 import { lossRules, type NatKind, ruleset } from "./nat.ts";
@@ -22,23 +23,11 @@ export interface GatewayOptions {
   readonly lanPrefix?: string;
 }
 
-/** Where a gateway's or host's interface is plugged in, and with which addresses. */
-export interface Link {
-  readonly address: string;
-  readonly router: string;
-  readonly address6?: string;
-  readonly router6?: string;
-  /** First four groups of the prefix that the provider delegates to a gateway. */
-  readonly delegated6?: string;
-  /** The namespace and interface at the other end. */
-  readonly peer: { readonly namespace: string; readonly interface: string };
-}
-
 /** What a gateway asks of its lab. */
 export interface Cabling {
   readonly context: LabContext;
-  /** Makes a namespace NAME with an interface that is plugged into `peer`. */
-  plug(label: string, name: string, peer: Link["peer"]): Promise<string>;
+  /** Makes a namespace with an interface NAME that is plugged into `peer`; gives the namespace. */
+  plug(label: string, name: string, peer: Peer): Promise<string>;
 }
 
 export class Gateway extends Machine {
@@ -54,20 +43,19 @@ export class Gateway extends Machine {
   readonly #options: GatewayOptions;
   readonly #cabling: Cabling;
   readonly #label: string;
-  readonly #link: Link;
-  #wanAddress: string;
+  readonly #wan: Plug;
   #ports = 0;
+  #hosts = 0;
 
   constructor(cabling: Cabling, label: string, namespace: string, link: Link, options: GatewayOptions, index: number) {
     super(cabling.context, namespace);
     this.#cabling = cabling;
     this.#label = label;
-    this.#link = link;
+    this.#wan = new Plug(namespace, "wan", link);
     this.#options = options;
     this.lanPrefix = options.lanPrefix ?? `${options.carrierGrade === true ? "100.64" : "192.168"}.${index}`;
     this.lanAddress = `${this.lanPrefix}.1`;
     this.lanPrefix6 = link.delegated6;
-    this.#wanAddress = link.address;
     if (options.upnp !== undefined && options.upnp !== false) {
       const directory = join(cabling.context.directory, label);
       this.miniupnpd = new Miniupnpd(this, options.upnp, directory, this.lanPrefix6 !== undefined);
@@ -76,7 +64,7 @@ export class Gateway extends Machine {
 
   /** The address on the side of the internet (or of the gateway before it). */
   get wanAddress(): string {
-    return this.#wanAddress;
+    return this.#wan.address;
   }
 
   /** UPnP's description of this gateway, as seen from the LAN. */
@@ -95,27 +83,16 @@ export class Gateway extends Machine {
       dmzAddress: hostAddress(this.lanPrefix, 0),
       udpTimeoutSeconds: stream,
     });
-    const link = this.#link;
-    const addresses6 =
-      link.address6 === undefined
-        ? []
-        : [
-            `addr add ${link.address6}/64 dev wan nodad`,
-            `route add default via ${link.router6}`,
-            `addr add ${this.lanPrefix6}::1/64 dev lan nodad`,
-          ];
+    const lan6 = this.lanPrefix6 === undefined ? [] : [`addr add ${this.lanPrefix6}::1/64 dev lan`];
     await shell(
       [
+        machineScript(this.#wan.link, "wan"),
         ip([
-          "link set lo up",
           // Multicast goes to every port, as on a switch without snooping.
           "link add lan type bridge mcast_snooping 0 forward_delay 0",
           "link set lan up",
           `addr add ${this.lanAddress}/24 dev lan`,
-          `addr add ${link.address}/24 dev wan`,
-          "link set wan up",
-          `route add default via ${link.router}`,
-          ...addresses6,
+          ...lan6,
         ]),
         "cd /proc/sys/net",
         "echo 1 >ipv4/ip_forward",
@@ -133,12 +110,11 @@ export class Gateway extends Machine {
 
   /** A machine on the LAN. */
   async host(): Promise<Host> {
-    const index = this.hosts.length;
     const link = this.newLink();
-    const namespace = await this.#cabling.plug(`${this.#label}h${index + 1}`, "eth0", link.peer);
+    const namespace = await this.#cabling.plug(`${this.#label}h${++this.#hosts}`, "eth0", link.peer);
     const host = new Host(this.context, namespace, link);
     this.hosts.push(host);
-    await Promise.all([shell(hostScript(link), namespace), shell(this.plugScript(link), this.namespace)]);
+    await Promise.all([shell(machineScript(link, "eth0"), namespace), shell(peerScript(link), this.namespace)]);
     return host;
   }
 
@@ -150,13 +126,8 @@ export class Gateway extends Machine {
       address: hostAddress(this.lanPrefix, port),
       router: this.lanAddress,
       ...(prefix6 === undefined ? {} : { address6: `${prefix6}::${port + 10}`, router6: `${prefix6}::1` }),
-      peer: { namespace: this.namespace, interface: `lan${port}` },
+      peer: { namespace: this.namespace, interface: `lan${port}`, routed: "lan" },
     };
-  }
-
-  /** What is to be done on this side when something has been plugged in. */
-  plugScript(link: Link): string {
-    return ip([`link set ${link.peer.interface} master lan up`]);
   }
 
   /**
@@ -231,22 +202,18 @@ export class Gateway extends Machine {
   }
 
   /** The provider gives another address (also a private one, if one is given); the old one's connections are gone. */
-  async setWanAddress(address: string = nextAddress(this.#wanAddress)): Promise<void> {
-    const { peer, router } = this.#link;
-    const old = this.#wanAddress;
-    this.#wanAddress = address;
-    await shell(ip([`route replace ${address}/32 dev ${peer.interface}`]), peer.namespace);
-    await shell(
-      ip([
-        `addr add ${address}/32 dev wan`,
-        `addr del ${old}/${old === this.#link.address ? 24 : 32} dev wan`,
-        `route replace ${router}/32 dev wan`,
-        `route replace default via ${router}`,
-      ]),
-      this.namespace,
-    );
+  async setWanAddress(address: string = nextAddress(this.wanAddress)): Promise<void> {
+    await this.#wan.setAddress(address);
     await this.forgetConnections();
-    await shell(`ip route del ${old}/32 dev ${peer.interface} 2>/dev/null || true`, peer.namespace);
+  }
+
+  /** Pulls the cable to the provider. */
+  async unplug(): Promise<void> {
+    await this.#wan.unplug();
+  }
+
+  async replug(): Promise<void> {
+    await this.#wan.replug();
   }
 }
 
@@ -261,25 +228,6 @@ export interface AddMapping {
   readonly leaseSeconds?: number;
 }
 
-/** Configures the one interface of a host. */
-export function hostScript(link: Link): string {
-  const lines = [
-    "link set lo up",
-    "link set eth0 up",
-    `addr add ${link.address}/24 dev eth0`,
-    `route add default via ${link.router}`,
-  ];
-  if (link.address6 !== undefined) {
-    lines.push(`addr add ${link.address6}/64 dev eth0 nodad`, `route add default via ${link.router6}`);
-  }
-  return ip(lines);
-}
-
 function hostAddress(prefix: string, index: number): string {
   return `${prefix}.${index + 10}`;
-}
-
-function nextAddress(address: string): string {
-  const bytes = address.split(".");
-  return [...bytes.slice(0, 3), Number(bytes[3]) + 1].join(".");
 }

@@ -3,7 +3,8 @@
  * namespaces. Nothing of it is connected to the real network. See README.md beside this folder.
  */
 import { Coturn, type CoturnOptions } from "./coturn.ts";
-import { type Cabling, Gateway, type GatewayOptions, hostScript, type Link } from "./gateway.ts";
+import { type Cabling, Gateway, type GatewayOptions } from "./gateway.ts";
+import { type Link, machineScript, NO_DAD, type Peer, peerScript } from "./link.ts";
 import { Host, Machine } from "./machine.ts";
 import { ip, type LabContext, newContext, removeLab, removeLeftovers, shell } from "./netns.ts";
 
@@ -52,7 +53,7 @@ export class Lab implements AsyncDisposable {
       const { namespace } = lab.internet;
       await shell(`ip netns add ${namespace}`);
       const forwarding = "echo 1 >/proc/sys/net/ipv4/ip_forward; echo 1 >/proc/sys/net/ipv6/conf/all/forwarding";
-      await shell(`${forwarding}\n${ip(["link set lo up"])}`, namespace);
+      await shell(`${NO_DAD}${forwarding}\n${ip(["link set lo up"])}`, namespace);
     } catch (error) {
       await lab[Symbol.asyncDispose]();
       throw error;
@@ -68,14 +69,13 @@ export class Lab implements AsyncDisposable {
   /** A gateway on the internet, or behind another one. */
   async gateway(options: GatewayOptions = {}): Promise<Gateway> {
     const label = this.#label("gw");
-    const { behind } = options;
-    const link = behind === undefined ? this.#newLink() : behind.newLink();
+    const index = this.#labels.get("gw") ?? 1;
+    const link = options.behind?.newLink() ?? this.#newLink();
     const namespace = await this.#plug(label, "wan", link.peer);
-    const gateway = new Gateway(this.#cabling, label, namespace, link, options, this.gateways.length + 1);
+    const gateway = new Gateway(this.#cabling, label, namespace, link, options, index);
     this.gateways.push(gateway);
     // The other end first: miniupnpd looks at the state of its interface when it starts.
-    if (behind === undefined) await shell(internetScript(link), link.peer.namespace);
-    else await shell(behind.plugScript(link), behind.namespace);
+    await shell(peerScript(link), link.peer.namespace);
     await gateway.start();
     return gateway;
   }
@@ -89,9 +89,8 @@ export class Lab implements AsyncDisposable {
   /** coturn, on a machine of its own with two public addresses. */
   async coturn(options: CoturnOptions = {}): Promise<Coturn> {
     const { namespace, link } = await this.#publicMachine("coturn");
-    const second = link.address.replace(/\d+$/, (last) => String(Number(last) + 1));
-    await shell(ip([`addr add ${second}/24 dev eth0`]), namespace);
-    const coturn = new Coturn(this.#context, namespace, link, second, options);
+    const coturn = new Coturn(this.#context, namespace, link, options);
+    await shell(ip([`addr add ${coturn.addresses[1]}/24 dev eth0`]), namespace);
     await coturn.start();
     return coturn;
   }
@@ -106,7 +105,7 @@ export class Lab implements AsyncDisposable {
   async #publicMachine(kind: string): Promise<{ namespace: string; link: Link }> {
     const link = this.#newLink();
     const namespace = await this.#plug(this.#label(kind), "eth0", link.peer);
-    await Promise.all([shell(hostScript(link), namespace), shell(internetScript(link), link.peer.namespace)]);
+    await Promise.all([shell(machineScript(link, "eth0"), namespace), shell(peerScript(link), link.peer.namespace)]);
     return { namespace, link };
   }
 
@@ -118,11 +117,11 @@ export class Lab implements AsyncDisposable {
       address: `${PUBLIC4}.${network}.2`,
       router: `${PUBLIC4}.${network}.1`,
       ...(this.#context.ipv6 ? addresses6 : {}),
-      peer: { namespace: this.internet.namespace, interface: `net${network}` },
+      peer: { namespace: this.internet.namespace, interface: `net${network}`, routed: `net${network}` },
     };
   }
 
-  async #plug(label: string, name: string, peer: Link["peer"]): Promise<string> {
+  async #plug(label: string, name: string, peer: Peer): Promise<string> {
     const namespace = `${this.prefix}-${label}`;
     await shell(
       ip([
@@ -138,17 +137,6 @@ export class Lab implements AsyncDisposable {
     this.#labels.set(kind, number);
     return `${kind}${number}`;
   }
-}
-
-/** The internet's side of a link. */
-function internetScript(link: Link): string {
-  const { interface: name } = link.peer;
-  const lines = [`link set ${name} up`, `addr add ${link.router}/24 dev ${name}`];
-  if (link.router6 !== undefined) {
-    lines.push(`addr add ${link.router6}/64 dev ${name} nodad`);
-    if (link.delegated6 !== undefined) lines.push(`route add ${link.delegated6}::/64 via ${link.address6}`);
-  }
-  return ip(lines);
 }
 
 const livingLabs = new Set<string>();

@@ -1,5 +1,6 @@
 /** A machine of the lab: one namespace, in which commands, modules and daemons run. */
 import { fileURLToPath } from "node:url";
+import { type Link, nextAddress, Plug } from "./link.ts";
 import type { LabContext } from "./netns.ts";
 import { describeExit, type Exit, LabProcess, type SpawnOptions } from "./process.ts";
 
@@ -76,29 +77,45 @@ export class Machine {
   /** Starts Debian's headless Godot 3.2 with a script that extends SceneTree; its user directory is the lab's. */
   godot(script: URL | string, args: readonly string[] = [], options: SpawnOptions = {}): LabProcess {
     const path = typeof script === "string" ? script : fileURLToPath(script);
-    const home = { HOME: this.context.directory, XDG_DATA_HOME: undefined, XDG_CONFIG_HOME: undefined };
+    const home = { HOME: this.context.directory, XDG_DATA_HOME: undefined, XDG_CONFIG_HOME: undefined, LC_ALL: "en" };
     return this.spawn(["godot3-server", "-s", path, ...args], { ...options, env: { ...home, ...options.env } });
   }
 }
 
-/** A machine with addresses of its own. */
+/** A machine with one interface, `eth0`: on a LAN or on the internet. */
 export class Host extends Machine {
-  readonly address: string;
-  /** Global IPv6 address, in a lab with `ipv6: true`. */
-  readonly address6: string | undefined;
-  /** The router to which its default route leads. */
-  readonly router: string;
+  readonly #plug: Plug;
 
-  constructor(context: LabContext, namespace: string, addresses: HostAddresses) {
+  constructor(context: LabContext, namespace: string, link: Link) {
     super(context, namespace);
-    this.address = addresses.address;
-    this.address6 = addresses.address6;
-    this.router = addresses.router;
+    this.#plug = new Plug(namespace, "eth0", link);
   }
-}
 
-export interface HostAddresses {
-  readonly address: string;
-  readonly address6?: string | undefined;
-  readonly router: string;
+  get address(): string {
+    return this.#plug.address;
+  }
+
+  /** Global IPv6 address, in a lab with `ipv6: true` (not behind two gateways). */
+  get address6(): string | undefined {
+    return this.#plug.link.address6;
+  }
+
+  /** The router to which its default route leads. */
+  get router(): string {
+    return this.#plug.link.router;
+  }
+
+  /** Gives it another IPv4 address (default: the next one), as after a new DHCP lease or in another network. */
+  async setAddress(address: string = nextAddress(this.address)): Promise<void> {
+    await this.#plug.setAddress(address);
+  }
+
+  /** Pulls its cable. */
+  async unplug(): Promise<void> {
+    await this.#plug.unplug();
+  }
+
+  async replug(): Promise<void> {
+    await this.#plug.replug();
+  }
 }
