@@ -1,11 +1,22 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { decodeAddressList, encodeAddress, encodeAddressList } from "../../../sdk/src/netcode/address.ts";
-import { openChallengeToken, sealChallengeToken, writeChallengeToken } from "../../../sdk/src/netcode/challenge-token.ts";
+import {
+  openChallengeToken,
+  sealChallengeToken,
+  writeChallengeToken,
+} from "../../../sdk/src/netcode/challenge-token.ts";
 import { readConnectToken, writeConnectToken } from "../../../sdk/src/netcode/connect-token.ts";
 import { CLIENT_READS, PacketCodec, SERVER_READS } from "../../../sdk/src/netcode/packet.ts";
 import { openPrivateToken, readPrivateToken, writePrivateToken } from "../../../sdk/src/netcode/private-token.ts";
 import { ReplayWindow } from "../../../sdk/src/netcode/replay.ts";
-import { isRequest, judgeExpire, openRequest, requestExpire, requestTag, writeRequest } from "../../../sdk/src/netcode/request.ts";
+import {
+  isRequest,
+  judgeExpire,
+  openRequest,
+  requestExpire,
+  requestTag,
+  writeRequest,
+} from "../../../sdk/src/netcode/request.ts";
 import { getSlab, netcodeReady } from "../../../sdk/src/netcode/sodium.ts";
 import { TokenEntry, TokenHistory } from "../../../sdk/src/netcode/token-history.ts";
 import { fromHex, halves, parseEndpoint, toHex, type Vector, vectorCount, vectorsOf } from "./vectors.ts";
@@ -64,7 +75,13 @@ interface Read {
   fields?: Fields;
 }
 
-function readEncrypted(wire: Uint8Array, codec: PacketCodec, key: number, window: ReplayWindow | null, role: string): Read {
+function readEncrypted(
+  wire: Uint8Array,
+  codec: PacketCodec,
+  key: number,
+  window: ReplayWindow | null,
+  role: string,
+): Read {
   if (wire.length < 2) return { expect: "reject" };
   const type = codec.open(wire, key, window, role === "client" ? CLIENT_READS : SERVER_READS);
   if (type < 0) return { expect: "reject" };
@@ -113,7 +130,15 @@ function expected(vector: Read): Read {
 }
 
 test("all 264 vectors are of a kind that some test reads", () => {
-  const kinds = ["aead", "address", "connect_token", "connect_token_read", "private_token_open", "packet", "packet_read"];
+  const kinds = [
+    "aead",
+    "address",
+    "connect_token",
+    "connect_token_read",
+    "private_token_open",
+    "packet",
+    "packet_read",
+  ];
   kinds.push("challenge_token", "challenge_token_open", "replay", "packet_stream", "client_trace", "server_trace");
   kinds.push("token_history", "restart_rule");
   expect(kinds.reduce((sum, kind) => sum + vectorsOf(kind).length, 0)).toBe(vectorCount);
@@ -336,43 +361,42 @@ test.for(vectorsOf<Omit<PacketRead, "wire"> & { steps: (Read & { wire: string; w
   },
 );
 
-test.for(vectorsOf<Record<"client_id" | "user_data" | "sequence" | "key" | "plaintext" | "encrypted", string>>("challenge_token"))(
-  "$name",
-  (vector) => {
-    const token = { clientId: BigInt(vector.client_id), userData: fromHex(vector.user_data) };
-    expect(toHex(writeChallengeToken(token))).toBe(vector.plaintext);
-    const [low, high] = halves(vector.sequence);
-    withKey(vector.key, (key) => {
-      expect(toHex(sealChallengeToken(token, low, high, key))).toBe(vector.encrypted);
-      expect(openChallengeToken(fromHex(vector.encrypted), low, high, key)).toEqual(token);
-    });
-  },
-);
+test.for(
+  vectorsOf<Record<"client_id" | "user_data" | "sequence" | "key" | "plaintext" | "encrypted", string>>(
+    "challenge_token",
+  ),
+)("$name", (vector) => {
+  const token = { clientId: BigInt(vector.client_id), userData: fromHex(vector.user_data) };
+  expect(toHex(writeChallengeToken(token))).toBe(vector.plaintext);
+  const [low, high] = halves(vector.sequence);
+  withKey(vector.key, (key) => {
+    expect(toHex(sealChallengeToken(token, low, high, key))).toBe(vector.encrypted);
+    expect(openChallengeToken(fromHex(vector.encrypted), low, high, key)).toEqual(token);
+  });
+});
 
-test.for(vectorsOf<Record<"client_id" | "user_data" | "sequence" | "key" | "encrypted", string>>("challenge_token_open"))(
-  "$name",
-  (vector) => {
-    const [low, high] = halves(vector.sequence);
-    const opened = withKey(vector.key, (key) => openChallengeToken(fromHex(vector.encrypted), low, high, key));
-    const token = { clientId: BigInt(vector.client_id ?? 0), userData: fromHex(vector.user_data ?? "") };
-    expect(opened).toEqual(vector.expect === "ok" ? token : null);
-  },
-);
+test.for(
+  vectorsOf<Record<"client_id" | "user_data" | "sequence" | "key" | "encrypted", string>>("challenge_token_open"),
+)("$name", (vector) => {
+  const [low, high] = halves(vector.sequence);
+  const opened = withKey(vector.key, (key) => openChallengeToken(fromHex(vector.encrypted), low, high, key));
+  const token = { clientId: BigInt(vector.client_id ?? 0), userData: fromHex(vector.user_data ?? "") };
+  expect(opened).toEqual(vector.expect === "ok" ? token : null);
+});
 
-test.for(vectorsOf<{ steps: { sequence: string; authentic: boolean; expect: string }[]; most_recent_after: string }>("replay"))(
-  "$name",
-  (vector) => {
-    const window = new ReplayWindow();
-    for (const [index, step] of vector.steps.entries()) {
-      const [low, high] = halves(step.sequence);
-      const passes = window.accepts(low, high);
-      const outcome = !passes ? "reject" : step.authentic ? "accept" : "pass_but_not_recorded";
-      expect(outcome, `step ${index}: ${step.sequence}`).toBe(step.expect);
-      if (passes && step.authentic) window.record(low, high);
-    }
-    expect(window.newest.toString()).toBe(vector.most_recent_after);
-  },
-);
+test.for(
+  vectorsOf<{ steps: { sequence: string; authentic: boolean; expect: string }[]; most_recent_after: string }>("replay"),
+)("$name", (vector) => {
+  const window = new ReplayWindow();
+  for (const [index, step] of vector.steps.entries()) {
+    const [low, high] = halves(step.sequence);
+    const passes = window.accepts(low, high);
+    const outcome = !passes ? "reject" : step.authentic ? "accept" : "pass_but_not_recorded";
+    expect(outcome, `step ${index}: ${step.sequence}`).toBe(step.expect);
+    if (passes && step.authentic) window.record(low, high);
+  }
+  expect(window.newest.toString()).toBe(vector.most_recent_after);
+});
 
 describe("rules of netcode 1.4.5", () => {
   interface HistoryStep {
