@@ -18,8 +18,4 @@ export class EndpointMap<T> {
     byPort.delete(port);
     if (byPort.size === 0) this.#byAddress.delete(address);
   }
-
-  clear(): void {
-    this.#byAddress.clear();
-  }
 }

@@ -1,14 +1,11 @@
 import type { Endpoint } from "../udp/endpoint.ts";
-import { encodeAddress, listContains } from "./address.ts";
-import { openChallengeToken, sealChallengeToken } from "./challenge-token.ts";
+import { encodeAddress } from "./address.ts";
+import { Admission, type AdmissionHost, type AdmissionOptions } from "./admission.ts";
 import { checkPrivateKey } from "./connect-token.ts";
 import {
   DISCONNECT_PACKETS,
-  KEY_BYTES,
   MAX_PACKET_BYTES,
   MAX_PAYLOAD_BYTES,
-  PACKET_CHALLENGE,
-  PACKET_DENIED,
   PACKET_DISCONNECT,
   PACKET_PAYLOAD,
   PACKET_RESPONSE,
@@ -16,12 +13,10 @@ import {
 } from "./constants.ts";
 import { countRefused, type NetcodeServerCounters, newServerCounters } from "./counters.ts";
 import { NetcodeError } from "./errors.ts";
-import { CHALLENGE_BODY_BYTES, PacketCodec, SERVER_READS } from "./packet.ts";
-import { isRequest, judgeExpire, openRequest, requestExpire, requestTag } from "./request.ts";
+import { SERVER_READS } from "./packet.ts";
 import { type Handshake, ServerClient } from "./server-peers.ts";
 import { getSlab, type Slab } from "./sodium.ts";
 import { SourceTable } from "./source-table.ts";
-import { TokenHistory } from "./token-history.ts";
 import { type NetcodeDisconnectReason, type NetcodeServerClient, type RandomSource, systemRandom } from "./types.ts";
 
 export interface NetcodeServerHandler {
@@ -50,18 +45,6 @@ export interface NetcodeServerOptions {
   random?: RandomSource;
 }
 
-/** What exists between start and stop. Keys are cells. */
-interface Run {
-  readonly codec: PacketCodec;
-  readonly privateKey: number;
-  readonly challengeKey: number;
-  readonly startSeconds: number;
-  globalSequence: number;
-  challengeSequence: number;
-}
-
-/** Challenge and denied packets count from 2^63, so that they never share a nonce with a slot's under the same key. */
-const GLOBAL_SEQUENCE_HIGH = 0x8000_0000;
 const TWO_32 = 0x1_0000_0000;
 
 /**
@@ -73,19 +56,13 @@ export class NetcodeServer {
   readonly maxClients: number;
   readonly counters: NetcodeServerCounters = newServerCounters();
   readonly #handler: NetcodeServerHandler;
-  readonly #random: RandomSource;
-  readonly #protocolId: bigint;
-  readonly #protocolIdBytes: Uint8Array = new Uint8Array(8);
-  readonly #privateKey: Uint8Array;
-  readonly #ownAddress: Uint8Array;
-  readonly #maxTokenLifetimeSeconds: number;
+  readonly #options: Omit<AdmissionOptions, "startSeconds">;
   readonly #slab: Slab;
   readonly #sources: SourceTable;
-  readonly #history: TokenHistory;
   readonly #byId: Map<bigint, ServerClient> = new Map();
   readonly #slots: (ServerClient | null)[];
   readonly #clients: ServerClient[] = [];
-  #run: Run | null = null;
+  #admission: Admission | null = null;
   #nextUpdate: number = Number.POSITIVE_INFINITY;
 
   /** @throws {NetcodeError} `invalid-key`, `invalid-address`, `invalid-option`, `not-ready` */
@@ -95,23 +72,30 @@ export class NetcodeServer {
     if (!Number.isInteger(maxClients) || maxClients < 1 || maxClients > 65_536) {
       throw new NetcodeError("invalid-option", `maxClients must be 1 to 65536, not ${maxClients}.`);
     }
+    if (!(maxTokenLifetimeSeconds >= 0)) {
+      throw new NetcodeError(
+        "invalid-option",
+        `maxTokenLifetimeSeconds must be 0 or more, not ${maxTokenLifetimeSeconds}.`,
+      );
+    }
     this.#slab = getSlab();
     this.#handler = handler;
-    this.#random = random;
     this.maxClients = maxClients;
-    this.#protocolId = options.protocolId;
-    new DataView(this.#protocolIdBytes.buffer).setBigUint64(0, options.protocolId, true);
-    this.#privateKey = new Uint8Array(options.privateKey);
-    this.#ownAddress = encodeAddress(options.address);
-    this.#maxTokenLifetimeSeconds = maxTokenLifetimeSeconds;
-    // The reference has room for 4 x 256 and 8 x 256 with its 256 clients.
+    this.#options = {
+      protocolId: options.protocolId,
+      privateKey: new Uint8Array(options.privateKey),
+      ownAddress: encodeAddress(options.address),
+      maxTokenLifetimeSeconds,
+      historyCapacity: 8 * Math.max(256, maxClients),
+      random,
+    };
+    // Handshakes and tokens (above) in the reference's proportions: 4 x 256 and 8 x 256 for its 256 clients.
     this.#sources = new SourceTable(this.#slab, 4 * Math.max(256, maxClients));
-    this.#history = new TokenHistory(8 * Math.max(256, maxClients));
     this.#slots = Array.from({ length: maxClients }, () => null);
   }
 
   get running(): boolean {
-    return this.#run !== null;
+    return this.#admission !== null;
   }
 
   /** The connected clients, in no order. It changes under a loop that disconnects: copy it then. */
@@ -135,30 +119,24 @@ export class NetcodeServer {
   /** Begins a run, with a fresh challenge key and no memory of used tokens. A run under way is stopped first. */
   start(now: number, unixSeconds: number): void {
     this.stop(now);
-    const challengeKey = new Uint8Array(KEY_BYTES);
-    this.#random(challengeKey);
-    this.#run = {
-      codec: new PacketCodec(this.#protocolId),
-      privateKey: this.#slab.storeCell(this.#privateKey),
-      challengeKey: this.#slab.storeCell(challengeKey),
-      startSeconds: Math.floor(unixSeconds),
-      globalSequence: 0,
-      challengeSequence: 0,
+    const host: AdmissionHost = {
+      counters: this.counters,
+      sources: this.#sources,
+      isConnected: (clientId) => this.#byId.has(clientId),
+      isFull: () => this.#clients.length >= this.maxClients,
+      transmit: (bytes, address, port) => this.#handler.send(this.#slab.wireOutView(bytes), address, port),
     };
-    challengeKey.fill(0);
+    this.#admission = new Admission(host, { ...this.#options, startSeconds: Math.floor(unixSeconds) });
   }
 
   /** Disconnects everyone and forgets all keys and tokens. */
   stop(now: number): void {
-    const run = this.#run;
-    if (!run) return;
+    const admission = this.#admission;
+    if (!admission) return;
     for (let client = this.#clients.at(-1); client; client = this.#clients.at(-1)) this.disconnect(client, now);
     this.#sources.dropAll();
-    this.#history.clear();
-    this.#slab.releaseCell(run.privateKey);
-    this.#slab.releaseCell(run.challengeKey);
-    run.codec.release();
-    this.#run = null;
+    admission.release();
+    this.#admission = null;
     this.#nextUpdate = Number.POSITIVE_INFINITY;
   }
 
@@ -168,20 +146,20 @@ export class NetcodeServer {
    */
   receive(data: Uint8Array, address: string, port: number, now: number, unixSeconds: number): boolean {
     this.counters.received++;
-    const run = this.#run;
-    if (!run) return false;
+    const admission = this.#admission;
+    if (!admission) return false;
     if (data.length < 2 || data.length > MAX_PACKET_BYTES) {
       this.counters.refusedSize++;
       return false;
     }
     let accepted = false;
     if (data[0] === 0) {
-      accepted = this.#request(run, data, address, port, now, Math.floor(unixSeconds));
+      accepted = admission.request(data, address, port, now, Math.floor(unixSeconds));
     } else {
       const source = this.#sources.get(address, port);
       if (!source) this.counters.refusedNoKey++;
-      else if (source.slotted) accepted = this.#packet(run, source, data, now);
-      else accepted = this.#response(run, source, data, now);
+      else if (source.slotted) accepted = this.#packet(admission, source, data, now);
+      else accepted = this.#response(admission, source, data, now);
     }
     if (accepted) this.counters.accepted++;
     return accepted;
@@ -194,17 +172,17 @@ export class NetcodeServer {
   receiveAs(client: NetcodeServerClient, data: Uint8Array, now: number): boolean {
     this.counters.received++;
     const slot = this.#slotOf(client);
-    if (!this.#run || !slot || !this.#packet(this.#run, slot, data, now)) return false;
+    if (!this.#admission || !slot || !this.#packet(this.#admission, slot, data, now)) return false;
     this.counters.accepted++;
     return true;
   }
 
   /** Sends keep alives, frees the slots of the silent. Calls that come early do nothing. */
   update(now: number): void {
-    if (!this.#run) return;
+    if (!this.#admission) return;
     this.#sources.dropLate(now);
     this.#nextUpdate = Number.POSITIVE_INFINITY;
-    let next = this.#sources.nextDeadline + 1;
+    let next = Number.POSITIVE_INFINITY;
     // Backwards, since a callback may remove clients, which moves the last one into the gap.
     for (let position = this.#clients.length - 1; position >= 0; position--) {
       const client = this.#clients[position];
@@ -221,7 +199,7 @@ export class NetcodeServer {
 
   /** When {@link update} may have something to do, ms, not before `now`; Infinity if nothing is under way. */
   nextUpdate(now: number): number {
-    return Math.max(this.#nextUpdate, now);
+    return Math.max(Math.min(this.#nextUpdate, this.#sources.nextDeadline + 1), now);
   }
 
   /** Sends 1 to 1200 bytes. False if the client is gone or the size is wrong: then nothing was sent. */
@@ -230,10 +208,10 @@ export class NetcodeServer {
     if (!slot || payload.length < 1 || payload.length > MAX_PAYLOAD_BYTES) return false;
     // Whoever missed its keep alive does not know that it is connected, and discards payloads.
     if (!slot.confirmed) this.#sendKeepAlive(slot, now);
-    const run = this.#run;
-    if (!run || !slot.connected) return false;
+    const admission = this.#admission;
+    if (!admission || !slot.connected) return false;
     const sequence = slot.sequence++;
-    const bytes = run.codec.sealPayload(payload, sequence >>> 0, Math.floor(sequence / TWO_32), slot.sendKey);
+    const bytes = admission.codec.sealPayload(payload, sequence >>> 0, Math.floor(sequence / TWO_32), slot.sendKey);
     this.#transmit(slot, bytes, now);
     return true;
   }
@@ -244,11 +222,11 @@ export class NetcodeServer {
     if (!slot) return;
     for (let packet = 0; packet < DISCONNECT_PACKETS; packet++) {
       // The handler may have stopped us meanwhile.
-      const run = this.#run;
-      if (!run || !slot.connected) return;
+      const admission = this.#admission;
+      if (!admission || !slot.connected) return;
       const sequence = slot.sequence++;
       const high = Math.floor(sequence / TWO_32);
-      this.#transmit(slot, run.codec.seal(PACKET_DISCONNECT, sequence >>> 0, high, slot.sendKey, 0), now);
+      this.#transmit(slot, admission.codec.seal(PACKET_DISCONNECT, sequence >>> 0, high, slot.sendKey, 0), now);
     }
     this.#free(slot, "server");
   }
@@ -267,94 +245,13 @@ export class NetcodeServer {
     return slot && slot === client ? slot : null;
   }
 
-  /** STANDARD.md, "Processing Connection Requests", and netcode 1.4.5. The order of the checks is part of the protocol. */
-  #request(run: Run, data: Uint8Array, address: string, port: number, now: number, unixSeconds: number): boolean {
-    const counters = this.counters;
-    if (!isRequest(data, this.#protocolIdBytes)) {
-      counters.requestMalformed++;
-      return false;
-    }
-    const expire = requestExpire(data);
-    const judgement = judgeExpire(expire, unixSeconds, run.startSeconds, this.#maxTokenLifetimeSeconds);
-    if (judgement !== "good") {
-      if (judgement === "expired") counters.requestExpired++;
-      else counters.requestPredatesStart++;
-      return false;
-    }
-    const token = openRequest(data, run.privateKey);
-    if (typeof token === "string") {
-      counters.requestForged++;
-      return false;
-    }
-    if (!listContains(token.addressList, this.#ownAddress)) {
-      counters.requestOtherServer++;
-      return false;
-    }
-    if (this.#sources.get(address, port)?.slotted || this.#byId.has(token.clientId)) {
-      counters.requestConnected++;
-      return false;
-    }
-    const entry = this.#history.admit(requestTag(data), address, port, expire, unixSeconds);
-    if (entry === "used") counters.requestTokenUsed++;
-    else if (entry === "full") counters.requestOverload++;
-    if (typeof entry === "string") return false;
-    if (this.#clients.length >= this.maxClients) {
-      const key = this.#slab.storeCell(token.serverToClientKey);
-      this.#sendGlobal(run, PACKET_DENIED, key, 0, address, port);
-      this.#slab.releaseCell(key);
-      counters.denied++;
-      return true;
-    }
-    const tokenExpiry = now + (expire - unixSeconds) * 1000;
-    const handshake = this.#sources.begin(address, port, token, entry, now, tokenExpiry);
-    if (!handshake) {
-      counters.requestOverload++;
-      return false;
-    }
-    this.#nextUpdate = Math.min(this.#nextUpdate, handshake.deadline + 1);
-    const sequence = run.challengeSequence++;
-    const low = sequence >>> 0;
-    const high = Math.floor(sequence / TWO_32);
-    const challenge = sealChallengeToken(token, low, high, run.challengeKey);
-    const memory = new DataView(this.#slab.u8.buffer, this.#slab.body, 8);
-    memory.setUint32(0, low, true);
-    memory.setUint32(4, high, true);
-    this.#slab.u8.set(challenge, this.#slab.body + 8);
-    counters.challenged++;
-    this.#sendGlobal(run, PACKET_CHALLENGE, handshake.sendKey, CHALLENGE_BODY_BYTES, address, port);
-    return true;
-  }
-
-  /** STANDARD.md, "Processing Connection Response Packets". From a handshake nothing but a response counts. */
-  #response(run: Run, handshake: Handshake, data: Uint8Array, now: number): boolean {
-    const counters = this.counters;
-    if (handshake.deadline < now) {
-      counters.refusedNoKey++;
-      return false;
-    }
-    const type = run.codec.open(data, handshake.receiveKey, null, 1 << PACKET_RESPONSE);
-    if (type < 0) {
-      countRefused(counters, type);
-      return false;
-    }
-    const body = this.#slab.plainView(CHALLENGE_BODY_BYTES);
-    const sequence = new DataView(body.buffer, body.byteOffset, 8);
-    const low = sequence.getUint32(0, true);
-    const high = sequence.getUint32(4, true);
-    const challenge = openChallengeToken(body.subarray(8), low, high, run.challengeKey);
-    // A challenge token is bound to no connect token; the client id binds it to the one that this handshake stands on.
-    if (challenge?.clientId !== handshake.clientId) {
-      counters.responseForged++;
-      return false;
-    }
-    if (this.#byId.has(handshake.clientId)) {
-      counters.responseConnected++;
-      return false;
-    }
+  /** A packet from where a handshake is under way: the right response gets the lowest free slot. */
+  #response(admission: Admission, handshake: Handshake, data: Uint8Array, now: number): boolean {
+    const challenge = admission.response(handshake, data, now);
+    if (!challenge) return false;
     const index = this.#slots.indexOf(null);
     if (index < 0) {
-      counters.denied++;
-      this.#sendGlobal(run, PACKET_DENIED, handshake.sendKey, 0, handshake.address, handshake.port);
+      admission.deny(handshake);
       return true;
     }
     if (handshake.entry) handshake.entry.consumed = true;
@@ -363,7 +260,7 @@ export class NetcodeServer {
     client.position = this.#clients.push(client) - 1;
     this.#byId.set(client.clientId, client);
     this.#sources.install(handshake, client);
-    counters.connected++;
+    this.counters.connected++;
     this.#nextUpdate = Math.min(this.#nextUpdate, now + SEND_INTERVAL_MS);
     this.#sendKeepAlive(client, now);
     if (client.connected) this.#handler.clientConnected(client);
@@ -371,8 +268,8 @@ export class NetcodeServer {
   }
 
   /** A packet from a connected client. */
-  #packet(run: Run, client: ServerClient, data: Uint8Array, now: number): boolean {
-    const type = run.codec.open(data, client.receiveKey, client.window, SERVER_READS);
+  #packet(admission: Admission, client: ServerClient, data: Uint8Array, now: number): boolean {
+    const type = admission.codec.open(data, client.receiveKey, client.window, SERVER_READS);
     if (type < 0) {
       countRefused(this.counters, type);
       return false;
@@ -381,21 +278,21 @@ export class NetcodeServer {
       this.counters.responseConnected++;
       return false;
     }
-    client.newest = run.codec.newest;
+    client.newest = admission.codec.newest;
     if (type === PACKET_DISCONNECT) {
       this.#free(client, "client");
       return true;
     }
     client.confirmed = true;
     client.lastReceiveTime = now;
-    if (type === PACKET_PAYLOAD) this.#handler.payload(client, this.#slab.plainView(run.codec.length));
+    if (type === PACKET_PAYLOAD) this.#handler.payload(client, this.#slab.plainView(admission.codec.length));
     return true;
   }
 
   #sendKeepAlive(client: ServerClient, now: number): void {
     const sequence = client.sequence++;
     const high = Math.floor(sequence / TWO_32);
-    const codec = (this.#run as Run).codec;
+    const codec = (this.#admission as Admission).codec;
     this.#transmit(
       client,
       codec.sealKeepAlive(client.index, this.maxClients, sequence >>> 0, high, client.sendKey),
@@ -406,13 +303,6 @@ export class NetcodeServer {
   #transmit(client: ServerClient, bytes: number, now: number): void {
     client.lastSendTime = now;
     this.#handler.send(this.#slab.wireOutView(bytes), client.address, client.port);
-  }
-
-  #sendGlobal(run: Run, type: number, key: number, length: number, address: string, port: number): void {
-    const sequence = run.globalSequence++;
-    const high = GLOBAL_SEQUENCE_HIGH + Math.floor(sequence / TWO_32);
-    const bytes = run.codec.seal(type, sequence >>> 0, high, key, length);
-    this.#handler.send(this.#slab.wireOutView(bytes), address, port);
   }
 
   #free(client: ServerClient, reason: NetcodeDisconnectReason): void {

@@ -33,11 +33,6 @@ export class TokenHistory {
     return entry;
   }
 
-  clear(): void {
-    this.#entries.clear();
-    this.#heap.length = 0;
-  }
-
   #push(entry: TokenEntry): void {
     const heap = this.#heap;
     let at = heap.length;
