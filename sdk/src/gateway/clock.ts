@@ -31,3 +31,13 @@ export function delay(clock: Clock, ms: number, signal?: AbortSignal): Promise<v
     signal?.addEventListener("abort", done, { once: true });
   });
 }
+
+/** Keeps the process alive while something is waited for that a caller awaits: all timers and sockets here do not. */
+export async function whileAwaited<T>(work: Promise<T>): Promise<T> {
+  const hold = setInterval(() => undefined, 0x7fff_ffff);
+  try {
+    return await work;
+  } finally {
+    clearInterval(hold);
+  }
+}

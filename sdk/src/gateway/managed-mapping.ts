@@ -1,6 +1,6 @@
 import { EventEmitter } from "node:events";
 import { whyNotPublic } from "./address.ts";
-import { type Clock, delay } from "./clock.ts";
+import { type Clock, delay, whileAwaited } from "./clock.ts";
 import { type FullRequest, giveBack, type Held, type LeaseKeeper } from "./establish.ts";
 import { type Gateway, GatewayError, type Lease } from "./gateway.ts";
 import type { GatewayInfo, MappingEvent, MappingEvents, MapProtocol, PortMapping, Via } from "./types.ts";
@@ -103,7 +103,7 @@ export class ManagedMapping extends EventEmitter<MappingEvents> implements PortM
   }
 
   unmap(): Promise<void> {
-    this.#ending ??= this.#release("it was given back");
+    this.#ending ??= whileAwaited(this.#release("it was given back"));
     return this.#ending;
   }
 

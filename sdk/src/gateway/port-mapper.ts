@@ -1,5 +1,5 @@
 import { EventEmitter } from "node:events";
-import { type Clock, delay, systemClock } from "./clock.ts";
+import { type Clock, delay, systemClock, whileAwaited } from "./clock.ts";
 import type { Discover, DiscoveryRound, Finding } from "./discovery.ts";
 import { carelessKeeper, establishAt, type FullRequest, giveBack, type Held, type LeaseKeeper } from "./establish.ts";
 import { type Gateway, GatewayError } from "./gateway.ts";
@@ -110,7 +110,7 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
       this.emit("step", step);
     };
     try {
-      const held = await this.#obtain(full, both, report);
+      const held = await whileAwaited(this.#obtain(full, both, report));
       return await this.#keep(full, held, startedAt, both);
     } catch (error) {
       if (both.aborted) throw new PortMapError("aborted", "mapping the port was broken off", { steps, cause: error });
@@ -140,7 +140,7 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
 
   /** Gives everything back, reads back that it is gone, and closes every socket. Does not throw. */
   close(): Promise<void> {
-    this.#closing ??= this.#close();
+    this.#closing ??= whileAwaited(this.#close());
     return this.#closing;
   }
 
