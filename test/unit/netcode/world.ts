@@ -6,7 +6,7 @@ import type { Endpoint } from "../../../sdk/src/udp/endpoint.ts";
 import { Random } from "./random.ts";
 
 export const PROTOCOL_ID = 0x5a11_7907n;
-/** Seconds. With 30 instead, seed 2871 finds the replay after a restart that the rule prevents. */
+/** Seconds, of tokens and of what servers allow. Servers that allow less let the simulator find a replay after a restart. */
 export const MAX_LIFETIME = 45;
 export const UNIX_START = 1_800_000_000;
 
@@ -53,6 +53,8 @@ export class World {
   readonly transitions: Set<string> = new Set();
   /** Everything sent lately, for whoever wants to replay it. */
   readonly captured: Flight[] = [];
+  /** Payloads that arrived, in either direction. */
+  payloads = 0;
   weather: Weather = CALM;
   /** ms. */
   time = 1000;
@@ -217,6 +219,7 @@ export class World {
   #once(payload: string): void {
     if (this.#delivered.has(payload)) throw new Error(`delivered twice: ${payload}`);
     this.#delivered.add(payload);
+    this.payloads++;
   }
 }
 
