@@ -33,6 +33,8 @@ export interface PortMapperEnvironment {
   keeper: LeaseKeeper;
   /** Seeds the alternative ports. */
   machine: string;
+  /** Where gateways listen: default 1900 for SSDP, 5351 for PCP and NAT-PMP. */
+  ports: { ssdp?: number; portControl?: number };
 }
 
 export interface PortMapperEvents {
@@ -77,12 +79,14 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
   constructor({ via, interfaces, renewIntervalMs = 300_000, watchIntervalMs = 30_000, signal, environment }: PortMapperOptions = {}) {
     super();
     const clock = environment?.clock ?? systemClock;
+    const random = environment?.random ?? Math.random;
     this.#environment = {
       clock,
-      random: environment?.random ?? Math.random,
-      discover: environment?.discover ?? ((events) => discoverGateways({ via, interfaces, clock }, events)),
+      random,
+      discover: environment?.discover ?? ((events) => discoverGateways({ via, interfaces, clock, random, ports: environment?.ports }, events)),
       keeper: environment?.keeper ?? carelessKeeper,
       machine: environment?.machine ?? machineId(),
+      ports: environment?.ports ?? {},
     };
     this.#renewIntervalMs = renewIntervalMs;
     this.#watchIntervalMs = watchIntervalMs;
