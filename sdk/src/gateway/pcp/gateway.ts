@@ -5,13 +5,19 @@ import { EpochTracker } from "../epoch.ts";
 import { type Gateway, GatewayError, type GatewayEvents, type Lease, type LeaseCheck, type Wish } from "../gateway.ts";
 import { NoAnswer, type PortControlSocket } from "../port-control-socket.ts";
 import { PCP_RETRANSMIT, type RetransmitOptions } from "../retransmit.ts";
-import type { GatewayInfo } from "../types.ts";
+import type { GatewayInfo, Transport } from "../types.ts";
 import { decodePcpResponse, encodePcpAnnounce, encodePcpMap, NONCE_LENGTH, PCP_RESULTS, type PcpMapRequest, type PcpResponse } from "./message.ts";
 
 /** A request that decides something is given up after about 6 s, with the pauses of {@link PCP_RETRANSMIT}. */
 const SCHEDULE: RetransmitOptions = { ...PCP_RETRANSMIT, tries: 5 };
 /** A sign of life is asked for three times. */
 const PROBE: RetransmitOptions = { ...PCP_RETRANSMIT, tries: 3 };
+
+/**
+ * The nonces of this process' mappings. A mapping keeps its nonce through renewals, retries, and the router's being lost and
+ * found again (section 11.2); it is forgotten with the mapping.
+ */
+const nonces = new Map<string, Uint8Array>();
 
 export interface PcpGatewayOptions {
   socket: PortControlSocket;
@@ -28,8 +34,6 @@ export class PcpGateway extends EventEmitter<GatewayEvents> implements Gateway {
   readonly #socket: PortControlSocket;
   readonly #clock: Clock;
   readonly #epoch = new EpochTracker("pcp");
-  /** Section 11.2: the nonce stays that of the mapping, through renewals and retries. */
-  readonly #nonces = new Map<string, Uint8Array>();
   #externalAddress: string;
   /** PREFER_FAILURE is not understood here. */
   #noOptions = false;
@@ -41,6 +45,13 @@ export class PcpGateway extends EventEmitter<GatewayEvents> implements Gateway {
     this.#clock = clock;
     this.#externalAddress = externalAddress;
     if (epoch !== undefined) this.#epoch.observe(epoch, clock.now());
+  }
+
+  nonceFor(transport: Transport, internalPort: number): Uint8Array {
+    const key = this.#keyOf(transport, internalPort);
+    let nonce = nonces.get(key);
+    if (!nonce) nonces.set(key, (nonce = new Uint8Array(randomBytes(NONCE_LENGTH))));
+    return nonce;
   }
 
   get info(): GatewayInfo {
@@ -65,8 +76,8 @@ export class PcpGateway extends EventEmitter<GatewayEvents> implements Gateway {
   }
 
   async release(lease: Lease, signal?: AbortSignal): Promise<boolean> {
-    const key = `${lease.transport} ${lease.internalPort}`;
-    const nonce = lease.nonce ?? this.#nonces.get(key);
+    const key = this.#keyOf(lease.transport, lease.internalPort);
+    const nonce = lease.nonce ?? nonces.get(key);
     // Never granted and never asked for.
     if (nonce === undefined) return true;
     const answer = await this.#ask(
@@ -85,7 +96,7 @@ export class PcpGateway extends EventEmitter<GatewayEvents> implements Gateway {
     ).catch(() => undefined);
     // Section 15.1: success also when there was nothing to delete.
     const gone = answer?.result === 0 && answer.lifetimeSeconds === 0;
-    if (gone) this.#nonces.delete(key);
+    if (gone) nonces.delete(key);
     return gone;
   }
 
@@ -119,15 +130,17 @@ export class PcpGateway extends EventEmitter<GatewayEvents> implements Gateway {
     this.#socket[Symbol.dispose]();
   }
 
+  #keyOf(transport: Transport, internalPort: number): string {
+    return `${this.#socket.gateway} ${this.localAddress} ${transport} ${internalPort}`;
+  }
+
   /** Section 11.1: "any", in the family of the client. */
   get #anyAddress(): string {
     return this.localAddress.includes(":") ? "::" : "0.0.0.0";
   }
 
-  async #map(wish: Wish & { nonce?: Uint8Array | undefined; externalAddress?: string }, preferFailure: boolean, signal?: AbortSignal): Promise<Lease> {
-    const key = `${wish.transport} ${wish.internalPort}`;
-    const nonce = wish.nonce ?? this.#nonces.get(key) ?? new Uint8Array(randomBytes(NONCE_LENGTH));
-    this.#nonces.set(key, nonce);
+  async #map(wish: Wish & { externalAddress?: string }, preferFailure: boolean, signal?: AbortSignal): Promise<Lease> {
+    const nonce = wish.nonce ?? this.nonceFor(wish.transport, wish.internalPort);
     const answer = await this.#ask(
       {
         nonce,
