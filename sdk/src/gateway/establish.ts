@@ -22,6 +22,8 @@ export interface LeaseKeeper {
   granted(gateway: Gateway, wish: Wish, lease: Lease): Promise<void>;
   /** It was refused, or given back. */
   forget(gateway: Gateway, wish: { transport: Transport; externalPort: number }): Promise<void>;
+  /** A gateway was found: removes what earlier starts left there. */
+  welcome(gateway: Gateway, signal: AbortSignal): Promise<void>;
   /** The table is full: removes what earlier starts left there. Whether anything was removed. */
   makeRoom(gateway: Gateway, signal: AbortSignal): Promise<boolean>;
 }
@@ -98,7 +100,8 @@ async function tryPort(gateway: Gateway, request: FullRequest, port: number, exa
   }
 }
 
-async function take(gateway: Gateway, wish: Wish, keeper: LeaseKeeper, signal: AbortSignal): Promise<Lease> {
+async function take(gateway: Gateway, wanted: Wish, keeper: LeaseKeeper, signal: AbortSignal): Promise<Lease> {
+  const wish: Wish = { ...wanted, nonce: gateway.nonceFor?.(wanted.transport, wanted.internalPort) };
   await keeper.intend(gateway, wish);
   let lease: Lease;
   try {
@@ -145,5 +148,6 @@ export const carelessKeeper: LeaseKeeper = {
   intend: async () => undefined,
   granted: async () => undefined,
   forget: async () => undefined,
+  welcome: async () => undefined,
   makeRoom: async () => false,
 };

@@ -10,6 +10,8 @@ export interface Wish {
   exact: boolean;
   lifetimeSeconds: number;
   description: string;
+  /** PCP's, see {@link Gateway.nonceFor}. */
+  nonce?: Uint8Array | undefined;
 }
 
 /** What a gateway granted. */
@@ -82,6 +84,8 @@ export interface LeaseCheck {
 export interface Gateway extends EventEmitter<GatewayEvents> {
   readonly info: GatewayInfo;
   readonly localAddress: string;
+  /** PCP: the nonce that the mapping will have, to be remembered before it is asked for. */
+  nonceFor?(transport: Transport, internalPort: number): Uint8Array;
   /** @throws {GatewayError} */
   request(wish: Wish, signal?: AbortSignal): Promise<Lease>;
   /** Prolongs, and makes again what was lost. @throws {GatewayError} */

@@ -6,6 +6,8 @@ import { type Gateway, GatewayError } from "./gateway.ts";
 import type { LocalInterface } from "./interfaces.ts";
 import { ManagedMapping, type MappingHost } from "./managed-mapping.ts";
 import { discoverGateways } from "./discover.ts";
+import { stateDirectory } from "./journal/journal.ts";
+import { JournalKeeper } from "./journal/keeper.ts";
 import { machineId } from "./ports.ts";
 import { type GatewayInfo, type GatewayStep, type MapRequest, type MappingEvent, PortMapError, type PortMapErrorKind, type PortMapping, type Via } from "./types.ts";
 import { whyNotPublic } from "./address.ts";
@@ -19,6 +21,11 @@ export interface PortMapperOptions {
   renewIntervalMs?: number | undefined;
   /** Milliseconds between two signs of life asked of a gateway that holds a mapping, default 30 000. */
   watchIntervalMs?: number | undefined;
+  /**
+   * Remembers mappings on disk, so that the next start removes what a crash left: `true` (default) in the user's state
+   * directory, or a directory, or `false`.
+   */
+  journal?: boolean | string | undefined;
   /** Closes the mapper. */
   signal?: AbortSignal | undefined;
   /** What the mapper stands on; for tests. */
@@ -33,6 +40,8 @@ export interface PortMapperEnvironment {
   keeper: LeaseKeeper;
   /** Seeds the alternative ports. */
   machine: string;
+  /** Where gateways listen: default 1900 for SSDP, 5351 for PCP and NAT-PMP. */
+  ports: { ssdp?: number; portControl?: number };
 }
 
 export interface PortMapperEvents {
@@ -74,15 +83,17 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
   #watching: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
 
-  constructor({ via, interfaces, renewIntervalMs = 300_000, watchIntervalMs = 30_000, signal, environment }: PortMapperOptions = {}) {
+  constructor({ via, interfaces, renewIntervalMs = 300_000, watchIntervalMs = 30_000, journal = true, signal, environment }: PortMapperOptions = {}) {
     super();
     const clock = environment?.clock ?? systemClock;
+    const random = environment?.random ?? Math.random;
     this.#environment = {
       clock,
-      random: environment?.random ?? Math.random,
-      discover: environment?.discover ?? ((events) => discoverGateways({ via, interfaces, clock }, events)),
-      keeper: environment?.keeper ?? carelessKeeper,
+      random,
+      discover: environment?.discover ?? ((events) => discoverGateways({ via, interfaces, clock, random, ports: environment?.ports }, events)),
+      keeper: environment?.keeper ?? (journal === false ? carelessKeeper : new JournalKeeper(journal === true ? stateDirectory() : journal, clock)),
       machine: environment?.machine ?? machineId(),
+      ports: environment?.ports ?? {},
     };
     this.#renewIntervalMs = renewIntervalMs;
     this.#watchIntervalMs = watchIntervalMs;
@@ -115,8 +126,7 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
     } catch (error) {
       if (both.aborted) throw new PortMapError("aborted", "mapping the port was broken off", { steps, cause: error });
       if (!(error instanceof Verdict)) throw error;
-      const task = this.#keepTrying(full, startedAt, both).finally(() => this.#background.delete(task));
-      this.#background.add(task);
+      this.#inBackground(this.#keepTrying(full, startedAt, both));
       throw new PortMapError(error.kind, error.message, { steps, code: error.code });
     }
   }
@@ -156,6 +166,12 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
     await this.#round?.[Symbol.asyncDispose]();
     for (const gateway of this.#gateways.values()) gateway.close();
     this.#gateways.clear();
+  }
+
+  /** Remembers work that {@link close} waits for. */
+  #inBackground(work: Promise<void>): void {
+    const task = work.finally(() => this.#background.delete(task));
+    this.#background.add(task);
   }
 
   #complete(request: MapRequest): FullRequest {
@@ -278,6 +294,7 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
     }
     known?.close();
     this.#gateways.set(key, gateway);
+    this.#inBackground(this.#environment.keeper.welcome(gateway, this.#end.signal));
     this.#arrival.resolve();
     this.#arrival = Promise.withResolvers();
   }

@@ -1,19 +1,15 @@
 import type { Clock } from "../clock.ts";
-import { whyNotPublic } from "../address.ts";
 import type { DiscoveryEvents } from "../discovery.ts";
 import type { LocalInterface } from "../interfaces.ts";
-import { connectionServices, type DeviceDescription, parseDescription } from "./description.ts";
 import { UpnpError } from "./errors.ts";
-import { UpnpGateway } from "./gateway.ts";
 import { type HttpClient, pinUrl } from "./http.ts";
-import { WanConnection } from "./igd.ts";
 import { Search, type SearchReply } from "./search.ts";
 import { mayBeGateway } from "./ssdp.ts";
 
 /** Descriptions fetched in one search: a flood of answers is no reason for a flood of requests. */
 const MAX_DESCRIPTIONS = 16;
-/** Milliseconds for a description, and for the questions that follow. */
-const DESCRIPTION_TIMEOUT = 2500;
+/** PCP and NAT-PMP answer by then, and mapping over them needs none of what is loaded for UPnP. */
+const HEAD_START = 15;
 /** After this time without an answer there is no UPnP gateway here. */
 const VERDICT = 850;
 
@@ -23,19 +19,8 @@ export interface UpnpDiscoveryOptions {
   http: HttpClient;
   /** SSDP's port, default 1900. */
   port?: number | undefined;
-}
-
-/** Reads the root description behind an answer; everything is asked of the responder alone. @throws {UpnpError} */
-export async function fetchDescription(
-  http: HttpClient,
-  { location, responder, localAddress }: { location: string; responder: string; localAddress: string },
-  signal?: AbortSignal,
-  timeoutMs: number = DESCRIPTION_TIMEOUT,
-): Promise<DeviceDescription> {
-  const url = pinUrl(location, responder);
-  const response = await http({ method: "GET", url, address: responder, localAddress, timeoutMs, signal, headers: { Connection: "close" } });
-  if (response.status !== 200) throw new UpnpError("http", `the router answers HTTP ${response.status} for its description`, { code: response.status });
-  return parseDescription(response.body, url, responder);
+  /** Other protocols are asked beside this one, and quicker. */
+  hasCompany: boolean;
 }
 
 /** Finds UPnP gateways and gives each one on as soon as it has shown that it is one. */
@@ -66,6 +51,10 @@ export class UpnpDiscovery implements Disposable {
       ...(options.port === undefined ? {} : { port: options.port }),
       onReply: (reply) => void this.#follow(reply),
       onError: (through, error) => errors.push(`${through.name}: ${error.message}`),
+    });
+    // Parser and HTTP take longer to load than PCP takes to map: they are loaded while routers think about their answers.
+    options.clock.after(options.hasCompany ? HEAD_START : 0, () => {
+      if (!this.#abort.signal.aborted) void import("./inspect.ts").then(({ warmUp }) => warmUp());
     });
     options.clock.after(VERDICT, () => {
       this.#verdictDue = true;
@@ -112,49 +101,15 @@ export class UpnpDiscovery implements Disposable {
   async #describe(location: string, responder: string, through: LocalInterface): Promise<void> {
     const { http, clock } = this.#options;
     const { signal } = this.#abort;
-    const localAddress = through.address;
-    const device = await fetchDescription(http, { location, responder, localAddress }, signal);
-    const services = connectionServices(device);
-    if (services.length === 0) {
-      if (/InternetGatewayDevice/.test(device.deviceType)) {
-        throw new UpnpError("response", `${device.name} calls itself a gateway, but offers no service that maps ports`);
-      }
-      return;
-    }
+    const { inspectGateway } = await import("./inspect.ts");
+    const found = await inspectGateway(http, { location, responder, localAddress: through.address }, clock, signal);
+    if (found === undefined || signal.aborted) return;
     // The root may be found under several addresses or versions: one gateway per device and way to it.
-    const identity = `${device.udn || responder} ${responder} ${localAddress}`;
+    const identity = `${found.udn || responder} ${responder} ${through.address}`;
     if (this.#known.has(identity)) return;
     this.#known.add(identity);
-    const connections = services.map(
-      ({ serviceType, controlUrl }) => new WanConnection({ serviceType, controlUrl, address: responder, localAddress }, http),
-    );
-    const asked = await Promise.all(connections.map((each) => this.#ask(each)));
-    if (signal.aborted) return;
-    const answering = asked.filter((each) => each !== undefined);
-    // Connected and public before connected before any; the order of the services decides among equals.
-    const rank = ({ connected, externalAddress }: Asked): number =>
-      (connected ? 2 : 0) + (whyNotPublic(externalAddress) === undefined ? 1 : 0);
-    const best = answering.sort((a, b) => rank(b) - rank(a))[0];
-    if (!best) throw new UpnpError("response", `${device.name} does not answer for its connection`);
     this.#found++;
-    const { connection, externalAddress, uptimeSeconds } = best;
-    this.#events.onGateway(new UpnpGateway(connection, { name: device.name, address: responder, externalAddress, uptimeSeconds, clock }));
-  }
-
-  async #ask(connection: WanConnection): Promise<Asked | undefined> {
-    const options = { signal: this.#abort.signal, timeoutMs: DESCRIPTION_TIMEOUT };
-    const [status, externalAddress] = await Promise.all([
-      connection.getStatusInfo(options).catch(() => undefined),
-      connection.getExternalIpAddress(options).catch(() => undefined),
-    ]);
-    if (status === undefined && externalAddress === undefined) return undefined;
-    return {
-      connection,
-      // A router that does not tell its state may well be connected.
-      connected: status?.connected ?? externalAddress !== undefined,
-      externalAddress: externalAddress ?? "",
-      uptimeSeconds: status?.uptimeSeconds ?? 0,
-    };
+    this.#events.onGateway(found.gateway);
   }
 
   #settleIfDone(): void {
@@ -166,11 +121,4 @@ export class UpnpDiscovery implements Disposable {
     this.#search[Symbol.dispose]();
     this.#settle();
   }
-}
-
-interface Asked {
-  connection: WanConnection;
-  connected: boolean;
-  externalAddress: string;
-  uptimeSeconds: number;
 }

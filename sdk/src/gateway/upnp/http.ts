@@ -65,6 +65,11 @@ export const httpRequest: HttpClient = async (request) => {
   }
 };
 
+/** Loads undici ahead of the first request. */
+export async function warmUp(): Promise<void> {
+  await import("undici");
+}
+
 async function strictRequest({ method, url, address, localAddress, headers, body, timeoutMs }: HttpRequest, signal: AbortSignal): Promise<HttpResponse> {
   // Loaded when a router is first asked: PCP and NAT-PMP do without.
   const { Client, buildConnector } = await import("undici");
@@ -90,7 +95,7 @@ async function strictRequest({ method, url, address, localAddress, headers, body
     const bytes = new Uint8Array(await response.body.arrayBuffer());
     return { status: response.statusCode, headers: flatten(response.headers), body: bytes };
   } finally {
-    void client.destroy();
+    await client.destroy();
   }
 }
 
