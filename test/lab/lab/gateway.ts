@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { type Link, machineScript, nextAddress, type Peer, Plug, peerScript } from "./link.ts";
 import { Host, Machine } from "./machine.ts";
 import { type Mapping, Miniupnpd, UPNP_HTTP_PORT, type UpnpOptions } from "./miniupnpd.ts";
-import { lossRules, type NatKind, ruleset } from "./nat.ts";
+import { forgetRules, lossRules, type NatKind, ruleset } from "./nat.ts";
 import { ip, type LabContext, nft, shell } from "./netns.ts";
 
 export interface GatewayOptions {
@@ -67,6 +67,11 @@ export class Gateway extends Machine {
     return this.#wan.address;
   }
 
+  /** Its global IPv6 address on the LAN. */
+  get lanAddress6(): string | undefined {
+    return this.lanPrefix6 === undefined ? undefined : `${this.lanPrefix6}::1`;
+  }
+
   /** UPnP's description of this gateway, as seen from the LAN. */
   get descriptionUrl(): string {
     return `http://${this.lanAddress}:${UPNP_HTTP_PORT}/rootDesc.xml`;
@@ -80,10 +85,11 @@ export class Gateway extends Machine {
       nat,
       blockUdp,
       lanPrefix: this.lanPrefix,
+      wanAddress: this.wanAddress,
       dmzAddress: hostAddress(this.lanPrefix, 0),
       udpTimeoutSeconds: stream,
     });
-    const lan6 = this.lanPrefix6 === undefined ? [] : [`addr add ${this.lanPrefix6}::1/64 dev lan`];
+    const lan6 = this.lanPrefix6 === undefined ? [] : [`addr add ${this.lanAddress6}/64 dev lan`];
     await shell(
       [
         machineScript(this.#wan.link, "wan"),
@@ -194,11 +200,8 @@ export class Gateway extends Machine {
 
   /** Empties conntrack: all NAT bindings are gone. */
   async forgetConnections(): Promise<void> {
-    await shell("conntrack -F 2>&1", this.namespace);
-    const memory = /full-cone|address-restricted/.exec(this.#options.nat ?? "")?.[0];
-    if (memory !== undefined) {
-      await shell(`nft flush map inet filter ${memory === "full-cone" ? "cone" : "seen"}`, this.namespace);
-    }
+    const { nat = "port-restricted" } = this.#options;
+    await shell(`conntrack -F 2>&1\n${nft(forgetRules(nat, this.wanAddress))}`, this.namespace);
   }
 
   /** The provider gives another address (also a private one, if one is given); the old one's connections are gone. */

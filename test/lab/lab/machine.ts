@@ -29,7 +29,11 @@ export class Machine {
 
   /** Starts a program in this machine; whatever still runs when the lab is disposed of is killed. */
   spawn(command: readonly string[], options: SpawnOptions = {}): LabProcess {
-    return new LabProcess(this.namespace, command, options);
+    const child = new LabProcess(this.namespace, command, options);
+    const { processes } = this.context;
+    processes.add(child);
+    void child.exited.then(() => processes.delete(child));
+    return child;
   }
 
   /** Runs a program to its end, whatever its exit code. @throws when it takes longer than `timeoutMs`. */
