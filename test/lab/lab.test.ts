@@ -143,6 +143,20 @@ describeLab.concurrent("miniupnpd", () => {
     expect(pcp).toMatch(/^02800000/);
     expect(none).toBe("refused");
     expect((await host.exec(["curl", "-s", on.descriptionUrl])).code).not.toBe(0);
+
+    // A mapping of each, for an hour, and away with it.
+    const address = toHex(host.address);
+    const nonce = "0123456789abcdef01234567";
+    const map = `0201000000000e10${"00".repeat(10)}ffff${address}${nonce}110000001e611e61${"00".repeat(10)}ffff00000000`;
+    await host.run(RAW_REQUEST, { ...externalAddress, hex: map });
+    await host.run(RAW_REQUEST, { ...externalAddress, hex: "000200001e621e6200000e10" });
+    expect(await on.mappings()).toMatchObject([
+      { protocol: "udp", externalPort: 7777, internalAddress: host.address, internalPort: 7777 },
+      { protocol: "tcp", externalPort: 7778, internalAddress: host.address, internalPort: 7778 },
+    ]);
+    await on.removeMapping("udp", 7777);
+    await on.removeMapping("tcp", 7778);
+    expect(await on.mappings()).toEqual([]);
   });
 
   test("behind a carrier's NAT it refuses, while packets get out", async () => {
