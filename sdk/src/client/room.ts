@@ -37,7 +37,8 @@ export class SallyportRoom<T = Untyped, State = Room<T>["state"]> extends Room<T
     });
     const abort = (): void => connection?.close();
     signal?.addEventListener("abort", abort, { once: true });
-    this.onJoin.once(() => {
+    // Not once(): a Colyseus signal that drops a listener while it calls them skips the next, which is the join itself.
+    this.onJoin(() => {
       signal?.removeEventListener("abort", abort);
       settings.onProgress("joined");
     });
