@@ -1,6 +1,7 @@
 import { isIP } from "node:net";
 import { type ClientOptions, ColyseusSDK, type EndpointSettings, type JoinOptions, type SeatReservation } from "@colyseus/sdk";
 import type { SchemaConstructor } from "@colyseus/sdk/serializer/SchemaSerializer";
+import { connectSession as connectUDP } from "../session/index.ts";
 import { abortable, type JoinSettings } from "./join.ts";
 import type { JoinProgress } from "./path.ts";
 import { SallyportRoom } from "./room.ts";
@@ -160,8 +161,7 @@ export class SallyportClient<Types extends ServerTypes = Untyped, UserData = Unt
   }
 
   protected override createRoom<State>(name: string, rootSchema?: SchemaConstructor<State>): SallyportRoom<Untyped, State> {
-    const { udp = true, udpTimeoutMs = DEFAULT_UDP_TIMEOUT_MS, connectSession } = this.sallyport;
-    if (!connectSession) throw new Error("connectSession is missing");
+    const { udp = true, udpTimeoutMs = DEFAULT_UDP_TIMEOUT_MS, connectSession = connectUDP } = this.sallyport;
     const { signal, onProgress, startedAt = performance.now() } = this.joinContext ?? {};
     return new SallyportRoom<Untyped, State>(name, rootSchema, {
       udp,

@@ -65,7 +65,8 @@ export class RoomTransport implements ITransport {
   }
 
   sendUnreliable(data: Uint8Array): void {
-    if (this.#session) this.#session.send(data, "unreliable");
+    // What is too long to be sent unreliably goes reliably.
+    if (this.#session) void (this.#session.send(data, "unreliable") || this.#session.send(data, "reliable"));
     // Not its sendUnreliable, which warns about the very fallback that was asked for.
     else this.#webSocket?.send(data);
   }

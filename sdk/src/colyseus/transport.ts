@@ -18,6 +18,7 @@ import { joinRoom } from "./join.ts";
 import { PendingContexts } from "./pending-contexts.ts";
 import { decodeSeat, encodeSeat } from "./seat.ts";
 import type { SessionHost } from "./session-host.ts";
+import { SocketHost } from "./socket-host.ts";
 import { UDPClient, type UDPClientSettings, UDPConnection } from "./udp-client.ts";
 import { FallbackWebSocketTransport } from "./websocket.ts";
 
@@ -60,7 +61,7 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
   #sessions: SessionServer | undefined;
   #closing: Promise<void> | undefined;
 
-  constructor(options: SallyportTransportOptions = {}, host: SessionHost) {
+  constructor(options: SallyportTransportOptions = {}, host: SessionHost = new SocketHost()) {
     super();
     const { port: _port, server = http.createServer(), ...webSocketOptions } = options;
     const { maxPayload = 4096, pingInterval = 3000, pingMaxRetries = 2, verifyClient, beforeUpgrade } = options;

@@ -88,12 +88,17 @@ export class UDPConnection extends EventEmitter<{ message: [frame: Buffer]; clos
   }
 
   #sendUnreliable(frame: Uint8Array): boolean {
-    if (!this.#sequence.concerns(frame)) return this.session.send(frame, "unreliable");
+    if (!this.#sequence.concerns(frame)) return this.#sendSomehow(frame);
     // The frame is the room's and goes to everyone: lent for the call, which copies it, and given back as it was.
     const roomSequence = this.#sequence.renumber(frame);
-    const sent = this.session.send(frame, "unreliable");
+    const sent = this.#sendSomehow(frame);
     writeSequence(frame, roomSequence);
     return sent;
+  }
+
+  /** What is too long to be sent unreliably goes reliably, as Colyseus' clients do it. */
+  #sendSomehow(frame: Uint8Array): boolean {
+    return this.session.send(frame, "unreliable") || this.session.send(frame, "reliable");
   }
 
   #receive(data: Uint8Array): void {

@@ -28,6 +28,7 @@ export class ArenaRoom extends Room<{ state: ArenaState }> {
 
   override onCreate(options: { blob?: number; reservationSeconds?: number }): void {
     if (options.reservationSeconds !== undefined) this.seatReservationTimeout = options.reservationSeconds;
+    this.state.ticks = 0;
     for (let i = 0; i < (options.blob ?? 0); i++) this.state.blob.push(`${i}:`.padEnd(1024, "x"));
     this.onMessage("score", (client, points: number) => {
       const player = this.state.players.get(client.sessionId);
