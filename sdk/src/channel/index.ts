@@ -7,3 +7,5 @@ export type {
   MessageEndpointOptions,
   SendOptions,
 } from "./types.ts";
+export { NetworkConditioner, type NetworkConditions } from "./conditioner.ts";
+export { ReliableEndpoint, type ReliableHandler, type ReliableOptions } from "./reliable.ts";

@@ -38,7 +38,7 @@ export interface MessageEndpointOptions {
   maxPacketBytes?: number;
   /** The longest reliable message, both ways, in bytes: up to 2^28 - 1, default 4 MiB. */
   maxMessageBytes?: number;
-  /** The longest unreliable message, both ways, in bytes: up to 2^20, default 64 KiB. Above one packet it is lost whole if a part is. */
+  /** The longest unreliable message, both ways, in bytes: up to 256 KiB, default 64 KiB. Above one packet it is lost whole if a part is. */
   maxUnreliableBytes?: number;
   /**
    * How many reliable bytes (each message counts 128 more, above 1024 bytes 640 more) may wait for being sent and
