@@ -7,7 +7,6 @@ export {
   type HostDetails,
   type HostMessage,
   RENDEZVOUS_ROOM,
-  type Verdict,
 } from "./protocol.ts";
 export { HostRegistration, type HostRegistrationOptions } from "./registration.ts";
 export { type ResolvedInvite, type ResolveOptions, resolveInvite } from "./resolve.ts";

@@ -1,4 +1,5 @@
 /** What hosts, lobby and players say to each other, and the checks that each does on what another said. */
+import type { Verdict } from "../connectivity/reachability.ts";
 import { RendezvousError } from "./errors.ts";
 
 /** The name under which the room is mounted unless another is agreed. */
@@ -18,9 +19,7 @@ export const CLOSE_REPLACED = 4310;
 /** Close code for a player who has stayed longer than an introduction takes. */
 export const CLOSE_IDLE = 4311;
 
-const VERDICTS = ["open", "mapped", "punchable", "relay-only", "lan-only"] as const;
-/** How the host can be reached, in the words of the host's reachability. */
-export type Verdict = (typeof VERDICTS)[number];
+const VERDICTS: readonly Verdict[] = ["open", "mapped", "punchable", "relay-only", "lan-only"];
 
 /** What anybody may see of a hosted game: never an address. */
 export interface GameSummary {
@@ -33,6 +32,7 @@ export interface GameSummary {
   maxPlayers: number;
   /** The game's version, compared by nobody but the game. Up to 64 characters. */
   version: string;
+  /** How the host can be reached. */
   verdict?: Verdict;
 }
 
