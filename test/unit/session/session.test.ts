@@ -146,6 +146,20 @@ describe("a session over loopback", () => {
   });
 });
 
+test("of several addresses the one that answers is taken", async () => {
+  await netcodeReady();
+  const host = openServer();
+  const silent = UDPSocket.open({ address: LOOPBACK });
+  const addresses = [silent, host.socket].map(({ localPort }) => ({ address: LOOPBACK, port: localPort }));
+  const token = host.server.createToken({ clientId: 1n, addresses, userData: new Uint8Array(0) });
+  const client = await connectSession(token);
+  expect(client.remote).toEqual({ address: LOOPBACK, port: host.socket.localPort });
+  client.close();
+  await silent.close();
+  await host.server.close();
+  await host.socket.close();
+});
+
 test("a full server says so", async () => {
   await netcodeReady();
   const host = openServer({ maxClients: 1 });
