@@ -88,3 +88,8 @@ export function whyNotPublic(address: string): string | undefined {
     "Put one of the two routers into bridge mode, or forward the port on the outer one too"
   );
 }
+
+/** The plain IPv4 address of a v4-mapped IPv6 one, as dual-stack sockets report it. */
+export function normalizeAddress(address: string): string {
+  return address.startsWith("::ffff:") && address.includes(".") ? address.slice(7) : address;
+}

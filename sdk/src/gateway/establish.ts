@@ -35,13 +35,25 @@ const EXACT_TRIES = 8;
  * Gets the request from one gateway: the wished port, or another when it is taken, the same for UDP and TCP.
  * @throws {GatewayError} why not; nothing is left behind then.
  */
-export async function establishAt(gateway: Gateway, request: FullRequest, keeper: LeaseKeeper, signal: AbortSignal, preferred?: number): Promise<Held> {
+export async function establishAt(
+  gateway: Gateway,
+  request: FullRequest,
+  keeper: LeaseKeeper,
+  signal: AbortSignal,
+  preferred?: number,
+): Promise<Held> {
   const why = whyNotPublic(gateway.info.externalAddress);
   if (why !== undefined && !request.acceptPrivateAddress) throw new GatewayError("private", why);
   return keeper.exclusively(gateway, () => tryPorts(gateway, request, keeper, signal, preferred), signal);
 }
 
-async function tryPorts(gateway: Gateway, request: FullRequest, keeper: LeaseKeeper, signal: AbortSignal, preferred?: number): Promise<Held> {
+async function tryPorts(
+  gateway: Gateway,
+  request: FullRequest,
+  keeper: LeaseKeeper,
+  signal: AbortSignal,
+  preferred?: number,
+): Promise<Held> {
   const seed = { machine: request.machine, application: request.application, gateway: gateway.info.address };
   let ports = candidatePorts(request.externalPort, request.internalPort, seed);
   if (preferred !== undefined) ports = [preferred, ...ports.filter((port) => port !== preferred)];
@@ -64,17 +76,32 @@ async function tryPorts(gateway: Gateway, request: FullRequest, keeper: LeaseKee
       } else if (error.kind === "conflict") {
         conflict ??= error;
         if (conflict.kind === "same-port") {
-          throw new GatewayError("refused", `the router maps a port to the same number only, and there ${error.message}: let the game listen on another port`, { code: 724 });
+          throw new GatewayError(
+            "refused",
+            `the router maps a port to the same number only, and there ${error.message}: let the game listen on another port`,
+            { code: 724 },
+          );
         }
       } else {
         throw error;
       }
     }
   }
-  throw new GatewayError("conflict", `${ports.length} ports were tried, none was to be had: ${conflict?.message ?? ""}`, { code: conflict?.code });
+  throw new GatewayError(
+    "conflict",
+    `${ports.length} ports were tried, none was to be had: ${conflict?.message ?? ""}`,
+    { code: conflict?.code },
+  );
 }
 
-async function tryPort(gateway: Gateway, request: FullRequest, port: number, exact: boolean, keeper: LeaseKeeper, signal: AbortSignal): Promise<Lease[]> {
+async function tryPort(
+  gateway: Gateway,
+  request: FullRequest,
+  port: number,
+  exact: boolean,
+  keeper: LeaseKeeper,
+  signal: AbortSignal,
+): Promise<Lease[]> {
   const { protocol } = request;
   const wish = (transport: Transport, externalPort: number, mustBeExact: boolean): Wish => ({
     transport,

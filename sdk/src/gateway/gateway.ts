@@ -1,4 +1,5 @@
 import type { EventEmitter } from "node:events";
+import type { Announcement } from "./announcements.ts";
 import type { GatewayInfo, Transport } from "./types.ts";
 
 /** What one protocol asks of a gateway: one port of one transport. */
@@ -51,7 +52,11 @@ export class GatewayError extends Error {
   readonly code: number | undefined;
   override name = "GatewayError";
 
-  constructor(kind: GatewayErrorKind, message: string, { code, cause }: { code?: number | undefined; cause?: unknown } = {}) {
+  constructor(
+    kind: GatewayErrorKind,
+    message: string,
+    { code, cause }: { code?: number | undefined; cause?: unknown } = {},
+  ) {
     super(message, cause === undefined ? undefined : { cause });
     this.kind = kind;
     this.code = code;
@@ -96,5 +101,9 @@ export interface Gateway extends EventEmitter<GatewayEvents> {
   release(lease: Lease, signal?: AbortSignal): Promise<boolean>;
   /** Asks for a sign of life, and emits `suspect` when it tells of a restart or another address. @throws {GatewayError} */
   probe(signal?: AbortSignal): Promise<void>;
-  close(): void;
+  /** Listens to what the router tells of itself from now on (GENA), until it is closed. */
+  follow?(): void;
+  /** Takes note of what its address announced to everybody. */
+  hear(announcement: Announcement): void;
+  close(): Promise<void>;
 }

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
-import { networkInterfaces } from "node:os";
 import { isIPv4 } from "node:net";
+import { networkInterfaces } from "node:os";
 import { prefixOf } from "./address.ts";
 
 /** An address of this machine through which a gateway may be asked. */
@@ -24,7 +24,8 @@ export interface DefaultRoute {
  * Interfaces that lead to no home router: containers, virtual machines' host networks, and tunnels, which would map a
  * port on the wrong side. One of them is still used when the default route goes through it.
  */
-const VIRTUAL = /^(?:docker|br-|veth[0-9a-f]{7}|virbr|vmnet|vboxnet|vEthernet|cni|flannel|cali|lxc|lxdbr|tun|tap|utun|wg|tailscale|zt|ppp|ipsec|awdl|llw)/i;
+const VIRTUAL =
+  /^(?:docker|br-|veth[0-9a-f]{7}|virbr|vmnet|vboxnet|vEthernet|cni|flannel|cali|lxc|lxdbr|tun|tap|utun|wg|tailscale|zt|ppp|ipsec|awdl|llw)/i;
 
 /** What `os.networkInterfaces()` tells, reduced to the addresses through which gateways can be asked. */
 export function usableInterfaces(
@@ -60,7 +61,8 @@ export function parseProcNetRoute(text: string, littleEndian = true): DefaultRou
   const routes: DefaultRoute[] = [];
   for (const line of text.split("\n").slice(1)) {
     const [interfaceName, destination, gateway, flags, , , metric, mask] = line.trim().split(/\s+/);
-    if (!interfaceName || destination !== "00000000" || mask !== "00000000" || !/^[0-9A-F]{8}$/i.test(gateway ?? "")) continue;
+    if (!interfaceName || destination !== "00000000" || mask !== "00000000" || !/^[0-9A-F]{8}$/i.test(gateway ?? ""))
+      continue;
     const bits = Number.parseInt(flags ?? "0", 16);
     if ((bits & RTF_UP) === 0 || (bits & RTF_GATEWAY) === 0) continue;
     const bytes = [...Buffer.from(gateway ?? "", "hex")];
@@ -75,7 +77,8 @@ export function parseProcNetIpv6Route(text: string): DefaultRoute[] {
   const routes: DefaultRoute[] = [];
   for (const line of text.split("\n")) {
     const [destination, prefix, , , next, metric, , , flags, interfaceName] = line.trim().split(/\s+/);
-    if (!interfaceName || !/^0{32}$/.test(destination ?? "") || prefix !== "00" || !/^[0-9a-f]{32}$/.test(next ?? "")) continue;
+    if (!interfaceName || !/^0{32}$/.test(destination ?? "") || prefix !== "00" || !/^[0-9a-f]{32}$/.test(next ?? ""))
+      continue;
     const bits = Number.parseInt(flags ?? "0", 16);
     if ((bits & RTF_UP) === 0 || (bits & RTF_GATEWAY) === 0 || interfaceName === "lo") continue;
     const gateway = (next?.match(/.{4}/g) ?? []).map((word) => Number.parseInt(word, 16).toString(16)).join(":");

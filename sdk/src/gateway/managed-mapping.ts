@@ -3,7 +3,7 @@ import { whyNotPublic } from "./address.ts";
 import { type Clock, delay, whileAwaited } from "./clock.ts";
 import { type FullRequest, giveBack, type Held, type LeaseKeeper } from "./establish.ts";
 import { type Gateway, GatewayError, type Lease } from "./gateway.ts";
-import type { GatewayInfo, MappingEvent, MappingEvents, MapProtocol, PortMapping, Via } from "./types.ts";
+import type { GatewayInfo, MapProtocol, MappingEvent, MappingEvents, PortMapping, Via } from "./types.ts";
 
 /** What a mapping needs of the mapper that keeps it. */
 export interface MappingHost {
@@ -22,6 +22,8 @@ export interface MappingHost {
 
 /** RFC 6887 section 11.2.1: never ask for the same mapping more often than this. */
 const MIN_RETRY = 4000;
+/** Between two looks: whoever announces restarts to us all the time does not make us flood the router. */
+const MIN_LOOK = 1000;
 /** Between attempts to get a lost mapping back: soon at first, for ever at last. */
 const RETRIES: readonly number[] = [500, 1000, 2000, 4000, 8000, 15_000];
 /** Unanswered looks before the mapping counts as lost. */
@@ -36,13 +38,20 @@ export class ManagedMapping extends EventEmitter<MappingEvents> implements PortM
   #held: Held;
   #state: "mapped" | "lost" | "unmapped" = "mapped";
   #nextLook = 0;
+  #lastLook = Number.NEGATIVE_INFINITY;
   #nextRenewal = Number.POSITIVE_INFINITY;
   #silent = 0;
   #doubt: string | undefined;
+  #hopeless: string | undefined;
+  /** The router told of a restart: if it is silent now, it is at another address. */
+  #restarted = false;
   #wake: () => void = () => undefined;
   #ending: Promise<void> | undefined;
   readonly #life: Promise<void>;
-  readonly #onSuspect = (reason: string): void => this.doubt(reason);
+  readonly #onSuspect = (reason: string): void => {
+    this.#restarted = true;
+    this.doubt(reason);
+  };
 
   constructor(host: MappingHost, request: FullRequest, held: Held, startedAt: number) {
     super();
@@ -102,6 +111,13 @@ export class ManagedMapping extends EventEmitter<MappingEvents> implements PortM
     this.#wake();
   }
 
+  /** The gateway cannot be asked any more: it is lost without asking. */
+  abandon(reason: string): void {
+    this.#silent = MAX_SILENT;
+    this.#hopeless = reason;
+    this.doubt(reason);
+  }
+
   unmap(): Promise<void> {
     this.#ending ??= whileAwaited(this.#release("it was given back"));
     return this.#ending;
@@ -123,8 +139,12 @@ export class ManagedMapping extends EventEmitter<MappingEvents> implements PortM
         this.#wake = () => undefined;
       }
       if (signal.aborted) return;
+      const rest = this.#lastLook + MIN_LOOK - clock.now();
+      if (rest > 0) await delay(clock, rest, signal);
+      if (signal.aborted) return;
       const reason = this.#doubt;
       this.#doubt = undefined;
+      this.#lastLook = clock.now();
       try {
         await this.#attend(reason);
       } catch (error) {
@@ -137,19 +157,29 @@ export class ManagedMapping extends EventEmitter<MappingEvents> implements PortM
 
   async #attend(reason: string | undefined): Promise<void> {
     const { clock } = this.#host;
+    const hopeless = this.#hopeless;
+    this.#hopeless = undefined;
+    if (hopeless !== undefined) return this.#lose(hopeless);
+    const restarted = this.#restarted;
+    this.#restarted = false;
     const renewing = clock.now() >= this.#nextRenewal;
     const before = { address: this.externalAddress, port: this.externalPort };
+    let prolonged = false;
     try {
       const leases: Lease[] = [];
-      for (const lease of this.#held.leases) leases.push(await (renewing ? this.#renew(lease) : this.#look(lease, reason)));
+      for (const lease of this.#held.leases)
+        leases.push(await (renewing ? this.#renew(lease) : this.#look(lease, reason)));
       if (leases.some(({ externalPort }) => externalPort !== leases[0]?.externalPort)) {
         throw new GatewayError("conflict", "the router gave UDP and TCP different ports");
       }
+      prolonged = leases.some(({ expiresAt }, index) => expiresAt > (this.#held.leases[index]?.expiresAt ?? 0));
       this.#held = { gateway: this.#held.gateway, leases };
     } catch (error) {
       if (this.#end.signal.aborted || !(error instanceof GatewayError)) throw error;
-      if (error.kind === "unreachable" && this.#stillLeased()) return this.#retryLater();
-      return this.#lose(error.kind === "unreachable" ? `the router does not answer any more: ${error.message}` : error.message);
+      if (error.kind === "unreachable" && this.#stillLeased() && !restarted) return this.#retryLater();
+      return this.#lose(
+        error.kind === "unreachable" ? `the router does not answer any more: ${error.message}` : error.message,
+      );
     }
     this.#silent = 0;
     this.#schedule(renewing);
@@ -157,8 +187,8 @@ export class ManagedMapping extends EventEmitter<MappingEvents> implements PortM
     if (why !== undefined) return this.#lose(why);
     if (before.address !== this.externalAddress || before.port !== this.externalPort) {
       this.#tell("changed", reason ?? "the router gave another address or port");
-    } else if (renewing) {
-      this.#tell("renewed", "the lease was prolonged");
+    } else if (renewing || prolonged) {
+      this.#tell("renewed", reason === undefined ? "the lease was prolonged" : `it was asked for again: ${reason}`);
     }
   }
 
@@ -251,7 +281,12 @@ export class ManagedMapping extends EventEmitter<MappingEvents> implements PortM
   }
 
   #tell(event: MappingEvent["event"], reason: string): void {
-    const told: MappingEvent = { event, mapping: this, reason, ms: Math.round(this.#host.clock.now() - this.#startedAt) };
+    const told: MappingEvent = {
+      event,
+      mapping: this,
+      reason,
+      ms: Math.round(this.#host.clock.now() - this.#startedAt),
+    };
     this.emit(event, told);
     this.#host.announce(told);
   }

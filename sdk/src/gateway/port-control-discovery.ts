@@ -38,8 +38,12 @@ export class PortControlDiscovery implements Disposable {
   constructor(options: PortControlDiscoveryOptions, events: DiscoveryEvents) {
     this.#options = options;
     this.#events = events;
-    const six = options.interfaces.filter(({ family, address }) => family === 6 && isPublicAddress(address)).slice(0, MAX_ADDRESSES_6);
-    const asked = options.interfaces.filter((each) => each.gateway !== undefined && (each.family === 4 || six.includes(each)));
+    const six = options.interfaces
+      .filter(({ family, address }) => family === 6 && isPublicAddress(address))
+      .slice(0, MAX_ADDRESSES_6);
+    const asked = options.interfaces.filter(
+      (each) => each.gateway !== undefined && (each.family === 4 || six.includes(each)),
+    );
     this.settled = this.#askAll(asked);
   }
 
@@ -53,7 +57,9 @@ export class PortControlDiscovery implements Disposable {
       const name = via === "pcp" ? "PCP" : "NAT-PMP";
       const reason =
         reasons.get(via) ??
-        (interfaces.length === 0 ? "this computer has no default gateway to ask" : `${interfaces.map(({ gateway }) => gateway).join(" and ")} did not answer`);
+        (interfaces.length === 0
+          ? "this computer has no default gateway to ask"
+          : `${interfaces.map(({ gateway }) => gateway).join(" and ")} did not answer`);
       this.#events.onFinding({ step: via, outcome: "absent", reason: `no ${name}: ${reason}` });
     }
   }
@@ -67,7 +73,8 @@ export class PortControlDiscovery implements Disposable {
     const cancel = clock.after(VERDICT, () => limit.abort());
     const signal = AbortSignal.any([this.#abort.signal, limit.signal]);
     const explain = (which: Via, error: unknown): void => {
-      if (error instanceof NoAnswer) reasons.set(which, error.refused ? `${router} says that nobody listens there` : error.message);
+      if (error instanceof NoAnswer)
+        reasons.set(which, error.refused ? `${router} says that nobody listens there` : error.message);
     };
     // PCP first: of a router that speaks both, its answer then comes first too.
     const pcp = via.includes("pcp") ? this.#askPcp(socket, signal) : Promise.resolve(undefined);
@@ -81,10 +88,15 @@ export class PortControlDiscovery implements Disposable {
         return;
       }
       // NAT-PMP tells the external address before anything is mapped.
-      const address = await Promise.race([natPmp.catch(() => undefined), new Promise<undefined>((resolve) => clock.after(GRACE, () => resolve(undefined)))]);
+      const address = await Promise.race([
+        natPmp.catch(() => undefined),
+        new Promise<undefined>((resolve) => clock.after(GRACE, () => resolve(undefined))),
+      ]);
       if (this.#abort.signal.aborted) return;
       found.add("pcp");
-      this.#events.onGateway(new PcpGateway({ socket, clock, epoch: answer.epoch, externalAddress: address?.externalAddress ?? "" }));
+      this.#events.onGateway(
+        new PcpGateway({ socket, clock, epoch: answer.epoch, externalAddress: address?.externalAddress ?? "" }),
+      );
     };
     const pcpOffered = offerPcp();
     const offerNatPmp = async (): Promise<void> => {
@@ -108,21 +120,26 @@ export class PortControlDiscovery implements Disposable {
   }
 
   #askPcp(socket: PortControlSocket, signal: AbortSignal): Promise<PcpResponse | undefined> {
-    return socket.request(
-      encodePcpAnnounce(socket.localAddress),
-      (bytes): PcpResponse | { absent: true } | undefined => {
-        const response = decodePcpResponse(bytes);
-        if (response?.opcode === "announce") return response;
-        // Version 0 with an error: the router speaks NAT-PMP and does not know PCP (RFC 6887 appendix A).
-        const old = decodeNatPmpResponse(bytes);
-        return old?.opcode === "error" ? { absent: true } : undefined;
-      },
-      SCHEDULE,
-      signal,
-    ).then((answer) => ("absent" in answer ? undefined : answer));
+    return socket
+      .request(
+        encodePcpAnnounce(socket.localAddress),
+        (bytes): PcpResponse | { absent: true } | undefined => {
+          const response = decodePcpResponse(bytes);
+          if (response?.opcode === "announce") return response;
+          // Version 0 with an error: the router speaks NAT-PMP and does not know PCP (RFC 6887 appendix A).
+          const old = decodeNatPmpResponse(bytes);
+          return old?.opcode === "error" ? { absent: true } : undefined;
+        },
+        SCHEDULE,
+        signal,
+      )
+      .then((answer) => ("absent" in answer ? undefined : answer));
   }
 
-  #askNatPmp(socket: PortControlSocket, signal: AbortSignal): Promise<{ externalAddress: string; epoch: number } | undefined> {
+  #askNatPmp(
+    socket: PortControlSocket,
+    signal: AbortSignal,
+  ): Promise<{ externalAddress: string; epoch: number } | undefined> {
     return socket.request(
       encodeAddressRequest(),
       (bytes) => {

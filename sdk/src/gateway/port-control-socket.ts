@@ -79,7 +79,12 @@ export class PortControlSocket implements Disposable {
    * Sends a request until `read` makes something of an answer.
    * @throws {NoAnswer}
    */
-  async request<T>(bytes: Uint8Array, read: (answer: Uint8Array) => T | undefined, schedule: RetransmitOptions, signal?: AbortSignal): Promise<T> {
+  async request<T>(
+    bytes: Uint8Array,
+    read: (answer: Uint8Array) => T | undefined,
+    schedule: RetransmitOptions,
+    signal?: AbortSignal,
+  ): Promise<T> {
     signal?.throwIfAborted();
     const { promise, resolve, reject } = Promise.withResolvers<T>();
     const retransmission = new Retransmission(schedule, this.#clock.now(), this.#random);
@@ -90,7 +95,8 @@ export class PortControlSocket implements Disposable {
       resolve(result);
       return true;
     };
-    const refuse = (error: Error): void => reject(new NoAnswer(`${this.gateway} refuses (${(error as NodeJS.ErrnoException).code ?? error.message})`, true));
+    const refuse = (error: Error): void =>
+      reject(new NoAnswer(`${this.gateway} refuses (${(error as NodeJS.ErrnoException).code ?? error.message})`, true));
     const onAbort = (): void => reject(signal?.reason as Error);
     const tick = (): void => {
       const now = this.#clock.now();

@@ -1,16 +1,28 @@
 import { EventEmitter } from "node:events";
+import { whyNotPublic } from "./address.ts";
+import { type Announcement, AnnouncementListener } from "./announcements.ts";
 import { type Clock, delay, systemClock, whileAwaited } from "./clock.ts";
-import type { Discover, DiscoveryRound, Finding } from "./discovery.ts";
+import { discoverGateways } from "./discover.ts";
+import type { Discover, Finding } from "./discovery.ts";
 import { carelessKeeper, establishAt, type FullRequest, giveBack, type Held, type LeaseKeeper } from "./establish.ts";
 import { type Gateway, GatewayError } from "./gateway.ts";
-import type { LocalInterface } from "./interfaces.ts";
-import { ManagedMapping, type MappingHost } from "./managed-mapping.ts";
-import { discoverGateways } from "./discover.ts";
+import { defaultRoutes, type LocalInterface, usableInterfaces } from "./interfaces.ts";
 import { stateDirectory } from "./journal/journal.ts";
 import { JournalKeeper } from "./journal/keeper.ts";
+import { ManagedMapping, type MappingHost } from "./managed-mapping.ts";
+import { NetworkWatch } from "./network-watch.ts";
 import { machineId } from "./ports.ts";
-import { type GatewayInfo, type GatewayStep, type MapRequest, type MappingEvent, PortMapError, type PortMapErrorKind, type PortMapping, type Via } from "./types.ts";
-import { whyNotPublic } from "./address.ts";
+import { Round } from "./round.ts";
+import {
+  type GatewayInfo,
+  type GatewayStep,
+  type MappingEvent,
+  type MapRequest,
+  PortMapError,
+  type PortMapping,
+  type Via,
+} from "./types.ts";
+import { describeSuccess, Verdict, verdict } from "./verdict.ts";
 
 export interface PortMapperOptions {
   /** Protocols to use, default all. */
@@ -40,8 +52,8 @@ export interface PortMapperEnvironment {
   keeper: LeaseKeeper;
   /** Seeds the alternative ports. */
   machine: string;
-  /** Where gateways listen: default 1900 for SSDP, 5351 for PCP and NAT-PMP. */
-  ports: { ssdp?: number; portControl?: number };
+  /** Where gateways and we listen: default 1900 for SSDP, 5351 for PCP and NAT-PMP, 5350 for what they announce. */
+  ports: { ssdp?: number; portControl?: number; announcements?: number };
 }
 
 export interface PortMapperEvents {
@@ -64,6 +76,10 @@ const DEFAULT_LIFETIME = 7200;
 const MAX_LIFETIME = 604_800;
 /** A slow gateway is not waited for when another one could be asked. */
 const HEDGE_AFTER = 1000;
+/** Late answers to a search are listened for so long, and longer only while something is not mapped. */
+const LINGER = 3000;
+/** RFC 6887 section 14.1.2. */
+const MAX_ANNOUNCE_DELAY = 5000;
 /** Between searches in the background while nothing was found. */
 const BACKGROUND: readonly number[] = [2000, 5000, 10_000, 20_000, 40_000, 60_000];
 
@@ -82,21 +98,37 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
   #hurry = new AbortController();
   #watching: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
+  readonly #interfaces: readonly LocalInterface[] | undefined;
+  #announcements: AnnouncementListener | undefined;
+  readonly #announced = new Set<string>();
 
-  constructor({ via, interfaces, renewIntervalMs = 300_000, watchIntervalMs = 30_000, journal = true, signal, environment }: PortMapperOptions = {}) {
+  constructor({
+    via,
+    interfaces,
+    renewIntervalMs = 300_000,
+    watchIntervalMs = 30_000,
+    journal = true,
+    signal,
+    environment,
+  }: PortMapperOptions = {}) {
     super();
     const clock = environment?.clock ?? systemClock;
     const random = environment?.random ?? Math.random;
     this.#environment = {
       clock,
       random,
-      discover: environment?.discover ?? ((events) => discoverGateways({ via, interfaces, clock, random, ports: environment?.ports }, events)),
-      keeper: environment?.keeper ?? (journal === false ? carelessKeeper : new JournalKeeper(journal === true ? stateDirectory() : journal, clock)),
+      discover:
+        environment?.discover ??
+        ((events) => discoverGateways({ via, interfaces, clock, random, ports: environment?.ports }, events)),
+      keeper:
+        environment?.keeper ??
+        (journal === false ? carelessKeeper : new JournalKeeper(journal === true ? stateDirectory() : journal, clock)),
       machine: environment?.machine ?? machineId(),
       ports: environment?.ports ?? {},
     };
     this.#renewIntervalMs = renewIntervalMs;
     this.#watchIntervalMs = watchIntervalMs;
+    this.#interfaces = interfaces;
     this.#host = this.#asHost();
     if (signal?.aborted) void this.close();
     else signal?.addEventListener("abort", () => void this.close(), { once: true, signal: this.#end.signal });
@@ -110,6 +142,7 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
   async map(request: MapRequest, { signal, onStep }: MapOptions = {}): Promise<PortMapping> {
     const full = this.#complete(request);
     if (this.#end.signal.aborted) throw new PortMapError("aborted", "the port mapper is closed");
+    this.#watching ??= this.#watch();
     const { clock } = this.#environment;
     const startedAt = clock.now();
     const both = signal ? AbortSignal.any([signal, this.#end.signal]) : this.#end.signal;
@@ -164,7 +197,7 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
     await Promise.all([...this.#background]);
     await this.#watching;
     await this.#round?.[Symbol.asyncDispose]();
-    for (const gateway of this.#gateways.values()) gateway.close();
+    await Promise.all([...this.#gateways.values()].map((gateway) => gateway.close()));
     this.#gateways.clear();
   }
 
@@ -175,7 +208,13 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
   }
 
   #complete(request: MapRequest): FullRequest {
-    const { internalPort, externalPort = internalPort, protocol, lifetimeSeconds = DEFAULT_LIFETIME, description = "Sallyport" } = request;
+    const {
+      internalPort,
+      externalPort = internalPort,
+      protocol,
+      lifetimeSeconds = DEFAULT_LIFETIME,
+      description = "Sallyport",
+    } = request;
     for (const [name, port] of Object.entries({ internalPort, externalPort })) {
       if (!Number.isInteger(port) || port < 1 || port > 65535) {
         throw new PortMapError("invalid", `${name} must be a whole number from 1 to 65535, not ${port}`);
@@ -185,7 +224,10 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
       throw new PortMapError("invalid", `protocol must be udp, tcp or both, not ${String(protocol)}`);
     }
     if (!Number.isInteger(lifetimeSeconds) || lifetimeSeconds < 0 || lifetimeSeconds > MAX_LIFETIME) {
-      throw new PortMapError("invalid", `lifetimeSeconds must be a whole number from 0 to ${MAX_LIFETIME}, not ${lifetimeSeconds}`);
+      throw new PortMapError(
+        "invalid",
+        `lifetimeSeconds must be a whole number from 0 to ${MAX_LIFETIME}, not ${lifetimeSeconds}`,
+      );
     }
     return {
       internalPort,
@@ -206,15 +248,25 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
     }
     const mapping = new ManagedMapping(this.#host, request, held, startedAt);
     this.#mappings.add(mapping);
-    this.#watching ??= this.#watch();
+    held.gateway.follow?.();
     const { clock } = this.#environment;
     const { name } = held.gateway.info;
-    this.emit("mapped", { event: "mapped", mapping, reason: `${name} forwards the port`, ms: Math.round(clock.now() - startedAt) });
+    this.emit("mapped", {
+      event: "mapped",
+      mapping,
+      reason: `${name} forwards the port`,
+      ms: Math.round(clock.now() - startedAt),
+    });
     return mapping;
   }
 
   /** Asks every gateway there is, best first, and those that are still being found, until one grants it. @throws {Verdict} */
-  async #obtain(request: FullRequest, signal: AbortSignal, report: (finding: Finding) => void, preferred?: number): Promise<Held> {
+  async #obtain(
+    request: FullRequest,
+    signal: AbortSignal,
+    report: (finding: Finding) => void,
+    preferred?: number,
+  ): Promise<Held> {
     const tried = new Set<Gateway>();
     const failures: GatewayError[] = [];
     const losers = new AbortController();
@@ -231,7 +283,12 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
         failures.push(error);
         if (error.kind === "unreachable") this.#drop(gateway);
         const outcome = error.kind === "unreachable" ? "failed" : "refused";
-        report({ step: gateway.info.via, outcome, reason: `${gateway.info.name}: ${error.message}`, ...(error.code === undefined ? {} : { code: error.code }) });
+        report({
+          step: gateway.info.via,
+          outcome,
+          reason: `${gateway.info.name}: ${error.message}`,
+          ...(error.code === undefined ? {} : { code: error.code }),
+        });
         return undefined;
       }
     };
@@ -248,7 +305,8 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
           const running: Promise<Held | undefined> = attempt(next).then((held) => {
             attempts.delete(running);
             if (held && !winner) winner = held;
-            else if (held) void Promise.all(held.leases.map((lease) => giveBack(held.gateway, lease, this.#environment.keeper)));
+            else if (held)
+              void Promise.all(held.leases.map((lease) => giveBack(held.gateway, lease, this.#environment.keeper)));
             return held;
           });
           attempts.add(running);
@@ -274,25 +332,33 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
 
   #best(tried: ReadonlySet<Gateway>): Gateway | undefined {
     const open = [...this.#gateways.values()].filter((gateway) => !tried.has(gateway));
-    return open.find(({ info }) => info.externalAddress === "" ? info.via === "pcp" : whyNotPublic(info.externalAddress) === undefined) ?? open[0];
+    return (
+      open.find(({ info }) =>
+        info.externalAddress === "" ? info.via === "pcp" : whyNotPublic(info.externalAddress) === undefined,
+      ) ?? open[0]
+    );
   }
 
   /** The search that is under way, or a new one. */
   #search(): Round {
     if (this.#round && !this.#round.isSettled) return this.#round;
     void this.#round?.[Symbol.asyncDispose]();
-    this.#round = new Round(this.#environment.discover, (gateway) => this.#welcome(gateway));
-    return this.#round;
+    const round = new Round(this.#environment.discover, (gateway) => this.#welcome(gateway));
+    this.#round = round;
+    void round.settled
+      .then(() => delay(this.#environment.clock, LINGER, this.#end.signal))
+      .then(() => (this.#background.size === 0 && this.#round === round ? round[Symbol.asyncDispose]() : undefined));
+    return round;
   }
 
   #welcome(gateway: Gateway): void {
     const key = `${gateway.info.via} ${gateway.info.address} ${gateway.localAddress}`;
     const known = this.#gateways.get(key);
     if (this.#end.signal.aborted || (known && this.#isUsed(known))) {
-      gateway.close();
+      void gateway.close();
       return;
     }
-    known?.close();
+    void known?.close();
     this.#gateways.set(key, gateway);
     this.#inBackground(this.#environment.keeper.welcome(gateway, this.#end.signal));
     this.#arrival.resolve();
@@ -305,7 +371,7 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
 
   #drop(gateway: Gateway): void {
     for (const [key, known] of this.#gateways) if (known === gateway) this.#gateways.delete(key);
-    if (!this.#isUsed(gateway)) gateway.close();
+    if (!this.#isUsed(gateway)) void gateway.close();
   }
 
   async #keepTrying(request: FullRequest, startedAt: number, signal: AbortSignal): Promise<void> {
@@ -326,25 +392,85 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
     }
   }
 
-  /** Asks every gateway that holds something for a sign of life. */
+  /** Listens to the network and asks every gateway that holds something for signs of life, until the mapper closes. */
   async #watch(): Promise<void> {
     const { clock, random } = this.#environment;
     const { signal } = this.#end;
+    using _network = new NetworkWatch({ clock, onChange: (reason) => void this.#onNetworkChange(reason) });
+    this.#listen();
     while (!signal.aborted) {
       await delay(clock, this.#watchIntervalMs * (0.9 + 0.2 * random()), signal);
-      const used = new Set([...this.#mappings].filter(({ state }) => state === "mapped").map(({ source }) => source));
       await Promise.all(
-        [...used].map(async (gateway) => {
-          try {
-            await gateway.probe(signal);
-          } catch (error) {
-            if (signal.aborted) return;
-            const reason = error instanceof Error ? error.message : String(error);
-            for (const mapping of this.#mappings) if (mapping.source === gateway) mapping.doubt(reason);
-          }
-        }),
+        [...this.#gateways.values()].filter((each) => this.#isUsed(each)).map((each) => this.#probe(each)),
       );
     }
+    this.#announcements?.[Symbol.dispose]();
+  }
+
+  async #probe(gateway: Gateway): Promise<void> {
+    const { signal } = this.#end;
+    try {
+      await gateway.probe(signal);
+    } catch (error) {
+      if (signal.aborted) return;
+      const reason = error instanceof Error ? error.message : String(error);
+      for (const mapping of this.#mappings) if (mapping.source === gateway) mapping.doubt(reason);
+    }
+  }
+
+  /** Opens the ears of {@link AnnouncementListener} on the interfaces that there are now. */
+  #listen(): void {
+    const { ports } = this.#environment;
+    this.#announcements?.[Symbol.dispose]();
+    const interfaces = this.#interfaces ?? usableInterfaces([]);
+    this.#announcements = new AnnouncementListener({
+      interfaces,
+      ports,
+      onAnnouncement: (heard) => void this.#onAnnouncement(heard),
+    });
+  }
+
+  async #onAnnouncement(heard: Announcement): Promise<void> {
+    const { clock, random } = this.#environment;
+    if (heard.kind === "pcp" || heard.kind === "nat-pmp") {
+      if (this.#announced.has(heard.from)) return;
+      // Everybody on the LAN heard it: RFC 6887 section 14.1.2 has each wait for a random time.
+      this.#announced.add(heard.from);
+      await delay(clock, MAX_ANNOUNCE_DELAY * random(), this.#end.signal);
+      this.#announced.delete(heard.from);
+      if (this.#end.signal.aborted) return;
+    }
+    let known = false;
+    for (const gateway of this.#gateways.values()) {
+      if (gateway.info.address !== heard.from) continue;
+      known = true;
+      gateway.hear(heard);
+    }
+    if (heard.kind === "byebye") return;
+    // Somebody who was not there before, or is back.
+    const lost = [...this.#mappings].some(({ state }) => state === "lost");
+    if (lost || !known) this.#wakeTheLost();
+  }
+
+  /** What is not mapped is tried now. */
+  #wakeTheLost(): void {
+    this.#hurry.abort();
+    this.#hurry = new AbortController();
+    for (const mapping of this.#mappings) if (mapping.state === "lost") mapping.doubt("a router announced itself");
+  }
+
+  async #onNetworkChange(reason: string): Promise<void> {
+    this.#listen();
+    const own = new Set((this.#interfaces ?? usableInterfaces(await defaultRoutes())).map(({ address }) => address));
+    // A gateway that was asked from an address that is gone cannot be asked any more.
+    for (const gateway of [...this.#gateways.values()]) {
+      if (own.has(gateway.localAddress)) continue;
+      for (const mapping of this.#mappings) {
+        if (mapping.source === gateway) mapping.abandon(`this computer's address ${gateway.localAddress} is gone`);
+      }
+      this.#drop(gateway);
+    }
+    this.refresh(reason);
   }
 
   #asHost(): MappingHost {
@@ -360,73 +486,4 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
       ended: (mapping) => this.#mappings.delete(mapping),
     };
   }
-}
-
-/** A search, its findings kept for everybody who joins late. */
-class Round implements AsyncDisposable {
-  readonly findings: Finding[] = [];
-  readonly settled: Promise<void>;
-  isSettled = false;
-  readonly #listeners = new Set<(finding: Finding) => void>();
-  readonly #round: DiscoveryRound;
-
-  constructor(discover: Discover, onGateway: (gateway: Gateway) => void) {
-    this.#round = discover({
-      onGateway,
-      onFinding: (finding) => {
-        this.findings.push(finding);
-        for (const listener of this.#listeners) listener(finding);
-      },
-    });
-    this.settled = this.#round.settled.then(() => {
-      this.isSettled = true;
-    });
-  }
-
-  subscribe(listener: (finding: Finding) => void): () => void {
-    for (const finding of this.findings) listener(finding);
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#round[Symbol.asyncDispose]();
-  }
-}
-
-/** Why nothing was granted, all things considered. */
-class Verdict extends Error {
-  readonly kind: PortMapErrorKind;
-  readonly code: number | undefined;
-
-  constructor(kind: PortMapErrorKind, message: string, code?: number) {
-    super(message);
-    this.kind = kind;
-    this.code = code;
-  }
-}
-
-const VERDICTS: readonly (readonly [GatewayError["kind"], PortMapErrorKind])[] = [
-  ["private", "double-nat"],
-  ["refused", "refused"],
-  ["full", "refused"],
-  ["same-port", "refused"],
-  ["conflict", "conflict"],
-  ["unreachable", "failed"],
-];
-
-function verdict(failures: readonly GatewayError[], findings: readonly Finding[]): Verdict {
-  for (const [kind, as] of VERDICTS) {
-    const failure = failures.find((each) => each.kind === kind);
-    if (failure) return new Verdict(as, failure.message, failure.code);
-  }
-  const failed = findings.find(({ outcome }) => outcome === "failed" || outcome === "refused");
-  if (failed) return new Verdict("failed", failed.reason, failed.code);
-  return new Verdict("no-gateway", "no router answered that maps ports: switch UPnP, NAT-PMP or PCP on on the router's page, or forward the port there by hand");
-}
-
-function describeSuccess({ gateway, leases }: Held): string {
-  const [first] = leases;
-  const transports = leases.map(({ transport }) => transport.toUpperCase()).join(" and ");
-  return `${gateway.info.name} forwards ${transports} port ${first?.externalPort} of ${first?.externalAddress || "its external address"} to ${first?.internalAddress}:${first?.internalPort}`;
 }

@@ -27,10 +27,16 @@ export function machineId(): string {
  * The external ports to try: the wish, then alternatives that are the same at every start of the same application on
  * the same machine behind the same gateway, and others for everybody else.
  */
-export function candidatePorts(wish: number, internalPort: number, seed: { machine: string; application: string; gateway: string }): number[] {
+export function candidatePorts(
+  wish: number,
+  internalPort: number,
+  seed: { machine: string; application: string; gateway: string },
+): number[] {
   const ports = [wish];
   if (internalPort !== wish && internalPort >= 1024) ports.push(internalPort);
-  const hash = createHash("sha256").update(JSON.stringify([seed.machine, seed.application, seed.gateway, internalPort, wish])).digest();
+  const hash = createHash("sha256")
+    .update(JSON.stringify([seed.machine, seed.application, seed.gateway, internalPort, wish]))
+    .digest();
   for (let i = 0; ports.length < MAX_CANDIDATES && i < 16; i++) {
     const port = FIRST + (hash.readUInt16BE(i * 2) % (LAST - FIRST + 1));
     if (!ports.includes(port)) ports.push(port);

@@ -38,7 +38,12 @@ export function stateDirectory(environment: NodeJS.ProcessEnv = process.env): st
   return join(base, "sallyport");
 }
 
-function keyOf({ gateway, transport, externalPort, via }: Pick<JournalEntry, "gateway" | "transport" | "externalPort" | "via">): string {
+function keyOf({
+  gateway,
+  transport,
+  externalPort,
+  via,
+}: Pick<JournalEntry, "gateway" | "transport" | "externalPort" | "via">): string {
   return `${via} ${gateway} ${transport} ${externalPort}`;
 }
 
@@ -86,7 +91,10 @@ export class Journal {
   /** Whether a running process, this one too, has or may have this port at this gateway. */
   isClaimed({ gateway, localAddress, transport, externalPort }: JournalEntry): boolean {
     const same = (entry: JournalEntry): boolean =>
-      entry.gateway === gateway && entry.localAddress === localAddress && entry.transport === transport && entry.externalPort === externalPort;
+      entry.gateway === gateway &&
+      entry.localAddress === localAddress &&
+      entry.transport === transport &&
+      entry.externalPort === externalPort;
     if ([...this.#entries.values()].some(same)) return true;
     return this.#others().some(({ owner, entries }) => isAlive(owner) && entries.some(same));
   }
@@ -96,7 +104,11 @@ export class Journal {
     const orphans: Orphan[] = [];
     for (const { path, owner, entries } of this.#others()) {
       if (isAlive(owner)) continue;
-      const open = new Set(entries.filter(({ expiresAt, writtenAt }) => (expiresAt === 0 || expiresAt > unixNow) && writtenAt > unixNow - MAX_AGE));
+      const open = new Set(
+        entries.filter(
+          ({ expiresAt, writtenAt }) => (expiresAt === 0 || expiresAt > unixNow) && writtenAt > unixNow - MAX_AGE,
+        ),
+      );
       const store = (): void => {
         if (open.size === 0) remove(path);
         else writeWhole(path, { owner, entries: [...open] });
@@ -174,7 +186,8 @@ function readEntries(path: string): JournalEntry[] {
 function isEntry(value: unknown): value is JournalEntry {
   if (typeof value !== "object" || value === null) return false;
   const entry = value as Record<keyof JournalEntry, unknown>;
-  const isPort = (port: unknown): boolean => Number.isInteger(port) && (port as number) > 0 && (port as number) <= 65535;
+  const isPort = (port: unknown): boolean =>
+    Number.isInteger(port) && (port as number) > 0 && (port as number) <= 65535;
   return (
     (entry.via === "pcp" || entry.via === "nat-pmp" || entry.via === "upnp") &&
     (entry.transport === "udp" || entry.transport === "tcp") &&

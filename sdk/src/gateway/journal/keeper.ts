@@ -30,11 +30,15 @@ export class JournalKeeper implements LeaseKeeper {
   }
 
   async granted(gateway: Gateway, wish: Wish, lease: Lease): Promise<void> {
-    if (lease.externalPort !== wish.externalPort) this.#journal.erase({ ...wish, via: gateway.info.via, gateway: gateway.info.address });
+    if (lease.externalPort !== wish.externalPort)
+      this.#journal.erase({ ...wish, via: gateway.info.via, gateway: gateway.info.address });
     this.#journal.write(this.#entry(gateway, lease, lease.expiresAt, lease.nonce));
   }
 
-  async forget(gateway: Gateway, { transport, externalPort }: { transport: Transport; externalPort: number }): Promise<void> {
+  async forget(
+    gateway: Gateway,
+    { transport, externalPort }: { transport: Transport; externalPort: number },
+  ): Promise<void> {
     this.#journal.erase({ via: gateway.info.via, gateway: gateway.info.address, transport, externalPort });
   }
 
@@ -45,7 +49,9 @@ export class JournalKeeper implements LeaseKeeper {
   /** Removes what dead processes left at this gateway, where it is still ours and nobody living has it. */
   async welcome(gateway: Gateway, signal: AbortSignal): Promise<void> {
     if (this.#orphansOf(gateway).length === 0) return;
-    await exclusively(this.#journal.directory, gateway.info.address, this.#clock, signal, () => this.#bury(gateway, signal)).catch(() => undefined);
+    await exclusively(this.#journal.directory, gateway.info.address, this.#clock, signal, () =>
+      this.#bury(gateway, signal),
+    ).catch(() => undefined);
   }
 
   async #bury(gateway: Gateway, signal: AbortSignal): Promise<boolean> {
@@ -68,12 +74,19 @@ export class JournalKeeper implements LeaseKeeper {
   #orphansOf({ info, localAddress }: Gateway): ReturnType<Journal["orphans"]> {
     return this.#journal
       .orphans(this.#clock.unixNow())
-      .filter(({ entry }) => entry.via === info.via && entry.gateway === info.address && entry.localAddress === localAddress);
+      .filter(
+        ({ entry }) => entry.via === info.via && entry.gateway === info.address && entry.localAddress === localAddress,
+      );
   }
 
   #entry(
     { info, localAddress }: Gateway,
-    { transport, internalPort, externalPort, description }: Pick<Wish, "transport" | "internalPort" | "externalPort" | "description">,
+    {
+      transport,
+      internalPort,
+      externalPort,
+      description,
+    }: Pick<Wish, "transport" | "internalPort" | "externalPort" | "description">,
     expiresAt: number,
     nonce?: Uint8Array,
   ): JournalEntry {
@@ -92,7 +105,15 @@ export class JournalKeeper implements LeaseKeeper {
   }
 }
 
-function asLease({ transport, localAddress, internalPort, externalPort, description, expiresAt, nonce }: JournalEntry): Lease {
+function asLease({
+  transport,
+  localAddress,
+  internalPort,
+  externalPort,
+  description,
+  expiresAt,
+  nonce,
+}: JournalEntry): Lease {
   return {
     transport,
     internalAddress: localAddress,

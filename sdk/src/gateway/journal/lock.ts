@@ -13,7 +13,13 @@ const PATIENCE = 30_000;
 const queues = new Map<string, Promise<unknown>>();
 
 /** Runs `work` alone among all processes of this user on this machine that use `directory` and `name`. */
-export async function exclusively<T>(directory: string, name: string, clock: Clock, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+export async function exclusively<T>(
+  directory: string,
+  name: string,
+  clock: Clock,
+  signal: AbortSignal,
+  work: () => Promise<T>,
+): Promise<T> {
   const path = join(directory, `lock-${createHash("sha256").update(name).digest("hex").slice(0, 16)}`);
   const before = queues.get(path) ?? Promise.resolve();
   const turn = before.then(async () => {
@@ -94,7 +100,9 @@ function release(path: string): void {
 function readOwner(path: string): Owner | undefined {
   try {
     const owner = JSON.parse(readFileSync(path, "utf8")) as Partial<Owner>;
-    return typeof owner.pid === "number" && typeof owner.start === "string" ? { pid: owner.pid, start: owner.start } : undefined;
+    return typeof owner.pid === "number" && typeof owner.start === "string"
+      ? { pid: owner.pid, start: owner.start }
+      : undefined;
   } catch {
     return undefined;
   }

@@ -1,11 +1,19 @@
 import { EventEmitter } from "node:events";
+import type { Announcement } from "../announcements.ts";
 import type { Clock } from "../clock.ts";
 import { EpochTracker } from "../epoch.ts";
 import { type Gateway, GatewayError, type GatewayEvents, type Lease, type LeaseCheck, type Wish } from "../gateway.ts";
 import { NoAnswer, type PortControlSocket } from "../port-control-socket.ts";
 import { NAT_PMP_RETRANSMIT, type RetransmitOptions } from "../retransmit.ts";
 import type { GatewayInfo } from "../types.ts";
-import { decodeNatPmpResponse, encodeAddressRequest, encodeNatPmpMap, NAT_PMP_RESULTS, type NatPmpMapRequest, type NatPmpResponse } from "./message.ts";
+import {
+  decodeNatPmpResponse,
+  encodeAddressRequest,
+  encodeNatPmpMap,
+  NAT_PMP_RESULTS,
+  type NatPmpMapRequest,
+  type NatPmpResponse,
+} from "./message.ts";
 
 /** The specification's nine tries take two minutes; a gateway that answered the search answers within the first five. */
 const SCHEDULE: RetransmitOptions = { ...NAT_PMP_RETRANSMIT, tries: 5 };
@@ -38,7 +46,12 @@ export class NatPmpGateway extends EventEmitter<GatewayEvents> implements Gatewa
   }
 
   get info(): GatewayInfo {
-    return { via: "nat-pmp", name: "NAT-PMP router", address: this.#socket.gateway, externalAddress: this.#externalAddress };
+    return {
+      via: "nat-pmp",
+      name: "NAT-PMP router",
+      address: this.#socket.gateway,
+      externalAddress: this.#externalAddress,
+    };
   }
 
   async request(wish: Wish, signal?: AbortSignal): Promise<Lease> {
@@ -79,7 +92,11 @@ export class NatPmpGateway extends EventEmitter<GatewayEvents> implements Gatewa
   async release(lease: Lease, signal?: AbortSignal): Promise<boolean> {
     const { transport, internalPort } = lease;
     const schedule = { ...SCHEDULE, tries: 4 };
-    const answer = await this.#ask({ transport, internalPort, externalPort: 0, lifetimeSeconds: 0 }, schedule, signal).catch(() => undefined);
+    const answer = await this.#ask(
+      { transport, internalPort, externalPort: 0, lifetimeSeconds: 0 },
+      schedule,
+      signal,
+    ).catch(() => undefined);
     return answer?.result === 0 && answer.lifetimeSeconds === 0;
   }
 
@@ -108,11 +125,20 @@ export class NatPmpGateway extends EventEmitter<GatewayEvents> implements Gatewa
     this.#externalAddress = externalAddress;
     if (!valid) this.emit("suspect", "the router restarted and lost its state (NAT-PMP epoch)");
     else if (externalAddress !== before) {
-      this.emit("suspect", `the router's external address changed from ${before || "none"} to ${externalAddress || "none"}`);
+      this.emit(
+        "suspect",
+        `the router's external address changed from ${before || "none"} to ${externalAddress || "none"}`,
+      );
     }
   }
 
-  close(): void {
+  hear(announcement: Announcement): void {
+    if (announcement.kind === "nat-pmp") this.noteAddress(announcement.externalAddress, announcement.epoch);
+    // A router that speaks both announces itself in the words of the newer one, and has one epoch.
+    if (announcement.kind === "pcp") this.noteAddress(this.#externalAddress, announcement.epoch);
+  }
+
+  async close(): Promise<void> {
     this.removeAllListeners();
     this.#socket[Symbol.dispose]();
   }
@@ -124,7 +150,9 @@ export class NatPmpGateway extends EventEmitter<GatewayEvents> implements Gatewa
         (bytes): MapResponse | undefined => {
           const response = decodeNatPmpResponse(bytes);
           if (response?.opcode !== "map") return undefined;
-          return response.transport === request.transport && response.internalPort === request.internalPort ? response : undefined;
+          return response.transport === request.transport && response.internalPort === request.internalPort
+            ? response
+            : undefined;
         },
         schedule,
         signal,
@@ -143,11 +171,23 @@ function explain(result: number, { transport, externalPort }: Wish): GatewayErro
   const name = `${NAT_PMP_RESULTS[result] ?? "unknown"}, ${result}`;
   switch (result) {
     case 2:
-      return new GatewayError("refused", `the router does not let programs map ports (${name}): allow it on the router's page`, { code: result });
+      return new GatewayError(
+        "refused",
+        `the router does not let programs map ports (${name}): allow it on the router's page`,
+        { code: result },
+      );
     case 3:
-      return new GatewayError("private", `the router has no public address to map a port of (${name}): it is not connected, or stands behind another NAT`, { code: result });
+      return new GatewayError(
+        "private",
+        `the router has no public address to map a port of (${name}): it is not connected, or stands behind another NAT`,
+        { code: result },
+      );
     case 4:
-      return new GatewayError("full", `the router has no room for ${transport.toUpperCase()} port ${externalPort} (${name}): remove old mappings, or restart it`, { code: result });
+      return new GatewayError(
+        "full",
+        `the router has no room for ${transport.toUpperCase()} port ${externalPort} (${name}): remove old mappings, or restart it`,
+        { code: result },
+      );
     default:
       return new GatewayError("refused", `the router refused (${name})`, { code: result });
   }

@@ -45,7 +45,12 @@ export function encodeAddressRequest(): Uint8Array {
 }
 
 /** Section 3.3. */
-export function encodeNatPmpMap({ transport, internalPort, externalPort, lifetimeSeconds }: NatPmpMapRequest): Uint8Array {
+export function encodeNatPmpMap({
+  transport,
+  internalPort,
+  externalPort,
+  lifetimeSeconds,
+}: NatPmpMapRequest): Uint8Array {
   const bytes = new Uint8Array(12);
   const view = new DataView(bytes.buffer);
   bytes[1] = OPCODES[transport];
@@ -66,7 +71,8 @@ export function decodeNatPmpResponse(bytes: Uint8Array): NatPmpResponse | undefi
   if (opcode === (RESPONSE | OPCODE_ADDRESS) && bytes.length >= 12) {
     return { opcode: "address", result, epoch, externalAddress: bytes.subarray(8, 12).join(".") };
   }
-  const transport = opcode === (RESPONSE | OPCODES.udp) ? "udp" : opcode === (RESPONSE | OPCODES.tcp) ? "tcp" : undefined;
+  const transport =
+    opcode === (RESPONSE | OPCODES.udp) ? "udp" : opcode === (RESPONSE | OPCODES.tcp) ? "tcp" : undefined;
   if (transport !== undefined && bytes.length >= 16) {
     return {
       opcode: "map",

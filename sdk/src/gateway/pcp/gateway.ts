@@ -1,12 +1,21 @@
 import { randomBytes } from "node:crypto";
 import { EventEmitter } from "node:events";
+import type { Announcement } from "../announcements.ts";
 import type { Clock } from "../clock.ts";
 import { EpochTracker } from "../epoch.ts";
 import { type Gateway, GatewayError, type GatewayEvents, type Lease, type LeaseCheck, type Wish } from "../gateway.ts";
 import { NoAnswer, type PortControlSocket } from "../port-control-socket.ts";
 import { PCP_RETRANSMIT, type RetransmitOptions } from "../retransmit.ts";
 import type { GatewayInfo, Transport } from "../types.ts";
-import { decodePcpResponse, encodePcpAnnounce, encodePcpMap, NONCE_LENGTH, PCP_RESULTS, type PcpMapRequest, type PcpResponse } from "./message.ts";
+import {
+  decodePcpResponse,
+  encodePcpAnnounce,
+  encodePcpMap,
+  NONCE_LENGTH,
+  PCP_RESULTS,
+  type PcpMapRequest,
+  type PcpResponse,
+} from "./message.ts";
 
 /** A request that decides something is given up after about 6 s, with the pauses of {@link PCP_RETRANSMIT}. */
 const SCHEDULE: RetransmitOptions = { ...PCP_RETRANSMIT, tries: 5 };
@@ -125,7 +134,11 @@ export class PcpGateway extends EventEmitter<GatewayEvents> implements Gateway {
     return valid;
   }
 
-  close(): void {
+  hear(announcement: Announcement): void {
+    if (announcement.kind === "pcp" || announcement.kind === "nat-pmp") this.noteEpoch(announcement.epoch);
+  }
+
+  async close(): Promise<void> {
     this.removeAllListeners();
     this.#socket[Symbol.dispose]();
   }
@@ -161,7 +174,8 @@ export class PcpGateway extends EventEmitter<GatewayEvents> implements Gateway {
       return this.#map(wish, false, signal);
     }
     if (answer.result !== 0 || answer.map === undefined) throw explain(answer.result, wish);
-    if (answer.lifetimeSeconds === 0 || answer.map.externalPort === 0) throw new GatewayError("refused", "the router granted a mapping without a port or a lifetime");
+    if (answer.lifetimeSeconds === 0 || answer.map.externalPort === 0)
+      throw new GatewayError("refused", "the router granted a mapping without a port or a lifetime");
     this.#externalAddress = answer.map.externalAddress;
     return {
       transport: wish.transport,
@@ -216,16 +230,32 @@ function explain(result: number, { transport, externalPort }: Wish): GatewayErro
   const name = `${PCP_RESULTS[result] ?? "unknown"}, ${result}`;
   switch (result) {
     case 2:
-      return new GatewayError("refused", `the router does not let programs map ports (${name}): allow it on the router's page`, { code: result });
+      return new GatewayError(
+        "refused",
+        `the router does not let programs map ports (${name}): allow it on the router's page`,
+        { code: result },
+      );
     case 7:
-      return new GatewayError("private", `the router has no connection to the internet (${name}): check its modem or its line`, { code: result });
+      return new GatewayError(
+        "private",
+        `the router has no connection to the internet (${name}): check its modem or its line`,
+        { code: result },
+      );
     case 8:
     case 10:
-      return new GatewayError("full", `the router has no room for another mapping (${name}): remove old ones, or restart it`, { code: result });
+      return new GatewayError(
+        "full",
+        `the router has no room for another mapping (${name}): remove old ones, or restart it`,
+        { code: result },
+      );
     case 11:
       return new GatewayError("conflict", `${port} is taken (${name})`, { code: result });
     case 12:
-      return new GatewayError("private", `another NAT stands between this computer and the router that answered (${name}): double NAT`, { code: result });
+      return new GatewayError(
+        "private",
+        `another NAT stands between this computer and the router that answered (${name}): double NAT`,
+        { code: result },
+      );
     default:
       return new GatewayError("refused", `the router refused (${name})`, { code: result });
   }

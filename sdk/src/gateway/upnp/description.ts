@@ -43,7 +43,9 @@ export function parseDescription(bytes: Uint8Array, location: URL, responder: st
   const base = baseUrl(text(root, "URLBase"), location, responder);
   const services: ServiceDescription[] = [];
   collect(device, base, responder, services, 0);
-  const name = [text(device, "friendlyName"), text(device, "modelName"), text(device, "manufacturer")].find((each) => each);
+  const name = [text(device, "friendlyName"), text(device, "modelName"), text(device, "manufacturer")].find(
+    (each) => each,
+  );
   return {
     deviceType: clip(text(device, "deviceType")),
     name: clip(name) || "UPnP gateway",
@@ -84,9 +86,9 @@ function collect(device: XmlElement, base: URL, responder: string, into: Service
 
 /** The services that can map a port, best first. */
 export function connectionServices({ services }: DeviceDescription): ServiceDescription[] {
-  return CONNECTION_SERVICES.flatMap((pattern) => services.filter(({ serviceType }) => pattern.test(serviceType))).filter(
-    (service, index, all) => all.indexOf(service) === index,
-  );
+  return CONNECTION_SERVICES.flatMap((pattern) =>
+    services.filter(({ serviceType }) => pattern.test(serviceType)),
+  ).filter((service, index, all) => all.indexOf(service) === index);
 }
 
 /** The service that opens IPv6 pinholes, where the gateway has one. */
@@ -95,5 +97,8 @@ export function firewallService({ services }: DeviceDescription): ServiceDescrip
 }
 
 function clip(value: string | undefined): string {
-  return (value ?? "").replace(/\p{Cc}+/gu, " ").trim().slice(0, MAX_TEXT);
+  return (value ?? "")
+    .replace(/\p{Cc}+/gu, " ")
+    .trim()
+    .slice(0, MAX_TEXT);
 }

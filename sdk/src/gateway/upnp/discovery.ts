@@ -3,6 +3,7 @@ import type { DiscoveryEvents } from "../discovery.ts";
 import type { LocalInterface } from "../interfaces.ts";
 import { UpnpError } from "./errors.ts";
 import { type HttpClient, pinUrl } from "./http.ts";
+import type { Whereabouts } from "./inspect.ts";
 import { Search, type SearchReply } from "./search.ts";
 import { mayBeGateway } from "./ssdp.ts";
 
@@ -85,7 +86,7 @@ export class UpnpDiscovery implements Disposable {
     this.#seen.add(key);
     this.#inFlight++;
     try {
-      await this.#describe(message.location, responder, through);
+      await this.#describe({ location: message.location, responder, localAddress: through.address, bootId: message.bootId });
     } catch (error) {
       // A printer or a television is no failure of the gateway's.
       if (error instanceof UpnpError && !this.#abort.signal.aborted && /InternetGateway|WAN/.test(message.target)) {
@@ -98,14 +99,14 @@ export class UpnpDiscovery implements Disposable {
     }
   }
 
-  async #describe(location: string, responder: string, through: LocalInterface): Promise<void> {
+  async #describe(where: Whereabouts): Promise<void> {
     const { http, clock } = this.#options;
     const { signal } = this.#abort;
     const { inspectGateway } = await import("./inspect.ts");
-    const found = await inspectGateway(http, { location, responder, localAddress: through.address }, clock, signal);
+    const found = await inspectGateway(http, where, clock, signal);
     if (found === undefined || signal.aborted) return;
     // The root may be found under several addresses or versions: one gateway per device and way to it.
-    const identity = `${found.udn || responder} ${responder} ${through.address}`;
+    const identity = `${found.udn || where.responder} ${where.responder} ${where.localAddress}`;
     if (this.#known.has(identity)) return;
     this.#known.add(identity);
     this.#found++;

@@ -66,7 +66,11 @@ export class UpnpError extends Error {
   readonly serviceType: string;
   override name = "UpnpError";
 
-  constructor(kind: UpnpErrorKind, message: string, { code = 0, serviceType = "", cause }: { code?: number; serviceType?: string; cause?: unknown } = {}) {
+  constructor(
+    kind: UpnpErrorKind,
+    message: string,
+    { code = 0, serviceType = "", cause }: { code?: number; serviceType?: string; cause?: unknown } = {},
+  ) {
     super(message, cause === undefined ? undefined : { cause });
     this.kind = kind;
     this.code = code;

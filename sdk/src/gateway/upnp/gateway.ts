@@ -1,9 +1,20 @@
 import { EventEmitter } from "node:events";
+import { isIP } from "node:net";
 import { whyNotPublic } from "../address.ts";
+import type { Announcement } from "../announcements.ts";
 import type { Clock } from "../clock.ts";
-import { type Gateway, GatewayError, type GatewayErrorKind, type GatewayEvents, type Lease, type LeaseCheck, type Wish } from "../gateway.ts";
+import {
+  type Gateway,
+  GatewayError,
+  type GatewayErrorKind,
+  type GatewayEvents,
+  type Lease,
+  type LeaseCheck,
+  type Wish,
+} from "../gateway.ts";
 import type { GatewayInfo, Transport } from "../types.ts";
 import { UpnpError } from "./errors.ts";
+import type { SubscriptionOptions } from "./gena.ts";
 import type { PortMappingEntry, WanConnection } from "./igd.ts";
 
 /** A lease that nearly every router takes which refuses longer ones (WANIPConnection:2 section 2.3.16 recommends it). */
@@ -21,6 +32,10 @@ interface Options {
   externalAddress: string;
   uptimeSeconds: number;
   clock: Clock;
+  /** BOOTID.UPNP.ORG of the answer by which it was found. */
+  bootId?: number | undefined;
+  /** Subscribes to the service's events, where it has some. */
+  subscribe?: ((onEvent: SubscriptionOptions["onEvent"]) => AsyncDisposable) | undefined;
 }
 
 /** A UPnP internet gateway as a {@link Gateway}: asks before it takes, reads back, and knows what careless routers mean. */
@@ -29,6 +44,10 @@ export class UpnpGateway extends EventEmitter<GatewayEvents> implements Gateway 
   readonly #clock: Clock;
   readonly #name: string;
   readonly #address: string;
+  readonly #subscribe: Options["subscribe"];
+  #subscription: AsyncDisposable | undefined;
+  #entries: string | undefined;
+  #bootId: number | undefined;
   #externalAddress: string;
   #uptimeSeconds: number;
   #uptimeReadAt: number;
@@ -38,10 +57,12 @@ export class UpnpGateway extends EventEmitter<GatewayEvents> implements Gateway 
   /** GetSpecificPortMappingEntry does not work here: the whole table is read instead. */
   #scans = false;
 
-  constructor(connection: WanConnection, { name, address, externalAddress, uptimeSeconds, clock }: Options) {
+  constructor(connection: WanConnection, { name, address, externalAddress, uptimeSeconds, clock, bootId, subscribe }: Options) {
     super();
     this.connection = connection;
     this.#clock = clock;
+    this.#bootId = bootId;
+    this.#subscribe = subscribe;
     this.#name = name;
     this.#address = address;
     this.#externalAddress = externalAddress;
@@ -105,7 +126,10 @@ export class UpnpGateway extends EventEmitter<GatewayEvents> implements Gateway 
     if (externalAddress !== this.#externalAddress) {
       const before = this.#externalAddress;
       this.#externalAddress = externalAddress;
-      this.emit("suspect", `the router's external address changed from ${before || "none"} to ${externalAddress || "none"}`);
+      this.emit(
+        "suspect",
+        `the router's external address changed from ${before || "none"} to ${externalAddress || "none"}`,
+      );
     }
     if (status === undefined) return;
     const elapsed = (now - this.#uptimeReadAt) / 1000;
@@ -118,8 +142,30 @@ export class UpnpGateway extends EventEmitter<GatewayEvents> implements Gateway 
     this.#uptimeReadAt = now;
   }
 
-  close(): void {
+  hear(announcement: Announcement): void {
+    if (announcement.kind === "byebye") this.emit("gone", "the router said goodbye (SSDP byebye)");
+    if (announcement.kind !== "alive" || announcement.bootId === undefined) return;
+    if (this.#bootId !== announcement.bootId) this.emit("suspect", "the router restarted (SSDP boot id)");
+    this.#bootId = announcement.bootId;
+  }
+
+  follow(): void {
+    if (this.#subscribe === undefined || this.#subscription) return;
+    this.#subscription = this.#subscribe((variables) => {
+      const address = variables.get("ExternalIPAddress");
+      if (address !== undefined) this.noteExternalAddress(isIP(address) === 0 || address === "0.0.0.0" ? "" : address);
+      const entries = variables.get("PortMappingNumberOfEntries");
+      if (entries === undefined) return;
+      // The first event tells how things stand.
+      if (this.#entries !== undefined && this.#entries !== entries)
+        this.emit("suspect", "the router's table of port mappings changed");
+      this.#entries = entries;
+    });
+  }
+
+  async close(): Promise<void> {
     this.removeAllListeners();
+    await this.#subscription?.[Symbol.asyncDispose]();
   }
 
   /** The external address as somebody else learned it (GENA). */
@@ -137,12 +183,16 @@ export class UpnpGateway extends EventEmitter<GatewayEvents> implements Gateway 
     let description = plainText(wish.description);
     for (let attempt = 1; ; attempt++) {
       try {
-        await this.connection.addPortMapping({ ...wish, protocol: wish.transport, leaseSeconds: lease, description }, { signal });
+        await this.connection.addPortMapping(
+          { ...wish, protocol: wish.transport, leaseSeconds: lease, description },
+          { signal },
+        );
         // Remembered only when it was the cure.
         if (lease !== first) this.#leaseCap = lease;
         return { lifetimeSeconds: lease, description };
       } catch (error) {
-        if (!(error instanceof UpnpError) || error.kind !== "fault" || attempt >= MAX_ATTEMPTS) throw this.#explain(error, wish);
+        if (!(error instanceof UpnpError) || error.kind !== "fault" || attempt >= MAX_ATTEMPTS)
+          throw this.#explain(error, wish);
         if (error.code === 725 && lease !== 0) {
           this.#permanentOnly = true;
           lease = 0;
@@ -188,11 +238,17 @@ export class UpnpGateway extends EventEmitter<GatewayEvents> implements Gateway 
   async #readBack(wish: Wish, signal: AbortSignal | undefined): Promise<Lease> {
     const entry = await this.#look(wish.externalPort, wish.transport, signal);
     if (entry === undefined) {
-      throw new GatewayError("conflict", `the router said yes to ${describePort(wish)}, but its table does not have it`);
+      throw new GatewayError(
+        "conflict",
+        `the router said yes to ${describePort(wish)}, but its table does not have it`,
+      );
     }
     if (entry !== "unknown" && !this.#isOurs(entry, wish)) {
       // Not ours to remove: somebody took it between question and answer.
-      throw new GatewayError("conflict", `${describePort(wish)} was taken meanwhile by ${describeOwner(entry, this.localAddress)}`);
+      throw new GatewayError(
+        "conflict",
+        `${describePort(wish)} was taken meanwhile by ${describeOwner(entry, this.localAddress)}`,
+      );
     }
     if (entry !== "unknown" && !entry.enabled) {
       await this.connection.deletePortMapping(wish.externalPort, wish.transport, { signal }).catch(() => undefined);
@@ -200,7 +256,8 @@ export class UpnpGateway extends EventEmitter<GatewayEvents> implements Gateway 
     }
     const shown = entry === "unknown" ? 0 : entry.leaseSeconds;
     // A router that shows no lease where one was asked for may have one all the same: renewing is harmless.
-    const lifetimeSeconds = wish.lifetimeSeconds === 0 ? 0 : shown > 0 ? Math.min(shown, wish.lifetimeSeconds) : wish.lifetimeSeconds;
+    const lifetimeSeconds =
+      wish.lifetimeSeconds === 0 ? 0 : shown > 0 ? Math.min(shown, wish.lifetimeSeconds) : wish.lifetimeSeconds;
     return {
       transport: wish.transport,
       internalAddress: this.localAddress,
@@ -215,16 +272,27 @@ export class UpnpGateway extends EventEmitter<GatewayEvents> implements Gateway 
   }
 
   /** Same client, same port inside, and our name: some routers cut it short or forget it. */
-  #isOurs(entry: PortMappingEntry, { internalPort, description }: { internalPort: number; description: string }): boolean {
+  #isOurs(
+    entry: PortMappingEntry,
+    { internalPort, description }: { internalPort: number; description: string },
+  ): boolean {
     if (entry.internalClient !== this.localAddress || entry.internalPort !== internalPort) return false;
     const ours = plainText(description);
     // How routers call what was mapped through their other protocols: the same port of the same host is ours too.
     if (/^(?:NAT-PMP|PCP) /.test(entry.description)) return true;
-    return entry.description === PLAIN_DESCRIPTION || ours.startsWith(entry.description.trim()) || entry.description.includes(ours);
+    return (
+      entry.description === PLAIN_DESCRIPTION ||
+      ours.startsWith(entry.description.trim()) ||
+      entry.description.includes(ours)
+    );
   }
 
   /** Who owns a port: an entry, `undefined` for nobody, `unknown` when the router cannot say. @throws {GatewayError} unreachable */
-  async #look(port: number, transport: Transport, signal: AbortSignal | undefined): Promise<PortMappingEntry | undefined | "unknown"> {
+  async #look(
+    port: number,
+    transport: Transport,
+    signal: AbortSignal | undefined,
+  ): Promise<PortMappingEntry | undefined | "unknown"> {
     if (!this.#scans) {
       try {
         return await this.connection.getSpecificPortMappingEntry(port, transport, { signal });
@@ -257,17 +325,26 @@ export class UpnpGateway extends EventEmitter<GatewayEvents> implements Gateway 
       case 718:
         return fail("conflict", `the router says that ${port} is taken (718)`);
       case 729:
-        return fail("conflict", `${port} is taken by another mechanism of the router (729), such as a manual port forwarding`);
+        return fail(
+          "conflict",
+          `${port} is taken by another mechanism of the router (729), such as a manual port forwarding`,
+        );
       case 724:
         return fail("same-port", "the router maps a port to the same number only (724)");
       case 728:
-        return fail("full", "the router's table of port mappings is full (728): remove old entries on its page, or restart it");
+        return fail(
+          "full",
+          "the router's table of port mappings is full (728): remove old entries on its page, or restart it",
+        );
       case 606:
       case 403:
         if (wish && (wish.externalPort < 1024 || wish.internalPort < 1024)) {
           return fail("conflict", `the router does not let programs map ${port}: only ports from 1024 on (${code})`);
         }
-        return fail("refused", `the router does not let programs map ports (${code}): allow it on the router's UPnP page`);
+        return fail(
+          "refused",
+          `the router does not let programs map ports (${code}): allow it on the router's UPnP page`,
+        );
       case 402:
       case 716:
         return fail("conflict", `the router does not accept ${port} (${code})`);
@@ -285,7 +362,10 @@ export class UpnpGateway extends EventEmitter<GatewayEvents> implements Gateway 
 function toGatewayError(error: unknown, name: string): unknown {
   if (!(error instanceof UpnpError)) return error;
   if (error.kind === "socket") return new GatewayError("unreachable", error.message, { cause: error });
-  return new GatewayError("refused", `${name} answers, but not in UPnP's words: ${error.message}`, { code: error.code || undefined, cause: error });
+  return new GatewayError("refused", `${name} answers, but not in UPnP's words: ${error.message}`, {
+    code: error.code || undefined,
+    cause: error,
+  });
 }
 
 function describePort({ externalPort, transport }: Wish): string {
@@ -300,5 +380,11 @@ function describeOwner(entry: PortMappingEntry, own: string): string {
 
 /** What every router takes as a description. */
 function plainText(description: string): string {
-  return description.replace(/[^ -~]/g, "?").replace(/[&<>"']/g, " ").trim().slice(0, 63) || PLAIN_DESCRIPTION;
+  return (
+    description
+      .replace(/[^ -~]/g, "?")
+      .replace(/[&<>"']/g, " ")
+      .trim()
+      .slice(0, 63) || PLAIN_DESCRIPTION
+  );
 }

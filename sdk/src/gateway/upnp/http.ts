@@ -70,11 +70,15 @@ export async function warmUp(): Promise<void> {
   await import("undici");
 }
 
-async function strictRequest({ method, url, address, localAddress, headers, body, timeoutMs }: HttpRequest, signal: AbortSignal): Promise<HttpResponse> {
+async function strictRequest(
+  { method, url, address, localAddress, headers, body, timeoutMs }: HttpRequest,
+  signal: AbortSignal,
+): Promise<HttpResponse> {
   // Loaded when a router is first asked: PCP and NAT-PMP do without.
   const { Client, buildConnector } = await import("undici");
   const connector = buildConnector({ timeout: timeoutMs, localAddress });
-  const connect: ReturnType<typeof BuildConnector> = (options, callback) => connector({ ...options, hostname: address }, callback);
+  const connect: ReturnType<typeof BuildConnector> = (options, callback) =>
+    connector({ ...options, hostname: address }, callback);
   const client = new Client(url.origin, {
     connect,
     pipelining: 0,
@@ -100,7 +104,10 @@ async function strictRequest({ method, url, address, localAddress, headers, body
 }
 
 /** Node's own parser in its lenient mode; a body that ends early is given as far as it came. */
-function lenientRequest({ method, url, address, localAddress, headers, body }: HttpRequest, signal: AbortSignal): Promise<HttpResponse> {
+function lenientRequest(
+  { method, url, address, localAddress, headers, body }: HttpRequest,
+  signal: AbortSignal,
+): Promise<HttpResponse> {
   return new Promise((resolve, reject) => {
     const request = plainRequest({
       method,
@@ -108,7 +115,12 @@ function lenientRequest({ method, url, address, localAddress, headers, body }: H
       port: url.port || 80,
       path: url.pathname + url.search,
       localAddress,
-      headers: { host: url.host, connection: "close", ...headers, ...(body === undefined ? {} : { "content-length": Buffer.byteLength(body) }) },
+      headers: {
+        host: url.host,
+        connection: "close",
+        ...headers,
+        ...(body === undefined ? {} : { "content-length": Buffer.byteLength(body) }),
+      },
       insecureHTTPParser: true,
       maxHeaderSize: MAX_HEADERS,
       agent: false,

@@ -79,12 +79,17 @@ export class WanConnection {
   }
 
   /** `undefined` when there is no such entry (714; 713 and 402 in the words of some routers are errors all the same). */
-  async getSpecificPortMappingEntry(externalPort: number, protocol: Transport, options?: CallOptions): Promise<PortMappingEntry | undefined> {
+  async getSpecificPortMappingEntry(
+    externalPort: number,
+    protocol: Transport,
+    options?: CallOptions,
+  ): Promise<PortMappingEntry | undefined> {
     try {
       const answer = await this.#call("GetSpecificPortMappingEntry", keyArguments(externalPort, protocol), options);
       return { ...readEntry(answer, this.target.serviceType), remoteHost: "", externalPort, protocol };
     } catch (error) {
-      if (error instanceof UpnpError && error.kind === "fault" && (error.code === 714 || error.code === 730)) return undefined;
+      if (error instanceof UpnpError && error.kind === "fault" && (error.code === 714 || error.code === 730))
+        return undefined;
       throw error;
     }
   }
@@ -95,7 +100,8 @@ export class WanConnection {
       const answer = await this.#call("GetGenericPortMappingEntry", [["NewPortMappingIndex", index]], options);
       return readFullEntry(answer, this.target.serviceType);
     } catch (error) {
-      if (error instanceof UpnpError && error.kind === "fault" && [713, 714, 730, 402, 501].includes(error.code)) return undefined;
+      if (error instanceof UpnpError && error.kind === "fault" && [713, 714, 730, 402, 501].includes(error.code))
+        return undefined;
       throw error;
     }
   }
@@ -168,7 +174,10 @@ function keyArguments(externalPort: number, protocol: Transport): SoapArguments 
   ];
 }
 
-function readEntry(answer: XmlElement, serviceType: string): Omit<PortMappingEntry, "remoteHost" | "externalPort" | "protocol"> {
+function readEntry(
+  answer: XmlElement,
+  serviceType: string,
+): Omit<PortMappingEntry, "remoteHost" | "externalPort" | "protocol"> {
   return {
     internalPort: requiredPort(answer, "NewInternalPort", serviceType),
     internalClient: required(answer, "NewInternalClient", serviceType).slice(0, 64),

@@ -3,6 +3,7 @@ import type { Clock } from "../clock.ts";
 import { connectionServices, type DeviceDescription, parseDescription } from "./description.ts";
 import { UpnpError } from "./errors.ts";
 import { UpnpGateway } from "./gateway.ts";
+import { Subscription, type SubscriptionOptions } from "./gena.ts";
 import { type HttpClient, pinUrl } from "./http.ts";
 import { WanConnection } from "./igd.ts";
 
@@ -16,6 +17,7 @@ export interface Whereabouts {
   location: string;
   responder: string;
   localAddress: string;
+  bootId?: number | undefined;
 }
 
 /** Reads the root description behind an answer; everything is asked of the responder alone. @throws {UpnpError} */
@@ -26,8 +28,19 @@ export async function fetchDescription(
   timeoutMs: number = TIMEOUT,
 ): Promise<DeviceDescription> {
   const url = pinUrl(location, responder);
-  const response = await http({ method: "GET", url, address: responder, localAddress, timeoutMs, signal, headers: { Connection: "close" } });
-  if (response.status !== 200) throw new UpnpError("http", `the router answers HTTP ${response.status} for its description`, { code: response.status });
+  const response = await http({
+    method: "GET",
+    url,
+    address: responder,
+    localAddress,
+    timeoutMs,
+    signal,
+    headers: { Connection: "close" },
+  });
+  if (response.status !== 200)
+    throw new UpnpError("http", `the router answers HTTP ${response.status} for its description`, {
+      code: response.status,
+    });
   return parseDescription(response.body, url, responder);
 }
 
@@ -55,14 +68,30 @@ export async function inspectGateway(
     throw new UpnpError("response", `${device.name} calls itself a gateway, but offers no service that maps ports`);
   }
   const { responder: address, localAddress } = where;
-  const connections = services.map(({ serviceType, controlUrl }) => new WanConnection({ serviceType, controlUrl, address, localAddress }, http));
+  const connections = services.map(
+    ({ serviceType, controlUrl }) => new WanConnection({ serviceType, controlUrl, address, localAddress }, http),
+  );
   const asked = await Promise.all(connections.map((each) => askState(each, signal)));
   // Connected and public before connected before any; the order of the services decides among equals.
-  const rank = ({ connected, externalAddress }: Asked): number => (connected ? 2 : 0) + (whyNotPublic(externalAddress) === undefined ? 1 : 0);
+  const rank = ({ connected, externalAddress }: Asked): number =>
+    (connected ? 2 : 0) + (whyNotPublic(externalAddress) === undefined ? 1 : 0);
   const best = asked.filter((each) => each !== undefined).sort((a, b) => rank(b) - rank(a))[0];
   if (!best) throw new UpnpError("response", `${device.name} does not answer for its connection`);
   const { connection, externalAddress, uptimeSeconds } = best;
-  const gateway = new UpnpGateway(connection, { name: device.name, address, externalAddress, uptimeSeconds, clock });
+  const eventUrl = services.find(({ controlUrl }) => controlUrl === connection.target.controlUrl)?.eventUrl;
+  const subscribe =
+    eventUrl &&
+    ((onEvent: SubscriptionOptions["onEvent"]) =>
+      new Subscription({ http, clock, eventUrl, address, localAddress, onEvent }));
+  const gateway = new UpnpGateway(connection, {
+    name: device.name,
+    address,
+    externalAddress,
+    uptimeSeconds,
+    clock,
+    subscribe,
+    bootId: where.bootId,
+  });
   return { gateway, device, udn: device.udn };
 }
 

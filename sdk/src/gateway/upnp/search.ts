@@ -2,7 +2,15 @@ import { createSocket, type Socket } from "node:dgram";
 import { isOnLink } from "../address.ts";
 import type { Clock } from "../clock.ts";
 import type { LocalInterface } from "../interfaces.ts";
-import { decodeSsdp, encodeSearch, SEARCH_TARGETS, SSDP_ADDRESS_4, SSDP_ADDRESS_6, SSDP_PORT, type SsdpMessage } from "./ssdp.ts";
+import {
+  decodeSsdp,
+  encodeSearch,
+  SEARCH_TARGETS,
+  SSDP_ADDRESS_4,
+  SSDP_ADDRESS_6,
+  SSDP_PORT,
+  type SsdpMessage,
+} from "./ssdp.ts";
 
 /** Between one search target and the next: the first one is what nearly every router answers to. */
 const TARGET_INTERVAL = 120;
@@ -59,7 +67,8 @@ export class Search implements Disposable {
     socket.on("message", (datagram, from) => {
       if (!isOnLink(from.address, through.address, through.prefixLength)) return;
       const message = decodeSsdp(datagram);
-      if (message?.kind === "response" && message.location !== "") onReply({ message, responder: from.address, through });
+      if (message?.kind === "response" && message.location !== "")
+        onReply({ message, responder: from.address, through });
     });
     socket.bind({ address: through.address, port: localPort }, () => {
       try {
@@ -82,7 +91,12 @@ export class Search implements Disposable {
     const send = (host: string): void => {
       const name = host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
       // An unreachable address is the same as no answer.
-      socket.send(encodeSearch(target, name), port, host.startsWith("fe80:") ? `${host}%${through.name}` : host, () => undefined);
+      socket.send(
+        encodeSearch(target, name),
+        port,
+        host.startsWith("fe80:") ? `${host}%${through.name}` : host,
+        () => undefined,
+      );
     };
     if (through.gateway !== undefined) send(through.gateway);
     if (!unicastOnly) send(group);

@@ -27,7 +27,10 @@ export function decodeAction(serviceType: string, action: string, status: number
     const code = text(error, "errorCode") ?? "";
     if (/^\d{3,4}$/.test(code)) {
       const number = Number(code);
-      throw new UpnpError("fault", `${action}: ${number} ${upnpErrorName(serviceType, number)}`, { code: number, serviceType });
+      throw new UpnpError("fault", `${action}: ${number} ${upnpErrorName(serviceType, number)}`, {
+        code: number,
+        serviceType,
+      });
     }
     throw new UpnpError("http", `${action}: HTTP ${status}, a fault without a code`, { code: status, serviceType });
   }
@@ -74,7 +77,11 @@ export async function callAction(
     timeoutMs,
     signal,
     // The name's case is what some routers compare.
-    headers: { "Content-Type": 'text/xml; charset="utf-8"', SOAPAction: `"${serviceType}#${action}"`, Connection: "close" },
+    headers: {
+      "Content-Type": 'text/xml; charset="utf-8"',
+      SOAPAction: `"${serviceType}#${action}"`,
+      Connection: "close",
+    },
     body: encodeAction(serviceType, action, input),
   });
   return decodeAction(serviceType, action, response.status, response.body);

@@ -1,4 +1,4 @@
-import { XMLParser, type X2jOptions } from "fast-xml-parser";
+import { type X2jOptions, XMLParser } from "fast-xml-parser";
 
 /** Longest document that is parsed, in bytes: real descriptions have 3 to 40 KiB. */
 export const MAX_DOCUMENT: number = 256 * 1024;
@@ -15,7 +15,13 @@ const OPTIONS: X2jOptions = {
   removeNSPrefix: true,
   parseTagValue: false,
   trimValues: true,
-  processEntities: { enabled: true, maxEntityCount: 0, maxTotalExpansions: 256, maxExpandedLength: 4096, maxEntitySize: 1 },
+  processEntities: {
+    enabled: true,
+    maxEntityCount: 0,
+    maxTotalExpansions: 256,
+    maxExpandedLength: 4096,
+    maxEntitySize: 1,
+  },
   htmlEntities: false,
   maxNestedTags: 24,
   ignoreDeclaration: true,

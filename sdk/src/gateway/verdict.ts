@@ -1,0 +1,45 @@
+import type { Finding } from "./discovery.ts";
+import type { Held } from "./establish.ts";
+import type { GatewayError } from "./gateway.ts";
+import type { PortMapErrorKind } from "./types.ts";
+
+/** Why nothing was granted, all things considered. */
+export class Verdict extends Error {
+  readonly kind: PortMapErrorKind;
+  readonly code: number | undefined;
+
+  constructor(kind: PortMapErrorKind, message: string, code?: number) {
+    super(message);
+    this.kind = kind;
+    this.code = code;
+  }
+}
+
+const VERDICTS: readonly (readonly [GatewayError["kind"], PortMapErrorKind])[] = [
+  ["private", "double-nat"],
+  ["refused", "refused"],
+  ["full", "refused"],
+  ["same-port", "refused"],
+  ["conflict", "conflict"],
+  ["unreachable", "failed"],
+];
+
+export function verdict(failures: readonly GatewayError[], findings: readonly Finding[]): Verdict {
+  for (const [kind, as] of VERDICTS) {
+    const failure = failures.find((each) => each.kind === kind);
+    if (failure) return new Verdict(as, failure.message, failure.code);
+  }
+  const failed = findings.find(({ outcome }) => outcome === "failed" || outcome === "refused");
+  if (failed) return new Verdict("failed", failed.reason, failed.code);
+  return new Verdict(
+    "no-gateway",
+    "no router answered that maps ports: switch UPnP, NAT-PMP or PCP on on the router's page, or forward the port there by hand",
+  );
+}
+
+/** A success in words. */
+export function describeSuccess({ gateway, leases }: Held): string {
+  const [first] = leases;
+  const transports = leases.map(({ transport }) => transport.toUpperCase()).join(" and ");
+  return `${gateway.info.name} forwards ${transports} port ${first?.externalPort} of ${first?.externalAddress || "its external address"} to ${first?.internalAddress}:${first?.internalPort}`;
+}
