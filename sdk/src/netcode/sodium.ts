@@ -54,6 +54,7 @@ export class Slab {
   #u8: Uint8Array;
   #u32: Uint32Array;
   readonly #freeCells: number[] = [];
+  #cells = 0;
   #plainViews: Uint8Array[] = [];
   #wireOutViews: Uint8Array[] = [];
 
@@ -106,11 +107,17 @@ export class Slab {
     return (this.#wireOutViews[length] ??= this.#u8.subarray(this.wireOut, this.wireOut + length));
   }
 
+  /** Cells that were allocated and not released: a leak would show here. */
+  get cellsInUse(): number {
+    return this.#cells - this.#freeCells.length;
+  }
+
   /** A zeroed cell of 32 bytes. */
   allocateCell(): number {
     if (this.#freeCells.length === 0) {
       const chunk = this.#raw._malloc(CELL_BYTES * CELLS_PER_CHUNK);
       this.u8.fill(0, chunk, chunk + CELL_BYTES * CELLS_PER_CHUNK);
+      this.#cells += CELLS_PER_CHUNK;
       for (let cell = CELLS_PER_CHUNK - 1; cell >= 0; cell--) this.#freeCells.push(chunk + cell * CELL_BYTES);
     }
     return this.#freeCells.pop() as number;

@@ -156,6 +156,7 @@ test(`client and server survive ${SEEDS} seeds of loss, duplication, reordering,
       }
       world.stop();
     }
+    expect(getSlab().cellsInUse, `keys left by seed ${seed}`).toBe(0);
   }
 });
 
