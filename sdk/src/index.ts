@@ -1,2 +1,13 @@
-/** Sallyport: host a multiplayer game from anywhere. */
-export type { Endpoint } from "./udp/endpoint.ts";
+export { type Endpoint, formatEndpoint, normalizeAddress } from "./udp/endpoint.ts";
+export { UDPSocketError } from "./udp/errors.ts";
+export { GodotError } from "./udp/godot-error.ts";
+export { PacketPeerUDP, type PacketPeerUDPEvents, type PacketPeerUDPOptions } from "./udp/packet-peer-udp.ts";
+export { UDPServer, type UDPServerEvents, type UDPServerOptions } from "./udp/udp-server.ts";
+export {
+  type DatagramHandler,
+  type DatagramTap,
+  UDPSocket,
+  type UDPSocketCounters,
+  type UDPSocketOptions,
+} from "./udp/udp-socket.ts";
+export type { Variant, VariantFormat } from "./udp/variant.ts";

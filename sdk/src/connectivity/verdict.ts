@@ -30,7 +30,14 @@ export interface Findings {
   steps: readonly Step[];
 }
 
-const VIA_NAMES = { pcp: "PCP", "nat-pmp": "NAT-PMP", upnp: "UPnP", interface: "", stun: "STUN", turn: "TURN" } as const;
+const VIA_NAMES = {
+  pcp: "PCP",
+  "nat-pmp": "NAT-PMP",
+  upnp: "UPnP",
+  interface: "",
+  stun: "STUN",
+  turn: "TURN",
+} as const;
 
 /** Judges what was found: pure, so that each sentence can be tested. */
 export function assess(findings: Findings): Reachability {
@@ -175,7 +182,8 @@ function summarize(
   }
 }
 
-const where = (endpoint: ReachableEndpoint | undefined): string => (endpoint ? formatEndpoint(endpoint) : "this machine");
+const where = (endpoint: ReachableEndpoint | undefined): string =>
+  endpoint ? formatEndpoint(endpoint) : "this machine";
 
 /** Why no port is mapped, as the end of a sentence. */
 function noMapping(nat: NatDescription, { mappings, steps, interfaces }: Findings): string {
@@ -195,5 +203,6 @@ function noMapping(nat: NatDescription, { mappings, steps, interfaces }: Finding
 }
 
 // "UPnP …" and "NAT-PMP …" keep their capitals.
-const lowerFirst = (text: string): string => (/^[A-Z][a-z]/.test(text) ? text.charAt(0).toLowerCase() + text.slice(1) : text);
+const lowerFirst = (text: string): string =>
+  /^[A-Z][a-z]/.test(text) ? text.charAt(0).toLowerCase() + text.slice(1) : text;
 const stripPeriod = (text: string): string => text.replace(/\.\s*$/, "");

@@ -32,7 +32,8 @@ export function encodeClose({ code, text, after }: CloseFrame): Uint8Array {
 
 /** Null for anything that is no close frame. */
 export function decodeClose(bytes: Uint8Array): CloseFrame | null {
-  if (bytes.length < HEADER_BYTES || bytes.length > HEADER_BYTES + MAX_REASON_BYTES || bytes[0] !== KIND_CLOSE) return null;
+  if (bytes.length < HEADER_BYTES || bytes.length > HEADER_BYTES + MAX_REASON_BYTES || bytes[0] !== KIND_CLOSE)
+    return null;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   return {
     after: view.getUint32(1, true),

@@ -96,7 +96,12 @@ describe("the verdict", () => {
       ...lan,
       steps: [
         { step: "pcp", outcome: "absent", ms: 1, reason: "Nothing answered." },
-        { step: "upnp", outcome: "refused", ms: 1, reason: "The router's UPnP is switched off for this machine (606)." },
+        {
+          step: "upnp",
+          outcome: "refused",
+          ms: 1,
+          reason: "The router's UPnP is switched off for this machine (606).",
+        },
       ],
     });
     expect(verdict).toBe("lan-only");

@@ -1,0 +1,187 @@
+import { mkdirSync, readdirSync, readFileSync, renameSync, unlinkSync, writeFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { join, resolve } from "node:path";
+import { threadId } from "node:worker_threads";
+import type { Transport, Via } from "../types.ts";
+import { isAlive, type Owner, self } from "./owner.ts";
+
+/** A mapping that a process has, or may have, at a gateway. */
+export interface JournalEntry {
+  via: Via;
+  /** The gateway's address on the LAN. */
+  gateway: string;
+  localAddress: string;
+  transport: Transport;
+  internalPort: number;
+  externalPort: number;
+  description: string;
+  /** PCP's, hexadecimal: without it the mapping cannot be deleted. */
+  nonce?: string | undefined;
+  /** Unix milliseconds, 0 for never. */
+  expiresAt: number;
+  /** Unix milliseconds. */
+  writtenAt: number;
+}
+
+/** Entries that one process may have; a longer file is not ours. */
+const MAX_ENTRIES = 1024;
+const MAX_FILE = 1024 * 1024;
+/** Unix milliseconds after which an entry of a network that never came back is dropped. */
+const MAX_AGE = 90 * 86_400_000;
+
+/** Where mappings are remembered: `XDG_STATE_HOME`, else what the system has for such things. */
+export function stateDirectory(environment: NodeJS.ProcessEnv = process.env): string {
+  const base =
+    environment["XDG_STATE_HOME"] ||
+    (process.platform === "win32" ? environment["LOCALAPPDATA"] : undefined) ||
+    join(homedir(), ".local", "state");
+  return join(base, "sallyport");
+}
+
+function keyOf({ gateway, transport, externalPort, via }: Pick<JournalEntry, "gateway" | "transport" | "externalPort" | "via">): string {
+  return `${via} ${gateway} ${transport} ${externalPort}`;
+}
+
+/** An entry whose process is gone. */
+export interface Orphan {
+  readonly entry: JournalEntry;
+  /** Crosses it out. */
+  settle(): void;
+}
+
+/**
+ * The mappings of all processes of this user on this machine, one file per process (and worker thread), so that nobody waits for anybody.
+ * A process writes only its own file; the file of a dead process belongs to whoever holds the gateway's lock.
+ */
+export class Journal {
+  readonly directory: string;
+  readonly #file: string;
+  readonly #entries = new Map<string, JournalEntry>();
+
+  private constructor(directory: string) {
+    this.directory = directory;
+    this.#file = join(directory, `mappings-${self.pid}-${self.start || "0"}.${threadId}.json`);
+  }
+
+  static readonly #open = new Map<string, Journal>();
+
+  /** One per directory and process, since a process has one file. */
+  static at(directory: string): Journal {
+    const path = resolve(directory);
+    let journal = Journal.#open.get(path);
+    if (!journal) Journal.#open.set(path, (journal = new Journal(path)));
+    return journal;
+  }
+
+  /** Written before the gateway is asked, so that a crash between question and answer leaves a trace. */
+  write(entry: JournalEntry): void {
+    this.#entries.set(keyOf(entry), entry);
+    this.#save();
+  }
+
+  erase(entry: Pick<JournalEntry, "gateway" | "transport" | "externalPort" | "via">): void {
+    if (this.#entries.delete(keyOf(entry))) this.#save();
+  }
+
+  /** Whether a running process, this one too, has or may have this port at this gateway. */
+  isClaimed({ gateway, localAddress, transport, externalPort }: JournalEntry): boolean {
+    const same = (entry: JournalEntry): boolean =>
+      entry.gateway === gateway && entry.localAddress === localAddress && entry.transport === transport && entry.externalPort === externalPort;
+    if ([...this.#entries.values()].some(same)) return true;
+    return this.#others().some(({ owner, entries }) => isAlive(owner) && entries.some(same));
+  }
+
+  /** What dead processes left; entries that lapsed since are crossed out on the way. */
+  orphans(unixNow: number): Orphan[] {
+    const orphans: Orphan[] = [];
+    for (const { path, owner, entries } of this.#others()) {
+      if (isAlive(owner)) continue;
+      const open = new Set(entries.filter(({ expiresAt, writtenAt }) => (expiresAt === 0 || expiresAt > unixNow) && writtenAt > unixNow - MAX_AGE));
+      const store = (): void => {
+        if (open.size === 0) remove(path);
+        else writeWhole(path, { owner, entries: [...open] });
+      };
+      if (open.size === 0) store();
+      for (const entry of open) {
+        orphans.push({
+          entry,
+          settle: () => {
+            open.delete(entry);
+            store();
+          },
+        });
+      }
+    }
+    return orphans;
+  }
+
+  #others(): { path: string; owner: Owner; entries: JournalEntry[] }[] {
+    let names: string[];
+    try {
+      names = readdirSync(this.directory);
+    } catch {
+      return [];
+    }
+    const found: { path: string; owner: Owner; entries: JournalEntry[] }[] = [];
+    for (const name of names) {
+      const path = join(this.directory, name);
+      const named = /^mappings-(\d{1,10})-([0-9a-f-]{1,64})\.\d{1,6}\.json$/.exec(name);
+      if (!named || path === this.#file) continue;
+      const owner: Owner = { pid: Number(named[1]), start: named[2] === "0" ? "" : (named[2] ?? "") };
+      found.push({ path, owner, entries: readEntries(path) });
+    }
+    return found;
+  }
+
+  #save(): void {
+    if (this.#entries.size === 0) remove(this.#file);
+    else writeWhole(this.#file, { owner: self, entries: [...this.#entries.values()] });
+  }
+}
+
+/** A reader sees the old file or the new one, never half of one. A state directory that cannot be written is done without. */
+function writeWhole(path: string, content: unknown): void {
+  const draft = `${path}.${process.pid}.tmp`;
+  try {
+    mkdirSync(join(path, ".."), { recursive: true, mode: 0o700 });
+    writeFileSync(draft, JSON.stringify(content), { mode: 0o600 });
+    renameSync(draft, path);
+  } catch {
+    remove(draft);
+  }
+}
+
+function remove(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch {
+    // Somebody else did, or nobody may.
+  }
+}
+
+function readEntries(path: string): JournalEntry[] {
+  try {
+    const text = readFileSync(path, "utf8");
+    if (text.length > MAX_FILE) return [];
+    const content: unknown = JSON.parse(text);
+    const entries = (content as { entries?: unknown }).entries;
+    return Array.isArray(entries) ? entries.slice(0, MAX_ENTRIES).filter(isEntry) : [];
+  } catch {
+    return [];
+  }
+}
+
+function isEntry(value: unknown): value is JournalEntry {
+  if (typeof value !== "object" || value === null) return false;
+  const entry = value as Record<keyof JournalEntry, unknown>;
+  const isPort = (port: unknown): boolean => Number.isInteger(port) && (port as number) > 0 && (port as number) <= 65535;
+  return (
+    (entry.via === "pcp" || entry.via === "nat-pmp" || entry.via === "upnp") &&
+    (entry.transport === "udp" || entry.transport === "tcp") &&
+    [entry.gateway, entry.localAddress, entry.description].every((text) => typeof text === "string") &&
+    isPort(entry.internalPort) &&
+    isPort(entry.externalPort) &&
+    [entry.expiresAt, entry.writtenAt].every((time) => typeof time === "number") &&
+    (entry.nonce === undefined || (typeof entry.nonce === "string" && /^[0-9a-f]{24}$/.test(entry.nonce)))
+  );
+}

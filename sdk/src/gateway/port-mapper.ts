@@ -1,0 +1,432 @@
+import { EventEmitter } from "node:events";
+import { type Clock, delay, systemClock, whileAwaited } from "./clock.ts";
+import type { Discover, DiscoveryRound, Finding } from "./discovery.ts";
+import { carelessKeeper, establishAt, type FullRequest, giveBack, type Held, type LeaseKeeper } from "./establish.ts";
+import { type Gateway, GatewayError } from "./gateway.ts";
+import type { LocalInterface } from "./interfaces.ts";
+import { ManagedMapping, type MappingHost } from "./managed-mapping.ts";
+import { discoverGateways } from "./discover.ts";
+import { stateDirectory } from "./journal/journal.ts";
+import { JournalKeeper } from "./journal/keeper.ts";
+import { machineId } from "./ports.ts";
+import { type GatewayInfo, type GatewayStep, type MapRequest, type MappingEvent, PortMapError, type PortMapErrorKind, type PortMapping, type Via } from "./types.ts";
+import { whyNotPublic } from "./address.ts";
+
+export interface PortMapperOptions {
+  /** Protocols to use, default all. */
+  via?: readonly Via[] | undefined;
+  /** Addresses to ask from, default all usable ones of this machine. */
+  interfaces?: readonly LocalInterface[] | undefined;
+  /** Milliseconds between two looks at the gateway's table, default 300 000. */
+  renewIntervalMs?: number | undefined;
+  /** Milliseconds between two signs of life asked of a gateway that holds a mapping, default 30 000. */
+  watchIntervalMs?: number | undefined;
+  /**
+   * Remembers mappings on disk, so that the next start removes what a crash left: `true` (default) in the user's state
+   * directory, or a directory, or `false`.
+   */
+  journal?: boolean | string | undefined;
+  /** Closes the mapper. */
+  signal?: AbortSignal | undefined;
+  /** What the mapper stands on; for tests. */
+  environment?: Partial<PortMapperEnvironment> | undefined;
+}
+
+export interface PortMapperEnvironment {
+  clock: Clock;
+  /** 0 <= n < 1. */
+  random: () => number;
+  discover: Discover;
+  keeper: LeaseKeeper;
+  /** Seeds the alternative ports. */
+  machine: string;
+  /** Where gateways listen: default 1900 for SSDP, 5351 for PCP and NAT-PMP. */
+  ports: { ssdp?: number; portControl?: number };
+}
+
+export interface PortMapperEvents {
+  mapped: [MappingEvent];
+  renewed: [MappingEvent];
+  changed: [MappingEvent];
+  lost: [MappingEvent];
+  unmapped: [MappingEvent];
+  step: [GatewayStep];
+}
+
+export interface MapOptions {
+  /** Gives up, also the trying in the background after a "no gateway" verdict. */
+  signal?: AbortSignal | undefined;
+  onStep?: ((step: GatewayStep) => void) | undefined;
+}
+
+const DEFAULT_LIFETIME = 7200;
+/** The longest lease that IGD:2 knows (WANIPConnection:2 section 2.3.16). */
+const MAX_LIFETIME = 604_800;
+/** A slow gateway is not waited for when another one could be asked. */
+const HEDGE_AFTER = 1000;
+/** Between searches in the background while nothing was found. */
+const BACKGROUND: readonly number[] = [2000, 5000, 10_000, 20_000, 40_000, 60_000];
+
+/** Maps ports by whichever protocol the router speaks, and keeps them mapped. */
+export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncDisposable {
+  readonly #environment: PortMapperEnvironment;
+  readonly #renewIntervalMs: number;
+  readonly #watchIntervalMs: number;
+  readonly #gateways = new Map<string, Gateway>();
+  readonly #mappings = new Set<ManagedMapping>();
+  readonly #background = new Set<Promise<void>>();
+  readonly #end = new AbortController();
+  readonly #host: MappingHost;
+  #round: Round | undefined;
+  #arrival = Promise.withResolvers<void>();
+  #hurry = new AbortController();
+  #watching: Promise<void> | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor({ via, interfaces, renewIntervalMs = 300_000, watchIntervalMs = 30_000, journal = true, signal, environment }: PortMapperOptions = {}) {
+    super();
+    const clock = environment?.clock ?? systemClock;
+    const random = environment?.random ?? Math.random;
+    this.#environment = {
+      clock,
+      random,
+      discover: environment?.discover ?? ((events) => discoverGateways({ via, interfaces, clock, random, ports: environment?.ports }, events)),
+      keeper: environment?.keeper ?? (journal === false ? carelessKeeper : new JournalKeeper(journal === true ? stateDirectory() : journal, clock)),
+      machine: environment?.machine ?? machineId(),
+      ports: environment?.ports ?? {},
+    };
+    this.#renewIntervalMs = renewIntervalMs;
+    this.#watchIntervalMs = watchIntervalMs;
+    this.#host = this.#asHost();
+    if (signal?.aborted) void this.close();
+    else signal?.addEventListener("abort", () => void this.close(), { once: true, signal: this.#end.signal });
+  }
+
+  /**
+   * Maps a port. Resolves when it is mapped; the mapping then lives until it is unmapped or the mapper closes.
+   * @throws {PortMapError} with every step that was tried. Unless the request is wrong or the signal aborted, the mapper
+   * goes on trying in the background, and emits `mapped` when it succeeds.
+   */
+  async map(request: MapRequest, { signal, onStep }: MapOptions = {}): Promise<PortMapping> {
+    const full = this.#complete(request);
+    if (this.#end.signal.aborted) throw new PortMapError("aborted", "the port mapper is closed");
+    const { clock } = this.#environment;
+    const startedAt = clock.now();
+    const both = signal ? AbortSignal.any([signal, this.#end.signal]) : this.#end.signal;
+    const steps: GatewayStep[] = [];
+    const report = (finding: Finding): void => {
+      const step: GatewayStep = { ...finding, ms: Math.round(clock.now() - startedAt) };
+      steps.push(step);
+      onStep?.(step);
+      this.emit("step", step);
+    };
+    try {
+      const held = await whileAwaited(this.#obtain(full, both, report));
+      return await this.#keep(full, held, startedAt, both);
+    } catch (error) {
+      if (both.aborted) throw new PortMapError("aborted", "mapping the port was broken off", { steps, cause: error });
+      if (!(error instanceof Verdict)) throw error;
+      this.#inBackground(this.#keepTrying(full, startedAt, both));
+      throw new PortMapError(error.kind, error.message, { steps, code: error.code });
+    }
+  }
+
+  /** Every gateway that answered and still does. */
+  gateways(): GatewayInfo[] {
+    return [...this.#gateways.values()].map(({ info }) => info);
+  }
+
+  /** Every mapping that is kept. */
+  mappings(): PortMapping[] {
+    return [...this.#mappings];
+  }
+
+  /** The network changed: looks at every mapping now, and searches again for what is not mapped. */
+  refresh(reason: string = "the network changed"): void {
+    this.#hurry.abort();
+    this.#hurry = new AbortController();
+    for (const mapping of this.#mappings) mapping.doubt(reason);
+  }
+
+  /** Gives everything back, reads back that it is gone, and closes every socket. Does not throw. */
+  close(): Promise<void> {
+    this.#closing ??= whileAwaited(this.#close());
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(): Promise<void> {
+    this.#end.abort();
+    await Promise.all([...this.#mappings].map((mapping) => mapping.unmap()));
+    await Promise.all([...this.#background]);
+    await this.#watching;
+    await this.#round?.[Symbol.asyncDispose]();
+    for (const gateway of this.#gateways.values()) gateway.close();
+    this.#gateways.clear();
+  }
+
+  /** Remembers work that {@link close} waits for. */
+  #inBackground(work: Promise<void>): void {
+    const task = work.finally(() => this.#background.delete(task));
+    this.#background.add(task);
+  }
+
+  #complete(request: MapRequest): FullRequest {
+    const { internalPort, externalPort = internalPort, protocol, lifetimeSeconds = DEFAULT_LIFETIME, description = "Sallyport" } = request;
+    for (const [name, port] of Object.entries({ internalPort, externalPort })) {
+      if (!Number.isInteger(port) || port < 1 || port > 65535) {
+        throw new PortMapError("invalid", `${name} must be a whole number from 1 to 65535, not ${port}`);
+      }
+    }
+    if (protocol !== "udp" && protocol !== "tcp" && protocol !== "both") {
+      throw new PortMapError("invalid", `protocol must be udp, tcp or both, not ${String(protocol)}`);
+    }
+    if (!Number.isInteger(lifetimeSeconds) || lifetimeSeconds < 0 || lifetimeSeconds > MAX_LIFETIME) {
+      throw new PortMapError("invalid", `lifetimeSeconds must be a whole number from 0 to ${MAX_LIFETIME}, not ${lifetimeSeconds}`);
+    }
+    return {
+      internalPort,
+      externalPort,
+      protocol,
+      lifetimeSeconds,
+      description,
+      application: request.application ?? description,
+      acceptPrivateAddress: request.acceptPrivateAddress ?? false,
+      machine: this.#environment.machine,
+    };
+  }
+
+  async #keep(request: FullRequest, held: Held, startedAt: number, signal: AbortSignal): Promise<ManagedMapping> {
+    if (signal.aborted) {
+      for (const lease of held.leases) await giveBack(held.gateway, lease, this.#environment.keeper);
+      throw new PortMapError("aborted", "mapping the port was broken off");
+    }
+    const mapping = new ManagedMapping(this.#host, request, held, startedAt);
+    this.#mappings.add(mapping);
+    this.#watching ??= this.#watch();
+    const { clock } = this.#environment;
+    const { name } = held.gateway.info;
+    this.emit("mapped", { event: "mapped", mapping, reason: `${name} forwards the port`, ms: Math.round(clock.now() - startedAt) });
+    return mapping;
+  }
+
+  /** Asks every gateway there is, best first, and those that are still being found, until one grants it. @throws {Verdict} */
+  async #obtain(request: FullRequest, signal: AbortSignal, report: (finding: Finding) => void, preferred?: number): Promise<Held> {
+    const tried = new Set<Gateway>();
+    const failures: GatewayError[] = [];
+    const losers = new AbortController();
+    const attempts = new Set<Promise<Held | undefined>>();
+    const both = AbortSignal.any([signal, losers.signal]);
+    const attempt = async (gateway: Gateway): Promise<Held | undefined> => {
+      try {
+        const held = await establishAt(gateway, request, this.#environment.keeper, both, preferred);
+        report({ step: gateway.info.via, outcome: "ok", reason: describeSuccess(held) });
+        return held;
+      } catch (error) {
+        if (both.aborted) return undefined;
+        if (!(error instanceof GatewayError)) throw error;
+        failures.push(error);
+        if (error.kind === "unreachable") this.#drop(gateway);
+        const outcome = error.kind === "unreachable" ? "failed" : "refused";
+        report({ step: gateway.info.via, outcome, reason: `${gateway.info.name}: ${error.message}`, ...(error.code === undefined ? {} : { code: error.code }) });
+        return undefined;
+      }
+    };
+    let round: Round | undefined;
+    let unsubscribe: (() => void) | undefined;
+    const aborted = new Promise<void>((resolve) => both.addEventListener("abort", () => resolve(), { once: true }));
+    let winner: Held | undefined;
+    try {
+      while (winner === undefined) {
+        signal.throwIfAborted();
+        const next = this.#best(tried);
+        if (next) {
+          tried.add(next);
+          const running: Promise<Held | undefined> = attempt(next).then((held) => {
+            attempts.delete(running);
+            if (held && !winner) winner = held;
+            else if (held) void Promise.all(held.leases.map((lease) => giveBack(held.gateway, lease, this.#environment.keeper)));
+            return held;
+          });
+          attempts.add(running);
+          // Nothing is waited for when this one is slow.
+          await Promise.race([running, delay(this.#environment.clock, HEDGE_AFTER, both)]);
+          continue;
+        }
+        if (round === undefined) {
+          round = this.#search();
+          unsubscribe = round.subscribe(report);
+        }
+        if (round.isSettled && attempts.size === 0 && !this.#best(tried)) break;
+        await Promise.race([aborted, this.#arrival.promise, ...(round.isSettled ? [] : [round.settled]), ...attempts]);
+      }
+    } finally {
+      unsubscribe?.();
+      losers.abort();
+      await Promise.all(attempts);
+    }
+    if (winner) return winner;
+    throw verdict(failures, round?.findings ?? []);
+  }
+
+  #best(tried: ReadonlySet<Gateway>): Gateway | undefined {
+    const open = [...this.#gateways.values()].filter((gateway) => !tried.has(gateway));
+    return open.find(({ info }) => info.externalAddress === "" ? info.via === "pcp" : whyNotPublic(info.externalAddress) === undefined) ?? open[0];
+  }
+
+  /** The search that is under way, or a new one. */
+  #search(): Round {
+    if (this.#round && !this.#round.isSettled) return this.#round;
+    void this.#round?.[Symbol.asyncDispose]();
+    this.#round = new Round(this.#environment.discover, (gateway) => this.#welcome(gateway));
+    return this.#round;
+  }
+
+  #welcome(gateway: Gateway): void {
+    const key = `${gateway.info.via} ${gateway.info.address} ${gateway.localAddress}`;
+    const known = this.#gateways.get(key);
+    if (this.#end.signal.aborted || (known && this.#isUsed(known))) {
+      gateway.close();
+      return;
+    }
+    known?.close();
+    this.#gateways.set(key, gateway);
+    this.#inBackground(this.#environment.keeper.welcome(gateway, this.#end.signal));
+    this.#arrival.resolve();
+    this.#arrival = Promise.withResolvers();
+  }
+
+  #isUsed(gateway: Gateway): boolean {
+    return [...this.#mappings].some(({ source, state }) => source === gateway && state === "mapped");
+  }
+
+  #drop(gateway: Gateway): void {
+    for (const [key, known] of this.#gateways) if (known === gateway) this.#gateways.delete(key);
+    if (!this.#isUsed(gateway)) gateway.close();
+  }
+
+  async #keepTrying(request: FullRequest, startedAt: number, signal: AbortSignal): Promise<void> {
+    const { clock } = this.#environment;
+    for (let attempt = 0; !signal.aborted; attempt++) {
+      const pause = BACKGROUND[Math.min(attempt, BACKGROUND.length - 1)] ?? 0;
+      const hurry = this.#hurry.signal;
+      // The search goes on listening: a late answer ends the pause.
+      await Promise.race([delay(clock, pause, AbortSignal.any([signal, hurry])), this.#arrival.promise]);
+      if (signal.aborted) return;
+      try {
+        const held = await this.#obtain(request, signal, () => undefined);
+        await this.#keep(request, held, startedAt, signal);
+        return;
+      } catch (error) {
+        if (!(error instanceof Verdict) && !signal.aborted) throw error;
+      }
+    }
+  }
+
+  /** Asks every gateway that holds something for a sign of life. */
+  async #watch(): Promise<void> {
+    const { clock, random } = this.#environment;
+    const { signal } = this.#end;
+    while (!signal.aborted) {
+      await delay(clock, this.#watchIntervalMs * (0.9 + 0.2 * random()), signal);
+      const used = new Set([...this.#mappings].filter(({ state }) => state === "mapped").map(({ source }) => source));
+      await Promise.all(
+        [...used].map(async (gateway) => {
+          try {
+            await gateway.probe(signal);
+          } catch (error) {
+            if (signal.aborted) return;
+            const reason = error instanceof Error ? error.message : String(error);
+            for (const mapping of this.#mappings) if (mapping.source === gateway) mapping.doubt(reason);
+          }
+        }),
+      );
+    }
+  }
+
+  #asHost(): MappingHost {
+    const { clock, random, keeper } = this.#environment;
+    return {
+      clock,
+      random,
+      keeper,
+      renewIntervalMs: this.#renewIntervalMs,
+      obtain: (request, signal, preferred) => this.#obtain(request, signal, () => undefined, preferred),
+      distrust: (gateway) => this.#drop(gateway),
+      announce: (event) => this.emit(event.event, event),
+      ended: (mapping) => this.#mappings.delete(mapping),
+    };
+  }
+}
+
+/** A search, its findings kept for everybody who joins late. */
+class Round implements AsyncDisposable {
+  readonly findings: Finding[] = [];
+  readonly settled: Promise<void>;
+  isSettled = false;
+  readonly #listeners = new Set<(finding: Finding) => void>();
+  readonly #round: DiscoveryRound;
+
+  constructor(discover: Discover, onGateway: (gateway: Gateway) => void) {
+    this.#round = discover({
+      onGateway,
+      onFinding: (finding) => {
+        this.findings.push(finding);
+        for (const listener of this.#listeners) listener(finding);
+      },
+    });
+    this.settled = this.#round.settled.then(() => {
+      this.isSettled = true;
+    });
+  }
+
+  subscribe(listener: (finding: Finding) => void): () => void {
+    for (const finding of this.findings) listener(finding);
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#round[Symbol.asyncDispose]();
+  }
+}
+
+/** Why nothing was granted, all things considered. */
+class Verdict extends Error {
+  readonly kind: PortMapErrorKind;
+  readonly code: number | undefined;
+
+  constructor(kind: PortMapErrorKind, message: string, code?: number) {
+    super(message);
+    this.kind = kind;
+    this.code = code;
+  }
+}
+
+const VERDICTS: readonly (readonly [GatewayError["kind"], PortMapErrorKind])[] = [
+  ["private", "double-nat"],
+  ["refused", "refused"],
+  ["full", "refused"],
+  ["same-port", "refused"],
+  ["conflict", "conflict"],
+  ["unreachable", "failed"],
+];
+
+function verdict(failures: readonly GatewayError[], findings: readonly Finding[]): Verdict {
+  for (const [kind, as] of VERDICTS) {
+    const failure = failures.find((each) => each.kind === kind);
+    if (failure) return new Verdict(as, failure.message, failure.code);
+  }
+  const failed = findings.find(({ outcome }) => outcome === "failed" || outcome === "refused");
+  if (failed) return new Verdict("failed", failed.reason, failed.code);
+  return new Verdict("no-gateway", "no router answered that maps ports: switch UPnP, NAT-PMP or PCP on on the router's page, or forward the port there by hand");
+}
+
+function describeSuccess({ gateway, leases }: Held): string {
+  const [first] = leases;
+  const transports = leases.map(({ transport }) => transport.toUpperCase()).join(" and ");
+  return `${gateway.info.name} forwards ${transports} port ${first?.externalPort} of ${first?.externalAddress || "its external address"} to ${first?.internalAddress}:${first?.internalPort}`;
+}

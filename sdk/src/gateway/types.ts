@@ -1,0 +1,125 @@
+import type { EventEmitter } from "node:events";
+
+/** The protocol by which a gateway was asked. */
+export type Via = "pcp" | "nat-pmp" | "upnp";
+
+/** A transport protocol as gateways count them. */
+export type Transport = "udp" | "tcp";
+
+/** What a mapping carries; `both` is UDP and TCP on one external number. */
+export type MapProtocol = Transport | "both";
+
+export interface MapRequest {
+  /** The port the game listens on, 1-65535. */
+  internalPort: number;
+  /** The external port wished for, 1-65535 (default: `internalPort`). Another is taken when this one is not free. */
+  externalPort?: number | undefined;
+  protocol: MapProtocol;
+  /** The lease asked for, in seconds (default 7200: RFC 6886 section 3.3). The gateway may grant less. */
+  lifetimeSeconds?: number | undefined;
+  /** How the entry is called in the router's table (default `Sallyport`). ASCII is safest; it is shortened to 63 characters. */
+  description?: string | undefined;
+  /** Seeds the alternative ports, so that one application gets the same alternative at its next start (default: the description). */
+  application?: string | undefined;
+  /** Take a mapping whose external address is not public (behind a second NAT). Default false: it is refused and named. */
+  acceptPrivateAddress?: boolean | undefined;
+}
+
+/** A gateway that answered. */
+export interface GatewayInfo {
+  readonly via: Via;
+  /** The router's own name where it tells one (UPnP), else what it is. */
+  readonly name: string;
+  /** Its address on the LAN. */
+  readonly address: string;
+  /** Its address on the outside, `""` while it is not known. */
+  readonly externalAddress: string;
+}
+
+/** One thing that was tried, in words for the person who hosts. */
+export interface GatewayStep {
+  step: "interfaces" | Via;
+  outcome: "ok" | "refused" | "absent" | "failed" | "skipped";
+  /** Milliseconds since the search began. */
+  ms: number;
+  /** What happened, why, and what the person can do. */
+  reason: string;
+  /** The protocol's own error code, where there was one. */
+  code?: number;
+}
+
+/** Why something happened to a mapping. */
+export interface MappingEvent {
+  event: "mapped" | "renewed" | "changed" | "lost" | "unmapped";
+  mapping: PortMapping;
+  reason: string;
+  /** Milliseconds since the mapping was asked for. */
+  ms: number;
+}
+
+export interface MappingEvents {
+  /** It holds (again). */
+  mapped: [MappingEvent];
+  /** The gateway prolonged it. */
+  renewed: [MappingEvent];
+  /** The external address, the port or the gateway is another now. */
+  changed: [MappingEvent];
+  /** It does not hold; the mapper goes on trying. */
+  lost: [MappingEvent];
+  /** It was given back. The last event. */
+  unmapped: [MappingEvent];
+}
+
+/** A port that a gateway forwards to us, kept alive until {@link PortMapping.unmap}. Its fields follow the gateway. */
+export interface PortMapping extends AsyncDisposable, EventEmitter<MappingEvents> {
+  readonly state: "mapped" | "lost" | "unmapped";
+  readonly via: Via;
+  readonly gateway: GatewayInfo;
+  readonly protocol: MapProtocol;
+  readonly internalAddress: string;
+  readonly internalPort: number;
+  readonly externalAddress: string;
+  readonly externalPort: number;
+  /** When the lease ends, as `Date.now()` counts; 0 for a permanent entry. It is renewed before. */
+  readonly expiresAt: number;
+  /** The gateway was asked again afterwards and confirmed the entry. */
+  readonly verified: boolean;
+  /** Gives the port back and reads back that it is gone. Does not throw; calling it again changes nothing. */
+  unmap(): Promise<void>;
+}
+
+export type PortMapErrorKind =
+  /** No gateway answered. */
+  | "no-gateway"
+  /** A gateway answered and said no. */
+  | "refused"
+  /** Every port that was tried belongs to somebody else. */
+  | "conflict"
+  /** The gateway itself stands behind a NAT. */
+  | "double-nat"
+  /** A gateway answered, but not usefully or not in time. */
+  | "failed"
+  /** The request itself is wrong. */
+  | "invalid"
+  /** The signal was aborted, or the mapper closed. */
+  | "aborted";
+
+/** Why a port could not be mapped, with everything that was tried. */
+export class PortMapError extends Error {
+  readonly kind: PortMapErrorKind;
+  readonly steps: readonly GatewayStep[];
+  /** The protocol's own error code, where there was one. */
+  readonly code: number | undefined;
+  override name = "PortMapError";
+
+  constructor(
+    kind: PortMapErrorKind,
+    message: string,
+    { steps = [], code, cause }: { steps?: readonly GatewayStep[]; code?: number | undefined; cause?: unknown } = {},
+  ) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.kind = kind;
+    this.steps = steps;
+    this.code = code;
+  }
+}

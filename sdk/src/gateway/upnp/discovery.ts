@@ -1,0 +1,124 @@
+import type { Clock } from "../clock.ts";
+import type { DiscoveryEvents } from "../discovery.ts";
+import type { LocalInterface } from "../interfaces.ts";
+import { UpnpError } from "./errors.ts";
+import { type HttpClient, pinUrl } from "./http.ts";
+import { Search, type SearchReply } from "./search.ts";
+import { mayBeGateway } from "./ssdp.ts";
+
+/** Descriptions fetched in one search: a flood of answers is no reason for a flood of requests. */
+const MAX_DESCRIPTIONS = 16;
+/** PCP and NAT-PMP answer by then, and mapping over them needs none of what is loaded for UPnP. */
+const HEAD_START = 15;
+/** After this time without an answer there is no UPnP gateway here. */
+const VERDICT = 850;
+
+export interface UpnpDiscoveryOptions {
+  interfaces: readonly LocalInterface[];
+  clock: Clock;
+  http: HttpClient;
+  /** SSDP's port, default 1900. */
+  port?: number | undefined;
+  /** Other protocols are asked beside this one, and quicker. */
+  hasCompany: boolean;
+}
+
+/** Finds UPnP gateways and gives each one on as soon as it has shown that it is one. */
+export class UpnpDiscovery implements Disposable {
+  readonly settled: Promise<void>;
+  readonly #options: UpnpDiscoveryOptions;
+  readonly #events: DiscoveryEvents;
+  readonly #search: Search;
+  readonly #abort = new AbortController();
+  readonly #seen = new Set<string>();
+  readonly #known = new Set<string>();
+  #inFlight = 0;
+  #found = 0;
+  #failure: string | undefined;
+  #verdictDue = false;
+  #settle: () => void = () => undefined;
+
+  constructor(options: UpnpDiscoveryOptions, events: DiscoveryEvents) {
+    this.#options = options;
+    this.#events = events;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.settled = promise;
+    this.#settle = resolve;
+    const errors: string[] = [];
+    this.#search = new Search({
+      interfaces: options.interfaces.filter(({ family }) => family === 4),
+      clock: options.clock,
+      ...(options.port === undefined ? {} : { port: options.port }),
+      onReply: (reply) => void this.#follow(reply),
+      onError: (through, error) => errors.push(`${through.name}: ${error.message}`),
+    });
+    // Parser and HTTP take longer to load than PCP takes to map: they are loaded while routers think about their answers.
+    options.clock.after(options.hasCompany ? HEAD_START : 0, () => {
+      if (!this.#abort.signal.aborted) void import("./inspect.ts").then(({ warmUp }) => warmUp());
+    });
+    options.clock.after(VERDICT, () => {
+      this.#verdictDue = true;
+      if (this.#found === 0 && this.#inFlight === 0 && !this.#abort.signal.aborted) {
+        const asked = errors.length > 0 ? ` (${errors.join("; ")})` : "";
+        this.#events.onFinding({
+          step: "upnp",
+          outcome: this.#failure === undefined ? "absent" : "failed",
+          reason:
+            this.#failure ??
+            `no UPnP gateway answered${asked}: the router has none, or UPnP is switched off on its page, or a firewall on this computer blocks the answer`,
+        });
+      }
+      this.#settleIfDone();
+    });
+  }
+
+  async #follow({ message, responder, through }: SearchReply): Promise<void> {
+    if (!mayBeGateway(message)) return;
+    let key: string;
+    try {
+      key = `${responder} ${pinUrl(message.location, responder).href}`;
+    } catch (error) {
+      if (error instanceof UpnpError) this.#failure ??= error.message;
+      return;
+    }
+    if (this.#seen.has(key) || this.#seen.size >= MAX_DESCRIPTIONS) return;
+    this.#seen.add(key);
+    this.#inFlight++;
+    try {
+      await this.#describe(message.location, responder, through);
+    } catch (error) {
+      // A printer or a television is no failure of the gateway's.
+      if (error instanceof UpnpError && !this.#abort.signal.aborted && /InternetGateway|WAN/.test(message.target)) {
+        this.#failure = `${responder} answered the search, but: ${error.message}`;
+        if (this.#verdictDue) this.#events.onFinding({ step: "upnp", outcome: "failed", reason: this.#failure });
+      }
+    } finally {
+      this.#inFlight--;
+      this.#settleIfDone();
+    }
+  }
+
+  async #describe(location: string, responder: string, through: LocalInterface): Promise<void> {
+    const { http, clock } = this.#options;
+    const { signal } = this.#abort;
+    const { inspectGateway } = await import("./inspect.ts");
+    const found = await inspectGateway(http, { location, responder, localAddress: through.address }, clock, signal);
+    if (found === undefined || signal.aborted) return;
+    // The root may be found under several addresses or versions: one gateway per device and way to it.
+    const identity = `${found.udn || responder} ${responder} ${through.address}`;
+    if (this.#known.has(identity)) return;
+    this.#known.add(identity);
+    this.#found++;
+    this.#events.onGateway(found.gateway);
+  }
+
+  #settleIfDone(): void {
+    if (this.#inFlight === 0 && this.#verdictDue) this.#settle();
+  }
+
+  [Symbol.dispose](): void {
+    this.#abort.abort();
+    this.#search[Symbol.dispose]();
+    this.#settle();
+  }
+}

@@ -1,0 +1,304 @@
+import { EventEmitter } from "node:events";
+import { whyNotPublic } from "../address.ts";
+import type { Clock } from "../clock.ts";
+import { type Gateway, GatewayError, type GatewayErrorKind, type GatewayEvents, type Lease, type LeaseCheck, type Wish } from "../gateway.ts";
+import type { GatewayInfo, Transport } from "../types.ts";
+import { UpnpError } from "./errors.ts";
+import type { PortMappingEntry, WanConnection } from "./igd.ts";
+
+/** A lease that nearly every router takes which refuses longer ones (WANIPConnection:2 section 2.3.16 recommends it). */
+const MODEST_LEASE = 3600;
+/** Requests for one port, repairs included. */
+const MAX_ATTEMPTS = 6;
+/** A name that no router's parser stumbles over. */
+const PLAIN_DESCRIPTION = "Sallyport";
+/** Entries looked through where a router cannot be asked for one. */
+const MAX_SCAN = 128;
+
+interface Options {
+  name: string;
+  address: string;
+  externalAddress: string;
+  uptimeSeconds: number;
+  clock: Clock;
+}
+
+/** A UPnP internet gateway as a {@link Gateway}: asks before it takes, reads back, and knows what careless routers mean. */
+export class UpnpGateway extends EventEmitter<GatewayEvents> implements Gateway {
+  readonly connection: WanConnection;
+  readonly #clock: Clock;
+  readonly #name: string;
+  readonly #address: string;
+  #externalAddress: string;
+  #uptimeSeconds: number;
+  #uptimeReadAt: number;
+  /** 725 was answered: nothing but permanent entries. */
+  #permanentOnly = false;
+  #leaseCap = Number.POSITIVE_INFINITY;
+  /** GetSpecificPortMappingEntry does not work here: the whole table is read instead. */
+  #scans = false;
+
+  constructor(connection: WanConnection, { name, address, externalAddress, uptimeSeconds, clock }: Options) {
+    super();
+    this.connection = connection;
+    this.#clock = clock;
+    this.#name = name;
+    this.#address = address;
+    this.#externalAddress = externalAddress;
+    this.#uptimeSeconds = uptimeSeconds;
+    this.#uptimeReadAt = clock.now();
+  }
+
+  get info(): GatewayInfo {
+    return { via: "upnp", name: this.#name, address: this.#address, externalAddress: this.#externalAddress };
+  }
+
+  get localAddress(): string {
+    return this.connection.target.localAddress;
+  }
+
+  async request(wish: Wish, signal?: AbortSignal): Promise<Lease> {
+    const entry = await this.#look(wish.externalPort, wish.transport, signal);
+    if (entry === "unknown" || entry === undefined || this.#isOurs(entry, wish)) {
+      const granted = await this.#add(wish, signal);
+      return this.#readBack({ ...wish, ...granted }, signal);
+    }
+    if (!wish.exact && this.connection.version >= 2) return this.#addAny(wish, signal);
+    throw new GatewayError("conflict", `${describePort(wish)} belongs to ${describeOwner(entry, this.localAddress)}`);
+  }
+
+  async renew(lease: Lease, lifetimeSeconds: number, signal?: AbortSignal): Promise<Lease> {
+    return this.request({ ...lease, lifetimeSeconds, exact: true }, signal);
+  }
+
+  async check(lease: Lease, signal?: AbortSignal): Promise<LeaseCheck> {
+    const entry = await this.#look(lease.externalPort, lease.transport, signal).catch(() => "unknown" as const);
+    if (entry === "unknown") return { state: "unknown", lease };
+    if (entry === undefined) return { state: "gone", lease };
+    if (!this.#isOurs(entry, lease) || !entry.enabled) return { state: "taken", lease };
+    const shown = entry.leaseSeconds > 0 ? this.#clock.unixNow() + entry.leaseSeconds * 1000 : lease.expiresAt;
+    const expiresAt = lease.expiresAt === 0 ? 0 : Math.min(shown, lease.expiresAt);
+    return { state: "held", lease: { ...lease, expiresAt, externalAddress: this.#externalAddress, verified: true } };
+  }
+
+  async release(lease: Lease, signal?: AbortSignal): Promise<boolean> {
+    const before = await this.check(lease, signal);
+    if (before.state === "gone" || before.state === "taken") return true;
+    // What DeletePortMapping answers is no evidence: routers say 200 to everything, or 606 to what they do.
+    await this.connection.deletePortMapping(lease.externalPort, lease.transport, { signal }).catch(() => undefined);
+    const after = await this.check(lease, signal);
+    return after.state === "gone" || after.state === "taken";
+  }
+
+  async probe(signal?: AbortSignal): Promise<void> {
+    const now = this.#clock.now();
+    const [status, externalAddress] = await Promise.all([
+      this.connection.getStatusInfo({ signal }).catch((error: unknown) => {
+        if (error instanceof UpnpError && error.kind !== "socket") return undefined;
+        throw toGatewayError(error, "the router");
+      }),
+      this.connection.getExternalIpAddress({ signal }).catch((error: unknown) => {
+        if (error instanceof UpnpError && error.kind !== "socket") return this.#externalAddress;
+        throw toGatewayError(error, "the router");
+      }),
+    ]);
+    if (externalAddress !== this.#externalAddress) {
+      const before = this.#externalAddress;
+      this.#externalAddress = externalAddress;
+      this.emit("suspect", `the router's external address changed from ${before || "none"} to ${externalAddress || "none"}`);
+    }
+    if (status === undefined) return;
+    const elapsed = (now - this.#uptimeReadAt) / 1000;
+    // Its clock may run a little slow, and some routers show one number for ever.
+    const behind = this.#uptimeSeconds + elapsed - status.uptimeSeconds > 5 + elapsed / 16;
+    if (behind && status.uptimeSeconds !== this.#uptimeSeconds) {
+      this.emit("suspect", "the router restarted, or its connection was made anew");
+    }
+    this.#uptimeSeconds = status.uptimeSeconds;
+    this.#uptimeReadAt = now;
+  }
+
+  close(): void {
+    this.removeAllListeners();
+  }
+
+  /** The external address as somebody else learned it (GENA). */
+  noteExternalAddress(address: string): void {
+    if (address === this.#externalAddress) return;
+    const before = this.#externalAddress;
+    this.#externalAddress = address;
+    this.emit("suspect", `the router's external address changed from ${before || "none"} to ${address || "none"}`);
+  }
+
+  /** Adds the entry, repairing what the router objects to as long as something is left to repair. */
+  async #add(wish: Wish, signal: AbortSignal | undefined): Promise<{ lifetimeSeconds: number; description: string }> {
+    const first = this.#permanentOnly ? 0 : Math.min(wish.lifetimeSeconds, this.#leaseCap);
+    let lease = first;
+    let description = plainText(wish.description);
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await this.connection.addPortMapping({ ...wish, protocol: wish.transport, leaseSeconds: lease, description }, { signal });
+        // Remembered only when it was the cure.
+        if (lease !== first) this.#leaseCap = lease;
+        return { lifetimeSeconds: lease, description };
+      } catch (error) {
+        if (!(error instanceof UpnpError) || error.kind !== "fault" || attempt >= MAX_ATTEMPTS) throw this.#explain(error, wish);
+        if (error.code === 725 && lease !== 0) {
+          this.#permanentOnly = true;
+          lease = 0;
+        } else if ((error.code === 402 || error.code === 501) && lease > MODEST_LEASE) {
+          // In the words of some routers: this lease is too long, or no lease is possible.
+          lease = MODEST_LEASE;
+        } else if ((error.code === 402 || error.code === 501) && lease > 0) {
+          lease = 0;
+        } else if ((error.code === 402 || error.code === 605) && description !== PLAIN_DESCRIPTION) {
+          description = PLAIN_DESCRIPTION;
+        } else {
+          throw this.#explain(error, wish);
+        }
+      }
+    }
+  }
+
+  /** IGD:2 chooses a port itself. It would also re-point an entry of our own address, so what it chose is read back. */
+  async #addAny(wish: Wish, signal: AbortSignal | undefined): Promise<Lease> {
+    const lifetimeSeconds = this.#permanentOnly ? 0 : Math.min(wish.lifetimeSeconds, this.#leaseCap);
+    const description = plainText(wish.description);
+    // Asked for a port that we know to be ours to overwrite it would take it from our neighbour on this host: ask for another.
+    const free = await this.#freePortNear(wish, signal);
+    try {
+      const externalPort = await this.connection.addAnyPortMapping(
+        { ...wish, externalPort: free, protocol: wish.transport, leaseSeconds: lifetimeSeconds, description },
+        { signal },
+      );
+      return await this.#readBack({ ...wish, externalPort, lifetimeSeconds, description }, signal);
+    } catch (error) {
+      throw this.#explain(error, wish);
+    }
+  }
+
+  async #freePortNear(wish: Wish, signal: AbortSignal | undefined): Promise<number> {
+    for (let step = 1; step <= 4; step++) {
+      const port = wish.externalPort + step <= 65535 ? wish.externalPort + step : wish.externalPort - step;
+      if ((await this.#look(port, wish.transport, signal)) === undefined) return port;
+    }
+    throw new GatewayError("conflict", `${describePort(wish)} and its neighbours are taken`);
+  }
+
+  async #readBack(wish: Wish, signal: AbortSignal | undefined): Promise<Lease> {
+    const entry = await this.#look(wish.externalPort, wish.transport, signal);
+    if (entry === undefined) {
+      throw new GatewayError("conflict", `the router said yes to ${describePort(wish)}, but its table does not have it`);
+    }
+    if (entry !== "unknown" && !this.#isOurs(entry, wish)) {
+      // Not ours to remove: somebody took it between question and answer.
+      throw new GatewayError("conflict", `${describePort(wish)} was taken meanwhile by ${describeOwner(entry, this.localAddress)}`);
+    }
+    if (entry !== "unknown" && !entry.enabled) {
+      await this.connection.deletePortMapping(wish.externalPort, wish.transport, { signal }).catch(() => undefined);
+      throw new GatewayError("conflict", `the router made an entry for ${describePort(wish)}, but keeps it disabled`);
+    }
+    const shown = entry === "unknown" ? 0 : entry.leaseSeconds;
+    // A router that shows no lease where one was asked for may have one all the same: renewing is harmless.
+    const lifetimeSeconds = wish.lifetimeSeconds === 0 ? 0 : shown > 0 ? Math.min(shown, wish.lifetimeSeconds) : wish.lifetimeSeconds;
+    return {
+      transport: wish.transport,
+      internalAddress: this.localAddress,
+      internalPort: wish.internalPort,
+      externalAddress: this.#externalAddress,
+      externalPort: wish.externalPort,
+      description: wish.description,
+      lifetimeSeconds,
+      expiresAt: lifetimeSeconds === 0 ? 0 : this.#clock.unixNow() + lifetimeSeconds * 1000,
+      verified: entry !== "unknown",
+    };
+  }
+
+  /** Same client, same port inside, and our name: some routers cut it short or forget it. */
+  #isOurs(entry: PortMappingEntry, { internalPort, description }: { internalPort: number; description: string }): boolean {
+    if (entry.internalClient !== this.localAddress || entry.internalPort !== internalPort) return false;
+    const ours = plainText(description);
+    // How routers call what was mapped through their other protocols: the same port of the same host is ours too.
+    if (/^(?:NAT-PMP|PCP) /.test(entry.description)) return true;
+    return entry.description === PLAIN_DESCRIPTION || ours.startsWith(entry.description.trim()) || entry.description.includes(ours);
+  }
+
+  /** Who owns a port: an entry, `undefined` for nobody, `unknown` when the router cannot say. @throws {GatewayError} unreachable */
+  async #look(port: number, transport: Transport, signal: AbortSignal | undefined): Promise<PortMappingEntry | undefined | "unknown"> {
+    if (!this.#scans) {
+      try {
+        return await this.connection.getSpecificPortMappingEntry(port, transport, { signal });
+      } catch (error) {
+        if (!(error instanceof UpnpError) || error.kind === "socket") throw this.#explain(error, undefined);
+        this.#scans = true;
+      }
+    }
+    try {
+      for (let index = 0; index < MAX_SCAN; index++) {
+        const entry = await this.connection.getGenericPortMappingEntry(index, { signal });
+        if (entry === undefined) return index === 0 ? "unknown" : undefined;
+        if (entry.externalPort === port && entry.protocol === transport) return entry;
+      }
+    } catch (error) {
+      if (!(error instanceof UpnpError) || error.kind === "socket") throw this.#explain(error, undefined);
+    }
+    return "unknown";
+  }
+
+  /** A UPnP error in the words of {@link GatewayError}. */
+  #explain(error: unknown, wish: Wish | undefined): unknown {
+    if (!(error instanceof UpnpError)) return error;
+    const port = wish ? describePort(wish) : "the port";
+    const { code, kind } = error;
+    if (kind !== "fault") return toGatewayError(error, this.#name);
+    const fail = (as: GatewayErrorKind, message: string): GatewayError =>
+      new GatewayError(as, message, { code, cause: error });
+    switch (code) {
+      case 718:
+        return fail("conflict", `the router says that ${port} is taken (718)`);
+      case 729:
+        return fail("conflict", `${port} is taken by another mechanism of the router (729), such as a manual port forwarding`);
+      case 724:
+        return fail("same-port", "the router maps a port to the same number only (724)");
+      case 728:
+        return fail("full", "the router's table of port mappings is full (728): remove old entries on its page, or restart it");
+      case 606:
+      case 403:
+        if (wish && (wish.externalPort < 1024 || wish.internalPort < 1024)) {
+          return fail("conflict", `the router does not let programs map ${port}: only ports from 1024 on (${code})`);
+        }
+        return fail("refused", `the router does not let programs map ports (${code}): allow it on the router's UPnP page`);
+      case 402:
+      case 716:
+        return fail("conflict", `the router does not accept ${port} (${code})`);
+      case 501: {
+        const why = whyNotPublic(this.#externalAddress);
+        if (why) return fail("private", why);
+        return fail("conflict", `the router could not map ${port} (501) and does not say why`);
+      }
+      default:
+        return fail("refused", `the router refused: ${error.message}`);
+    }
+  }
+}
+
+function toGatewayError(error: unknown, name: string): unknown {
+  if (!(error instanceof UpnpError)) return error;
+  if (error.kind === "socket") return new GatewayError("unreachable", error.message, { cause: error });
+  return new GatewayError("refused", `${name} answers, but not in UPnP's words: ${error.message}`, { code: error.code || undefined, cause: error });
+}
+
+function describePort({ externalPort, transport }: Wish): string {
+  return `${transport.toUpperCase()} port ${externalPort}`;
+}
+
+function describeOwner(entry: PortMappingEntry, own: string): string {
+  const name = entry.description ? ` ("${entry.description.slice(0, 40)}")` : "";
+  if (entry.internalClient === own) return `another program on this computer, at port ${entry.internalPort}${name}`;
+  return `${entry.internalClient}:${entry.internalPort}${name}`;
+}
+
+/** What every router takes as a description. */
+function plainText(description: string): string {
+  return description.replace(/[^ -~]/g, "?").replace(/[&<>"']/g, " ").trim().slice(0, 63) || PLAIN_DESCRIPTION;
+}

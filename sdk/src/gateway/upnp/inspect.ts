@@ -1,0 +1,83 @@
+import { whyNotPublic } from "../address.ts";
+import type { Clock } from "../clock.ts";
+import { connectionServices, type DeviceDescription, parseDescription } from "./description.ts";
+import { UpnpError } from "./errors.ts";
+import { UpnpGateway } from "./gateway.ts";
+import { type HttpClient, pinUrl } from "./http.ts";
+import { WanConnection } from "./igd.ts";
+
+export { warmUp } from "./http.ts";
+
+/** Milliseconds for a description, and for the questions that follow. */
+const TIMEOUT = 2500;
+
+/** Where a description is, who says so, and which address of ours it was said to. */
+export interface Whereabouts {
+  location: string;
+  responder: string;
+  localAddress: string;
+}
+
+/** Reads the root description behind an answer; everything is asked of the responder alone. @throws {UpnpError} */
+export async function fetchDescription(
+  http: HttpClient,
+  { location, responder, localAddress }: Whereabouts,
+  signal?: AbortSignal,
+  timeoutMs: number = TIMEOUT,
+): Promise<DeviceDescription> {
+  const url = pinUrl(location, responder);
+  const response = await http({ method: "GET", url, address: responder, localAddress, timeoutMs, signal, headers: { Connection: "close" } });
+  if (response.status !== 200) throw new UpnpError("http", `the router answers HTTP ${response.status} for its description`, { code: response.status });
+  return parseDescription(response.body, url, responder);
+}
+
+interface Asked {
+  connection: WanConnection;
+  connected: boolean;
+  externalAddress: string;
+  uptimeSeconds: number;
+}
+
+/**
+ * Looks at what answered a search: a gateway that maps ports, or `undefined` for any other device.
+ * @throws {UpnpError} when it calls itself a gateway and does not behave as one.
+ */
+export async function inspectGateway(
+  http: HttpClient,
+  where: Whereabouts,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<{ gateway: UpnpGateway; device: DeviceDescription; udn: string } | undefined> {
+  const device = await fetchDescription(http, where, signal);
+  const services = connectionServices(device);
+  if (services.length === 0) {
+    if (!/InternetGatewayDevice/.test(device.deviceType)) return undefined;
+    throw new UpnpError("response", `${device.name} calls itself a gateway, but offers no service that maps ports`);
+  }
+  const { responder: address, localAddress } = where;
+  const connections = services.map(({ serviceType, controlUrl }) => new WanConnection({ serviceType, controlUrl, address, localAddress }, http));
+  const asked = await Promise.all(connections.map((each) => askState(each, signal)));
+  // Connected and public before connected before any; the order of the services decides among equals.
+  const rank = ({ connected, externalAddress }: Asked): number => (connected ? 2 : 0) + (whyNotPublic(externalAddress) === undefined ? 1 : 0);
+  const best = asked.filter((each) => each !== undefined).sort((a, b) => rank(b) - rank(a))[0];
+  if (!best) throw new UpnpError("response", `${device.name} does not answer for its connection`);
+  const { connection, externalAddress, uptimeSeconds } = best;
+  const gateway = new UpnpGateway(connection, { name: device.name, address, externalAddress, uptimeSeconds, clock });
+  return { gateway, device, udn: device.udn };
+}
+
+async function askState(connection: WanConnection, signal: AbortSignal): Promise<Asked | undefined> {
+  const options = { signal, timeoutMs: TIMEOUT };
+  const [status, externalAddress] = await Promise.all([
+    connection.getStatusInfo(options).catch(() => undefined),
+    connection.getExternalIpAddress(options).catch(() => undefined),
+  ]);
+  if (status === undefined && externalAddress === undefined) return undefined;
+  return {
+    connection,
+    // A router that does not tell its state may well be connected.
+    connected: status?.connected ?? externalAddress !== undefined,
+    externalAddress: externalAddress ?? "",
+    uptimeSeconds: status?.uptimeSeconds ?? 0,
+  };
+}
