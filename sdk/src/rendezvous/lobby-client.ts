@@ -26,7 +26,10 @@ class AbandonableSDK extends ColyseusSDK {
 export function parseLobbyUrl(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || (url.protocol !== "http:" && url.protocol !== "https:")) {
-    throw new RendezvousError("invalid", `The lobby's address must be a URL such as https://lobby.example, not ${text}`);
+    throw new RendezvousError(
+      "invalid",
+      `The lobby's address must be a URL such as https://lobby.example, not ${text}`,
+    );
   }
   return url.origin + url.pathname;
 }
@@ -50,7 +53,7 @@ export async function enterLobby(attempt: EnterOptions): Promise<Room> {
   if (signal.aborted) onAbort();
   signal.addEventListener("abort", onAbort, { once: true });
 
-  const joining = sdk[attempt.method](attempt.roomName, attempt.options) as Promise<Room>;
+  const joining = sdk[attempt.method]<unknown>(attempt.roomName, attempt.options);
   joining.catch(() => undefined); // when it was given up, its own failure interests nobody
   try {
     const room = await Promise.race([joining, gaveUp]);

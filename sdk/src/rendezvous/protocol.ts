@@ -18,6 +18,8 @@ export const MAX_PLAYERS = 65_535;
 export const CLOSE_REPLACED = 4310;
 /** Close code for a player who has stayed longer than an introduction takes. */
 export const CLOSE_IDLE = 4311;
+/** Close code for players when the host has closed its game. */
+export const CLOSE_ENDED = 4312;
 
 const VERDICTS: readonly Verdict[] = ["open", "mapped", "punchable", "relay-only", "lan-only"];
 

@@ -9,8 +9,8 @@ import {
   type HostDetails,
   parseHostDetails,
   parseHostUpdate,
-  type RegisteredMessage,
   RENDEZVOUS_ROOM,
+  type RegisteredMessage,
 } from "./protocol.ts";
 import { createHostSecret, inviteCodeOf } from "./secret.ts";
 
@@ -175,7 +175,10 @@ export class HostRegistration extends EventEmitter<Events> implements AsyncDispo
     room.onMessage("*", (type, payload: unknown) => {
       if (type === "registered") this.#onRegistered(payload as RegisteredMessage);
     });
-    room.onError((_code, message) => ended.resolve(new RendezvousError("refused", message ?? "The lobby refused.")));
+    // Also called, without a code, when the connection breaks.
+    room.onError((_code, message) => {
+      ended.resolve(new RendezvousError("unreachable", message ?? "The connection to the lobby broke."));
+    });
     room.onLeave((code) => {
       ended.resolve(
         code === CLOSE_REPLACED

@@ -4,8 +4,8 @@ import {
   type Client,
   CloseCode,
   defineRoom,
-  matchMaker,
   type Messages,
+  matchMaker,
   type RegisteredHandler,
   Room,
   ServerError,
@@ -14,6 +14,7 @@ import { RendezvousError } from "./errors.ts";
 import { inviteUrl, parseInviteCode } from "./invite.ts";
 import { RateLimiter } from "./limiter.ts";
 import {
+  CLOSE_ENDED,
   CLOSE_IDLE,
   CLOSE_REPLACED,
   type GameListing,
@@ -22,8 +23,8 @@ import {
   type HostMessage,
   parseHostDetails,
   parseHostUpdate,
-  type RegisteredMessage,
   RENDEZVOUS_ROOM,
+  type RegisteredMessage,
   summaryOf,
 } from "./protocol.ts";
 import { digestOf, inviteCodeOf, isHostSecret, secretMatches } from "./secret.ts";
@@ -172,7 +173,14 @@ export class RendezvousRoom extends Room<{ metadata: Metadata }> {
     if (client !== this.#host) return;
     this.#host = undefined;
     if (code === CloseCode.CONSENTED) {
-      await this.disconnect();
+      // Not disconnect(): that would wait for this very method. The room ends when the last one has gone.
+      this.autoDispose = true;
+      this.#forgetAddress();
+      await this.setMatchmaking({
+        locked: true,
+        metadata: { invite: this.#code, listed: false, online: false },
+      });
+      for (const guest of this.#guests.keys()) guest.leave(CLOSE_ENDED, "the host has closed the game");
       return;
     }
     this.#hold(RendezvousRoom.limits.holdMs);

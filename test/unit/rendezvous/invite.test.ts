@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { INVITE_ALPHABET, inviteUrl, parseInvite, parseInviteCode } from "../../../sdk/src/rendezvous/invite.ts";
 import {
@@ -11,7 +11,7 @@ import {
 
 const runs = Number(process.env.SALLYPORT_FUZZ_RUNS ?? 300);
 const code = fc
-  .array(fc.constantFrom(...INVITE_ALPHABET), { minLength: 8, maxLength: 8 })
+  .array(fc.constantFrom(...INVITE_ALPHABET.split("")), { minLength: 8, maxLength: 8 })
   .map((letters) => `${letters.slice(0, 4).join("")}-${letters.slice(4).join("")}`);
 
 describe("code", () => {
@@ -38,7 +38,10 @@ describe("link", () => {
     expect(inviteUrl("https://lobby.example:8443/games?x=1", "K7Q2-9FXM")).toBe(
       "https://lobby.example:8443/games#K7Q2-9FXM",
     );
-    expect(parseInvite("http://lobby.example/#k7q29fxm")).toEqual({ code: "K7Q2-9FXM", lobby: "http://lobby.example/" });
+    expect(parseInvite("http://lobby.example/#k7q29fxm")).toEqual({
+      code: "K7Q2-9FXM",
+      lobby: "http://lobby.example/",
+    });
   });
 
   test("a host's address, or another scheme, is no invite", () => {

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { RendezvousError } from "../../../sdk/src/rendezvous/errors.ts";
 import {
@@ -102,7 +102,12 @@ describe("details", () => {
   });
 
   test("whatever comes, only its own error is thrown, and what passes is within its limits", () => {
-    const field = fc.oneof(fc.anything(), fc.string({ maxLength: 400 }), fc.array(fc.webUrl(), { maxLength: 40 }), fc.nat());
+    const field = fc.oneof(
+      fc.anything(),
+      fc.string({ maxLength: 400 }),
+      fc.array(fc.webUrl(), { maxLength: 40 }),
+      fc.nat(),
+    );
     const anything = fc.oneof(
       fc.anything(),
       fc.record(
