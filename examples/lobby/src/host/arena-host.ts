@@ -31,11 +31,11 @@ export class ArenaHost {
 
   /** @throws Failure when the port cannot be had */
   async open(): Promise<void> {
-    const { port, lobby, name, report } = this.#options;
+    const { port, name, report } = this.#options;
     const arena = defineRoom(ArenaRoom);
     arena.on("join", (_room, client: ArenaClient) => this.#onPlayer("joined", client));
     arena.on("leave", (_room, client: ArenaClient) => this.#onPlayer("left", client));
-    const way = createTransport({ port, description: name, ...(lobby === undefined ? {} : { lobby }) });
+    const way = createTransport({ port, description: name });
     const server = defineServer({
       greet: false,
       gracefullyShutdown: false,
@@ -46,6 +46,7 @@ export class ArenaHost {
     this.#close = async () => {
       await server.gracefullyShutdown(false);
       way.http.closeAllConnections();
+      await way.close();
     };
     await listen(server, way.http, port, "End that program, or choose another port: npm run host -- --port 7778");
     report({ event: "listening", port });

@@ -1,7 +1,7 @@
 /** The way between host and players. */
-import { createServer, type Server as HttpServer } from "node:http";
-import { type Client, getMessageBytes, Protocol, type Transport } from "@colyseus/core";
-import { WebSocketTransport } from "@colyseus/ws-transport";
+import type { Server as HttpServer } from "node:http";
+import type { Transport } from "@colyseus/core";
+import { SallyportTransport } from "sallyport/colyseus";
 import { usableInterfaces } from "../../../../sdk/src/connectivity/interfaces.ts";
 import type { Reachability } from "../../../../sdk/src/connectivity/reachability.ts";
 import { assess } from "../../../../sdk/src/connectivity/verdict.ts";
@@ -12,14 +12,16 @@ export interface GameTransport {
   /** Answers as soon as something usable is known. */
   reachability(): Promise<Reachability>;
   onChange(listener: (reachability: Reachability) => void): void;
+  /** Resolves when sockets are closed and ports unmapped. */
+  close(): Promise<void>;
 }
 
-/** TODO(sallyport/colyseus): SallyportTransport. Until then WebSocket alone, reachable on the local network. */
-export function createTransport({ port }: { port: number; description: string; lobby?: string }): GameTransport {
-  const http = createServer();
+/** TODO: reachability from the transport's ConnectivityManager. */
+export function createTransport({ port }: { port: number; description: string }): GameTransport {
+  const transport = new SallyportTransport({ port });
   return {
-    transport: new WebSocketTransport({ server: http }),
-    http,
+    transport,
+    http: transport.server as HttpServer,
     async reachability() {
       return assess({
         localPort: port,
@@ -31,12 +33,6 @@ export function createTransport({ port }: { port: number; description: string; l
       });
     },
     onChange() {},
+    close: () => transport[Symbol.asyncDispose](),
   };
-}
-
-/** Colyseus has unreliable fields of the state, and no unreliable message to a client; the channel has room for both. */
-export function sendUnreliable(client: Client, type: string, message: unknown): void {
-  const bytes = getMessageBytes.raw(Protocol.ROOM_DATA, type, message);
-  if (client.rawUnreliable === undefined) client.raw(bytes);
-  else client.rawUnreliable(bytes);
 }
