@@ -1,6 +1,8 @@
 /** The lobby's page: three files, Colyseus' client beside them, and the list of games. */
+import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { RendezvousRoom } from "sallyport/rendezvous";
+import { renderPage } from "./game-list.ts";
 
 interface Request {
   path: string;
@@ -21,7 +23,6 @@ interface App {
 
 const file = (name: string): string => fileURLToPath(new URL(`../page/${name}`, import.meta.url));
 const FILES: Record<string, string> = {
-  "/": file("index.html"),
   "/page.css": file("page.css"),
   "/page.js": file("page.js"),
   "/arena.js": file("arena.js"),
@@ -46,6 +47,10 @@ export function servePage(app: App): void {
       });
     });
   }
+  app.get("/", async (_request, response) => {
+    const [template, games] = await Promise.all([readFile(file("index.html"), "utf8"), RendezvousRoom.list()]);
+    response.set(HEADERS).type("html").send(renderPage(template, games));
+  });
   app.get("/games", async (_request, response) => {
     response.set(HEADERS).json(await RendezvousRoom.list());
   });
