@@ -175,22 +175,22 @@ describe("npm run join", () => {
     expect(noHost).toMatchObject({ code: 1, report: { connected: false } });
   });
 
-  test("ends with its line when it is interrupted, and when the host goes", async () => {
+  test("ends with its report when it is interrupted, and when the host goes", async () => {
     const port = await freePort();
     await using host = new RunningProgram("host.ts", ["--json", "--port", String(port)]);
     await host.event("reachability");
-    await using first = new RunningProgram("join.ts", [`http://127.0.0.1:${port}`, "--seconds", "600", "--json"]);
-    await host.event("joined");
+    const url = `http://127.0.0.1:${port}`;
+    await using first = new RunningProgram("join.ts", [url, "--seconds", "600"]);
+    await first.line(/^Connected by direct/);
     first.signal("SIGINT");
     expect(await first.exited).toBe(0);
-    expect(JSON.parse(first.stdout)).toMatchObject({ connected: true, lost: 0 });
+    expect(first.stdout).toMatch(/^Reliable +(\d+) of \1 answered$/m);
 
-    let joined = 0;
-    await using second = new RunningProgram("join.ts", [`http://127.0.0.1:${port}`, "--seconds", "600", "--json"]);
-    await host.event("joined", () => ++joined === 2);
+    await using second = new RunningProgram("join.ts", [url, "--seconds", "600"]);
+    await second.line(/^Connected by direct/);
     host.signal("SIGTERM");
     expect(await second.exited).toBe(0);
-    expect(JSON.parse(second.stdout)).toMatchObject({ connected: true, reason: expect.stringContaining("4001") });
+    expect(second.stdout).toMatch(/The host ended the connection \(4001/);
   });
 });
 
@@ -267,6 +267,29 @@ describe("the lobby's front", () => {
     }
     expect([...statuses]).toEqual([521, 429]);
     expect((await fetch(`http://127.0.0.1:${own.PORT}/games`)).status).toBe(200);
+  });
+
+  test("answers STUN, and says where; a taken STUN port makes a warning, not an end", async () => {
+    const own = await ports();
+    const STUN_PORT = String(await freePort());
+    await using lobby = new RunningProgram("lobby.ts", [], { ...environment(own), STUN_PORT });
+    await lobby.line(/Lobby at/);
+    const settings = (await (await fetch(`http://127.0.0.1:${own.PORT}/connectivity`)).json()) as JsonEvent;
+    expect(settings).toEqual({ stun: [`stun:localhost:${STUN_PORT}`] });
+    const socket = createSocket("udp4").bind(0, "127.0.0.1");
+    await once(socket, "listening");
+    const request = Buffer.from(`000100002112a442${"5a".repeat(12)}`, "hex");
+    socket.send(request, Number(STUN_PORT), "127.0.0.1");
+    const [answer] = (await once(socket, "message")) as [Buffer];
+    expect(answer.readUInt16BE(0)).toBe(0x0101);
+    expect(answer.subarray(8, 20)).toEqual(request.subarray(8, 20));
+    socket.close();
+
+    const other = await ports();
+    await using second = new RunningProgram("lobby.ts", [], { ...environment(other), STUN_PORT });
+    await second.line(/No STUN here: UDP port/);
+    await second.line(/Lobby at/);
+    expect(await (await fetch(`http://127.0.0.1:${other.PORT}/connectivity`)).json()).toEqual({ stun: [] });
   });
 
   test("a name that is HTML stays text on the page", async () => {

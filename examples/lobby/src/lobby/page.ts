@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { RendezvousRoom } from "sallyport/rendezvous";
 import { renderPage } from "./game-list.ts";
+import type { LobbyConnectivity } from "./stun.ts";
 
 interface Request {
   path: string;
@@ -38,7 +39,7 @@ const HEADERS = {
   "Cache-Control": "no-cache",
 };
 
-export function servePage(app: App): void {
+export function servePage(app: App, connectivity: LobbyConnectivity): void {
   for (const [path, name] of Object.entries(FILES)) {
     app.get(path, (_request, response) => {
       response.set(HEADERS).sendFile(name, { dotfiles: "allow" }, (error) => {
@@ -50,6 +51,9 @@ export function servePage(app: App): void {
   app.get("/", async (_request, response) => {
     const [template, games] = await Promise.all([readFile(file("index.html"), "utf8"), RendezvousRoom.list()]);
     response.set(HEADERS).type("html").send(renderPage(template, games));
+  });
+  app.get("/connectivity", (_request, response) => {
+    response.set(HEADERS).json(connectivity);
   });
   app.get("/games", async (_request, response) => {
     response.set(HEADERS).json(await RendezvousRoom.list());
