@@ -1,3 +1,6 @@
+/** Sallyport: host a multiplayer game from anywhere. */
+export * from "./connectivity/index.ts";
+export { PortMapError, type PortMapErrorKind, type Via } from "./gateway/types.ts";
 export { type Endpoint, formatEndpoint, normalizeAddress } from "./udp/endpoint.ts";
 export { UDPSocketError } from "./udp/errors.ts";
 export { GodotError } from "./udp/godot-error.ts";

@@ -7,24 +7,15 @@ declare module "stun" {
   export interface Message {
     type: number;
     transactionId: Buffer;
-    getAttribute(type: number): { value: unknown } | undefined;
     getXorAddress(): Address;
     getAddress(): Address;
     getSoftware(): string;
     getUsername(): string;
-    getPriority(): number;
-    getError(): { code: number; reason: string };
     addXorAddress(address: string, port: number): void;
-    addAddress(address: string, port: number): void;
     addAlternateServer(address: string, port: number): void;
     addSoftware(text: string): void;
-    addUsername(text: string): void;
     addRealm(text: string): void;
     addNonce(text: string): void;
-    addPriority(priority: number): void;
-    addUseCandidate(): void;
-    addError(code: number, reason: string): void;
-    addUnknownAttributes(types: number[]): void;
     addMessageIntegrity(key: string): void;
     addFingerprint(): void;
     toBuffer(): Buffer;
@@ -40,7 +31,6 @@ declare module "stun" {
       on(event: "bindingRequest", listener: (request: Message, rinfo: Address) => void): void;
       on(event: "error", listener: (error: Error) => void): void;
       send(message: Message, port: number, address: string): void;
-      address(): Address;
       close(): void;
     };
     constants: Record<string, number>;

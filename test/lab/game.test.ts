@@ -7,7 +7,8 @@ import { describeLab } from "./lab/vitest.ts";
 
 const PORT = 7777;
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
-const program = (name: string): string => fileURLToPath(new URL(`../../examples/lobby/src/${name}.ts`, import.meta.url));
+const program = (name: string): string =>
+  fileURLToPath(new URL(`../../examples/lobby/src/${name}.ts`, import.meta.url));
 
 interface ReachabilityEvent extends Record<string, unknown> {
   event: "reachability";
@@ -74,33 +75,41 @@ describeLab("a game behind a home router with miniupnpd", () => {
   test.each([
     { name: "IGDv2", upnp: { igd: 2 as const } },
     { name: "IGDv1", upnp: { igd: 1 as const } },
-  ])("$name: the port is taken, so another is mapped; a stranger joins; SIGTERM gives back ours alone", async ({ upnp }) => {
-    await using lab = await Lab.create();
-    const gateway = await lab.gateway({ nat: "port-restricted", upnp });
-    const [other, home, stranger] = await Promise.all([gateway.host(), gateway.host(), lab.host()]);
-    await gateway.addMapping({ host: other, protocol: "udp", externalPort: PORT });
-    await gateway.addMapping({ host: other, protocol: "tcp", externalPort: PORT });
+  ])(
+    "$name: the port is taken, so another is mapped; a stranger joins; SIGTERM gives back ours alone",
+    async ({ upnp }) => {
+      await using lab = await Lab.create();
+      const gateway = await lab.gateway({ nat: "port-restricted", upnp });
+      const [other, home, stranger] = await Promise.all([gateway.host(), gateway.host(), lab.host()]);
+      await gateway.addMapping({ host: other, protocol: "udp", externalPort: PORT });
+      await gateway.addMapping({ host: other, protocol: "tcp", externalPort: PORT });
 
-    const game = host(lab, home);
-    const event = await reachability(game, ({ verdict }) => verdict === "mapped");
-    const endpoint = mapped(event);
-    expect(endpoint?.address).toBe(gateway.wanAddress);
-    const port = endpoint?.port ?? 0;
-    expect(port).not.toBe(PORT);
-    expect(event.summary).toContain(`${gateway.wanAddress}:${port}`);
-    // UDP and TCP on one number.
-    expect(await portsOf(gateway, home)).toEqual([`tcp ${port}`, `udp ${port}`]);
+      const game = host(lab, home);
+      const event = await reachability(game, ({ verdict }) => verdict === "mapped");
+      const endpoint = mapped(event);
+      expect(endpoint?.address).toBe(gateway.wanAddress);
+      const port = endpoint?.port ?? 0;
+      expect(port).not.toBe(PORT);
+      expect(event.summary).toContain(`${gateway.wanAddress}:${port}`);
+      // UDP and TCP on one number.
+      expect(await portsOf(gateway, home)).toEqual([`tcp ${port}`, `udp ${port}`]);
 
-    const joined = await result(join(stranger, `http://${gateway.wanAddress}:${port}`, 2));
-    expect(joined).toMatchObject({ connected: true, path: "direct", remote: `${gateway.wanAddress}:${port}`, lost: 0 });
-    expect(joined.received).toBeGreaterThan(5);
-    expect(joined.unreliable.received).toBeGreaterThan(5);
+      const joined = await result(join(stranger, `http://${gateway.wanAddress}:${port}`, 2));
+      expect(joined).toMatchObject({
+        connected: true,
+        path: "direct",
+        remote: `${gateway.wanAddress}:${port}`,
+        lost: 0,
+      });
+      expect(joined.received).toBeGreaterThan(5);
+      expect(joined.unreliable.received).toBeGreaterThan(5);
 
-    game.kill("SIGTERM");
-    expect((await game.exited).code, game.output.join("\n")).toBe(0);
-    expect(await portsOf(gateway, home)).toEqual([]);
-    expect(await portsOf(gateway, other)).toEqual([`tcp ${PORT}`, `udp ${PORT}`]);
-  });
+      game.kill("SIGTERM");
+      expect((await game.exited).code, game.output.join("\n")).toBe(0);
+      expect(await portsOf(gateway, home)).toEqual([]);
+      expect(await portsOf(gateway, other)).toEqual([`tcp ${PORT}`, `udp ${PORT}`]);
+    },
+  );
 
   test("with 5 % loss nothing reliable is lost, and a mapping that is removed by hand comes back during play", async () => {
     await using lab = await Lab.create();
@@ -170,7 +179,9 @@ describeLab("a game behind a router without port mapping", () => {
     expect(event.endpoints).toContainEqual(
       expect.objectContaining({ kind: "reflexive", address: gateway.wanAddress, port: PORT }),
     );
-    const final = await reachability(game, ({ steps }) => steps.some(({ step, outcome }) => step === "upnp" && outcome === "absent"));
+    const final = await reachability(game, ({ steps }) =>
+      steps.some(({ step, outcome }) => step === "upnp" && outcome === "absent"),
+    );
     expect(final.summary).toMatch(/no router here answered/i);
     game.kill("SIGTERM");
     expect((await game.exited).code).toBe(0);

@@ -11,7 +11,7 @@ import type { ReceivedPackets } from "./received-packets.ts";
 import { sequenceDistance, sequenceNewer } from "./sequence.ts";
 
 /** This many unacknowledged packets are acknowledged at once: of urgent ones fewer (RFC 9000 section 13.2.2 has 2). */
-const ACK_AFTER: readonly number[] = [Infinity, 16, 8, 4];
+const ACK_AFTER: readonly number[] = [Infinity, 16, 8, 2];
 /** Each packet's arrival is told in at least this many of ours, as one may be lost. */
 const REPORTS = 3;
 

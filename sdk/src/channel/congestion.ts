@@ -1,17 +1,24 @@
 /** Units of the window's arithmetic; every packet counts as it is, up to this. */
 const PACKET = 1200;
 const INITIAL_WINDOW = 10 * PACKET;
-const MIN_WINDOW = 2 * PACKET;
+/** RFC 9002 section 7.2 recommends 2; a game whose packets are small and whose losses are the air's needs somewhat more. */
+const MIN_WINDOW = 4 * PACKET;
 /** No more packets than this can be in flight: {@link SENT_WINDOW} are remembered. */
 const MAX_WINDOW = 240 * PACKET;
+/**
+ * Our own: a window above this many bytes shrinks, by an eighth a round trip, while packets queue for longer than this, in
+ * ms. Below it grows whatever the queue, so that others who fill it don't starve us.
+ */
+const ENOUGH_WINDOW = 8 * PACKET;
+const LONG_QUEUE_MS = 30;
 /** RFC 9438 section 4: C in packets per second cubed, and the factor of multiplicative decrease. */
 const CUBIC_C = 0.4;
 const CUBIC_BETA = 0.7;
 const RENO_ALPHA = (3 * (1 - CUBIC_BETA)) / (1 + CUBIC_BETA);
-/** RFC 9406 section 4.3, in ms and samples. */
+/** RFC 9406 section 4.3, in ms and samples (there 8; here a sample may stand for 8 packets). */
 const HYSTART_MIN_MS = 4;
 const HYSTART_MAX_MS = 16;
-const HYSTART_SAMPLES = 8;
+const HYSTART_SAMPLES = 4;
 
 /**
  * How many bytes may be in flight: slow start, one reduction per round trip, persistent congestion (RFC 9002 section 7)
@@ -46,15 +53,22 @@ export class CongestionControl {
     this.bytesInFlight -= bytes;
   }
 
-  onAcked(bytes: number, sentAt: number, now: number, smoothedRtt: number): void {
+  onAcked(bytes: number, sentAt: number, now: number, smoothedRtt: number, minRtt: number): void {
     const inFlight = this.bytesInFlight;
     this.bytesInFlight -= bytes;
     const idleMs = now - this.#lastAck;
     this.#lastAck = now;
     if (sentAt <= this.#recoveryStart) return;
     // A window that is not used tells nothing of the path and does not grow (RFC 9002 section 7.8).
-    if (inFlight < (this.inSlowStart ? this.window / 2 : this.window * 0.75)) {
+    if (inFlight < this.window / 2) {
       this.#epochStart += idleMs;
+      return;
+    }
+    // A queue this long is felt by the player: rather a slower transfer than a later jump.
+    if (this.window > ENOUGH_WINDOW && smoothedRtt > minRtt + Math.max(minRtt / 2, LONG_QUEUE_MS)) {
+      this.window = Math.max(this.window - bytes / 8, ENOUGH_WINDOW);
+      this.#slowStartThreshold = Math.min(this.#slowStartThreshold, this.window);
+      this.#epochStart = -Infinity;
       return;
     }
     if (this.inSlowStart) this.window += bytes;

@@ -30,6 +30,10 @@ const MAX_OVERHEAD = MAX_PACKET_HEADER_BYTES + 2 + 1 + MAX_OLDER_ACK_BYTES;
 const MAX_UNRELIABLE_BYTES = 256 * 1024;
 /** Packets that bulk leaves of the window, so that a small message never waits for a large one's. */
 const RESERVED_BYTES = 2 * MAX_PACKET_BYTES;
+/** On a longer path, learning of a loss some ms earlier is not worth a packet. */
+const SHORT_PATH_MS = 40;
+/** In a narrower window, slices wait for acknowledgements: they are asked for soon. */
+const WIDE_WINDOW = 32 * MAX_PACKET_BYTES;
 
 /**
  * Messages over packets: reliable 1.0's headers, RFC 9002's loss detection, CUBIC, and frames of several delivery modes
@@ -186,7 +190,8 @@ export class MessageEndpoint {
     if (this.#closed) return Infinity;
     if ((this.#dirty && this.#outbox.waiting) || this.#probing) return now;
     const at = Math.min(this.#acks.dueAt, this.#recovery.timeout, this.#copyAt, this.#bulkAt);
-    return Math.max(at - this.#clockOffset, now);
+    // Rounding must not make it come out a hair early, and poll be called in vain until the clock moves.
+    return Math.max(this.#clockOffset === 0 ? at : at - this.#clockOffset + 0.001, now);
   }
 
   /** Forgets everything; afterwards every call is without effect. Idempotent. */
@@ -236,7 +241,10 @@ export class MessageEndpoint {
     const lossy = this.#recovery.lossy(now);
     // Both settle what became of the packet that had this place 256 packets ago, before it is forgotten.
     this.#recovery.makeRoom(sequence, now);
-    this.#outbox.begin(sequence, now, lossy);
+    const { congestion, rtt } = this.#recovery;
+    const wholeUrgency = lossy && rtt.smoothed < SHORT_PATH_MS ? URGENCY.soon : URGENCY.normal;
+    const sliceUrgency = congestion.window < WIDE_WINDOW ? URGENCY.soon : wholeUrgency;
+    this.#outbox.begin(sequence, now, lossy, wholeUrgency, sliceUrgency);
     const controlAt = this.#reliable.writeHeader(out);
     const start = this.#acks.write(out, controlAt + 1, now);
     let at = this.#outbox.fillWhole(out, start, limit);
@@ -259,10 +267,10 @@ export class MessageEndpoint {
     return at;
   }
 
-  /** Copies are made only of bandwidth that is idle: below half of the window. */
+  /** Copies are made only with room in the window that nothing else wants. */
   get #copiesAllowed(): boolean {
     const { congestion } = this.#recovery;
-    return congestion.bytesInFlight + this.#maxPacketBytes <= congestion.window / 2;
+    return congestion.bytesInFlight + this.#maxPacketBytes <= congestion.window;
   }
 
   get #copyAt(): number {
@@ -283,7 +291,9 @@ export class MessageEndpoint {
   }
 
   #onTimeout(now: number): void {
-    if (!this.#recovery.onTimeout(now)) return;
+    const probe = this.#recovery.onTimeout(now);
+    this.#updateStats();
+    if (!probe) return;
     this.stats.probes++;
     this.#probing = true;
     let bytes = 0;

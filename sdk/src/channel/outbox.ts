@@ -1,4 +1,4 @@
-import { Deque } from "./deque.ts";
+import { CopyQueue } from "./copy-queue.ts";
 import { messageCost, MODE_SEQUENCED, URGENCY } from "./frames.ts";
 import { OutgoingMessage } from "./outgoing-message.ts";
 import { MAX_RECORDS_PER_PACKET, type PacketRecord, PacketRecords } from "./packet-records.ts";
@@ -12,9 +12,6 @@ const UNRELIABLE_OVERHEAD = 64;
 const KEPT_MESSAGES = 256;
 /** Longer messages are not sent twice ahead of any evidence of loss. */
 const COPY_MAX_BYTES = 512;
-/** A copy in the same breath would be lost with the original; one this old has its loss found out otherwise. */
-const COPY_AFTER_MS = 4;
-const COPY_BEFORE_MS = 150;
 /** When no other packet leaves that could carry the copy along, one is made for it. */
 const COPY_ALONE_AFTER_MS = 20;
 /** How much a probe sends again. */
@@ -35,14 +32,17 @@ export class Outbox {
   readonly #active: SendStream[] = [];
   readonly #records: PacketRecords = new PacketRecords();
   readonly #pool: OutgoingMessage[] = [];
-  readonly #copies: Deque<OutgoingMessage> = new Deque<OutgoingMessage>();
-  readonly #copySerials: Deque<number> = new Deque<number>();
+  /** Messages sent once, and sent twice, that a path which loses packets makes worth sending again. */
+  readonly #sentOnce: CopyQueue = new CopyQueue();
+  readonly #sentTwice: CopyQueue = new CopyQueue();
   readonly #record: PacketRecord = { message: new OutgoingMessage(), first: 0, count: 0, moved: false };
   #serial = 0;
   #unreliableBytes = 0;
   #sequence = 0;
   #now = 0;
   #lossy = false;
+  #wholeUrgency = 0;
+  #sliceUrgency = 0;
   /** Of the packet filled last: the acknowledgement its contents ask for, and whether it must not be lost. */
   urgency = 0;
   reliable = false;
@@ -59,7 +59,7 @@ export class Outbox {
 
   /** When a copy is due in a packet of its own; Infinity if none is. */
   get copyAt(): number {
-    const message = this.#nextCopy(-Infinity);
+    const message = this.#sentOnce.first(-Infinity);
     return message ? message.firstSentAt + COPY_ALONE_AFTER_MS : Infinity;
   }
 
@@ -84,12 +84,20 @@ export class Outbox {
     return true;
   }
 
-  /** Frees the place of the next packet's records; the packet that held it must be settled. */
-  begin(sequence: number, now: number, lossy: boolean): void {
+  /**
+   * Begins a packet. Frees the place of its records; the packet that held it must be settled.
+   *
+   * @param lossy whether small messages are worth a copy
+   * @param wholeUrgency how soon reliable messages are to be acknowledged
+   * @param sliceUrgency how soon slices are
+   */
+  begin(sequence: number, now: number, lossy: boolean, wholeUrgency: number, sliceUrgency: number): void {
     this.#records.begin(sequence % SENT_WINDOW);
     this.#sequence = sequence;
     this.#now = now;
     this.#lossy = lossy;
+    this.#wholeUrgency = wholeUrgency;
+    this.#sliceUrgency = sliceUrgency;
     this.urgency = URGENCY.none;
     this.reliable = false;
   }
@@ -117,15 +125,18 @@ export class Outbox {
     return at;
   }
 
-  /** Writes small reliable messages a second time. @returns where they end. */
+  /** Writes small reliable messages a second and a third time. @returns where they end. */
   fillCopies(out: Uint8Array, offset: number, limit: number): number {
     let at = offset;
-    for (let message = this.#nextCopy(this.#now); message; message = this.#nextCopy(this.#now)) {
-      if (message.firstSentAt + COPY_AFTER_MS > this.#now || !this.#fits(message, at, limit)) break;
-      message.copied = true;
-      const end = this.#put(message, out, at);
-      this.#stats.redundantBytes += end - at;
-      at = end;
+    for (const queue of [this.#sentOnce, this.#sentTwice]) {
+      for (let message = queue.due(this.#now); message; message = queue.due(this.#now)) {
+        if (!this.#fits(message, at, limit)) break;
+        queue.shift();
+        const end = this.#put(message, out, at);
+        this.#stats.redundantBytes += end - at;
+        at = end;
+        if (queue === this.#sentOnce) this.#sentTwice.push(message);
+      }
     }
     return at;
   }
@@ -177,8 +188,8 @@ export class Outbox {
     for (const stream of this.#streams.values()) stream.clear((message) => message.release());
     this.#streams.clear();
     this.#active.length = 0;
-    this.#copies.clear();
-    this.#copySerials.clear();
+    this.#sentOnce.clear();
+    this.#sentTwice.clear();
     this.#stats.bufferedBytes = 0;
   }
 
@@ -222,8 +233,7 @@ export class Outbox {
       if (!stream.reliable) {
         this.#recycleUnreliable(message);
       } else if (this.#lossy && message.length <= COPY_MAX_BYTES) {
-        this.#copies.push(message);
-        this.#copySerials.push(message.serial);
+        this.#sentOnce.push(message);
       }
     }
     return at;
@@ -234,11 +244,12 @@ export class Outbox {
     let released = false;
     for (let message = stream.resendSliced.at(0); message; message = stream.resendSliced.at(0)) {
       const blocks = message.slice();
-      const run = message.acked || blocks.resend.length === 0 ? undefined : blocks.peek();
+      const run = message.acked ? undefined : blocks.nextResend();
       if (run) {
         const count = message.writeSlice(out, at, limit, run);
         if (count === 0) break;
         at = this.#putSlice(message, run.first, count);
+        blocks.resent(count);
         this.#stats.retransmissions++;
       } else {
         stream.resendSliced.shift();
@@ -256,11 +267,12 @@ export class Outbox {
       const message = queue.at(0);
       if (!message?.blocks || !stream.inWindow(message)) break;
       if (message.id < 0) message.id = stream.takeId();
-      const run = message.blocks.peek();
+      const run = message.blocks.nextNew();
       if (!run) break;
       const count = message.writeSlice(out, at, limit, run);
       if (count === 0) break;
       at = this.#putSlice(message, run.first, count);
+      message.blocks.next += count;
       if (message.blocks.next === message.blocks.count) {
         queue.shift();
         if (!stream.reliable) this.#recycleUnreliable(message);
@@ -279,31 +291,20 @@ export class Outbox {
     } else {
       this.#records.add(message, 0, 0);
       message.lastSequence = this.#sequence;
+      message.lastSentAt = this.#now;
       this.reliable = true;
-      this.urgency = Math.max(this.urgency, this.#lossy ? URGENCY.soon : URGENCY.normal);
+      this.urgency = Math.max(this.urgency, this.#wholeUrgency);
     }
     return message.write(out, at);
   }
 
   #putSlice(message: OutgoingMessage, first: number, count: number): number {
-    message.blocks?.take(count);
     if (message.mode > MODE_SEQUENCED) {
       this.#records.add(message, first, count);
       this.reliable = true;
     }
-    this.urgency = URGENCY.soon;
+    this.urgency = Math.max(this.urgency, this.#sliceUrgency);
     return message.sliceEnd;
-  }
-
-  /** The oldest message worth a copy; those that are not, or no longer, are taken off. */
-  #nextCopy(now: number): OutgoingMessage | undefined {
-    for (let message = this.#copies.at(0); message; message = this.#copies.at(0)) {
-      const current = message.serial === this.#copySerials.at(0) && !message.acked && !message.copied;
-      if (current && !message.resending && now <= message.firstSentAt + COPY_BEFORE_MS) return message;
-      this.#copies.shift();
-      this.#copySerials.shift();
-    }
-    return undefined;
   }
 
   #stream(mode: number, channel: number): SendStream {

@@ -44,8 +44,8 @@ class Blocks {
     while (this.frontier < this.count && this.isAcked(this.frontier)) this.frontier++;
   }
 
-  /** The next run that may be sent, of blocks not acknowledged; undefined if there is none now. */
-  peek(): Run | undefined {
+  /** The next run to be sent again, of blocks not acknowledged. */
+  nextResend(): Run | undefined {
     for (let run = this.resend.at(0); run; run = this.resend.at(0)) {
       while (run.count > 0 && this.isAcked(run.first)) {
         run.first++;
@@ -58,19 +58,21 @@ class Blocks {
       }
       this.resend.shift();
     }
-    const count = Math.min(this.count, this.frontier + BLOCK_WINDOW) - this.next;
-    return count > 0 ? { first: this.next, count } : undefined;
+    return undefined;
   }
 
-  /** The first `count` blocks of what {@link peek} said were sent. */
-  take(count: number): void {
+  /** The first `count` blocks of {@link nextResend} were sent. */
+  resent(count: number): void {
     const run = this.resend.at(0);
-    if (run) {
-      run.first += count;
-      run.count -= count;
-    } else {
-      this.next += count;
-    }
+    if (!run) return;
+    run.first += count;
+    run.count -= count;
+  }
+
+  /** The next run never sent that the peer's window has room for. */
+  nextNew(): Run | undefined {
+    const count = Math.min(this.count, this.frontier + BLOCK_WINDOW) - this.next;
+    return count > 0 ? { first: this.next, count } : undefined;
   }
 }
 
@@ -87,8 +89,8 @@ export class OutgoingMessage {
   resending = false;
   /** The packet that carried the whole message last; -1 before. */
   lastSequence = -1;
-  copied = false;
   firstSentAt = 0;
+  lastSentAt = 0;
   blocks: Blocks | undefined;
   /** Where the slice written last ends. */
   sliceEnd = 0;
@@ -104,7 +106,6 @@ export class OutgoingMessage {
     this.acked = false;
     this.resending = false;
     this.lastSequence = -1;
-    this.copied = false;
     this.blocks = undefined;
   }
 

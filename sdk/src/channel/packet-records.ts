@@ -32,8 +32,9 @@ export class PacketRecords {
 
   /** The records that follow belong to the packet in `slot`; what the slot had is forgotten. */
   begin(slot: number): void {
-    const start = this.#starts[slot] ?? 0;
-    this.#tail = Math.max(this.#tail, start + (this.#lengths[slot] ?? 0));
+    // An empty one says nothing: it may have been begun a moment ago, for a packet that was not sent.
+    const length = this.#lengths[slot] ?? 0;
+    if (length > 0) this.#tail = Math.max(this.#tail, (this.#starts[slot] ?? 0) + length);
     this.#slot = slot;
     this.#starts[slot] = this.#head;
     this.#lengths[slot] = 0;

@@ -113,7 +113,7 @@ export class Recovery {
     const sentAt = this.#sentAt[slot] ?? 0;
     if (state === IN_FLIGHT) {
       this.#settle(slot);
-      this.congestion.onAcked(this.#bytes[slot] ?? 0, sentAt, now, this.rtt.smoothed);
+      this.congestion.onAcked(this.#bytes[slot] ?? 0, sentAt, now, this.rtt.smoothed, this.rtt.min);
       this.#stats.loss -= this.#stats.loss * LOSS_SMOOTHING;
       this.#ackedNow = true;
       if (newest) {

@@ -9,10 +9,12 @@ import {
   Transport,
 } from "@colyseus/core";
 import type { TransportOptions } from "@colyseus/ws-transport";
-import { CONNECT_PROTOCOL, type ConnectEndpoint as Reachable, type ConnectReply } from "../session/exchange.ts";
+import type { ConnectivityManager, ConnectivityOptions } from "../connectivity/index.ts";
+import { CONNECT_PROTOCOL, type ConnectReply, type ConnectEndpoint as Reachable } from "../session/exchange.ts";
 import type { Session, SessionServer } from "../session/types.ts";
 import { ConnectEndpoint } from "./connect-endpoint.ts";
 import { isConnectRequest, type ParsedConnectRequest } from "./connect-request.ts";
+import { ConnectivityHost } from "./connectivity-host.ts";
 import { closeTCP, interceptRequests, listenTCP } from "./http.ts";
 import { joinRoom } from "./join.ts";
 import { PendingContexts } from "./pending-contexts.ts";
@@ -23,6 +25,10 @@ import { UDPClient, type UDPClientSettings, UDPConnection } from "./udp-client.t
 import { FallbackWebSocketTransport } from "./websocket.ts";
 
 export interface SallyportTransportOptions extends Omit<TransportOptions, "noServer" | "host" | "backlog"> {
+  /** What routers show beside the mapping. Default "Sallyport". */
+  description?: string;
+  /** How the way in is opened and kept; `false` asks nobody, for a LAN or a server with a known address. Default: the whole ladder. */
+  connectivity?: Omit<ConnectivityOptions, "port" | "address" | "description"> | false;
   /** The game's port, TCP and UDP, where `listen()` is called without one. Default 2567, as in Colyseus. */
   port?: number;
   /**
@@ -52,6 +58,8 @@ const CLOSE_TIMEOUT_MS = 5000;
  */
 export class SallyportTransport extends Transport implements AsyncDisposable {
   override server: NonNullable<Transport["server"]>;
+  /** What keeps the port reachable; opened by `listen()`. Undefined with `connectivity: false`. */
+  readonly connectivity: ConnectivityManager | undefined;
   readonly #options: SallyportTransportOptions;
   readonly #webSocket: FallbackWebSocketTransport;
   readonly #host: SessionHost;
@@ -61,12 +69,19 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
   #sessions: SessionServer | undefined;
   #closing: Promise<void> | undefined;
 
-  constructor(options: SallyportTransportOptions = {}, host: SessionHost = new SocketHost()) {
+  constructor(options: SallyportTransportOptions = {}, host: SessionHost = hostFor(options)) {
     super();
-    const { port: _port, server = http.createServer(), ...webSocketOptions } = options;
+    const {
+      port: _port,
+      description: _,
+      connectivity: __,
+      server = http.createServer(),
+      ...webSocketOptions
+    } = options;
     const { maxPayload = 4096, pingInterval = 3000, pingMaxRetries = 2, verifyClient, beforeUpgrade } = options;
     this.#options = options;
     this.#host = host;
+    this.connectivity = host instanceof ConnectivityHost ? host.connectivity : undefined;
     this.#webSocket = new FallbackWebSocketTransport({ ...webSocketOptions, server });
     this.#clients = { latencyMs: 0, maxPayload };
     this.#timeoutSeconds = timeoutSeconds(pingInterval, pingMaxRetries);
@@ -118,7 +133,9 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
   async #listen(port: number | string, hostname: string | undefined, backlog: number | undefined): Promise<void> {
     const wanted = Number(port);
     if (!Number.isInteger(wanted) || wanted < 0 || wanted > 65535) {
-      throw new RangeError(`Cannot listen on ${JSON.stringify(port)}: a game over UDP needs a port number from 0 to 65535.`);
+      throw new RangeError(
+        `Cannot listen on ${JSON.stringify(port)}: a game over UDP needs a port number from 0 to 65535.`,
+      );
     }
     for (let attempt = 1; !this.#closing; attempt++) {
       const bound = await listenTCP(this.server, wanted, hostname, backlog);
@@ -127,7 +144,8 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
         return;
       } catch (error) {
         await closeTCP(this.server);
-        if (wanted !== 0 || attempt === PORT_ATTEMPTS || (error as NodeJS.ErrnoException).code !== "EADDRINUSE") throw error;
+        if (wanted !== 0 || attempt === PORT_ATTEMPTS || (error as NodeJS.ErrnoException).code !== "EADDRINUSE")
+          throw error;
       }
     }
   }
@@ -187,6 +205,11 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
       createAuthContext({ headers: {}, remoteAddress: session.remote.address });
     void joinRoom(seat.roomId, client, context, seat);
   }
+}
+
+function hostFor({ connectivity, description }: SallyportTransportOptions): SessionHost {
+  if (connectivity === false) return new SocketHost();
+  return new ConnectivityHost({ ...connectivity, ...(description === undefined ? {} : { description }) });
 }
 
 /** netcode counts silence in whole seconds, and takes a negative number for "never". */

@@ -1,3 +1,14 @@
+export {
+  discoverBehaviour,
+  mappingFromBindings,
+  type NatAnswer,
+  type NatAsk,
+  type NatBehaviour,
+  type NatDependence,
+  type NatProbe,
+  type NatSubject,
+} from "./behaviour.ts";
+export { isLocalEndpoint, type NatBehaviourOptions, natBehaviour } from "./behaviour-discovery.ts";
 export { type StunBindingRequestOptions, type StunBindingResult, StunBindings } from "./binding.ts";
 export { newTransactionId, StunBuilder } from "./builder.ts";
 export { resolveStunServer, type StunBindingOptions, type StunServerOutcome, stunBinding } from "./client.ts";

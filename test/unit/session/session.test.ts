@@ -218,4 +218,3 @@ test("a client that vanishes is let go after the token's timeout", async () => {
   await host.server.close();
   await host.socket.close();
 });
-
