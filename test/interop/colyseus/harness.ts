@@ -23,7 +23,7 @@ export async function startServer(options: SallyportTransportOptions = {}): Prom
   // Refusals are what many of these tests are about.
   logger.error = () => {};
   Encoder.BUFFER_SIZE = 2 ** 21;
-  const transport = new SallyportTransport(options);
+  const transport = new SallyportTransport({ connectivity: false, ...options });
   const server = new Server({ transport, greet: false, gracefullyShutdown: false });
   server.define("arena", ArenaRoom);
   await server.listen(0, "127.0.0.1");
