@@ -3,7 +3,6 @@ import { Encoder } from "@colyseus/schema";
 import { logger, Server } from "@colyseus/core";
 import { SallyportClient, type SallyportClientOptions } from "../../../sdk/src/client/index.ts";
 import { SallyportTransport, type SallyportTransportOptions } from "../../../sdk/src/colyseus/index.ts";
-import { FakeSessionHost } from "../../unit/colyseus/fake-sessions.ts";
 import { Link } from "./link.ts";
 import { ArenaRoom } from "./rooms.ts";
 
@@ -24,7 +23,7 @@ export async function startServer(options: SallyportTransportOptions = {}): Prom
   // Refusals are what many of these tests are about.
   logger.error = () => {};
   Encoder.BUFFER_SIZE = 2 ** 21;
-  const transport = new SallyportTransport(options, process.env["FAKE"] ? new FakeSessionHost() : undefined);
+  const transport = new SallyportTransport({ connectivity: false, ...options });
   const server = new Server({ transport, greet: false, gracefullyShutdown: false });
   server.define("arena", ArenaRoom);
   await server.listen(0, "127.0.0.1");

@@ -10,7 +10,7 @@ let intercept: (url: string) => Response | undefined = () => undefined;
 
 beforeAll(async () => {
   arena = await startServer({
-    verifyClient: ({ req }) => admit(req),
+    verifyClient: ({ req }: { req: IncomingMessage }) => admit(req),
     beforeUpgrade: ({ url }) => intercept(url),
   });
 });

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { RoomPath } from "../../../sdk/src/client/index.ts";
 import { RoomTransport } from "../../../sdk/src/client/transport.ts";
 import type { Endpoint } from "../../../sdk/src/udp/endpoint.ts";
-import { FakeSession } from "../colyseus/fake-sessions.ts";
+import { FakeSession } from "../colyseus/fake-session.ts";
 
 let server: Server;
 let url: string;

@@ -1,7 +1,7 @@
 import { ClientState, CloseCode, getMessageBytes, logger, Protocol } from "@colyseus/core";
 import { beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { UDPClient, type UDPClientSettings, UDPConnection } from "../../../sdk/src/colyseus/udp-client.ts";
-import { FakeSession } from "./fake-sessions.ts";
+import { FakeSession } from "./fake-session.ts";
 
 let session: FakeSession;
 let peer: FakeSession;
