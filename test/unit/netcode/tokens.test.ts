@@ -83,6 +83,23 @@ test("what is written is read, by client and by server", () => {
   );
 });
 
+test("neither writing nor reading a token leaves its keys in WASM memory", () => {
+  const bytes = generateConnectToken(options);
+  const token = readConnectToken(bytes);
+  if (typeof token === "string") throw new Error(token);
+  const left = (): boolean =>
+    [options.privateKey, token.clientToServerKey, token.serverToClientKey].some((key) =>
+      Buffer.from(getSlab().u8.buffer).includes(key),
+    );
+  expect(left()).toBe(false);
+  const key = getSlab().storeCell(options.privateKey);
+  expect(left()).toBe(true);
+  const inside = openPrivateToken(token.privateData, bytes.subarray(13, 21), bytes.subarray(29, 37), token.nonce, key);
+  getSlab().releaseCell(key);
+  expect(inside).toBeTypeOf("object");
+  expect(left()).toBe(false);
+});
+
 test("two tokens share neither keys nor nonce", () => {
   const [a, b] = [readConnectToken(generateConnectToken(options)), readConnectToken(generateConnectToken(options))];
   if (typeof a === "string" || typeof b === "string") throw new Error("unreadable");
