@@ -19,7 +19,7 @@ import { getSlab, type Slab } from "./sodium.ts";
 import { type ConnectToken, type ConnectTokenProblem, NetcodeClientState } from "./types.ts";
 
 export interface NetcodeClientHandler {
-  /** A datagram to send. `data` is valid during the call only. */
+  /** A datagram to send. `data` is valid during the call only: a socket that queues must copy. */
   send(data: Uint8Array, address: string, port: number): void;
   /** Not called when one server's attempt gives way to the next server's in the same state. */
   stateChanged(state: NetcodeClientState, previous: NetcodeClientState): void;

@@ -20,7 +20,7 @@ import { SourceTable } from "./source-table.ts";
 import { type NetcodeDisconnectReason, type NetcodeServerClient, type RandomSource, systemRandom } from "./types.ts";
 
 export interface NetcodeServerHandler {
-  /** A datagram to send. `data` is valid during the call only. */
+  /** A datagram to send. `data` is valid during the call only: a socket that queues must copy. */
   send(data: Uint8Array, address: string, port: number): void;
   clientConnected(client: NetcodeServerClient): void;
   clientDisconnected(client: NetcodeServerClient, reason: NetcodeDisconnectReason): void;
