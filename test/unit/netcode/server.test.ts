@@ -32,7 +32,7 @@ const spoofed = (number: number): { address: string; port: number } => ({
   port: 1024 + number,
 });
 
-test("4096 clients connect, each in the lowest free slot, and a slot that is freed is given again", () => {
+test("each client gets the lowest free slot, and a slot that is freed is given again", () => {
   const { world, host, players } = lobby(4096, 300);
   expect(host.server.clients.map(({ index }) => index)).toEqual(players.map((_, index) => index));
   const gone = host.server.client(17);
@@ -278,6 +278,23 @@ function halfOpen(
     },
   };
 }
+
+test("4096 clients fit, are all kept alive, and the next one is denied", () => {
+  const { world, host } = lobby(4096, 0);
+  for (let number = 0; number < 4096; number++) halfOpen(world, host, number).respond();
+  expect(host.server.clients.length).toBe(4096);
+  expect(host.server.client(4095)?.clientId).toBe(4095n);
+  world.deliver(spoofed(5000), host.endpoint, requestOf(world.token(5000n, [host.endpoint], 5, 60)));
+  expect(host.server.counters.denied).toBe(1);
+  world.time += 100;
+  host.server.update(world.time);
+  expect(host.server.clients.every(({ lastSendTime }) => lastSendTime === world.time)).toBe(true);
+  world.time += 5000;
+  host.server.update(world.time);
+  expect(host.server.counters.disconnectedTimeout).toBe(4096);
+  world.stop();
+  expect(getSlab().cellsInUse).toBe(0);
+});
 
 test("a response in time gets a slot, whose keep alive is due 100 ms later; one that is too late gets nothing", () => {
   const { world, host } = lobby(8, 0);
