@@ -93,6 +93,7 @@ export class Router implements AsyncDisposable {
       }
     }
     for (const { entry, pid } of recorded) {
+      if (entry.expiresAt !== 0 && entry.expiresAt < Date.now()) continue;
       if (own.has(entry.localAddress) && this.#driverOf(entry)) add(fromJournal(entry, pid));
     }
     return [...entries.values()].sort((a, b) => a.externalPort - b.externalPort || a.transport.localeCompare(b.transport));
