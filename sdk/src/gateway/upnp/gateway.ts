@@ -142,6 +142,10 @@ export class UpnpGateway extends EventEmitter<GatewayEvents> implements Gateway 
     this.#uptimeReadAt = now;
   }
 
+  table(): Promise<PortMappingEntry[]> {
+    return this.connection.listPortMappings();
+  }
+
   hear(announcement: Announcement): void {
     if (announcement.kind === "byebye") this.emit("gone", "the router said goodbye (SSDP byebye)");
     if (announcement.kind !== "alive" || announcement.bootId === undefined) return;
