@@ -36,7 +36,7 @@ test("5 % loss each way: UDP and WebSocket players in one room miss nothing reli
   expect(heard["udp"]).toEqual(heard["ws"]);
 
   udp.send("score", 77);
-  await until(() => players(ws.state).get(udp.sessionId)?.score === 77);
-  await until(() => players(udp.state).get(udp.sessionId)?.score === 77);
+  await until(() => players(ws.state)?.get(udp.sessionId)?.score === 77);
+  await until(() => players(udp.state)?.get(udp.sessionId)?.score === 77);
   await Promise.all([udp.leave(), ws.leave()]);
 });

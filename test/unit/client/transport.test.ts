@@ -45,14 +45,14 @@ beforeEach(async () => {
     },
   );
   closed = new Promise((resolve) => {
-    transport.events.onclose = resolve;
+    Object.assign(transport.events, { onclose: resolve });
   });
 });
 afterEach(() => server.close().closeAllConnections());
 
 const open = () =>
   new Promise((resolve) => {
-    transport.events.onopen = resolve;
+    Object.assign(transport.events, { onopen: resolve });
     transport.connect(url);
   });
 const tick = () => new Promise((resolve) => setImmediate(resolve));

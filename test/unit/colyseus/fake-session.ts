@@ -29,7 +29,8 @@ export class FakeSession implements Session {
     if (!this.open || (mode === "reliable" && !this.hasRoom)) return false;
     const copy = Buffer.from(data);
     this.sent.push({ data: copy, mode });
-    if (mode === "reliable" || this.unreliableGetsThrough) setImmediate(() => this.peer?.receive(Buffer.from(copy), mode));
+    if (mode === "reliable" || this.unreliableGetsThrough)
+      setImmediate(() => this.peer?.receive(Buffer.from(copy), mode));
     return true;
   }
 

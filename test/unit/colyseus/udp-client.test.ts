@@ -67,7 +67,8 @@ describe("frames that go out", () => {
   });
 
   test("tell their callback whether they went", async () => {
-    const outcome = () => new Promise<Error | undefined>((resolve) => client.raw(new Uint8Array([15]), undefined, resolve));
+    const outcome = () =>
+      new Promise<Error | undefined>((resolve) => client.raw(new Uint8Array([15]), undefined, resolve));
     expect(await outcome()).toBeUndefined();
     session.open = false;
     expect(await outcome()).toBeInstanceOf(Error);
