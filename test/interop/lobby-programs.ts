@@ -22,7 +22,16 @@ export class RunningProgram implements AsyncDisposable {
 
   constructor(program: string, argv: readonly string[] = [], env: Record<string, string> = {}) {
     this.process = spawn(process.execPath, [fileURLToPath(new URL(program, FOLDER)), ...argv], {
-      env: { ...process.env, NO_COLOR: "1", LOBBY_URL: "", ...env },
+      // No router and no STUN server is asked, and no well-known port taken.
+      env: {
+        ...process.env,
+        NO_COLOR: "1",
+        LOBBY_URL: "",
+        SALLYPORT_VIA: "none",
+        SALLYPORT_STUN_URLS: "",
+        STUN_PORT: "0",
+        ...env,
+      },
       stdio: ["ignore", "pipe", "pipe"],
     });
     for (const stream of ["stdout", "stderr"] as const) {

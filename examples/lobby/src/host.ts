@@ -37,7 +37,7 @@ await runProgram(async ({ signal, onExit }) => {
   const name = options.text("name") ?? `Arena on ${hostname()}`;
   const host = new ArenaHost({ port, lobby, name: name.slice(0, 64), report });
   onExit(() => host.close());
-  await Promise.race([host.open(), interruption(signal)]);
+  await Promise.race([host.open(signal), interruption(signal)]);
   await interruption(signal);
   if (!json) console.log("Closing …");
   return 0;

@@ -73,9 +73,12 @@ await runProgram(async ({ signal, onExit }) => {
       const game = await joinGame(goal, { lobby, name: options.text("name") ?? "Bot", signal });
       onExit(() => game.leave());
       const connectMs = Math.round(performance.now() - began);
-      if (!json) console.log(`${style("green", "Connected")} by ${game.path()} to ${game.remote()} in ${connectMs} ms`);
+      if (!json)
+        console.log(
+          `${style("green", "Connected")} by ${game.path().kind} to ${game.path().remote} in ${connectMs} ms`,
+        );
       const { ended, ...measured } = await measure(game.room, seconds, signal);
-      const [path, remote] = [game.path(), game.remote()];
+      const { kind: path, remote } = game.path();
       return {
         connected: true,
         path,

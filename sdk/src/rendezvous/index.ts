@@ -8,6 +8,7 @@ export {
   type HostMessage,
   RENDEZVOUS_ROOM,
 } from "./protocol.ts";
+export { firstReachable, type ReachOptions } from "./reach.ts";
 export { HostRegistration, type HostRegistrationOptions } from "./registration.ts";
 export { type ResolvedInvite, type ResolveOptions, resolveInvite } from "./resolve.ts";
 export { defineRendezvous, type RendezvousLimits, type RendezvousOptions, RendezvousRoom } from "./room.ts";

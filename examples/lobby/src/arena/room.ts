@@ -1,6 +1,6 @@
 /** The game: authoritative, at a fixed step. */
 import { type Client, Room } from "@colyseus/core";
-import { sendUnreliable } from "../network/transport.ts";
+import { sendUnreliable } from "sallyport/colyseus";
 import {
   COIN_RADIUS,
   COINS,

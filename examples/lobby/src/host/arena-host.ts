@@ -1,13 +1,14 @@
 /** A hosted arena: the Colyseus server, the way in, and the entry in a lobby. */
 import { defineRoom, defineServer } from "@colyseus/core";
+import type { Reachability } from "sallyport";
 import { HostRegistration } from "sallyport/rendezvous";
-import type { Reachability } from "../../../../sdk/src/connectivity/reachability.ts";
 import { type ArenaClient, ArenaRoom } from "../arena/room.ts";
 import { listen } from "../lobby/listen.ts";
 import { quietLogger } from "../lobby/logger.ts";
 import { createTransport } from "../network/transport.ts";
 import { endpointUrls } from "./endpoints.ts";
 import type { HostEvent } from "./events.ts";
+import { stunServersOf } from "./lobby-settings.ts";
 
 export interface ArenaHostOptions {
   /** UDP and TCP, 1-65535. */
@@ -30,12 +31,14 @@ export class ArenaHost {
   }
 
   /** @throws Failure when the port cannot be had */
-  async open(): Promise<void> {
+  async open(signal: AbortSignal): Promise<void> {
     const { port, lobby, name, report } = this.#options;
+    const stunServers = lobby === undefined ? [] : await stunServersOf(lobby, signal);
+    if (signal.aborted) return;
     const arena = defineRoom(ArenaRoom);
     arena.on("join", (_room, client: ArenaClient) => this.#onPlayer("joined", client));
     arena.on("leave", (_room, client: ArenaClient) => this.#onPlayer("left", client));
-    const way = createTransport({ port, description: name, ...(lobby === undefined ? {} : { lobby }) });
+    const way = createTransport({ port, description: name, stunServers });
     const server = defineServer({
       greet: false,
       gracefullyShutdown: false,
@@ -46,6 +49,7 @@ export class ArenaHost {
     this.#close = async () => {
       await server.gracefullyShutdown(false);
       way.http.closeAllConnections();
+      await way.close();
     };
     await listen(server, way.http, port, "End that program, or choose another port: npm run host -- --port 7778");
     report({ event: "listening", port });

@@ -1,5 +1,5 @@
 /** What a host says while it runs: JSON lines for programs, sentences for people. */
-import type { Reachability } from "../../../../sdk/src/connectivity/reachability.ts";
+import type { Reachability } from "sallyport";
 import { style } from "../cli/style.ts";
 
 export type HostEvent =

@@ -1,5 +1,5 @@
 /** A bot that plays and measures: numbered reliable messages that the room answers, and unreliable moves. */
-import type { Room } from "@colyseus/sdk";
+import type { ArenaSession } from "../network/client.ts";
 
 export interface Measurement {
   /** Round trips of reliable messages, milliseconds; null when none came back. */
@@ -18,7 +18,7 @@ const MOVE_MS = 50;
 /** How long to wait for the last replies. */
 const DRAIN_MS = 3000;
 
-export async function measure(room: Room, seconds: number, signal: AbortSignal): Promise<Measurement> {
+export async function measure(room: ArenaSession, seconds: number, signal: AbortSignal): Promise<Measurement> {
   const sentAt = new Map<number, number>();
   const rtts: number[] = [];
   const unreliable = { sent: 0, received: 0 };

@@ -1,6 +1,9 @@
 /** The lobby's page: three files, Colyseus' client beside them, and the list of games. */
+import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { RendezvousRoom } from "sallyport/rendezvous";
+import { renderPage } from "./game-list.ts";
+import type { LobbyConnectivity } from "./stun.ts";
 
 interface Request {
   path: string;
@@ -21,7 +24,6 @@ interface App {
 
 const file = (name: string): string => fileURLToPath(new URL(`../page/${name}`, import.meta.url));
 const FILES: Record<string, string> = {
-  "/": file("index.html"),
   "/page.css": file("page.css"),
   "/page.js": file("page.js"),
   "/arena.js": file("arena.js"),
@@ -37,7 +39,7 @@ const HEADERS = {
   "Cache-Control": "no-cache",
 };
 
-export function servePage(app: App): void {
+export function servePage(app: App, connectivity: LobbyConnectivity): void {
   for (const [path, name] of Object.entries(FILES)) {
     app.get(path, (_request, response) => {
       response.set(HEADERS).sendFile(name, { dotfiles: "allow" }, (error) => {
@@ -46,6 +48,13 @@ export function servePage(app: App): void {
       });
     });
   }
+  app.get("/", async (_request, response) => {
+    const [template, games] = await Promise.all([readFile(file("index.html"), "utf8"), RendezvousRoom.list()]);
+    response.set(HEADERS).type("html").send(renderPage(template, games));
+  });
+  app.get("/connectivity", (_request, response) => {
+    response.set(HEADERS).json(connectivity);
+  });
   app.get("/games", async (_request, response) => {
     response.set(HEADERS).json(await RendezvousRoom.list());
   });

@@ -7,6 +7,7 @@ import { guardFront } from "./front.ts";
 import { listen } from "./listen.ts";
 import { quietLogger } from "./logger.ts";
 import { servePage } from "./page.ts";
+import { type LobbyConnectivity, startStun, stunUrlOf } from "./stun.ts";
 
 export interface LobbyOptions {
   /** TCP, 1-65535. */
@@ -15,6 +16,11 @@ export interface LobbyOptions {
   publicUrl: string;
   /** A reverse proxy of ours stands before us and says who is asking. */
   trustProxy: boolean;
+  /** UDP port of the STUN responder; 0: none. */
+  stunPort: number;
+  /** STUN servers to tell of instead of our own responder. */
+  stunUrls: string[] | undefined;
+  warn: (text: string) => void;
 }
 
 export interface Lobby {
@@ -22,20 +28,25 @@ export interface Lobby {
 }
 
 /** @throws Failure when the port cannot be had */
-export async function startLobby({ port, publicUrl, trustProxy }: LobbyOptions): Promise<Lobby> {
+export async function startLobby(options: LobbyOptions): Promise<Lobby> {
+  const { port, publicUrl, trustProxy, stunPort, stunUrls, warn } = options;
   const http = createServer();
+  const connectivity: LobbyConnectivity = { stun: stunUrls ?? [] };
   const server = defineServer({
     greet: false,
     gracefullyShutdown: false,
     logger: quietLogger,
     transport: new WebSocketTransport({ server: http }),
     rooms: { [RENDEZVOUS_ROOM]: defineRendezvous({ publicUrl }) },
-    express: servePage,
+    express: (app) => servePage(app, connectivity),
   });
   guardFront(http, { trustProxy });
   await listen(server, http, port, "End that program, or choose another port: PORT=2568 npm run lobby");
+  const stun = startStun(stunPort, warn);
+  if (stun !== undefined && stunUrls === undefined) connectivity.stun.push(stunUrlOf(publicUrl, stun.port));
   return {
     async close() {
+      await stun?.close();
       await server.gracefullyShutdown(false);
       http.closeAllConnections();
     },

@@ -1,14 +1,14 @@
 /** A player's way to a host. */
-import { ColyseusSDK, type Room } from "@colyseus/sdk";
-import { parseInvite, resolveInvite } from "sallyport/rendezvous";
-import { Failure } from "../cli/program.ts";
+import { type PathKind, SallyportClient, type SallyportRoom } from "sallyport/client";
+import { firstReachable, parseInvite, resolveInvite } from "sallyport/rendezvous";
+import type { ArenaRoom } from "../arena/room.ts";
+
+export type ArenaSession = SallyportRoom<ArenaRoom, ArenaRoom["state"]>;
 
 export interface Joined {
-  room: Room;
-  /** `direct`, `punched`, `relayed` or `websocket`, as it is now. */
-  path(): string;
-  /** The other side's address, as it is now. */
-  remote(): string;
+  room: ArenaSession;
+  /** As it is now. */
+  path(): { kind: PathKind; remote: string };
   /** Changes to a better path so far. */
   upgrades(): number;
   leave(): Promise<void>;
@@ -20,42 +20,29 @@ export interface JoinOptions {
   signal: AbortSignal;
 }
 
-/** For each of the host's endpoints. */
-const ATTEMPT_MS = 3000;
+const BEST_FIRST: readonly PathKind[] = ["direct", "punched", "relayed", "websocket", "none"];
 
-/** TODO(sallyport/client): SallyportClient. Until then WebSocket, the endpoints in turn. */
+/** @throws RendezvousError, and what Colyseus' client throws */
 export async function joinGame(target: string, { lobby, name, signal }: JoinOptions): Promise<Joined> {
-  const endpoints = await endpointsOf(target, lobby, signal);
-  const reasons: string[] = [];
-  for (const endpoint of endpoints) {
-    const attempt = AbortSignal.any([signal, AbortSignal.timeout(ATTEMPT_MS)]);
-    const sdk = new ColyseusSDK(endpoint, { fetchFn: (url, init) => fetch(url, { ...init, signal: attempt }) });
-    try {
-      const room = await sdk.joinOrCreate<unknown>("arena", { name });
-      return {
-        room,
-        path: () => "websocket",
-        remote: () => new URL(endpoint).host,
-        upgrades: () => 0,
-        leave: () => leave(room),
-      };
-    } catch (error) {
-      if (signal.aborted) throw error;
-      reasons.push(`${endpoint}: ${error instanceof Error ? error.message : String(error)}`);
-    }
-  }
-  throw new Failure(`The host cannot be reached. ${reasons.join("; ")}. Is it still running?`);
+  const client = new SallyportClient(await endpointOf(target, lobby, signal));
+  const room = await client.joinOrCreate<ArenaRoom>("arena", { name }, undefined, { signal });
+  let upgrades = 0;
+  let kind = room.path.kind;
+  room.onPathChange((path) => {
+    if (BEST_FIRST.indexOf(path.kind) < BEST_FIRST.indexOf(kind)) upgrades++;
+    kind = path.kind;
+  });
+  return { room, path: () => room.path, upgrades: () => upgrades, leave: () => leave(room) };
 }
 
-async function endpointsOf(target: string, lobby: string, signal: AbortSignal): Promise<string[]> {
-  if (parseInvite(target) === undefined && /^https?:\/\//.test(target)) return [target];
-  const { endpoints } = await resolveInvite(target, { lobby, signal });
-  if (endpoints.length === 0) throw new Failure("The host has no address yet. Try again in a moment.");
-  return endpoints;
+async function endpointOf(target: string, lobby: string, signal: AbortSignal): Promise<string> {
+  const direct = parseInvite(target) === undefined && /^https?:\/\//.test(target);
+  const endpoints = direct ? [target.replace(/\/+$/, "")] : (await resolveInvite(target, { lobby, signal })).endpoints;
+  return await firstReachable(endpoints, { signal });
 }
 
 /** Says goodbye, and does not wait long for the answer. */
-async function leave(room: Room): Promise<void> {
+async function leave(room: ArenaSession): Promise<void> {
   if (!room.connection.isOpen) return;
   const { promise: late, resolve } = Promise.withResolvers<void>();
   const timer = setTimeout(() => resolve(), 1000);

@@ -1,42 +1,41 @@
-/** The way between host and players. */
-import { createServer, type Server as HttpServer } from "node:http";
-import { type Client, getMessageBytes, Protocol, type Transport } from "@colyseus/core";
-import { WebSocketTransport } from "@colyseus/ws-transport";
-import { usableInterfaces } from "../../../../sdk/src/connectivity/interfaces.ts";
-import type { Reachability } from "../../../../sdk/src/connectivity/reachability.ts";
-import { assess } from "../../../../sdk/src/connectivity/verdict.ts";
+/** The host's way to its players. */
+import type { Server as HttpServer } from "node:http";
+import type { Transport } from "@colyseus/core";
+import type { Reachability } from "sallyport";
+import { SallyportTransport } from "sallyport/colyseus";
 
 export interface GameTransport {
   transport: Transport;
   http: HttpServer;
-  /** Answers as soon as something usable is known. */
+  /** Answers as soon as something usable is known; better things come later. Call it when the server listens. */
   reachability(): Promise<Reachability>;
   onChange(listener: (reachability: Reachability) => void): void;
+  /** Resolves when sockets are closed and ports unmapped. */
+  close(): Promise<void>;
 }
 
-/** TODO(sallyport/colyseus): SallyportTransport. Until then WebSocket alone, reachable on the local network. */
-export function createTransport({ port }: { port: number; description: string; lobby?: string }): GameTransport {
-  const http = createServer();
+export interface GameTransportOptions {
+  /** UDP and TCP. */
+  port: number;
+  /** What the router shows beside the mapping. */
+  description: string;
+  /** Instead of SALLYPORT_STUN_URLS; an empty list leaves those. */
+  stunServers: readonly string[];
+}
+
+export function createTransport({ port, description, stunServers }: GameTransportOptions): GameTransport {
+  const transport = new SallyportTransport({
+    port,
+    description,
+    connectivity: stunServers.length > 0 ? { stunServers } : {},
+  });
+  const { connectivity } = transport;
+  if (connectivity === undefined) throw new Error("The transport has no connectivity."); // it was not switched off
   return {
-    transport: new WebSocketTransport({ server: http }),
-    http,
-    async reachability() {
-      return assess({
-        localPort: port,
-        interfaces: usableInterfaces(),
-        mappings: [],
-        reflexive: [],
-        gateways: [],
-        steps: [],
-      });
-    },
-    onChange() {},
+    transport,
+    http: transport.server as HttpServer,
+    reachability: () => connectivity.open(),
+    onChange: (listener) => void connectivity.on("change", listener),
+    close: () => transport[Symbol.asyncDispose](),
   };
-}
-
-/** Colyseus has unreliable fields of the state, and no unreliable message to a client; the channel has room for both. */
-export function sendUnreliable(client: Client, type: string, message: unknown): void {
-  const bytes = getMessageBytes.raw(Protocol.ROOM_DATA, type, message);
-  if (client.rawUnreliable === undefined) client.raw(bytes);
-  else client.rawUnreliable(bytes);
 }
