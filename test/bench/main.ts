@@ -21,7 +21,10 @@ for (const name of positionals.length > 0 ? positionals : names) {
   for (const row of await rows()) {
     results.push({ from: name, ...row });
     if (values.json) console.log(JSON.stringify({ from: name, ...row }));
-    else console.log(`${row.met ? "met   " : "MISSED"} ${row.what}: ${row.value} (target ${row.target})${row.detail ? `\n       ${row.detail}` : ""}`);
+    else
+      console.log(
+        `${row.met ? "met   " : "MISSED"} ${row.what}: ${row.value} (target ${row.target})${row.detail ? `\n       ${row.detail}` : ""}`,
+      );
   }
 }
 const missed = results.filter(({ met }) => !met).length;

@@ -1,5 +1,11 @@
 import { isIP } from "node:net";
-import { type ClientOptions, ColyseusSDK, type EndpointSettings, type JoinOptions, type SeatReservation } from "@colyseus/sdk";
+import {
+  type ClientOptions,
+  ColyseusSDK,
+  type EndpointSettings,
+  type JoinOptions,
+  type SeatReservation,
+} from "@colyseus/sdk";
 import type { SchemaConstructor } from "@colyseus/sdk/serializer/SchemaSerializer";
 import { connectSession as connectUDP } from "../session/index.ts";
 import { abortable, type JoinSettings } from "./join.ts";
@@ -30,7 +36,10 @@ interface JoinContext extends JoinSettings {
  * Colyseus' own client, whose rooms go over UDP: to a server with SallyportTransport if UDP gets through, else, and to any other
  * Colyseus server, over WebSocket as ever.
  */
-export class SallyportClient<Types extends ServerTypes = Untyped, UserData = Untyped> extends ColyseusSDK<Types, UserData> {
+export class SallyportClient<Types extends ServerTypes = Untyped, UserData = Untyped> extends ColyseusSDK<
+  Types,
+  UserData
+> {
   /** @internal */
   readonly sallyport: Readonly<SallyportClientOptions>;
   /** @internal Set on the copy of this client that does one join. */
@@ -60,7 +69,12 @@ export class SallyportClient<Types extends ServerTypes = Untyped, UserData = Unt
     rootSchema?: SchemaConstructor<State>,
     settings?: JoinSettings,
   ): Promise<SallyportRoom<Untyped, State>>;
-  override joinOrCreate(name: string, options?: JoinOptions, root?: SchemaConstructor<Untyped>, settings?: JoinSettings) {
+  override joinOrCreate(
+    name: string,
+    options?: JoinOptions,
+    root?: SchemaConstructor<Untyped>,
+    settings?: JoinSettings,
+  ) {
     return join(this, settings, (client) => super.joinOrCreate.call(client, name, options, root));
   }
 
@@ -160,7 +174,10 @@ export class SallyportClient<Types extends ServerTypes = Untyped, UserData = Unt
     return this.joinContext ? consume(this) : join(this, settings, consume);
   }
 
-  protected override createRoom<State>(name: string, rootSchema?: SchemaConstructor<State>): SallyportRoom<Untyped, State> {
+  protected override createRoom<State>(
+    name: string,
+    rootSchema?: SchemaConstructor<State>,
+  ): SallyportRoom<Untyped, State> {
     const { udp = true, udpTimeoutMs = DEFAULT_UDP_TIMEOUT_MS, connectSession = connectUDP } = this.sallyport;
     const { signal, onProgress, startedAt = performance.now() } = this.joinContext ?? {};
     return new SallyportRoom<Untyped, State>(name, rootSchema, {

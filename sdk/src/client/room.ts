@@ -2,8 +2,8 @@ import { Room } from "@colyseus/sdk";
 import type { Connection } from "@colyseus/sdk/Connection";
 import { createSignal } from "@colyseus/sdk/core/signal";
 import type { SchemaConstructor } from "@colyseus/sdk/serializer/SchemaSerializer";
-import { PathHistory } from "./path-history.ts";
 import type { RoomPath } from "./path.ts";
+import { PathHistory } from "./path-history.ts";
 import { RoomTransport, type RoomTransportSettings } from "./transport.ts";
 import type { Untyped } from "./types.ts";
 
@@ -19,7 +19,11 @@ export class SallyportRoom<T = Untyped, State = Room<T>["state"]> extends Room<T
   /** Called whenever the room is reached in another way than before: after a reconnection, say. */
   readonly onPathChange: PathSignal = createSignal<(path: RoomPath) => void>();
 
-  constructor(name: string, rootSchema: SchemaConstructor<State> | undefined, { signal, ...settings }: SallyportRoomSettings) {
+  constructor(
+    name: string,
+    rootSchema: SchemaConstructor<State> | undefined,
+    { signal, ...settings }: SallyportRoomSettings,
+  ) {
     super(name, rootSchema);
     // Colyseus builds its connection within connect(), with a transport of its own choice, and dials at once.
     let connection: Connection | undefined;

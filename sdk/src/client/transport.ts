@@ -5,8 +5,8 @@ import { CLOSE_ABNORMAL, CLOSE_NO_STATUS, webSocketCloseCode } from "../session/
 import type { ConnectEndpoint } from "../session/exchange.ts";
 import type { Session, SessionMode } from "../session/types.ts";
 import { formatEndpoint } from "../udp/endpoint.ts";
-import { PathHistory } from "./path-history.ts";
 import type { JoinProgress, RoomPath } from "./path.ts";
+import { PathHistory } from "./path-history.ts";
 import { attemptUDP, type ConnectSession } from "./udp-attempt.ts";
 
 export interface RoomTransportSettings {
@@ -112,7 +112,9 @@ export class RoomTransport implements ITransport {
       this.events.onclose?.({ code: webSocketCloseCode(reason, code), reason: text });
     };
     const { address, port } = session.remote;
-    const relayed = endpoints.some((known) => known.kind === "relayed" && known.address === address && known.port === port);
+    const relayed = endpoints.some(
+      (known) => known.kind === "relayed" && known.address === address && known.port === port,
+    );
     this.#moved(relayed ? "relayed" : "direct", formatEndpoint(session.remote), "UDP gets through");
     this.events.onopen?.({});
   }

@@ -110,15 +110,16 @@ function reflexiveEndpoints({ reflexive, interfaces }: Findings): ReachableEndpo
   return [...endpoints.values()];
 }
 
-function describeNat({ reflexive, interfaces, localPort, mappings, gateways }: Findings): NatDescription {
+function describeNat(findings: Findings): NatDescription {
+  const { reflexive, interfaces, localPort, mappings, gateways } = findings;
   const seen = reflexive.filter(({ address }) => !address.includes(":"));
   const first = seen[0];
   const outer = [...gateways.map(({ externalAddress }) => externalAddress), ...mappings.map(({ address }) => address)]
     .filter((address) => addressScope(address) !== "invalid" && address !== "0.0.0.0")
     .filter((address) => !address.includes(":"));
-  const carrierGrade = outer.some(
-    (address) => addressScope(address) !== "public" || (first !== undefined && first.address !== address),
-  );
+  const carrierGrade =
+    outer.some((address) => addressScope(address) !== "public" || (first !== undefined && first.address !== address)) ||
+    isHidden(first, findings);
   if (first === undefined) {
     return { mapping: "unknown", filtering: "unknown", hairpinning: null, portPreservation: null, carrierGrade };
   }
@@ -131,6 +132,12 @@ function describeNat({ reflexive, interfaces, localPort, mappings, gateways }: F
     portPreservation: seen.every(({ port }) => port === localPort),
     carrierGrade,
   };
+}
+
+/** A gateway that says it has no outer address, while packets get out: miniupnpd behind another NAT talks so. */
+function isHidden(first: ReflexiveFinding | undefined, { gateways, mappings }: Findings): boolean {
+  const silent = gateways.some(({ externalAddress }) => externalAddress === "" || externalAddress === "0.0.0.0");
+  return first !== undefined && silent && mappings.length === 0;
 }
 
 function mappingBehaviour(seen: readonly ReflexiveFinding[]): NatBehaviour {
@@ -171,10 +178,10 @@ function summarize(
     }
     case "punchable": {
       const endpoint = endpoints.find(({ kind }) => kind === "reflexive");
-      return `Friends can join by an invite through a lobby, which opens the way to ${where(endpoint)}; by address alone nobody can, since ${noMapping(nat, findings)}.`;
+      return `Friends can join by an invite through a lobby, which opens the way to ${where(endpoint)}; nobody can by address alone (${noMapping(nat, findings)}).`;
     }
     case "relay-only":
-      return `Friends can join through a relay only: ${noMapping(nat, findings)}, and this NAT gives every destination another port.`;
+      return `Friends can join through a relay only: this NAT gives every destination another port (${noMapping(nat, findings)}).`;
     case "lan-only": {
       const lan = endpoints.find(({ kind, address }) => kind === "host" && !address.includes(":")) ?? endpoints[0];
       return `Only players on this network can join${lan ? ` at ${where(lan)}` : ""}: ${noMapping(nat, findings)}.`;
@@ -195,14 +202,11 @@ function noMapping(nat: NatDescription, { mappings, steps, interfaces }: Finding
   }
   const tried = steps.filter(({ step }) => step === "upnp" || step === "pcp" || step === "nat-pmp");
   const worst = tried.find(({ outcome }) => outcome === "refused") ?? tried.find(({ outcome }) => outcome === "failed");
-  if (worst) return lowerFirst(stripPeriod(worst.reason));
+  if (worst) return stripPeriod(worst.reason);
   if (tried.length > 0 && tried.every(({ outcome }) => outcome === "absent")) {
     return "no router here answered UPnP, PCP or NAT-PMP (switch UPnP on in its settings, or forward the port by hand)";
   }
   return "no port could be opened on the router";
 }
 
-// "UPnP …" and "NAT-PMP …" keep their capitals.
-const lowerFirst = (text: string): string =>
-  /^[A-Z][a-z]/.test(text) ? text.charAt(0).toLowerCase() + text.slice(1) : text;
 const stripPeriod = (text: string): string => text.replace(/\.\s*$/, "");

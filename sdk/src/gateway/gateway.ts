@@ -1,6 +1,7 @@
 import type { EventEmitter } from "node:events";
 import type { Announcement } from "./announcements.ts";
 import type { GatewayInfo, Transport } from "./types.ts";
+import type { PortMappingEntry } from "./upnp/igd.ts";
 
 /** What one protocol asks of a gateway: one port of one transport. */
 export interface Wish {
@@ -101,6 +102,8 @@ export interface Gateway extends EventEmitter<GatewayEvents> {
   release(lease: Lease, signal?: AbortSignal): Promise<boolean>;
   /** Asks for a sign of life, and emits `suspect` when it tells of a restart or another address. @throws {GatewayError} */
   probe(signal?: AbortSignal): Promise<void>;
+  /** The gateway's whole table, where the protocol can show it. */
+  table?(): Promise<PortMappingEntry[]>;
   /** Listens to what the router tells of itself from now on (GENA), until it is closed. */
   follow?(): void;
   /** Takes note of what its address announced to everybody. */

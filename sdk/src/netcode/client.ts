@@ -19,7 +19,7 @@ import { getSlab, type Slab } from "./sodium.ts";
 import { type ConnectToken, type ConnectTokenProblem, NetcodeClientState } from "./types.ts";
 
 export interface NetcodeClientHandler {
-  /** A datagram to send. `data` is valid during the call only. */
+  /** A datagram to send. `data` is valid during the call only: a socket that queues must copy. */
   send(data: Uint8Array, address: string, port: number): void;
   /** Not called when one server's attempt gives way to the next server's in the same state. */
   stateChanged(state: NetcodeClientState, previous: NetcodeClientState): void;
@@ -189,7 +189,9 @@ export class NetcodeClient {
     // Silence must exceed the timeout.
     let next = Math.min(this.#lastSendTime + SEND_INTERVAL_MS, this.#lastReceiveTime + link.timeout + 1);
     if (this.#state !== NetcodeClientState.connected) next = Math.min(next, this.#connectTime + link.lifetime);
-    return this.#ending ? now : Math.max(next, now);
+    // A clock that jumped back makes all deadlines wrong: update sets them right.
+    const jumped = this.#lastSendTime > now || this.#lastReceiveTime > now;
+    return this.#ending || jumped ? now : Math.max(next, now);
   }
 
   /** Sends 1 to 1200 bytes. False unless connected and of that size: then nothing was sent. */

@@ -20,7 +20,7 @@ import { SourceTable } from "./source-table.ts";
 import { type NetcodeDisconnectReason, type NetcodeServerClient, type RandomSource, systemRandom } from "./types.ts";
 
 export interface NetcodeServerHandler {
-  /** A datagram to send. `data` is valid during the call only. */
+  /** A datagram to send. `data` is valid during the call only: a socket that queues must copy. */
   send(data: Uint8Array, address: string, port: number): void;
   clientConnected(client: NetcodeServerClient): void;
   clientDisconnected(client: NetcodeServerClient, reason: NetcodeDisconnectReason): void;
@@ -64,6 +64,7 @@ export class NetcodeServer {
   readonly #clients: ServerClient[] = [];
   #admission: Admission | null = null;
   #nextUpdate: number = Number.POSITIVE_INFINITY;
+  #lastUpdate: number = Number.NEGATIVE_INFINITY;
 
   /** @throws {NetcodeError} `invalid-key`, `invalid-address`, `invalid-option`, `not-ready` */
   constructor(options: NetcodeServerOptions, handler: NetcodeServerHandler) {
@@ -138,6 +139,7 @@ export class NetcodeServer {
     admission.release();
     this.#admission = null;
     this.#nextUpdate = Number.POSITIVE_INFINITY;
+    this.#lastUpdate = Number.NEGATIVE_INFINITY;
   }
 
   /**
@@ -180,6 +182,7 @@ export class NetcodeServer {
   /** Sends keep alives, frees the slots of the silent. Calls that come early do nothing. */
   update(now: number): void {
     if (!this.#admission) return;
+    this.#lastUpdate = now;
     this.#sources.dropLate(now);
     this.#nextUpdate = Number.POSITIVE_INFINITY;
     let next = Number.POSITIVE_INFINITY;
@@ -199,6 +202,8 @@ export class NetcodeServer {
 
   /** When {@link update} may have something to do, ms, not before `now`; Infinity if nothing is under way. */
   nextUpdate(now: number): number {
+    // A clock that jumped back makes all deadlines wrong: update sets them right.
+    if (now < this.#lastUpdate) return now;
     return Math.max(Math.min(this.#nextUpdate, this.#sources.nextDeadline + 1), now);
   }
 

@@ -8,17 +8,6 @@ export const CLOSE_TOO_BIG = 1009;
 
 /** The code that a WebSocket would have ended with, for those above who think in its codes. */
 export function webSocketCloseCode(reason: CloseReason, code: number): number {
-  switch (reason) {
-    case "local":
-    case "remote":
-      return code || CLOSE_NO_STATUS;
-    case "shutdown":
-      return CLOSE_GOING_AWAY;
-    case "timeout":
-    case "refused":
-    case "full":
-    case "expired":
-    case "protocol-error":
-      return CLOSE_ABNORMAL;
-  }
+  if (reason === "local" || reason === "remote") return code || CLOSE_NO_STATUS;
+  return reason === "shutdown" ? CLOSE_GOING_AWAY : CLOSE_ABNORMAL;
 }

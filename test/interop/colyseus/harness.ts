@@ -1,11 +1,10 @@
 import type { AddressInfo } from "node:net";
-import { Encoder } from "@colyseus/schema";
 import { logger, Server } from "@colyseus/core";
+import { Encoder } from "@colyseus/schema";
 import { SallyportClient, type SallyportClientOptions } from "../../../sdk/src/client/index.ts";
 import { SallyportTransport, type SallyportTransportOptions } from "../../../sdk/src/colyseus/index.ts";
-import { FakeSessionHost } from "../../unit/colyseus/fake-sessions.ts";
 import { Link } from "./link.ts";
-import { ArenaRoom } from "./rooms.ts";
+import { ArenaRoom, TableRoom } from "./rooms.ts";
 
 export interface TestClientOptions extends SallyportClientOptions {
   link?: Link;
@@ -24,9 +23,10 @@ export async function startServer(options: SallyportTransportOptions = {}): Prom
   // Refusals are what many of these tests are about.
   logger.error = () => {};
   Encoder.BUFFER_SIZE = 2 ** 21;
-  const transport = new SallyportTransport(options, process.env["FAKE"] ? new FakeSessionHost() : undefined);
+  const transport = new SallyportTransport({ connectivity: false, ...options });
   const server = new Server({ transport, greet: false, gracefullyShutdown: false });
   server.define("arena", ArenaRoom);
+  server.define("table", TableRoom);
   await server.listen(0, "127.0.0.1");
   const { port } = transport.server.address() as AddressInfo;
   const url = `http://127.0.0.1:${port}`;
@@ -53,7 +53,9 @@ export async function until(condition: () => boolean): Promise<void> {
 }
 
 /** The next call of a Colyseus signal or message handler, as its arguments. */
-export function next<Values extends unknown[]>(subscribe: (listener: (...values: Values) => void) => unknown): Promise<Values> {
+export function next<Values extends unknown[]>(
+  subscribe: (listener: (...values: Values) => void) => unknown,
+): Promise<Values> {
   return new Promise((resolve) => {
     subscribe((...values) => resolve(values));
   });

@@ -10,7 +10,7 @@ let intercept: (url: string) => Response | undefined = () => undefined;
 
 beforeAll(async () => {
   arena = await startServer({
-    verifyClient: ({ req }) => admit(req),
+    verifyClient: ({ req }: { req: IncomingMessage }) => admit(req),
     beforeUpgrade: ({ url }) => intercept(url),
   });
 });
@@ -72,7 +72,9 @@ test("lets web pages of other origins ask, as Colyseus' matchmaking does", async
     expect(response.headers.get("access-control-allow-origin")).toBe("https://game.example");
     expect(response.headers.get("access-control-allow-methods")).toContain("POST");
   }
-  expect((await post(await seat(), { headers })).headers.get("access-control-allow-origin")).toBe("https://game.example");
+  expect((await post(await seat(), { headers })).headers.get("access-control-allow-origin")).toBe(
+    "https://game.example",
+  );
 });
 
 test("leaves all other paths to Colyseus", async () => {
@@ -97,7 +99,11 @@ describe("Colyseus' gatekeepers", () => {
     intercept = () => new Response("tomorrow", { status: 418, headers: { "x-reason": "closed" } });
     try {
       const response = await post(await seat());
-      expect([response.status, response.headers.get("x-reason"), await response.text()]).toEqual([418, "closed", "tomorrow"]);
+      expect([response.status, response.headers.get("x-reason"), await response.text()]).toEqual([
+        418,
+        "closed",
+        "tomorrow",
+      ]);
     } finally {
       intercept = () => undefined;
     }
@@ -106,7 +112,9 @@ describe("Colyseus' gatekeepers", () => {
 
 // Last, for it is this machine that is blocked.
 test("blocks whoever guesses seats, for a while", async () => {
-  const statuses = await Promise.all(Array.from({ length: 30 }, async () => (await post({ roomId: "a", sessionId: "b" })).status));
+  const statuses = await Promise.all(
+    Array.from({ length: 30 }, async () => (await post({ roomId: "a", sessionId: "b" })).status),
+  );
   expect(statuses).toContain(429);
   const response = await post(await seat());
   expect([response.status, response.headers.get("retry-after")]).toEqual([429, "10"]);

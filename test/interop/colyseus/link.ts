@@ -1,6 +1,5 @@
 import { connectSession, type Session } from "../../../sdk/src/session/index.ts";
 import { UDPSocket } from "../../../sdk/src/udp/udp-socket.ts";
-import { fakeConnectSession, type FakeSession, silentConnectSession } from "../../unit/colyseus/fake-sessions.ts";
 
 /** A client's way to the world, which a test can make bad. */
 export class Link implements AsyncDisposable {
@@ -15,7 +14,6 @@ export class Link implements AsyncDisposable {
     token: Uint8Array,
     options: NonNullable<Parameters<typeof connectSession>[1]>,
   ): Promise<Session> => {
-    if (process.env["FAKE"]) return this.#fake(token, options as { signal: AbortSignal });
     const socket = UDPSocket.open();
     this.#sockets.push(socket);
     const send = socket.send.bind(socket);
@@ -29,11 +27,6 @@ export class Link implements AsyncDisposable {
   /** Nothing goes through any more. */
   cut(): void {
     this.loss = 1;
-    if (!process.env["FAKE"]) return;
-    for (const session of this.sessions as FakeSession[]) {
-      session.lose();
-      session.peer?.lose();
-    }
   }
 
   mend(): void {
@@ -43,7 +36,6 @@ export class Link implements AsyncDisposable {
   /** The client alone thinks that the path is lost. */
   giveUp(): void {
     const session = this.sessions.at(-1);
-    if (process.env["FAKE"]) return (session as FakeSession).lose();
     const { onClose } = session ?? {};
     if (session) session.onMessage = session.onClose = null;
     onClose?.("timeout", 1006, "");
@@ -51,12 +43,6 @@ export class Link implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.#sockets.map((socket) => socket.close()));
-  }
-
-  async #fake(token: Uint8Array, options: { signal: AbortSignal }): Promise<Session> {
-    const session = await (this.loss === 1 ? silentConnectSession : fakeConnectSession)(token, options);
-    this.sessions.push(session);
-    return session;
   }
 
   #drops(): boolean {

@@ -2,7 +2,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { logger, matchMaker, Server } from "@colyseus/core";
 import { afterEach, beforeAll, expect, test } from "vitest";
-import { SallyportTransport } from "../../../sdk/src/colyseus/index.ts";
+import { SallyportTransport, type SallyportTransportOptions } from "../../../sdk/src/colyseus/index.ts";
 import { UDPSocket } from "../../../sdk/src/udp/udp-socket.ts";
 
 const transports: SallyportTransport[] = [];
@@ -13,8 +13,8 @@ afterEach(async () => {
   for (const transport of transports.splice(0)) await transport[Symbol.asyncDispose]();
 });
 
-function makeTransport(...parameters: ConstructorParameters<typeof SallyportTransport>): SallyportTransport {
-  const transport = new SallyportTransport(...parameters);
+function makeTransport(options: SallyportTransportOptions = {}): SallyportTransport {
+  const transport = new SallyportTransport({ connectivity: false, ...options });
   transports.push(transport);
   return transport;
 }

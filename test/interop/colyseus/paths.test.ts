@@ -31,7 +31,7 @@ async function create(link: Link, options: { udpTimeoutMs?: number } = {}): Prom
   room.onMessage("*", () => {});
   Object.assign(room.reconnection, { minUptime: 0, minDelay: 10, delay: 10, maxDelay: 100 });
   joined.push(room);
-  await until(() => players(room.state)?.has(room.sessionId));
+  await until(() => players(room.state)?.has(room.sessionId) === true);
   return room;
 }
 
@@ -49,7 +49,7 @@ describe("automatic reconnection", () => {
     room.send("score", 9);
     link.mend();
     await next((listener) => room.onReconnect(listener));
-    await until(() => players(room.state).get(sessionId)?.score === 9);
+    await until(() => players(room.state)?.get(sessionId)?.score === 9);
     expect(room.sessionId).toBe(sessionId);
     expect(room.reconnectionToken).not.toBe(reconnectionToken);
     expect(room.path.kind).toBe("direct");
@@ -76,7 +76,7 @@ describe("automatic reconnection", () => {
     await until(() => eventsOf(room).includes("reconnect"));
     expect(await room.request("double", 4)).toBe(8);
     room.sendUnreliable("move", 6);
-    await until(() => players(room.state).get(room.sessionId)?.x === 6);
+    await until(() => players(room.state)?.get(room.sessionId)?.x === 6);
   });
 
   test("ends with 4003 when the seat is gone", async () => {
@@ -126,10 +126,11 @@ describe("where UDP does not get through", () => {
 
   test("a Colyseus server of any other kind is joined over WebSocket at once", async () => {
     // The matchmaker is the process's, so this second door leads to the same rooms.
-    const transport = new WebSocketTransport({ server: createServer() });
+    const http = createServer();
+    const transport = new WebSocketTransport({ server: http });
     const other = new Server({ transport, greet: false, gracefullyShutdown: false });
     await other.listen(0, "127.0.0.1");
-    const { port } = transport.server?.address() as AddressInfo;
+    const { port } = http.address() as AddressInfo;
     const room = await new SallyportClient(`http://127.0.0.1:${port}`).create<ArenaState>("arena");
     joined.push(room as ArenaClient);
     expect(room.path).toMatchObject({ kind: "websocket", reason: "UDP: this server does not speak Sallyport" });

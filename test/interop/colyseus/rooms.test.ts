@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { SallyportClient, SallyportRoom } from "../../../sdk/src/client/index.ts";
 import { broadcastUnreliable, sendUnreliable } from "../../../sdk/src/colyseus/index.ts";
 import { next, startServer, type TestClientOptions, type TestServer, until } from "./harness.ts";
-import { ArenaRoom, type ArenaState, players } from "./rooms.ts";
+import { type ArenaOptions, ArenaRoom, type ArenaState, type Move, players, type TableState } from "./rooms.ts";
 
 type ArenaClient = SallyportRoom<ArenaRoom, ArenaState>;
 
@@ -15,17 +15,21 @@ beforeAll(async () => {
 });
 afterAll(() => arena[Symbol.asyncDispose]());
 afterEach(async () => {
-  await Promise.all(joined.splice(0).map((room) => room.connection.isOpen && room.leave()));
+  for (const room of joined.splice(0)) if (room.connection.isOpen) await room.leave();
 });
 
-async function join(options: object = {}, clientOptions: TestClientOptions = {}, how?: string): Promise<ArenaClient> {
+async function join(
+  options: ArenaOptions = {},
+  clientOptions: TestClientOptions = {},
+  how?: string,
+): Promise<ArenaClient> {
   const client: SallyportClient = arena.client(clientOptions);
-  const room = await (how === undefined
-    ? client.create<ArenaState>("arena", options)
-    : client.joinById<ArenaState>(how, options));
+  const room: ArenaClient = await (how === undefined
+    ? client.create<ArenaRoom>("arena", options)
+    : client.joinById<ArenaRoom>(how, options));
   room.onMessage("*", () => {});
-  joined.push(room as ArenaClient);
-  return room as ArenaClient;
+  joined.push(room);
+  return room;
 }
 
 const serverRoom = (room: ArenaClient): ArenaRoom => matchMaker.getLocalRoomById(room.roomId) as ArenaRoom;
@@ -121,7 +125,10 @@ describe.each([
   });
 
   test.each(["onAuth", "onJoin"] as const)("refuses whom %s refuses, and says why", async (reject) => {
-    const expected = { code: reject === "onAuth" ? 4711 : 4712, message: reject === "onAuth" ? "no entry" : "not today" };
+    const expected = {
+      code: reject === "onAuth" ? 4711 : 4712,
+      message: reject === "onAuth" ? "no entry" : "not today",
+    };
     await expect(join({ reject }, { udp })).rejects.toMatchObject(expected);
   });
 
@@ -170,6 +177,25 @@ describe.each([
     expect((await left)[0]).toBe(1009);
   });
 
+  test("shows each player what its view holds, and takes inputs", async () => {
+    const client = arena.client({ udp });
+    const mine = await client.create<TableState>("table");
+    const other = await client.joinById<TableState>(mine.roomId);
+    await until(() => mine.state.hands?.length === 2 && other.state.hands?.length === 2);
+    expect([...mine.state.hands].map(({ card }) => card)).toEqual([`ace of ${mine.sessionId}`, undefined]);
+    expect([...other.state.hands].map(({ card }) => card)).toEqual([undefined, `ace of ${other.sessionId}`]);
+    for (const mode of ["unreliable", "reliable"] as const) {
+      const room = mode === "unreliable" ? mine : other;
+      const input = room.input<InstanceType<typeof Move>>({ mode });
+      for (let i = 0; i < 3; i++) {
+        input.data.dx = 5;
+        input.send();
+      }
+    }
+    await until(() => mine.state.moved === 30 && mine.state.light === 30 && other.state.light === 30);
+    await Promise.all([mine.leave(), other.leave()]);
+  });
+
   test("does not let a seat be taken after its time", async () => {
     const { seat, client } = await reserve({ reservationSeconds: 0.01 });
     await until(() => !matchMaker.getLocalRoomById(seat.roomId).hasReservedSeat(seat.sessionId));
@@ -182,7 +208,7 @@ describe.each([
     await expect(client.consumeSeatReservation(seat)).rejects.toMatchObject({ code: 524 });
   });
 
-  async function reserve(options: object) {
+  async function reserve(options: ArenaOptions) {
     const seat = await matchMaker.create("arena", options);
     return { seat, client: arena.client({ udp }) };
   }

@@ -1,5 +1,5 @@
 import { type Client, Room, ServerError } from "@colyseus/core";
-import { MapSchema, schema, t } from "@colyseus/schema";
+import { type MapSchema, StateView, schema, t } from "@colyseus/schema";
 
 export const Player = schema({ name: t.string(), score: t.number(), x: t.number().unreliable() }, "Player");
 export type Player = InstanceType<typeof Player>;
@@ -13,9 +13,12 @@ export interface Log {
   code?: number | undefined;
 }
 
-interface ArenaOptions {
+export interface ArenaOptions {
   name?: string;
   reject?: "onAuth" | "onJoin";
+  /** Size of the first state, KiB. */
+  blob?: number;
+  reservationSeconds?: number;
 }
 
 /** Every transport-facing behaviour of Colyseus that a test wants, in one room. */
@@ -26,7 +29,7 @@ export class ArenaRoom extends Room<{ state: ArenaState }> {
   override patchRate: number | null = 20;
   override autoDispose = false;
 
-  override onCreate(options: { blob?: number; reservationSeconds?: number }): void {
+  override onCreate(options: ArenaOptions): void {
     if (options.reservationSeconds !== undefined) this.seatReservationTimeout = options.reservationSeconds;
     this.state.ticks = 0;
     for (let i = 0; i < (options.blob ?? 0); i++) this.state.blob.push(`${i}:`.padEnd(1024, "x"));
@@ -54,7 +57,11 @@ export class ArenaRoom extends Room<{ state: ArenaState }> {
     });
   }
 
-  override onAuth(_client: Client, options: ArenaOptions, context: { token?: string; ip?: string | undefined }): boolean {
+  override onAuth(
+    _client: Client,
+    options: ArenaOptions,
+    context: { token?: string; ip?: string | undefined },
+  ): boolean {
     ArenaRoom.auth = { token: context.token, ip: context.ip };
     if (options.reject === "onAuth") throw new ServerError(4711, "no entry");
     return true;
@@ -86,4 +93,43 @@ export class ArenaRoom extends Room<{ state: ArenaState }> {
   }
 }
 
-export const players = (state: ArenaState): MapSchema<Player> => state.players as unknown as MapSchema<Player>;
+export const Move = schema({ dx: t.number() }, "Move");
+
+const Hand = schema({ owner: t.string(), card: t.string().view() }, "Hand");
+export const TableState = schema(
+  { hands: t.array(Hand), moved: t.number(), light: t.number().unreliable() },
+  "TableState",
+);
+export type TableState = InstanceType<typeof TableState>;
+
+/** Views, inputs, and through these the timed frames that come with inputs. */
+export class TableRoom extends Room<{ state: TableState; input: InstanceType<typeof Move> }> {
+  override state: TableState = new TableState();
+  override patchRate: number | null = 20;
+  override inputs = this.defineInput(Move);
+
+  override onCreate(): void {
+    this.state.moved = 0;
+    this.state.light = 0;
+    this.setTimestep(() => {
+      for (const { sessionId } of this.clients) {
+        for (const { dx } of this.inputs.get(sessionId)) {
+          this.state.moved += dx;
+          this.state.light += dx;
+        }
+      }
+    }, 10);
+  }
+
+  override onJoin(client: Client): void {
+    const hand = new Hand();
+    hand.owner = client.sessionId;
+    hand.card = `ace of ${client.sessionId}`;
+    this.state.hands.push(hand);
+    client.view = new StateView();
+    client.view.add(hand);
+  }
+}
+
+/** Undefined until the first state has come. */
+export const players = (state: ArenaState): MapSchema<Player> | undefined => state.players;

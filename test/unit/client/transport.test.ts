@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { RoomPath } from "../../../sdk/src/client/index.ts";
 import { RoomTransport } from "../../../sdk/src/client/transport.ts";
 import type { Endpoint } from "../../../sdk/src/udp/endpoint.ts";
-import { FakeSession } from "../colyseus/fake-sessions.ts";
+import { FakeSession } from "../colyseus/fake-session.ts";
 
 let server: Server;
 let url: string;
@@ -45,14 +45,14 @@ beforeEach(async () => {
     },
   );
   closed = new Promise((resolve) => {
-    transport.events.onclose = resolve;
+    Object.assign(transport.events, { onclose: resolve });
   });
 });
 afterEach(() => server.close().closeAllConnections());
 
 const open = () =>
   new Promise((resolve) => {
-    transport.events.onopen = resolve;
+    Object.assign(transport.events, { onopen: resolve });
     transport.connect(url);
   });
 const tick = () => new Promise((resolve) => setImmediate(resolve));

@@ -67,15 +67,19 @@ describe("the request for a token", () => {
     });
   });
 
-  test.each([
+  test.each<[string, RequestListener, string]>([
     ["a server that is not ours", answer(404, "Not found"), "this server does not speak Sallyport"],
-    ["a seat that is gone", answer(404, { code: 524, error: "seat reservation expired." }), "no connect token: seat reservation expired."],
+    [
+      "a seat that is gone",
+      answer(404, { code: 524, error: "seat reservation expired." }),
+      "no connect token: seat reservation expired.",
+    ],
     ["a proxy's error page", answer(502, "<html>"), "no connect token: HTTP status 502"],
     ["another version", answer(200, { ...grant, protocol: 2 }), "the server speaks another version of Sallyport"],
     ["no JSON", answer(200, "["), "the server speaks another version of Sallyport"],
     ["null", answer(200, "null"), "the server speaks another version of Sallyport"],
     ["an answer without end", answer(200, "x".repeat(100_000)), "the reply is too long"],
-    ["a hang-up", ((request) => void request.socket.destroy()) as RequestListener, "socket hang up"],
+    ["a hang-up", (request) => void request.socket.destroy(), "socket hang up"],
   ])("fails in plain words: %s", async (_what, listener, message) => {
     await expect(attempt(await serve(listener))).rejects.toThrow(message);
   });
@@ -93,7 +97,9 @@ describe("the time limit", () => {
 
   test("ends the wait for a server that is silent over UDP", async () => {
     const url = await serve(answer(200, grant));
-    await expect(attempt(url, { timeoutMs: 60, connectSession: never })).rejects.toThrow("no answer over UDP within 60 ms");
+    await expect(attempt(url, { timeoutMs: 60, connectSession: never })).rejects.toThrow(
+      "no answer over UDP within 60 ms",
+    );
   });
 
   test("does not apply once the server has answered: it may have let the client in", async () => {

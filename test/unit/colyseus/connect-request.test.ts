@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import { Readable } from "node:stream";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { isConnectRequest, parseConnectRequest, readBody } from "../../../sdk/src/colyseus/connect-request.ts";
 
@@ -9,7 +9,12 @@ const parse = (value: unknown) => parseConnectRequest(Buffer.from(JSON.stringify
 const seat = { roomId: "room", sessionId: "session" };
 
 test("reads a whole request, and one with the least", () => {
-  const whole = { ...seat, reconnectionToken: "t", skipHandshake: true, dialed: [{ address: "::ffff:192.0.2.1", port: 7777 }] };
+  const whole = {
+    ...seat,
+    reconnectionToken: "t",
+    skipHandshake: true,
+    dialed: [{ address: "::ffff:192.0.2.1", port: 7777 }],
+  };
   expect(parse(whole)).toEqual({
     seat: { ...seat, reconnectionToken: "t", skipHandshake: true },
     dialed: [{ address: "192.0.2.1", port: 7777 }],
@@ -28,7 +33,7 @@ test.each([
   ["port 0", { ...seat, dialed: [{ address: "192.0.2.1", port: 0 }] }],
   ["port 65536", { ...seat, dialed: [{ address: "192.0.2.1", port: 65536 }] }],
   ["a null among the addresses", { ...seat, dialed: [null] }],
-  ["too many addresses", { ...seat, dialed: Array(5).fill({ address: "192.0.2.1", port: 1 }) }],
+  ["too many addresses", { ...seat, dialed: [1, 2, 3, 4, 5].map((port) => ({ address: "192.0.2.1", port })) }],
   ["null", null],
   ["a list", [seat]],
 ])("refuses %s", (_what, value) => {

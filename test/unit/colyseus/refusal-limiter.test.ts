@@ -23,5 +23,9 @@ test("takes a /64 for one person, however it is written", () => {
 test("remembers only so many addresses", () => {
   const limiter = new RefusalLimiter({ limit: 1, maxAddresses: 2 });
   for (const address of ["192.0.2.1", "192.0.2.2", "192.0.2.3"]) limiter.refused(address, 0);
-  expect(["192.0.2.1", "192.0.2.2", "192.0.2.3"].map((address) => limiter.isBlocked(address, 0))).toEqual([true, true, false]);
+  expect(["192.0.2.1", "192.0.2.2", "192.0.2.3"].map((address) => limiter.isBlocked(address, 0))).toEqual([
+    true,
+    true,
+    false,
+  ]);
 });

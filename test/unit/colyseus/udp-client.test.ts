@@ -1,7 +1,7 @@
 import { ClientState, CloseCode, getMessageBytes, logger, Protocol } from "@colyseus/core";
 import { beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { UDPClient, type UDPClientSettings, UDPConnection } from "../../../sdk/src/colyseus/udp-client.ts";
-import { FakeSession } from "./fake-sessions.ts";
+import { FakeSession } from "./fake-session.ts";
 
 let session: FakeSession;
 let peer: FakeSession;
@@ -67,7 +67,8 @@ describe("frames that go out", () => {
   });
 
   test("tell their callback whether they went", async () => {
-    const outcome = () => new Promise<Error | undefined>((resolve) => client.raw(new Uint8Array([15]), undefined, resolve));
+    const outcome = () =>
+      new Promise<Error | undefined>((resolve) => client.raw(new Uint8Array([15]), undefined, resolve));
     expect(await outcome()).toBeUndefined();
     session.open = false;
     expect(await outcome()).toBeInstanceOf(Error);

@@ -56,6 +56,15 @@ describe("the verdict", () => {
     expect(nat.carrierGrade).toBe(true);
   });
 
+  test("a gateway that refuses and knows no outer address, while STUN sees one, stands behind another NAT", () => {
+    const gateways = [{ via: "upnp" as const, name: "Acme", address: "192.168.1.1", externalAddress: "" }];
+    const reflexive = [{ server: "s", address: "11.0.0.77", port: 7777 }];
+    const { nat, summary } = assess({ ...lan, gateways, reflexive });
+    expect(nat.carrierGrade).toBe(true);
+    expect(summary).toContain("behind another NAT");
+    expect(assess({ ...lan, gateways }).nat.carrierGrade).toBe(false);
+  });
+
   test("a gateway that does not know its address borrows STUN's", () => {
     const { verdict, summary } = assess({
       ...lan,
@@ -100,13 +109,13 @@ describe("the verdict", () => {
           step: "upnp",
           outcome: "refused",
           ms: 1,
-          reason: "The router's UPnP is switched off for this machine (606).",
+          reason: "Acme: UPnP is switched off for this machine (606).",
         },
       ],
     });
     expect(verdict).toBe("lan-only");
     expect(summary).toBe(
-      "Only players on this network can join at 192.168.1.5:7777: the router's UPnP is switched off for this machine (606).",
+      "Only players on this network can join at 192.168.1.5:7777: Acme: UPnP is switched off for this machine (606).",
     );
   });
 

@@ -2,6 +2,7 @@ import { beforeAll, expect, test } from "vitest";
 import { readConnectToken } from "../../../sdk/src/netcode/connect-token.ts";
 import { REQUEST_BYTES } from "../../../sdk/src/netcode/constants.ts";
 import { NetcodeError } from "../../../sdk/src/netcode/errors.ts";
+import { CHALLENGE_BODY_BYTES, CLIENT_READS, PacketCodec } from "../../../sdk/src/netcode/packet.ts";
 import { writeRequest } from "../../../sdk/src/netcode/request.ts";
 import { NetcodeServer } from "../../../sdk/src/netcode/server.ts";
 import { getSlab, netcodeReady } from "../../../sdk/src/netcode/sodium.ts";
@@ -31,7 +32,7 @@ const spoofed = (number: number): { address: string; port: number } => ({
   port: 1024 + number,
 });
 
-test("4096 clients connect, each in the lowest free slot, and a slot that is freed is given again", () => {
+test("each client gets the lowest free slot, and a slot that is freed is given again", () => {
   const { world, host, players } = lobby(4096, 300);
   expect(host.server.clients.map(({ index }) => index)).toEqual(players.map((_, index) => index));
   const gone = host.server.client(17);
@@ -203,6 +204,15 @@ test("a client is followed to a new address by its own authentic packet, and by 
   expect(client.newest).toBe(true);
   expect(host.server.receiveAs(client, fresh, world.time)).toBe(false);
 
+  world.speak(player);
+  const late = (world.captured.at(-1) as { data: Uint8Array }).data;
+  world.speak(player);
+  const newest = (world.captured.at(-1) as { data: Uint8Array }).data;
+  expect(host.server.receiveAs(client, newest, world.time)).toBe(true);
+  expect(client.newest).toBe(true);
+  expect(host.server.receiveAs(client, late, world.time)).toBe(true);
+  expect(client.newest).toBe(false);
+
   expect(host.server.rebind(client, other.endpoint.address, other.endpoint.port)).toBe(false);
   player.endpoint.address = "198.51.100.200";
   expect(host.server.rebind(client, player.endpoint.address, player.endpoint.port)).toBe(true);
@@ -237,6 +247,90 @@ test("two handshakes for one id, or for the last slot: the first response wins",
   ]);
   expect(host.server.counters.responseConnected).toBeGreaterThan(0);
   expect(host.server.counters.denied).toBe(1);
+  world.stop();
+});
+
+/** A handshake from a spoofed address up to the response, which is left to the caller. */
+function halfOpen(
+  world: World,
+  host: SimServer,
+  number: number,
+): { respond: (challenge?: Uint8Array) => void; challenge: Uint8Array } {
+  const token = world.token(BigInt(number), [host.endpoint], 5, 60);
+  const read = readConnectToken(token);
+  if (typeof read === "string") throw new Error(read);
+  world.deliver(spoofed(number), host.endpoint, requestOf(token));
+  const slab = getSlab();
+  const codec = new PacketCodec(PROTOCOL_ID);
+  const key = slab.storeCell(read.serverToClientKey);
+  expect(codec.open((world.captured.at(-1) as { data: Uint8Array }).data, key, null, CLIENT_READS)).toBe(2);
+  slab.releaseCell(key);
+  const challenge = slab.plainView(CHALLENGE_BODY_BYTES).slice();
+  return {
+    challenge,
+    respond: (body = challenge) => {
+      const sendKey = slab.storeCell(read.clientToServerKey);
+      slab.u8.set(body, slab.body);
+      const response = slab.wireOutView(codec.seal(3, 0, 0, sendKey, body.length)).slice();
+      slab.releaseCell(sendKey);
+      codec.release();
+      world.deliver(spoofed(number), host.endpoint, response);
+    },
+  };
+}
+
+test("4096 clients fit, are all kept alive, and the next one is denied", () => {
+  const { world, host } = lobby(4096, 0);
+  for (let number = 0; number < 4096; number++) halfOpen(world, host, number).respond();
+  expect(host.server.clients.length).toBe(4096);
+  expect(host.server.client(4095)?.clientId).toBe(4095n);
+  world.deliver(spoofed(5000), host.endpoint, requestOf(world.token(5000n, [host.endpoint], 5, 60)));
+  expect(host.server.counters.denied).toBe(1);
+  world.time += 100;
+  host.server.update(world.time);
+  expect(host.server.clients.every(({ lastSendTime }) => lastSendTime === world.time)).toBe(true);
+  world.time += 5000;
+  host.server.update(world.time);
+  expect(host.server.counters.disconnectedTimeout).toBe(4096);
+  world.stop();
+  expect(getSlab().cellsInUse).toBe(0);
+});
+
+test("a response in time gets a slot, whose keep alive is due 100 ms later; one that is too late gets nothing", () => {
+  const { world, host } = lobby(8, 0);
+  const [prompt, late] = [halfOpen(world, host, 1), halfOpen(world, host, 2)];
+  world.time += 5000;
+  prompt.respond();
+  expect(host.server.clients.length).toBe(1);
+  expect(host.server.nextUpdate(world.time)).toBe(world.time + 1);
+  world.time += 2;
+  host.server.update(world.time);
+  expect(host.server.pendingHandshakes).toBe(0);
+  expect(host.server.nextUpdate(world.time)).toBe(world.time + 98);
+  late.respond();
+  expect(host.server.clients.length).toBe(1);
+  const overdue = halfOpen(world, host, 3);
+  world.time += 5001;
+  overdue.respond();
+  expect(host.server.clients.length).toBe(1);
+  world.stop();
+});
+
+test("the first client of an idle server is kept alive", () => {
+  const { world, host } = lobby(8, 0);
+  halfOpen(world, host, 1).respond();
+  expect(host.server.nextUpdate(world.time)).toBe(world.time + 100);
+  world.stop();
+});
+
+test("a challenge that another client lends does not make one its name", () => {
+  const { world, host } = lobby(8, 0);
+  const [lender, borrower] = [halfOpen(world, host, 1), halfOpen(world, host, 2)];
+  borrower.respond(lender.challenge);
+  expect(host.server.clients.length).toBe(0);
+  expect(host.server.counters.responseForged).toBe(1);
+  lender.respond();
+  expect(host.server.clientById(1n)?.address).toBe(spoofed(1).address);
   world.stop();
 });
 

@@ -7,7 +7,7 @@ import {
   readConnectToken,
 } from "../../../sdk/src/netcode/connect-token.ts";
 import { NetcodeError } from "../../../sdk/src/netcode/errors.ts";
-import { openPrivateToken } from "../../../sdk/src/netcode/private-token.ts";
+import { openPrivateToken, readPrivateToken } from "../../../sdk/src/netcode/private-token.ts";
 import { getSlab, netcodeReady } from "../../../sdk/src/netcode/sodium.ts";
 
 beforeAll(netcodeReady);
@@ -83,6 +83,23 @@ test("what is written is read, by client and by server", () => {
   );
 });
 
+test("neither writing nor reading a token leaves its keys in WASM memory", () => {
+  const bytes = generateConnectToken(options);
+  const token = readConnectToken(bytes);
+  if (typeof token === "string") throw new Error(token);
+  const left = (): boolean =>
+    [options.privateKey, token.clientToServerKey, token.serverToClientKey].some((key) =>
+      Buffer.from(getSlab().u8.buffer).includes(key),
+    );
+  expect(left()).toBe(false);
+  const key = getSlab().storeCell(options.privateKey);
+  expect(left()).toBe(true);
+  const inside = openPrivateToken(token.privateData, bytes.subarray(13, 21), bytes.subarray(29, 37), token.nonce, key);
+  getSlab().releaseCell(key);
+  expect(inside).toBeTypeOf("object");
+  expect(left()).toBe(false);
+});
+
 test("two tokens share neither keys nor nonce", () => {
   const [a, b] = [readConnectToken(generateConnectToken(options)), readConnectToken(generateConnectToken(options))];
   if (typeof a === "string" || typeof b === "string") throw new Error("unreadable");
@@ -152,5 +169,25 @@ test("reading never throws, and never reads a token whose beginning is damaged",
       expect(token.serverAddresses.length).toBeLessThanOrEqual(32);
     }),
     { numRuns: Number(process.env["SALLYPORT_FUZZ_RUNS"] ?? 1000) },
+  );
+});
+
+test("an authentic private token of arbitrary content is read or refused, never more", () => {
+  const content = fc.uint8Array({ minLength: 1024, maxLength: 1024 });
+  fc.assert(
+    fc.property(content, fc.nat(40), fc.array(fc.nat(3), { maxLength: 40 }), (bytes, count, types) => {
+      new DataView(bytes.buffer).setUint32(12, count, true);
+      for (let index = 0, at = 16; index < types.length; index++) {
+        bytes[at] = types[index] ?? 0;
+        at += types[index] === 1 ? 7 : 19;
+      }
+      const token = readPrivateToken(bytes);
+      if (token === null) return;
+      expect(count).toBeGreaterThanOrEqual(1);
+      expect(count).toBeLessThanOrEqual(32);
+      expect(token.userData.length).toBe(256);
+      expect(token.serverToClientKey.length).toBe(32);
+    }),
+    { numRuns: Number(process.env["SALLYPORT_FUZZ_RUNS"] ?? 500) },
   );
 });

@@ -79,13 +79,18 @@ export class UpnpGateway extends EventEmitter<GatewayEvents> implements Gateway 
   }
 
   async request(wish: Wish, signal?: AbortSignal): Promise<Lease> {
-    const entry = await this.#look(wish.externalPort, wish.transport, signal);
-    if (entry === "unknown" || entry === undefined || this.#isOurs(entry, wish)) {
+    try {
+      const entry = await this.#look(wish.externalPort, wish.transport, signal);
+      if (entry !== undefined && entry !== "unknown" && !this.#isOurs(entry, wish)) {
+        throw new GatewayError("conflict", `${describePort(wish)} belongs to ${describeOwner(entry, this.localAddress)}`);
+      }
       const granted = await this.#add(wish, signal);
-      return this.#readBack({ ...wish, ...granted }, signal);
+      return await this.#readBack({ ...wish, ...granted }, signal);
+    } catch (error) {
+      const mayChoose = !wish.exact && this.connection.version >= 2;
+      if (!mayChoose || !(error instanceof GatewayError) || error.kind !== "conflict") throw error;
+      return this.#addAny(wish, signal);
     }
-    if (!wish.exact && this.connection.version >= 2) return this.#addAny(wish, signal);
-    throw new GatewayError("conflict", `${describePort(wish)} belongs to ${describeOwner(entry, this.localAddress)}`);
   }
 
   async renew(lease: Lease, lifetimeSeconds: number, signal?: AbortSignal): Promise<Lease> {
@@ -140,6 +145,10 @@ export class UpnpGateway extends EventEmitter<GatewayEvents> implements Gateway 
     }
     this.#uptimeSeconds = status.uptimeSeconds;
     this.#uptimeReadAt = now;
+  }
+
+  table(): Promise<PortMappingEntry[]> {
+    return this.connection.listPortMappings();
   }
 
   hear(announcement: Announcement): void {

@@ -1,0 +1,52 @@
+import { parseArgs, type ParseArgsConfig } from "node:util";
+
+/** sysexits.h: the command was used wrongly. */
+export const EXIT_USAGE = 64;
+/** sysexits.h: an error of the program itself. */
+export const EXIT_SOFTWARE = 70;
+/** What was asked for is not to be had here. */
+export const EXIT_UNAVAILABLE = 1;
+
+/** A subcommand: gets what stands behind its name, gives the exit code. */
+export interface Command {
+  /** One line for the overview. */
+  readonly summary: string;
+  readonly usage: string;
+  run(args: readonly string[]): Promise<number>;
+}
+
+/** Wrong usage, said in one sentence. */
+export class UsageError extends Error {
+  override name = "UsageError";
+}
+
+/** `parseArgs`, whose complaints become usage errors. */
+export function parseOptions<Config extends ParseArgsConfig>(config: Config): ReturnType<typeof parseArgs<Config>> {
+  try {
+    return parseArgs(config);
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error));
+  }
+}
+
+/** A whole number in a range, from the command line. @throws {UsageError} */
+export function wholeNumber(name: string, value: string, min: number, max: number): number {
+  const number = /^\d{1,10}$/.test(value) ? Number(value) : Number.NaN;
+  if (!(number >= min && number <= max)) throw new UsageError(`${name} must be a whole number from ${min} to ${max}, not ${value}`);
+  return number;
+}
+
+/** One of some words. @throws {UsageError} */
+export function oneOf<Word extends string>(name: string, value: string, words: readonly Word[]): Word {
+  const word = words.find((each) => each === value);
+  if (word === undefined) throw new UsageError(`${name} must be ${words.join(", ")}, not ${value}`);
+  return word;
+}
+
+/** The one port that a command is about. @throws {UsageError} */
+export function onlyPort(positionals: readonly string[]): number {
+  const [port, ...rest] = positionals;
+  if (port === undefined) throw new UsageError("the port is missing");
+  if (rest.length > 0) throw new UsageError(`one port is expected, not ${positionals.length}`);
+  return wholeNumber("the port", port, 1, 65535);
+}
