@@ -53,7 +53,10 @@ await runProgram(
   { shutdownMs: SHUTDOWN_MS + 2000 },
 );
 
-function print(colour: "magenta" | "cyan", name: string): (lines: readonly string[], stream: "stdout" | "stderr") => void {
+function print(
+  colour: "magenta" | "cyan",
+  name: string,
+): (lines: readonly string[], stream: "stdout" | "stderr") => void {
   const prefix = style(colour, `${name.padEnd(5)} │ `);
   return (lines, stream) => {
     for (const line of lines) process[stream].write(`${prefix}${line}\n`);

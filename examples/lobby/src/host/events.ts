@@ -7,8 +7,7 @@ export type HostEvent =
   | ({ event: "reachability" } & Reachability)
   | { event: "invite"; code: string; url: string }
   | { event: "lobby"; state: "lost" | "failed"; reason: string; retryInMs?: number }
-  | { event: "joined"; player: string; players: number }
-  | { event: "left"; player: string; players: number };
+  | { event: "joined" | "left"; player: string; players: number };
 
 /** With the milliseconds since the host began. */
 export type TimedHostEvent = HostEvent & { ms: number };
@@ -34,9 +33,10 @@ export class Narrator {
       case "lobby":
         return [style("yellow", `${event.state === "lost" ? "No lobby for now" : "No lobby"}: ${event.reason}`)];
       case "joined":
-        return [`→ ${event.player} came in (${event.players} playing)`];
+      case "left":
+        return [`${event.event === "joined" ? "→ in " : "← out"} ${event.player} (${event.players} playing)`];
       default:
-        return [`← ${event.player} left (${event.players} playing)`];
+        return [];
     }
   }
 
