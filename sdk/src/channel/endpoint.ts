@@ -9,8 +9,8 @@ import {
   FrameReader,
   MAX_MESSAGE_BYTES,
   MAX_OLDER_ACK_BYTES,
-  MODE_SEQUENCED,
   modeNumber,
+  MODE_SEQUENCED,
   URGENCY,
 } from "./frames.ts";
 import { Inbox } from "./inbox.ts";
@@ -19,14 +19,7 @@ import { Pacer } from "./pacer.ts";
 import { Recovery } from "./recovery.ts";
 import { ReliableEndpoint } from "./reliable.ts";
 import { MAX_PACKET_HEADER_BYTES } from "./reliable-header.ts";
-import type {
-  ChannelFailure,
-  ChannelHandler,
-  ChannelStats,
-  DeliveryMode,
-  MessageEndpointOptions,
-  SendOptions,
-} from "./types.ts";
+import type { ChannelFailure, ChannelHandler, ChannelStats, DeliveryMode, MessageEndpointOptions, SendOptions } from "./types.ts";
 
 /** netcode's largest payload. */
 const MAX_PACKET_BYTES = 1200;
@@ -81,19 +74,9 @@ export class MessageEndpoint {
   /** @throws RangeError for an option outside its range */
   constructor(options: MessageEndpointOptions, handler: ChannelHandler) {
     this.#handler = handler;
-    this.#maxPacketBytes = inRange(
-      "maxPacketBytes",
-      options.maxPacketBytes ?? MAX_PACKET_BYTES,
-      MIN_PACKET_BYTES,
-      MAX_PACKET_BYTES,
-    );
+    this.#maxPacketBytes = inRange("maxPacketBytes", options.maxPacketBytes ?? MAX_PACKET_BYTES, MIN_PACKET_BYTES, MAX_PACKET_BYTES);
     this.#maxMessageBytes = inRange("maxMessageBytes", options.maxMessageBytes ?? 4 << 20, 1, MAX_MESSAGE_BYTES);
-    this.#maxUnreliableBytes = inRange(
-      "maxUnreliableBytes",
-      options.maxUnreliableBytes ?? 64 << 10,
-      1,
-      MAX_UNRELIABLE_BYTES,
-    );
+    this.#maxUnreliableBytes = inRange("maxUnreliableBytes", options.maxUnreliableBytes ?? 64 << 10, 1, MAX_UNRELIABLE_BYTES);
     this.stats = freshStats();
     this.#reliable = new ReliableEndpoint(
       { maxPacketBytes: 16 * 1024, maxReassemblyBytes: 64 * 1024 },
@@ -107,10 +90,7 @@ export class MessageEndpoint {
       {
         maxWholeBytes: this.#maxPacketBytes - MAX_OVERHEAD,
         maxBufferedBytes: options.maxBufferedBytes ?? 8 << 20,
-        maxUnreliableBufferedBytes: Math.max(
-          options.maxUnreliableBufferedBytes ?? 64 << 10,
-          this.#maxUnreliableBytes + 64,
-        ),
+        maxUnreliableBufferedBytes: Math.max(options.maxUnreliableBufferedBytes ?? 64 << 10, this.#maxUnreliableBytes + 64),
       },
       this.stats,
     );

@@ -1,4 +1,4 @@
-import { type FragmentHeader, MAX_PACKET_HEADER_BYTES, writePacketHeader } from "./reliable-header.ts";
+import { MAX_PACKET_HEADER_BYTES, writePacketHeader, type FragmentHeader } from "./reliable-header.ts";
 import { sequenceDistance, sequenceNewer } from "./sequence.ts";
 
 interface Reassembly {

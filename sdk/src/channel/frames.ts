@@ -43,12 +43,7 @@ export const FRAME_CHANNEL = 0x08;
 export const FRAME_RESERVED = 0xf0;
 
 /** How soon a packet is to be acknowledged, and what the sender then waits for, in ms; by the control byte's urgency. */
-export const URGENCY: { readonly none: 0; readonly lazy: 1; readonly normal: 2; readonly soon: 3 } = {
-  none: 0,
-  lazy: 1,
-  normal: 2,
-  soon: 3,
-};
+export const URGENCY: { readonly none: 0; readonly lazy: 1; readonly normal: 2; readonly soon: 3 } = { none: 0, lazy: 1, normal: 2, soon: 3 };
 export const MAX_ACK_DELAY_MS: readonly number[] = [Infinity, 60, 25, 5];
 
 /** Slices are made of blocks of this many bytes. */
@@ -66,7 +61,12 @@ export function messageCost(bytes: number): number {
 }
 
 /** By number, as frames have them. */
-export const MODES: readonly DeliveryMode[] = ["unreliable", "unreliable-sequenced", "reliable-unordered", "reliable"];
+export const MODES: readonly DeliveryMode[] = [
+  "unreliable",
+  "unreliable-sequenced",
+  "reliable-unordered",
+  "reliable",
+];
 export const MODE_UNRELIABLE = 0;
 export const MODE_SEQUENCED = 1;
 export const MODE_UNORDERED = 2;

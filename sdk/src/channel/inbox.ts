@@ -9,7 +9,7 @@ import {
   MODE_UNRELIABLE,
   MODES,
 } from "./frames.ts";
-import { type HeldBytes, type HeldMessage, type Received, ReceiveStream } from "./receive-stream.ts";
+import { type HeldBytes, type HeldMessage, ReceiveStream, type Received } from "./receive-stream.ts";
 import { sequenceNewer } from "./sequence.ts";
 import type { ChannelFailure, ChannelHandler, ChannelStats } from "./types.ts";
 import { UnreliableAssemblies } from "./unreliable-assemblies.ts";
@@ -82,10 +82,15 @@ export class Inbox {
     if (place === "old") return true;
     if (place === "too-far") return this.#fail("window-exceeded", `message ${id} is too far ahead`);
     if (slice) {
-      return this.#received(stream.addSlice(id, total, first, reader.bytes, start, length), stream, id, mode, channel);
+      return this.#received(
+        stream.addSlice(id, total, first, reader.bytes, start, length),
+        stream,
+        id,
+        mode,
+        channel,
+      );
     }
-    if (!stream.isDue(id))
-      return this.#received(stream.hold(id, reader.bytes, start, length), stream, id, mode, channel);
+    if (!stream.isDue(id)) return this.#received(stream.hold(id, reader.bytes, start, length), stream, id, mode, channel);
     stream.deliver(id)?.free();
     this.#message(reader.bytes.subarray(start, start + length), mode, channel);
     return this.#drain(stream, mode, channel);

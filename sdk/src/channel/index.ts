@@ -1,6 +1,4 @@
-export { NetworkConditioner, type NetworkConditions } from "./conditioner.ts";
 export { MessageEndpoint } from "./endpoint.ts";
-export { ReliableEndpoint, type ReliableHandler, type ReliableOptions } from "./reliable.ts";
 export type {
   ChannelFailure,
   ChannelHandler,
@@ -9,3 +7,5 @@ export type {
   MessageEndpointOptions,
   SendOptions,
 } from "./types.ts";
+export { NetworkConditioner, type NetworkConditions } from "./conditioner.ts";
+export { ReliableEndpoint, type ReliableHandler, type ReliableOptions } from "./reliable.ts";

@@ -1,5 +1,5 @@
 import { CopyQueue } from "./copy-queue.ts";
-import { MODE_SEQUENCED, messageCost, URGENCY } from "./frames.ts";
+import { messageCost, MODE_SEQUENCED, URGENCY } from "./frames.ts";
 import { OutgoingMessage } from "./outgoing-message.ts";
 import { MAX_RECORDS_PER_PACKET, type PacketRecord, PacketRecords } from "./packet-records.ts";
 import { SENT_WINDOW } from "./reliable.ts";
@@ -377,3 +377,4 @@ export class Outbox {
     return true;
   }
 }
+

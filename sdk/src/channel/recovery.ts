@@ -170,7 +170,9 @@ export class Recovery {
     const wait = (delayMs: number): number =>
       Math.min((this.rtt.probeMs + delayMs) * backoff, MAX_PROBE_INTERVAL_MS + delayMs);
     const any = this.#probeFrom + wait(this.#probeDelayMs);
-    return this.#reliableInFlight > 0 ? Math.min(any, this.#reliableProbeFrom + wait(this.#reliableProbeDelayMs)) : any;
+    return this.#reliableInFlight > 0
+      ? Math.min(any, this.#reliableProbeFrom + wait(this.#reliableProbeDelayMs))
+      : any;
   }
 
   #settle(slot: number): void {

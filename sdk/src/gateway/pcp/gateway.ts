@@ -105,9 +105,7 @@ export class PcpGateway extends EventEmitter<GatewayEvents> implements Gateway {
     ).catch(() => undefined);
     // Section 15.1: success also when there was nothing to delete. Where there was nothing, miniupnpd says NO_RESOURCES, which
     // a deletion cannot lack; and NOT_AUTHORIZED where somebody else's nonce stands on it by now.
-    const gone =
-      answer !== undefined &&
-      (answer.result === 0 ? answer.lifetimeSeconds === 0 : answer.result === 8 || answer.result === 2);
+    const gone = answer !== undefined && (answer.result === 0 ? answer.lifetimeSeconds === 0 : answer.result === 8 || answer.result === 2);
     if (gone) nonces.delete(key);
     return gone;
   }
