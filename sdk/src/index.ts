@@ -1,1 +1,16 @@
-export {};
+/** Sallyport: host a multiplayer game from anywhere. */
+export * from "./connectivity/index.ts";
+export { PortMapError, type PortMapErrorKind, type Via } from "./gateway/types.ts";
+export { type Endpoint, formatEndpoint, normalizeAddress } from "./udp/endpoint.ts";
+export { UDPSocketError } from "./udp/errors.ts";
+export { GodotError } from "./udp/godot-error.ts";
+export { PacketPeerUDP, type PacketPeerUDPEvents, type PacketPeerUDPOptions } from "./udp/packet-peer-udp.ts";
+export { UDPServer, type UDPServerEvents, type UDPServerOptions } from "./udp/udp-server.ts";
+export {
+  type DatagramHandler,
+  type DatagramTap,
+  UDPSocket,
+  type UDPSocketCounters,
+  type UDPSocketOptions,
+} from "./udp/udp-socket.ts";
+export type { Variant, VariantFormat } from "./udp/variant.ts";

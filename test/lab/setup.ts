@@ -1,6 +1,6 @@
 /** Once before the lab tests: installs what they need, or says why they are skipped. */
 import type { TestProject } from "vitest/node";
-import { removeLeftovers } from "./lab/netns.ts";
+import { removeLeftovers } from "./lab/cleanup.ts";
 import { prepare } from "./lab/prepare.ts";
 
 declare module "vitest" {

@@ -1,5 +1,4 @@
 /** coturn on two public addresses: STUN with behaviour discovery (RFC 5780) and TURN. */
-import { join } from "node:path";
 import { type Link, nextAddress } from "./link.ts";
 import { Host } from "./machine.ts";
 import type { LabContext } from "./netns.ts";
@@ -44,9 +43,8 @@ export class Coturn extends Host {
       secret === undefined
         ? ["--lt-cred-mech", ...Object.entries(users).map(([name, password]) => `--user=${name}:${password}`)]
         : ["--use-auth-secret", `--static-auth-secret=${secret}`];
-    const files = join(this.context.directory, this.namespace);
     const own = `-n --no-cli --no-tls --no-dtls --log-file=stdout --simple-log --verbose`;
-    const state = `--pidfile=${files}.pid --userdb=${files}.db`;
+    const state = `--pidfile=${this.directory}/pid --userdb=${this.directory}/turndb`;
     const where = `--listening-ip=${first} --listening-ip=${second} --listening-port=${STUN_PORT}`;
     const command = [
       "turnserver",
@@ -55,7 +53,7 @@ export class Coturn extends Host {
       ...credentials,
       ...args,
     ];
-    const daemon = this.spawn(command, { cwd: this.context.directory });
+    const daemon = this.spawn(command, { cwd: this.directory });
     this.#process = daemon;
     await daemon.waitForPort("udp", STUN_PORT);
     await daemon.waitForPort("tcp", STUN_PORT);

@@ -1,10 +1,10 @@
 /** A home gateway, or a carrier's NAT: a router with a NAT, a firewall and, if wanted, miniupnpd. */
-import { join } from "node:path";
 import { type Link, machineScript, nextAddress, type Peer, Plug, peerScript } from "./link.ts";
 import { Host, Machine } from "./machine.ts";
 import { type Mapping, Miniupnpd, UPNP_HTTP_PORT, type UpnpOptions } from "./miniupnpd.ts";
-import { lossRules, type NatKind, ruleset } from "./nat.ts";
+import { forgetRules, lossRules, type NatKind, ruleset } from "./nat.ts";
 import { ip, type LabContext, nft, shell } from "./netns.ts";
+import { unmap } from "./unmapping.ts";
 
 export interface GatewayOptions {
   /** Default "port-restricted", as most home gateways are. */
@@ -57,14 +57,18 @@ export class Gateway extends Machine {
     this.lanAddress = `${this.lanPrefix}.1`;
     this.lanPrefix6 = link.delegated6;
     if (options.upnp !== undefined && options.upnp !== false) {
-      const directory = join(cabling.context.directory, label);
-      this.miniupnpd = new Miniupnpd(this, options.upnp, directory, this.lanPrefix6 !== undefined);
+      this.miniupnpd = new Miniupnpd(this, options.upnp, this.lanPrefix6 !== undefined);
     }
   }
 
   /** The address on the side of the internet (or of the gateway before it). */
   get wanAddress(): string {
     return this.#wan.address;
+  }
+
+  /** Its global IPv6 address on the LAN. */
+  get lanAddress6(): string | undefined {
+    return this.lanPrefix6 === undefined ? undefined : `${this.lanPrefix6}::1`;
   }
 
   /** UPnP's description of this gateway, as seen from the LAN. */
@@ -80,10 +84,11 @@ export class Gateway extends Machine {
       nat,
       blockUdp,
       lanPrefix: this.lanPrefix,
+      wanAddress: this.wanAddress,
       dmzAddress: hostAddress(this.lanPrefix, 0),
       udpTimeoutSeconds: stream,
     });
-    const lan6 = this.lanPrefix6 === undefined ? [] : [`addr add ${this.lanPrefix6}::1/64 dev lan`];
+    const lan6 = this.lanPrefix6 === undefined ? [] : [`addr add ${this.lanAddress6}/64 dev lan`];
     await shell(
       [
         machineScript(this.#wan.link, "wan"),
@@ -154,16 +159,18 @@ export class Gateway extends Machine {
   }
 
   /**
-   * Removes a mapping, asked for through UPnP by the host that has it, behind the back of the program there.
-   * (miniupnpd caches its rules: removed by nft alone, the mapping would still be in its answers.)
+   * Removes a mapping behind the back of the program that made it, by that one's protocol and in the name of its host.
+   * (Removed by nft alone it would still be in miniupnpd's answers, which come from a cache.)
    */
   async removeMapping(protocol: "udp" | "tcp", externalPort: number): Promise<void> {
-    const fits = (mapping: Mapping): boolean => mapping.protocol === protocol && mapping.externalPort === externalPort;
-    const owner = (await this.mappings()).find(fits)?.internalAddress;
-    const host = this.hosts.find(({ address }) => address === owner);
-    if (host === undefined) throw new Error(`${protocol} ${externalPort} is mapped to no host of the lab: ${owner}`);
-    const { output } = await host.exec(["upnpc", "-u", this.descriptionUrl, "-d", String(externalPort), protocol]);
-    if ((await this.mappings()).some(fits)) throw new Error(`still mapped: ${output}`);
+    const find = async (): Promise<Mapping | undefined> =>
+      (await this.mappings()).find((mapping) => mapping.protocol === protocol && mapping.externalPort === externalPort);
+    const mapping = await find();
+    const host = this.hosts.find(({ address }) => address === mapping?.internalAddress);
+    if (mapping === undefined || host === undefined)
+      throw new Error(`no host of the lab has ${protocol} ${externalPort}`);
+    const output = await unmap(host, mapping, this.descriptionUrl);
+    if ((await find()) !== undefined) throw new Error(`still mapped: ${output}`);
   }
 
   /**
@@ -194,11 +201,8 @@ export class Gateway extends Machine {
 
   /** Empties conntrack: all NAT bindings are gone. */
   async forgetConnections(): Promise<void> {
-    await shell("conntrack -F 2>&1", this.namespace);
-    const memory = /full-cone|address-restricted/.exec(this.#options.nat ?? "")?.[0];
-    if (memory !== undefined) {
-      await shell(`nft flush map inet filter ${memory === "full-cone" ? "cone" : "seen"}`, this.namespace);
-    }
+    const { nat = "port-restricted" } = this.#options;
+    await shell(`conntrack -F 2>&1\n${nft(forgetRules(nat, this.wanAddress))}`, this.namespace);
   }
 
   /** The provider gives another address (also a private one, if one is given); the old one's connections are gone. */

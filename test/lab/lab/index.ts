@@ -2,16 +2,17 @@
  * A laboratory of network address translators: machines, home gateways and an internet, made of Linux network
  * namespaces. Nothing of it is connected to the real network. See README.md beside this folder.
  */
+import { removeAtEnd, removeContext, removeLeftovers } from "./cleanup.ts";
 import { Coturn, type CoturnOptions } from "./coturn.ts";
 import { type Cabling, Gateway, type GatewayOptions } from "./gateway.ts";
 import { type Link, machineScript, NO_DAD, type Peer, peerScript } from "./link.ts";
 import { Host, Machine } from "./machine.ts";
-import { ip, type LabContext, newContext, removeLab, removeLeftovers, shell } from "./netns.ts";
+import { ip, type LabContext, newContext, shell } from "./netns.ts";
 
 export { Coturn, type CoturnOptions, STUN_PORT } from "./coturn.ts";
 export { type AddMapping, Gateway, type GatewayOptions } from "./gateway.ts";
 export { type ExecOptions, type ExecResult, Host, Machine } from "./machine.ts";
-export { type Mapping, Miniupnpd, UPNP_HTTP_PORT, type UpnpOptions } from "./miniupnpd.ts";
+export { type Mapping, Miniupnpd, NAT_PMP_PORT, UPNP_HTTP_PORT, type UpnpOptions } from "./miniupnpd.ts";
 export type { NatKind } from "./nat.ts";
 export { type Exit, LabProcess, type SpawnOptions } from "./process.ts";
 
@@ -43,11 +44,11 @@ export class Lab implements AsyncDisposable {
     this.#cabling = { context, plug: async (label, name, peer) => await this.#plug(label, name, peer) };
   }
 
-  /** An empty internet. The lab is removed by `await using`, and on every way out of the process but SIGKILL. */
+  /** An empty internet. The lab is removed by `await using`, or else when the process ends, even by SIGKILL. */
   static async create(options: LabOptions = {}): Promise<Lab> {
     removeLeftovers();
     const context = newContext(options.ipv6 ?? false);
-    removeOnExit(context.prefix);
+    removeAtEnd(context);
     const lab = new Lab(context);
     try {
       const { namespace } = lab.internet;
@@ -97,9 +98,8 @@ export class Lab implements AsyncDisposable {
 
   /** Kills all that runs in the lab and removes it. Harmless when called again. */
   async [Symbol.asyncDispose](): Promise<void> {
-    removeLab(this.prefix);
-    livingLabs.delete(this.prefix);
-    await Promise.resolve();
+    removeContext(this.#context);
+    await Promise.all([...this.#context.processes].map(async ({ exited }) => await exited));
   }
 
   async #publicMachine(kind: string): Promise<{ namespace: string; link: Link }> {
@@ -137,31 +137,4 @@ export class Lab implements AsyncDisposable {
     this.#labels.set(kind, number);
     return `${kind}${number}`;
   }
-}
-
-const livingLabs = new Set<string>();
-
-/** `exit` covers the normal end and uncaught exceptions; signals would end the process without it. */
-function removeOnExit(prefix: string): void {
-  if (livingLabs.size === 0 && !handlersAreSet) {
-    handlersAreSet = true;
-    process.on("exit", removeLivingLabs);
-    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-      const handler = (): void => {
-        removeLivingLabs();
-        process.removeListener(signal, handler);
-        // Whoever else listens decides how the process ends; alone, we end it as the signal would have.
-        if (process.listenerCount(signal) === 0) process.kill(process.pid, signal);
-      };
-      process.on(signal, handler);
-    }
-  }
-  livingLabs.add(prefix);
-}
-
-let handlersAreSet = false;
-
-function removeLivingLabs(): void {
-  for (const prefix of livingLabs) removeLab(prefix);
-  livingLabs.clear();
 }

@@ -1,4 +1,6 @@
 /** A machine of the lab: one namespace, in which commands, modules and daemons run. */
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Link, nextAddress, Plug } from "./link.ts";
 import type { LabContext } from "./netns.ts";
@@ -20,16 +22,28 @@ export interface ExecResult extends Exit {
 export class Machine {
   /** Name of the namespace: `ip netns exec NAME …` while the lab lives. */
   readonly namespace: string;
+  /** For files of this machine alone; removed with the lab. All machines see the same files otherwise. */
+  readonly directory: string;
   protected readonly context: LabContext;
 
   constructor(context: LabContext, namespace: string) {
     this.context = context;
     this.namespace = namespace;
+    this.directory = join(context.directory, namespace.slice(context.prefix.length + 1));
+    mkdirSync(this.directory);
   }
 
-  /** Starts a program in this machine; whatever still runs when the lab is disposed of is killed. */
+  /**
+   * Starts a program in this machine; whatever still runs when the lab is disposed of is killed. `XDG_STATE_HOME` is the
+   * machine's own, as two machines keep no common journal.
+   */
   spawn(command: readonly string[], options: SpawnOptions = {}): LabProcess {
-    return new LabProcess(this.namespace, command, options);
+    const env = { XDG_STATE_HOME: join(this.directory, "state"), ...options.env };
+    const child = new LabProcess(this.namespace, command, { ...options, env });
+    const { processes } = this.context;
+    processes.add(child);
+    void child.exited.then(() => processes.delete(child));
+    return child;
   }
 
   /** Runs a program to its end, whatever its exit code. @throws when it takes longer than `timeoutMs`. */
@@ -74,10 +88,10 @@ export class Machine {
     throw new Error(`${path}: ${describeExit(result)}, last line is "${last}"\n${result.output}`);
   }
 
-  /** Starts Debian's headless Godot 3.2 with a script that extends SceneTree; its user directory is the lab's. */
+  /** Starts Debian's headless Godot 3.2 with a script that extends SceneTree; its user directory is the machine's. */
   godot(script: URL | string, args: readonly string[] = [], options: SpawnOptions = {}): LabProcess {
     const path = typeof script === "string" ? script : fileURLToPath(script);
-    const home = { HOME: this.context.directory, XDG_DATA_HOME: undefined, XDG_CONFIG_HOME: undefined, LC_ALL: "en" };
+    const home = { HOME: this.directory, XDG_DATA_HOME: undefined, XDG_CONFIG_HOME: undefined, LC_ALL: "en" };
     return this.spawn(["godot3-server", "-s", path, ...args], { ...options, env: { ...home, ...options.env } });
   }
 }

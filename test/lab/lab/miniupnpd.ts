@@ -1,5 +1,5 @@
 /** Debian's miniupnpd on a gateway: UPnP IGD:1 or :2, NAT-PMP and PCP. */
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Machine } from "./machine.ts";
 import { nft, shell } from "./netns.ts";
@@ -8,7 +8,8 @@ import type { LabProcess } from "./process.ts";
 /** Where miniupnpd's description and control stand on the LAN side. */
 export const UPNP_HTTP_PORT = 5000;
 const SSDP_PORT = 1900;
-const NAT_PMP_PORT = 5351;
+/** Where NAT-PMP and PCP are asked for. */
+export const NAT_PMP_PORT = 5351;
 /** In table `inet filter`; made by `ruleset`. */
 const CHAINS = { prerouting: "prerouting_miniupnpd", postrouting: "postrouting_miniupnpd", forward: "miniupnpd" };
 
@@ -46,16 +47,13 @@ export interface Mapping {
 export class Miniupnpd {
   readonly options: UpnpOptions;
   readonly #gateway: Machine;
-  readonly #directory: string;
   readonly #ipv6: boolean;
   #process: LabProcess | undefined;
 
-  constructor(gateway: Machine, options: UpnpOptions, directory: string, ipv6: boolean) {
+  constructor(gateway: Machine, options: UpnpOptions, ipv6: boolean) {
     this.options = options;
     this.#gateway = gateway;
-    this.#directory = directory;
     this.#ipv6 = ipv6;
-    mkdirSync(directory, { recursive: true });
   }
 
   get running(): boolean {
@@ -69,9 +67,9 @@ export class Miniupnpd {
 
   /** Starts it; resolves when its ports are open. */
   async start(): Promise<void> {
-    const config = join(this.#directory, "miniupnpd.conf");
+    const config = join(this.#gateway.directory, "miniupnpd.conf");
     writeFileSync(config, `${this.#config().join("\n")}\n`);
-    const pidFile = join(this.#directory, "miniupnpd.pid");
+    const pidFile = join(this.#gateway.directory, "miniupnpd.pid");
     const daemon = this.#gateway.spawn(["miniupnpd", "-d", "-f", config, "-P", pidFile]);
     this.#process = daemon;
     if (this.options.igd !== false) {
@@ -112,7 +110,7 @@ export class Miniupnpd {
   }
 
   get #leaseFile(): string {
-    return join(this.#directory, "leases");
+    return join(this.#gateway.directory, "leases");
   }
 
   #config(): string[] {

@@ -27,6 +27,7 @@ export interface RulesetOptions {
   readonly blockUdp: boolean;
   /** First three bytes of the LAN's /24. */
   readonly lanPrefix: string;
+  readonly wanAddress: string;
   /** The host that gets everything with `dmz`. */
   readonly dmzAddress: string;
   /** How long the cones remember, in seconds; conntrack's own timers are sysctls. */
@@ -59,7 +60,7 @@ function learn(outbound: string, reply: string): string {
     }`;
 }
 
-function behaviour({ nat, lanPrefix, dmzAddress, udpTimeoutSeconds }: RulesetOptions): Behaviour {
+function behaviour({ nat, lanPrefix, wanAddress, dmzAddress, udpTimeoutSeconds }: RulesetOptions): Behaviour {
   const memory = `flags dynamic,timeout; timeout ${udpTimeoutSeconds}s; size 65535;`;
   const inside = "ct original ip saddr . ct original proto-src";
   const insideOfReply = "ct reply ip saddr . ct reply proto-src";
@@ -83,11 +84,13 @@ function behaviour({ nat, lanPrefix, dmzAddress, udpTimeoutSeconds }: RulesetOpt
       forward: ACCEPT_DNAT,
     },
     "full-cone": {
-      maps: `map cone { type inet_service : ipv4_addr . inet_service; ${memory} }`,
+      maps: `
+    map cone { type inet_service : ipv4_addr . inet_service; ${memory} }
+    map outside { type ifname : ipv4_addr; elements = { "lan" : ${wanAddress} }; }`,
       chains: learn(`@cone { udp sport : ${inside} }`, `@cone { ct original proto-dst : ${insideOfReply} }`),
       prerouting: `fib daddr type local ip daddr != ${lanPrefix}.1 ip protocol udp dnat ip to udp dport map @cone`,
-      // Hairpin: a host that meets another of the same LAN by its outside address must see the outside as source.
-      postrouting: `iifname "lan" oifname "lan" ct status dnat masquerade\n${MASQUERADE}`,
+      // Hairpin: a host that meets another of the same LAN by its outside address sees the outside as source.
+      postrouting: `oifname "lan" ct status dnat snat ip to iifname map @outside\n${MASQUERADE}`,
       forward: `iifname { "lan", "wan" } ct status dnat accept`,
     },
   };
@@ -136,11 +139,24 @@ export function ruleset(options: RulesetOptions): string {
 /** Drops a share of what is forwarded, in both directions. */
 export function lossRules(percent: number, protocol: "udp" | "all"): string {
   const match = protocol === "udp" ? "meta l4proto udp " : "";
-  const rule = percent > 0 ? `${match}numgen random mod 100000 < ${Math.round(percent * 1000)} drop` : "";
+  const rule = percent > 0 ? `${match}numgen random mod 100000 <= ${Math.round(percent * 1000) - 1} drop` : "";
   return `
   table inet loss {}
   delete table inet loss
-  table inet loss { chain forward { type filter hook forward priority filter - 10; policy accept
-    ${rule}
-  } }`;
+  table inet loss {
+    chain forward {
+      type filter hook forward priority filter - 10; policy accept
+      ${rule}
+    }
+  }`;
+}
+
+/** Forgets what the cones have learnt (conntrack is emptied by `conntrack -F`), and tells them the address outside. */
+export function forgetRules(nat: NatKind, wanAddress: string): string {
+  if (nat === "address-restricted") return "flush map inet filter seen";
+  if (nat !== "full-cone") return "";
+  return ["cone", "outside"]
+    .map((map) => `flush map inet filter ${map}`)
+    .concat(`add element inet filter outside { "lan" : ${wanAddress} }`)
+    .join("\n");
 }

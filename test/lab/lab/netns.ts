@@ -4,13 +4,14 @@
  * A name is `splab-PID-START-N-LABEL`: PID and START (the start time in clock ticks, base 36) say which process made it,
  * so a later lab knows what a dead one has left behind, even when the pid has been given to another process.
  */
-import { spawn, spawnSync } from "node:child_process";
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-const NETNS_DIRECTORY = "/run/netns";
-const NAME = /^splab-(\d+)-([0-9a-z]+)-\d+/;
+export const NETNS_DIRECTORY = "/run/netns";
+/** Begins the names of all labs of this process. */
+export const PROCESS_PREFIX = `splab-${process.pid}-${startTime(process.pid)}`;
 
 /** What all parts of one lab share. */
 export interface LabContext {
@@ -20,16 +21,23 @@ export interface LabContext {
   readonly directory: string;
   /** Give addresses of IPv6 too? */
   readonly ipv6: boolean;
+  /** What was started and has not ended. */
+  readonly processes: Set<Killable>;
+}
+
+export interface Killable {
+  kill(signal: NodeJS.Signals): boolean;
+  readonly exited: Promise<unknown>;
 }
 
 let labsOfThisProcess = 0;
 
 /** A prefix that no other lab on this machine has, and its temporary directory. */
 export function newContext(ipv6: boolean): LabContext {
-  const prefix = `splab-${process.pid}-${startTime(process.pid)}-${labsOfThisProcess++}`;
+  const prefix = `${PROCESS_PREFIX}-${labsOfThisProcess++}`;
   const directory = join(tmpdir(), prefix);
   mkdirSync(directory, { mode: 0o755 });
-  return { prefix, directory, ipv6 };
+  return { prefix, directory, ipv6, processes: new Set() };
 }
 
 /** Programs of a router stand in sbin, which is not in everybody's PATH. */
@@ -93,60 +101,13 @@ export function namespaces(prefix: string): string[] {
   }
 }
 
-/**
- * Removes a lab: kills what runs in its namespaces, by pid, then removes these and its directory. Synchronous, since
- * the last moment at which it may be called is the `exit` event.
- */
-export function removeLab(prefix: string): void {
-  const names = namespaces(prefix);
-  for (const pid of pidsInside(names)) {
-    try {
-      process.kill(pid, "SIGKILL");
-    } catch {
-      // ended by itself
-    }
-  }
-  if (names.length > 0) {
-    const batch = names.map((name) => `netns del ${name}`).join("\n");
-    // -force: another lab may be removing the same leftovers at this moment.
-    spawnSync("ip", ["-force", "-batch", "-"], { input: batch, env: environment() });
-  }
-  rmSync(join(tmpdir(), prefix), { recursive: true, force: true });
-}
-
-/** Removes what labs of dead processes have left behind. */
-export function removeLeftovers(): void {
-  const prefixes = new Set<string>();
-  for (const name of [...namespaces("splab"), ...readdirSync(tmpdir())]) {
-    const [prefix, pid, start] = NAME.exec(name) ?? [];
-    if (prefix !== undefined && startTime(Number(pid)) !== start) prefixes.add(prefix);
-  }
-  for (const prefix of prefixes) removeLab(prefix);
-}
-
-function pidsInside(names: readonly string[]): number[] {
-  const inodes = new Set<number>();
-  for (const name of names) {
-    const inode = statSync(`${NETNS_DIRECTORY}/${name}`, { throwIfNoEntry: false })?.ino;
-    if (inode !== undefined) inodes.add(inode);
-  }
-  if (inodes.size === 0) return [];
-  return readdirSync("/proc").flatMap((entry) => {
-    if (!/^\d+$/.test(entry)) return [];
-    try {
-      return inodes.has(statSync(`/proc/${entry}/ns/net`).ino) ? [Number(entry)] : [];
-    } catch {
-      return []; // ended meanwhile
-    }
-  });
-}
-
-/** Start time of a process in clock ticks since boot, base 36; undefined when there is no such process. */
-function startTime(pid: number): string | undefined {
+/** Start time of a process in clock ticks since boot, base 36; undefined when there is no such process (or a zombie). */
+export function startTime(pid: number): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    // The command's name may contain blanks and brackets; field 22 is the 20th after its closing bracket.
-    return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19]).toString(36);
+    // The command's name may contain blanks and brackets. After its closing bracket: field 3 (state) to field 22 (start).
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return fields[0] === "Z" ? undefined : Number(fields[19]).toString(36);
   } catch {
     return undefined;
   }

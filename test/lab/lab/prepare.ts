@@ -13,6 +13,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   ping: "iputils-ping",
   miniupnpd: "miniupnpd-nftables",
   upnpc: "miniupnpc",
+  curl: "curl",
   turnserver: "coturn",
   "godot3-server": "godot3-server",
   "redis-server": "redis-server",

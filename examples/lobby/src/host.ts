@@ -1,0 +1,44 @@
+/** `npm run host` */
+import { hostname } from "node:os";
+import { readArguments, readPort, readUrl, type Usage } from "./cli/arguments.ts";
+import { interruption, keepOutputForJson, runProgram } from "./cli/program.ts";
+import { ArenaHost } from "./host/arena-host.ts";
+import { describe, type HostEvent, type TimedHostEvent } from "./host/events.ts";
+
+const USAGE: Usage = {
+  command: "npm run host --",
+  summary: "Hosts an arena game: opens a way in and, with a lobby, gives you an invite to pass on.",
+  options: {
+    lobby: { type: "string", value: "URL", help: "lobby to be listed in (LOBBY_URL)" },
+    port: { type: "string", value: "N", help: "port of the game, UDP and TCP (GAME_PORT, else 7777)" },
+    name: { type: "string", value: "TEXT", help: "what the lobby's list shows" },
+    json: { type: "boolean", help: "JSON lines: listening, reachability, invite, lobby, joined, left" },
+  },
+  environment: { GAME_PORT: "port of the game, UDP and TCP", LOBBY_URL: "lobby to be listed in" },
+  examples: [
+    "npm run host",
+    "npm run host -- --lobby https://lobby.example --name 'Friday night'",
+    "npm run host -- --port 7001 --json",
+  ],
+};
+
+await runProgram(async ({ signal, onExit }) => {
+  const began = performance.now();
+  const options = readArguments(USAGE, process.argv.slice(2));
+  const port = readPort(options.text("port"), "GAME_PORT", 7777);
+  const lobby = readUrl(options.text("lobby"), "--lobby") ?? readUrl(process.env["LOBBY_URL"], "LOBBY_URL");
+  const json = options.flag("json");
+  if (json) keepOutputForJson();
+
+  const report = (event: HostEvent): void => {
+    const timed: TimedHostEvent = { ...event, ms: Math.round(performance.now() - began) };
+    process.stdout.write(json ? `${JSON.stringify(timed)}\n` : `${describe(event).join("\n")}\n`);
+  };
+  const name = options.text("name") ?? `Arena on ${hostname()}`;
+  const host = new ArenaHost({ port, lobby, name: name.slice(0, 64), report });
+  onExit(() => host.close());
+  await Promise.race([host.open(signal), interruption(signal)]);
+  await interruption(signal);
+  if (!json) console.log("Closing …");
+  return 0;
+});

@@ -1,0 +1,121 @@
+/** `npm run join` */
+import { readArguments, readUrl, type Usage, UsageError } from "./cli/arguments.ts";
+import { Failure, keepOutputForJson, runProgram } from "./cli/program.ts";
+import { style } from "./cli/style.ts";
+import { type Measurement, measure } from "./join/measure.ts";
+import { joinGame } from "./network/client.ts";
+
+const USAGE: Usage = {
+  command: "npm run join --",
+  positional: "INVITE-OR-URL",
+  summary: "Joins an arena as a bot that plays for a while, and says how good the connection is.",
+  options: {
+    lobby: { type: "string", value: "URL", help: "lobby to ask (LOBBY_URL, else http://localhost:2567)" },
+    seconds: { type: "string", value: "N", help: "how long to play (10)" },
+    name: { type: "string", value: "TEXT", help: "the player's name" },
+    json: { type: "boolean", help: "one JSON line at the end" },
+  },
+  environment: { LOBBY_URL: "lobby to ask when the invite is a bare code" },
+  examples: [
+    "npm run join -- K7Q2-9FXM",
+    "npm run join -- 'https://lobby.example/#K7Q2-9FXM' --seconds 60",
+    "npm run join -- http://203.0.113.7:7777 --json",
+  ],
+};
+
+/** What the last line says. */
+export interface JoinReport extends Omit<Measurement, "ended"> {
+  connected: boolean;
+  /** As it was at the end; null when there was none. */
+  path: string | null;
+  remote: string | null;
+  connectMs: number | null;
+  upgrades: number;
+  /** Why there is no connection, or why it ended early, and what to do. */
+  reason: string | null;
+}
+
+const NOTHING: JoinReport = {
+  connected: false,
+  path: null,
+  remote: null,
+  connectMs: null,
+  rttMs: null,
+  sent: 0,
+  received: 0,
+  lost: 0,
+  unreliable: { sent: 0, received: 0 },
+  upgrades: 0,
+  reason: null,
+};
+
+await runProgram(async ({ signal, onExit }) => {
+  const options = readArguments(USAGE, process.argv.slice(2));
+  const target = options.positionals[0];
+  if (target === undefined)
+    throw new UsageError("What to join? Give an invite (K7Q2-9FXM) or the host's URL. See --help.");
+  const seconds = readSeconds(options.text("seconds") ?? "10");
+  const lobby =
+    readUrl(options.text("lobby"), "--lobby") ??
+    readUrl(process.env["LOBBY_URL"], "LOBBY_URL") ??
+    "http://localhost:2567/";
+  const json = options.flag("json");
+  if (json) keepOutputForJson();
+  else console.log(`Joining ${target} …`);
+
+  const report = await play(target);
+  process.stdout.write(json ? `${JSON.stringify(report)}\n` : `${summaryOf(report).join("\n")}\n`);
+  return report.connected ? 0 : 1;
+
+  async function play(goal: string): Promise<JoinReport> {
+    const began = performance.now();
+    try {
+      const game = await joinGame(goal, { lobby, name: options.text("name") ?? "Bot", signal });
+      onExit(() => game.leave());
+      const connectMs = Math.round(performance.now() - began);
+      if (!json)
+        console.log(
+          `${style("green", "Connected")} by ${game.path().kind} to ${game.path().remote} in ${connectMs} ms`,
+        );
+      const { ended, ...measured } = await measure(game.room, seconds, signal);
+      const { kind: path, remote } = game.path();
+      return {
+        connected: true,
+        path,
+        remote,
+        connectMs,
+        ...measured,
+        upgrades: game.upgrades(),
+        reason: ended ?? null,
+      };
+    } catch (error) {
+      if (signal.aborted) return { ...NOTHING, reason: "Interrupted before the connection stood." };
+      if (error instanceof Failure || (error instanceof Error && error.name === "RendezvousError")) {
+        return { ...NOTHING, reason: error.message };
+      }
+      console.error(error);
+      return { ...NOTHING, reason: error instanceof Error ? error.message : String(error) };
+    }
+  }
+});
+
+/** @throws UsageError */
+function readSeconds(text: string): number {
+  const seconds = Number(text);
+  if (text.trim() === "" || !(seconds > 0 && seconds <= 86_400)) {
+    throw new UsageError(`--seconds must be a number above 0 and at most 86400, not "${text}"`);
+  }
+  return seconds;
+}
+
+function summaryOf(report: JoinReport): string[] {
+  if (!report.connected) return [`${style("red", "Not connected.")} ${report.reason ?? ""}`];
+  const { rttMs, sent, received, lost, unreliable, path, remote, upgrades, reason } = report;
+  return [
+    `Path        ${path} to ${remote}${upgrades > 0 ? `, ${upgrades} upgrade(s)` : ""}`,
+    `Round trip  ${rttMs === null ? "–" : `${rttMs.p50} ms (p50), ${rttMs.p99} ms (p99)`}`,
+    `Reliable    ${received} of ${sent} answered${lost > 0 ? style("red", `, ${lost} lost`) : ""}`,
+    `Unreliable  ${unreliable.received} of ${unreliable.sent} answered`,
+    ...(reason === null ? [] : [style("yellow", reason)]),
+  ];
+}

@@ -1,0 +1,35 @@
+/** `npm run lobby` */
+import { readArguments, readPort, readUrl, type Usage } from "./cli/arguments.ts";
+import { interruption, runProgram } from "./cli/program.ts";
+import { style } from "./cli/style.ts";
+import { startLobby } from "./lobby/server.ts";
+import { readStunOptions } from "./lobby/stun.ts";
+
+const USAGE: Usage = {
+  command: "npm run lobby --",
+  summary: "A lobby: lists hosted games on its page and brings players with an invite to their hosts.",
+  options: { port: { type: "string", value: "N", help: "TCP port to listen on (PORT, else 2567)" } },
+  environment: {
+    PORT: "TCP port to listen on",
+    PUBLIC_URL: "the lobby's URL as players know it, e.g. https://lobby.example",
+    STUN_PORT: "UDP port of the lobby's STUN responder (3478); 0: none",
+    STUN_URLS: "STUN servers that hosts are told of instead",
+    TRUST_PROXY: "1 when a reverse proxy sets x-forwarded-for",
+  },
+  examples: ["npm run lobby", "PUBLIC_URL=https://lobby.example npm run lobby -- --port 8080"],
+};
+
+await runProgram(async ({ signal, onExit }) => {
+  const options = readArguments(USAGE, process.argv.slice(2));
+  const port = readPort(options.text("port"), "PORT", 2567);
+  const publicUrl = readUrl(process.env["PUBLIC_URL"], "PUBLIC_URL") ?? `http://localhost:${port}/`;
+  const { port: stunPort, urls: stunUrls } = readStunOptions(process.env);
+  const trustProxy = process.env["TRUST_PROXY"] === "1";
+  const warn = (text: string): void => console.error(text);
+  const lobby = await startLobby({ port, publicUrl, trustProxy, stunPort, stunUrls, warn });
+  onExit(() => lobby.close());
+  console.log(`Lobby at ${style("cyan", publicUrl)}`);
+  process.send?.({ event: "listening" });
+  await interruption(signal);
+  return 0;
+});

@@ -1,0 +1,54 @@
+/** The lobby: a Colyseus server with the rendezvous room and a page. */
+import { createServer } from "node:http";
+import { defineServer } from "@colyseus/core";
+import { WebSocketTransport } from "@colyseus/ws-transport";
+import { defineRendezvous, RENDEZVOUS_ROOM } from "sallyport/rendezvous";
+import { guardFront } from "./front.ts";
+import { listen } from "./listen.ts";
+import { quietLogger } from "./logger.ts";
+import { servePage } from "./page.ts";
+import { type LobbyConnectivity, startStun, stunUrlOf } from "./stun.ts";
+
+export interface LobbyOptions {
+  /** TCP, 1-65535. */
+  port: number;
+  /** The lobby's URL as players know it; invites' links begin with it. */
+  publicUrl: string;
+  /** A reverse proxy of ours stands before us and says who is asking. */
+  trustProxy: boolean;
+  /** UDP port of the STUN responder; 0: none. */
+  stunPort: number;
+  /** STUN servers to tell of instead of our own responder. */
+  stunUrls: string[] | undefined;
+  warn: (text: string) => void;
+}
+
+export interface Lobby {
+  close(): Promise<void>;
+}
+
+/** @throws Failure when the port cannot be had */
+export async function startLobby(options: LobbyOptions): Promise<Lobby> {
+  const { port, publicUrl, trustProxy, stunPort, stunUrls, warn } = options;
+  const http = createServer();
+  const connectivity: LobbyConnectivity = { stun: stunUrls ?? [] };
+  const server = defineServer({
+    greet: false,
+    gracefullyShutdown: false,
+    logger: quietLogger,
+    transport: new WebSocketTransport({ server: http }),
+    rooms: { [RENDEZVOUS_ROOM]: defineRendezvous({ publicUrl }) },
+    express: (app) => servePage(app, connectivity),
+  });
+  guardFront(http, { trustProxy });
+  await listen(server, http, port, "End that program, or choose another port: PORT=2568 npm run lobby");
+  const stun = startStun(stunPort, warn);
+  if (stun !== undefined && stunUrls === undefined) connectivity.stun.push(stunUrlOf(publicUrl, stun.port));
+  return {
+    async close() {
+      await stun?.close();
+      await server.gracefullyShutdown(false);
+      http.closeAllConnections();
+    },
+  };
+}

@@ -1,0 +1,188 @@
+// The list of games, and the way from an invite into one.
+import { Arena } from "./arena.js";
+
+const VERDICTS = {
+  open: ["Open", "The host is on the internet directly."],
+  mapped: ["Port open", "The host's router lets players in."],
+  punchable: ["Punching", "Players get in by a punched hole."],
+  "relay-only": ["Relay", "Players get in through a relay."],
+  "lan-only": ["Local network", "Only players on the host's network get in."],
+};
+
+const $ = (id) => document.getElementById(id);
+const list = $("list");
+const base = new URL("./", location.href);
+
+// --- The list -----------------------------------------------------------------------------------------------------
+
+function show(games) {
+  const shown = new Map([...list.children].map((element) => [element.dataset.game, element]));
+  for (const game of games) {
+    const element = shown.get(game.id) ?? add(game.id);
+    shown.delete(game.id);
+    fill(element, game);
+  }
+  for (const element of shown.values()) element.remove();
+  $("empty").hidden = games.length > 0;
+  $("count").textContent = games.length > 0 ? `(${games.length})` : "";
+}
+
+function add(id) {
+  const element = $("game").content.firstElementChild.cloneNode(true);
+  element.dataset.game = id;
+  list.append(element);
+  return element;
+}
+
+function fill(element, { name, description, players, maxPlayers, verdict, online }) {
+  const set = (selector, text) => {
+    const target = element.querySelector(selector);
+    if (target.textContent !== text) target.textContent = text;
+    return target;
+  };
+  set("h3", name);
+  set(".description", description);
+  const [word, title] = VERDICTS[verdict] ?? ["Unknown", "The host has not said how it can be reached."];
+  const badge = set(".badge", online ? word : "Away");
+  badge.title = online ? title : "The host has lost its connection to this lobby.";
+  badge.dataset.verdict = online ? (verdict ?? "") : "";
+  set(".players .text", maxPlayers > 0 ? `${players} of ${maxPlayers} players` : `${players} players`);
+  element.querySelector(".meter").hidden = !(maxPlayers > 0);
+  element.querySelector(".meter span").style.width =
+    maxPlayers > 0 ? `${Math.min(100, (100 * players) / maxPlayers)}%` : "0";
+}
+
+let waiting;
+async function refresh() {
+  clearTimeout(waiting);
+  try {
+    const response = await fetch(new URL("games", base), { signal: AbortSignal.timeout(5000) });
+    show(await response.json());
+    list.removeAttribute("aria-busy");
+  } catch {
+    list.setAttribute("aria-busy", "true"); // the lobby may be restarting: keep what we have
+  }
+  if (!document.hidden) waiting = setTimeout(() => void refresh(), 2000);
+}
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden) void refresh();
+});
+$("command").textContent = `npm run host -- --lobby ${base.href}`;
+void refresh();
+
+// --- Joining ------------------------------------------------------------------------------------------------------
+
+function say(text, bad = false) {
+  $("status").textContent = text;
+  $("status").classList.toggle("bad", bad);
+}
+
+/** Colyseus' client is as large as all else together: it comes when it is needed. */
+let colyseus;
+function loadColyseus() {
+  colyseus ??= new Promise((resolve, reject) => {
+    const script = document.createElement("script");
+    script.src = "colyseus.js";
+    script.addEventListener("load", () => resolve(globalThis.Colyseus));
+    script.addEventListener("error", () => reject(new Error("The lobby did not deliver its client. Reload the page.")));
+    document.head.append(script);
+  });
+  return colyseus;
+}
+
+function codeOf(text) {
+  const bare = text
+    .slice(text.lastIndexOf("#") + 1)
+    .replaceAll(/[\s-]/g, "")
+    .toUpperCase();
+  return /^[2-9A-HJ-NP-Z]{8}$/.test(bare) ? `${bare.slice(0, 4)}-${bare.slice(4)}` : undefined;
+}
+
+/** Rejects when it takes too long. */
+function within(ms, promise) {
+  return Promise.race([promise, new Promise((_, reject) => setTimeout(reject, ms, new Error("no answer")))]);
+}
+
+async function resolve(Colyseus, invite) {
+  const room = await within(8000, new Colyseus.Client(base.href).join("rendezvous", { invite })).catch((error) => {
+    if (error.code === 521) throw new Error("No host has this invite. Was it mistyped, or has the host gone?");
+    throw new Error(`The lobby did not help: ${error.message}`);
+  });
+  room.reconnection.enabled = false;
+  try {
+    return await within(
+      8000,
+      new Promise((done) => {
+        room.onMessage("*", (type, message) => type === "host" && done(message));
+      }),
+    );
+  } finally {
+    room.connection.close();
+  }
+}
+
+async function enter(Colyseus, host, name) {
+  let last = new Error("The host has no address yet. Try again in a moment.");
+  for (const endpoint of host.endpoints) {
+    say(`Trying a way to ${host.name} …`);
+    try {
+      return await within(4000, new Colyseus.Client(endpoint).joinOrCreate("arena", { name }));
+    } catch (error) {
+      last = error;
+    }
+  }
+  const mixed = location.protocol === "https:" && host.endpoints.every((url) => url.startsWith("http:"));
+  throw new Error(
+    mixed
+      ? "A browser on a secure page may not call this host. Join from a game client instead."
+      : `The host cannot be reached from here (${last.message}).`,
+  );
+}
+
+let arena;
+$("join").addEventListener("submit", (event) => {
+  event.preventDefault();
+  void join(event.submitter ?? $("join").querySelector("button"));
+});
+
+async function join(button) {
+  const invite = codeOf($("invite").value);
+  if (invite === undefined) {
+    say("An invite looks like K7Q2-9FXM, without 0, O, 1 and I.", true);
+    $("invite").focus();
+    return;
+  }
+  button.disabled = true;
+  say("Asking the lobby …");
+  try {
+    arena?.leave();
+    const Colyseus = await loadColyseus();
+    const host = await resolve(Colyseus, invite);
+    const room = await enter(Colyseus, host, $("name").value);
+    history.replaceState(null, "", `#${invite}`);
+    $("arena").hidden = false;
+    $("arena-title").textContent = host.name;
+    arena = new Arena(room, { canvas: $("field"), scores: $("scores"), ping: $("ping") });
+    arena.onEnd = (reason) => {
+      $("arena").hidden = true;
+      say(reason);
+    };
+    say("You are in: arrow keys, W A S D, or hold the pointer where you want to go.");
+    $("field").focus();
+  } catch (error) {
+    say(error.message, true);
+  } finally {
+    button.disabled = false;
+  }
+}
+$("leave").addEventListener("click", () => arena?.leave());
+
+// An invite's link carries the code behind the #.
+function readFragment() {
+  const invite = codeOf(location.hash);
+  if (invite === undefined || invite === $("invite").value) return;
+  $("invite").value = invite;
+  say("Press Join to play.");
+}
+addEventListener("hashchange", readFragment);
+readFragment();

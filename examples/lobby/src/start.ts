@@ -1,0 +1,66 @@
+/** `npm start`: a lobby and an arena host, both on this machine. */
+import { readArguments, readPort, type Usage } from "./cli/arguments.ts";
+import { EXIT, interruption, runProgram, SHUTDOWN_MS } from "./cli/program.ts";
+import { style } from "./cli/style.ts";
+import { describe, type TimedHostEvent } from "./host/events.ts";
+import { Child } from "./start/child.ts";
+
+const USAGE: Usage = {
+  command: "npm start --",
+  summary: "Starts a lobby and an arena host on this machine.",
+  options: {},
+  environment: {
+    PORT: "port of the lobby (2567)",
+    GAME_PORT: "port of the arena, UDP and TCP (7777)",
+    PUBLIC_URL: "the lobby's URL as players know it",
+  },
+  examples: ["npm start", "PORT=8080 GAME_PORT=7001 npm start"],
+};
+
+await runProgram(
+  async ({ signal, onExit }) => {
+    readArguments(USAGE, process.argv.slice(2));
+    const port = readPort(undefined, "PORT", 2567);
+    const gamePort = readPort(undefined, "GAME_PORT", 7777);
+
+    const lobby = new Child("lobby.ts", [], { ...process.env, PORT: String(port) }, print("magenta", "lobby"));
+    onExit(() => lobby.stop());
+    const first = await Promise.race([lobby.ready, lobby.exited, interruption(signal)]);
+    if (signal.aborted) return 0;
+    if (typeof first === "number") return first;
+
+    const say = print("cyan", "host");
+    const host = new Child(
+      "host.ts",
+      ["--json", "--lobby", `http://127.0.0.1:${port}/`],
+      { ...process.env, GAME_PORT: String(gamePort) },
+      (line, stream) => (stream === "stdout" ? say(readable(line), stream) : say(line, stream)),
+    );
+    onExit(() => host.stop());
+
+    const exitCode = await Promise.race([lobby.exited, host.exited, interruption(signal)]);
+    if (signal.aborted) {
+      console.log("Closing …");
+      return 0;
+    }
+    console.error("One of the two has ended, so the other ends too.");
+    return exitCode === undefined || exitCode === 0 ? EXIT.software : exitCode;
+  },
+  { shutdownMs: SHUTDOWN_MS + 2000 },
+);
+
+function print(colour: "magenta" | "cyan", name: string): (text: string, stream: "stdout" | "stderr") => void {
+  const prefix = style(colour, `${name.padEnd(5)} │ `);
+  return (text, stream) => {
+    for (const line of text.split("\n")) process[stream].write(`${prefix}${line}\n`);
+  };
+}
+
+/** The host speaks JSON here, so that its sentences are made for this terminal. */
+function readable(line: string): string {
+  try {
+    return describe(JSON.parse(line) as TimedHostEvent).join("\n");
+  } catch {
+    return line;
+  }
+}

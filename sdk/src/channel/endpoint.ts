@@ -1,0 +1,367 @@
+import { AckSchedule } from "./ack-schedule.ts";
+import {
+  ACK_DELAY_UNITS_PER_MS,
+  ACK_DELAY_UNKNOWN,
+  CONTROL_ACK_DELAY,
+  CONTROL_OLDER_ACKS,
+  CONTROL_RESERVED,
+  CONTROL_URGENCY,
+  FrameReader,
+  MAX_MESSAGE_BYTES,
+  MAX_OLDER_ACK_BYTES,
+  modeNumber,
+  MODE_SEQUENCED,
+  URGENCY,
+} from "./frames.ts";
+import { Inbox } from "./inbox.ts";
+import { Outbox } from "./outbox.ts";
+import { Pacer } from "./pacer.ts";
+import { Recovery } from "./recovery.ts";
+import { ReliableEndpoint } from "./reliable.ts";
+import { MAX_PACKET_HEADER_BYTES } from "./reliable-header.ts";
+import type { ChannelFailure, ChannelHandler, ChannelStats, DeliveryMode, MessageEndpointOptions, SendOptions } from "./types.ts";
+
+/** netcode's largest payload. */
+const MAX_PACKET_BYTES = 1200;
+const MIN_PACKET_BYTES = 256;
+/** The most that stands before the frames: reliable's header, control byte, ack delay, older acks. */
+const MAX_OVERHEAD = MAX_PACKET_HEADER_BYTES + 2 + 1 + MAX_OLDER_ACK_BYTES;
+/** 4096 blocks of 128 bytes are the window, and no part of an unreliable message is ever acknowledged. */
+const MAX_UNRELIABLE_BYTES = 256 * 1024;
+/** Packets that bulk leaves of the window, so that a small message never waits for a large one's. */
+const RESERVED_BYTES = 2 * MAX_PACKET_BYTES;
+/** On a longer path, learning of a loss some ms earlier is not worth a packet. */
+const SHORT_PATH_MS = 40;
+/** In a narrower window, slices wait for acknowledgements: they are asked for soon. */
+const WIDE_WINDOW = 32 * MAX_PACKET_BYTES;
+
+/**
+ * Messages over packets: reliable 1.0's headers, RFC 9002's loss detection, CUBIC, and frames of several delivery modes
+ * and channels; the wire is laid out in PROTOCOL-channel.md. Does no I/O: packets and a time go in, packets and messages
+ * come out. One per connection: both peers must begin fresh together.
+ *
+ * The owner calls {@link receive} for each payload that arrives, then {@link poll} until it answers 0 (and sends what it
+ * wrote), and again when {@link nextTimeout} says. Messages sent between two polls share packets.
+ */
+export class MessageEndpoint {
+  /** Counters and estimates, updated in place; the same object for the endpoint's life. */
+  readonly stats: ChannelStats;
+  readonly #handler: ChannelHandler;
+  readonly #maxPacketBytes: number;
+  readonly #maxMessageBytes: number;
+  readonly #maxUnreliableBytes: number;
+  readonly #reliable: ReliableEndpoint;
+  readonly #acks: AckSchedule;
+  readonly #recovery: Recovery;
+  readonly #pacer: Pacer = new Pacer();
+  readonly #outbox: Outbox;
+  readonly #inbox: Inbox;
+  readonly #reader: FrameReader = new FrameReader();
+  #closed = false;
+  /** The handler is being called. */
+  #receiving = false;
+  /** Own time, which never goes back, and what is to be added to the caller's to get it. */
+  #now = -Infinity;
+  #clockOffset = 0;
+  #ackDelayMs = 0;
+  /** A probe timeout passed: the next packet leaves whatever the window says. */
+  #probing = false;
+  /** Something changed since poll last answered 0. */
+  #dirty = false;
+  /** When the pacer lets bulk go that only waits for it. */
+  #bulkAt = Infinity;
+
+  /** @throws RangeError for an option outside its range */
+  constructor(options: MessageEndpointOptions, handler: ChannelHandler) {
+    this.#handler = handler;
+    this.#maxPacketBytes = inRange("maxPacketBytes", options.maxPacketBytes ?? MAX_PACKET_BYTES, MIN_PACKET_BYTES, MAX_PACKET_BYTES);
+    this.#maxMessageBytes = inRange("maxMessageBytes", options.maxMessageBytes ?? 4 << 20, 1, MAX_MESSAGE_BYTES);
+    this.#maxUnreliableBytes = inRange("maxUnreliableBytes", options.maxUnreliableBytes ?? 64 << 10, 1, MAX_UNRELIABLE_BYTES);
+    this.stats = freshStats();
+    this.#reliable = new ReliableEndpoint(
+      { maxPacketBytes: 16 * 1024, maxReassemblyBytes: 64 * 1024 },
+      {
+        packet: (sequence, bytes, start, end) => this.#onPacket(sequence, bytes, start, end),
+        acked: (sequence) => this.#recovery.onAcked(sequence, sequence === this.#reliable.peerAck, this.#now),
+      },
+    );
+    this.#acks = new AckSchedule(this.#reliable.received);
+    this.#outbox = new Outbox(
+      {
+        maxWholeBytes: this.#maxPacketBytes - MAX_OVERHEAD,
+        maxBufferedBytes: options.maxBufferedBytes ?? 8 << 20,
+        maxUnreliableBufferedBytes: Math.max(options.maxUnreliableBufferedBytes ?? 64 << 10, this.#maxUnreliableBytes + 64),
+      },
+      this.stats,
+    );
+    this.#inbox = new Inbox(
+      {
+        maxMessageBytes: this.#maxMessageBytes,
+        maxUnreliableBytes: this.#maxUnreliableBytes,
+        maxReceiveBytes: options.maxReceiveBytes ?? 8 << 20,
+      },
+      this.stats,
+      handler,
+    );
+    this.#recovery = new Recovery(options.initialRttMs ?? 100, this.stats, {
+      packetAcked: (sequence) => this.#outbox.packetAcked(sequence),
+      packetLost: (sequence) => this.#outbox.packetLost(sequence),
+    });
+    this.#updateStats();
+  }
+
+  /** Whether {@link close} was called or the peer failed. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** Reliable bytes that wait for being sent or acknowledged, as `stats.bufferedBytes`. */
+  get bufferedBytes(): number {
+    return this.stats.bufferedBytes;
+  }
+
+  /**
+   * Queues a message; `data` is copied. The next {@link poll} carries it.
+   *
+   * @returns false if it is longer than `maxMessageBytes` (unreliable: `maxUnreliableBytes`), if `maxBufferedBytes` would
+   *   be passed, or if the endpoint is closed. Unreliable messages otherwise push out older ones when their queue is full.
+   * @throws RangeError for a channel or priority outside its range
+   */
+  send(data: Uint8Array, mode: DeliveryMode, options?: SendOptions): boolean {
+    if (this.#closed) return false;
+    const channel = options?.channel === undefined ? 0 : inRange("channel", options.channel, 0, 255);
+    const priority = options?.priority;
+    if (priority !== undefined) inRange("priority", priority, -128, 127);
+    const number = modeNumber(mode);
+    if (data.length > (number <= MODE_SEQUENCED ? this.#maxUnreliableBytes : this.#maxMessageBytes)) return false;
+    if (!this.#outbox.push(data, number, channel, priority)) return false;
+    this.#dirty = true;
+    return true;
+  }
+
+  /**
+   * Takes one netcode payload that arrived at `now` (ms, any monotonic clock; one that jumps does no harm). Never throws,
+   * whatever the packet holds; what the handler throws is thrown anew in a microtask.
+   */
+  receive(packet: Uint8Array, now: number): void {
+    if (this.#closed || this.#receiving) return;
+    const time = this.#advanceClock(now);
+    this.#receiving = true;
+    const taken = this.#reliable.receivePacket(packet);
+    this.#receiving = false;
+    if (!taken) {
+      this.stats.packetsDropped++;
+      return;
+    }
+    this.stats.packetsReceived++;
+    this.stats.bytesReceived += packet.length;
+    if (this.#closed) return;
+    this.#recovery.onAcksDone(this.#ackDelayMs, time);
+    this.#ackDelayMs = -1;
+    this.#dirty = true;
+    this.#updateStats();
+  }
+
+  /**
+   * Writes the next packet that is due at `now` into `out` (at least `maxPacketBytes` long). Call until it answers 0.
+   *
+   * @returns the packet's length, or 0: nothing to send, or the congestion window or the pacer says later. Within a
+   *   handler's call always 0: the packet that is being read is not acknowledged yet.
+   */
+  poll(out: Uint8Array, now: number): number {
+    if (this.#closed || this.#receiving) return 0;
+    const time = this.#advanceClock(now);
+    if (time >= this.#recovery.timeout) this.#onTimeout(time);
+    const ackDue = time >= this.#acks.dueAt;
+    const { congestion } = this.#recovery;
+    const room = this.#probing ? this.#maxPacketBytes : Math.floor(congestion.window - congestion.bytesInFlight);
+    this.#bulkAt = Infinity;
+    const copyDue = this.#copyAt <= time;
+    if (ackDue || this.#probing || copyDue || (this.#outbox.waiting && room > MAX_OVERHEAD)) {
+      const length = this.#writePacket(out, time, Math.min(room, this.#maxPacketBytes, out.length), ackDue);
+      if (length > 0) return length;
+    }
+    this.#dirty = false;
+    return 0;
+  }
+
+  /** When {@link poll} should be called again, in ms of the same clock; `now` if at once, Infinity if idle. */
+  nextTimeout(now: number): number {
+    if (this.#closed) return Infinity;
+    if ((this.#dirty && this.#outbox.waiting) || this.#probing) return now;
+    const at = Math.min(this.#acks.dueAt, this.#recovery.timeout, this.#copyAt, this.#bulkAt);
+    // Rounding must not make it come out a hair early, and poll be called in vain until the clock moves.
+    return Math.max(this.#clockOffset === 0 ? at : at - this.#clockOffset + 0.001, now);
+  }
+
+  /** Forgets everything; afterwards every call is without effect. Idempotent. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#outbox.clear();
+    this.#inbox.clear();
+  }
+
+  #onPacket(sequence: number, bytes: Uint8Array, start: number, end: number): boolean {
+    const reader = this.#reader;
+    reader.begin(bytes, start, end);
+    const control = reader.uint8();
+    this.#ackDelayMs = 0;
+    if (control & CONTROL_ACK_DELAY) {
+      const units = reader.uint8();
+      this.#ackDelayMs = units === ACK_DELAY_UNKNOWN ? -1 : units / ACK_DELAY_UNITS_PER_MS;
+    }
+    if (control & CONTROL_OLDER_ACKS && !this.#readOlderAcks(reader)) reader.failed = true;
+    if (reader.failed || control & CONTROL_RESERVED) {
+      this.#fail({ code: "malformed", message: "The peer sent a packet without a valid control byte." });
+      return false;
+    }
+    this.#acks.onReceived(sequence, control & CONTROL_URGENCY, this.#now);
+    if (this.#inbox.read(reader)) return true;
+    if (this.#inbox.failure) this.#fail(this.#inbox.failure);
+    return false;
+  }
+
+  #readOlderAcks(reader: FrameReader): boolean {
+    const bytes = reader.uint8();
+    if (bytes === 0 || bytes > MAX_OLDER_ACK_BYTES) return false;
+    const start = reader.skip(bytes);
+    if (reader.failed) return false;
+    const newest = this.#reliable.peerAck - 32;
+    for (let j = 0; j < bytes; j++) {
+      for (let k = 0, bits = reader.bytes[start + j] ?? 0; bits !== 0; k++, bits >>>= 1) {
+        if (bits & 1) this.#reliable.ack((newest - 8 * j - k) & 0xffff);
+      }
+    }
+    return true;
+  }
+
+  #writePacket(out: Uint8Array, now: number, limit: number, ackDue: boolean): number {
+    const sequence = this.#reliable.nextSequence;
+    const lossy = this.#recovery.lossy(now);
+    // Both settle what became of the packet that had this place 256 packets ago, before it is forgotten.
+    this.#recovery.makeRoom(sequence, now);
+    const { congestion, rtt } = this.#recovery;
+    const wholeUrgency = lossy && rtt.smoothed < SHORT_PATH_MS ? URGENCY.soon : URGENCY.normal;
+    const sliceUrgency = congestion.window < WIDE_WINDOW ? URGENCY.soon : wholeUrgency;
+    this.#outbox.begin(sequence, now, lossy, wholeUrgency, sliceUrgency);
+    const controlAt = this.#reliable.writeHeader(out);
+    const start = this.#acks.write(out, controlAt + 1, now);
+    let at = this.#outbox.fillWhole(out, start, limit);
+    if (this.#outbox.waiting && this.#bulkMayGo(now)) at = this.#outbox.fillSlices(out, at, limit);
+    if (at > start ? this.#copiesAllowed : this.#copyAt <= now) at = this.#outbox.fillCopies(out, at, limit);
+    if (at === start && !ackDue && !this.#probing) return 0;
+
+    let urgency = this.#outbox.urgency;
+    if (this.#probing) urgency = URGENCY.soon;
+    this.#probing = false;
+    out[controlAt] = this.#acks.flags | urgency;
+    this.#reliable.commit();
+    this.#acks.onSent();
+    this.#recovery.onSent(sequence, at, urgency, this.#outbox.reliable, now);
+    this.#pacer.onSent(urgency === URGENCY.none ? 0 : at);
+    this.stats.packetsSent++;
+    this.stats.bytesSent += at;
+    if (urgency === URGENCY.none) this.stats.acksSent++;
+    this.#updateStats();
+    return at;
+  }
+
+  /** Copies are made only with room in the window that nothing else wants. */
+  get #copiesAllowed(): boolean {
+    const { congestion } = this.#recovery;
+    return congestion.bytesInFlight + this.#maxPacketBytes <= congestion.window;
+  }
+
+  get #copyAt(): number {
+    return this.#copiesAllowed ? this.#outbox.copyAt : Infinity;
+  }
+
+  /** Whether slices may leave now: within the window less a reserve for small messages, and paced. */
+  #bulkMayGo(now: number): boolean {
+    if (this.#probing) return true;
+    const { congestion, rtt } = this.#recovery;
+    const reserve = Math.min(RESERVED_BYTES, congestion.window / 4);
+    const fits = congestion.bytesInFlight + this.#maxPacketBytes <= congestion.window - reserve;
+    if (!fits && congestion.bytesInFlight > 0) return false;
+    this.#pacer.update(now, congestion.window, rtt.smoothed, congestion.inSlowStart ? 2 : 1.25);
+    if (this.#pacer.ready) return true;
+    this.#bulkAt = this.#pacer.readyAt;
+    return false;
+  }
+
+  #onTimeout(now: number): void {
+    const probe = this.#recovery.onTimeout(now);
+    this.#updateStats();
+    if (!probe) return;
+    this.stats.probes++;
+    this.#probing = true;
+    let bytes = 0;
+    this.#recovery.forEachInFlight((sequence) => {
+      bytes += this.#outbox.probe(sequence);
+      return !this.#outbox.probeFull(bytes);
+    });
+  }
+
+  /** Turns the caller's time into one that never goes back. */
+  #advanceClock(now: number): number {
+    if (Number.isFinite(now)) {
+      const time = now + this.#clockOffset;
+      if (time < this.#now) this.#clockOffset += this.#now - time;
+      else this.#now = time;
+    } else if (this.#now === -Infinity) {
+      this.#now = 0;
+    }
+    return this.#now;
+  }
+
+  #fail(reason: ChannelFailure): void {
+    if (this.#closed) return;
+    this.close();
+    this.#handler.failed?.(reason);
+  }
+
+  #updateStats(): void {
+    const { rtt, congestion } = this.#recovery;
+    const { stats } = this;
+    stats.rttMs = rtt.smoothed;
+    stats.rttVarMs = rtt.variance;
+    stats.minRttMs = rtt.min;
+    stats.latestRttMs = rtt.latest;
+    stats.congestionWindow = congestion.window;
+    stats.bytesInFlight = congestion.bytesInFlight;
+  }
+}
+
+function inRange(name: string, value: number, min: number, max: number): number {
+  if (Number.isInteger(value) && value >= min && value <= max) return value;
+  throw new RangeError(`${name} is ${value}, it must be an integer from ${min} to ${max}`);
+}
+
+function freshStats(): ChannelStats {
+  return {
+    rttMs: 0,
+    rttVarMs: 0,
+    minRttMs: Infinity,
+    latestRttMs: 0,
+    loss: 0,
+    packetsSent: 0,
+    packetsReceived: 0,
+    bytesSent: 0,
+    bytesReceived: 0,
+    packetsLost: 0,
+    packetsSpuriouslyLost: 0,
+    packetsDropped: 0,
+    acksSent: 0,
+    probes: 0,
+    messagesSent: 0,
+    messagesReceived: 0,
+    retransmissions: 0,
+    redundantBytes: 0,
+    unreliableDropped: 0,
+    congestionWindow: 0,
+    bytesInFlight: 0,
+    bufferedBytes: 0,
+    receiveBufferedBytes: 0,
+  };
+}

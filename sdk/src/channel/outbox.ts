@@ -1,0 +1,380 @@
+import { CopyQueue } from "./copy-queue.ts";
+import { messageCost, MODE_SEQUENCED, URGENCY } from "./frames.ts";
+import { OutgoingMessage } from "./outgoing-message.ts";
+import { MAX_RECORDS_PER_PACKET, type PacketRecord, PacketRecords } from "./packet-records.ts";
+import { SENT_WINDOW } from "./reliable.ts";
+import { SendStream } from "./send-stream.ts";
+import type { ChannelStats } from "./types.ts";
+
+/** What an unreliable message counts in its queue beyond its bytes. */
+const UNRELIABLE_OVERHEAD = 64;
+/** Released messages kept for the next ones. */
+const KEPT_MESSAGES = 256;
+/** Longer messages are not sent twice ahead of any evidence of loss. */
+const COPY_MAX_BYTES = 512;
+/** When no other packet leaves that could carry the copy along, one is made for it. */
+const COPY_ALONE_AFTER_MS = 20;
+/** How much a probe sends again. */
+const PROBE_BYTES = 1000;
+
+export interface OutboxOptions {
+  maxWholeBytes: number;
+  maxBufferedBytes: number;
+  maxUnreliableBufferedBytes: number;
+}
+
+/** The messages that wait for being sent, or for word that they arrived; fills packets with them. */
+export class Outbox {
+  readonly #options: OutboxOptions;
+  readonly #stats: ChannelStats;
+  readonly #streams: Map<number, SendStream> = new Map<number, SendStream>();
+  /** Streams in which something waits, highest priority first. */
+  readonly #active: SendStream[] = [];
+  readonly #records: PacketRecords = new PacketRecords();
+  readonly #pool: OutgoingMessage[] = [];
+  /** Messages sent once, and sent twice, that a path which loses packets makes worth sending again. */
+  readonly #sentOnce: CopyQueue = new CopyQueue();
+  readonly #sentTwice: CopyQueue = new CopyQueue();
+  readonly #record: PacketRecord = { message: new OutgoingMessage(), first: 0, count: 0, moved: false };
+  #serial = 0;
+  #unreliableBytes = 0;
+  #sequence = 0;
+  #now = 0;
+  #lossy = false;
+  #wholeUrgency = 0;
+  #sliceUrgency = 0;
+  /** Of the packet filled last: the acknowledgement its contents ask for, and whether it must not be lost. */
+  urgency = 0;
+  reliable = false;
+
+  constructor(options: OutboxOptions, stats: ChannelStats) {
+    this.#options = options;
+    this.#stats = stats;
+  }
+
+  /** Whether anything waits for being sent. */
+  get waiting(): boolean {
+    return this.#active.length > 0;
+  }
+
+  /** When a copy is due in a packet of its own; Infinity if none is. */
+  get copyAt(): number {
+    const message = this.#sentOnce.first(-Infinity);
+    return message ? message.firstSentAt + COPY_ALONE_AFTER_MS : Infinity;
+  }
+
+  push(data: Uint8Array, mode: number, channel: number, priority: number | undefined): boolean {
+    const stream = this.#stream(mode, channel);
+    if (priority !== undefined && priority !== stream.priority) this.#setPriority(stream, priority);
+    if (stream.reliable) {
+      const cost = messageCost(data.length);
+      if (this.#stats.bufferedBytes + cost > this.#options.maxBufferedBytes) return false;
+      this.#stats.bufferedBytes += cost;
+    } else if (!this.#makeRoom(data.length, stream)) {
+      return false;
+    }
+    const message = this.#pool.pop() ?? new OutgoingMessage();
+    message.fill(data, mode, channel);
+    message.serial = ++this.#serial;
+    if (message.wholeBytes > this.#options.maxWholeBytes) message.slice();
+    const active = stream.waiting;
+    stream.push(message);
+    if (!active) this.#activate(stream);
+    this.#stats.messagesSent++;
+    return true;
+  }
+
+  /**
+   * Begins a packet. Frees the place of its records; the packet that held it must be settled.
+   *
+   * @param lossy whether small messages are worth a copy
+   * @param wholeUrgency how soon reliable messages are to be acknowledged
+   * @param sliceUrgency how soon slices are
+   */
+  begin(sequence: number, now: number, lossy: boolean, wholeUrgency: number, sliceUrgency: number): void {
+    this.#records.begin(sequence % SENT_WINDOW);
+    this.#sequence = sequence;
+    this.#now = now;
+    this.#lossy = lossy;
+    this.#wholeUrgency = wholeUrgency;
+    this.#sliceUrgency = sliceUrgency;
+    this.urgency = URGENCY.none;
+    this.reliable = false;
+  }
+
+  /** Writes whole messages that wait, by priority, into `out[offset..limit)`. @returns where they end. */
+  fillWhole(out: Uint8Array, offset: number, limit: number): number {
+    let at = offset;
+    for (const stream of this.#active) {
+      at = this.#fillResent(stream, out, at, limit);
+      at = this.#fillNew(stream, out, at, limit);
+    }
+    this.#rotate();
+    return at;
+  }
+
+  /** Writes slices that wait. @returns where they end. */
+  fillSlices(out: Uint8Array, offset: number, limit: number): number {
+    let at = offset;
+    for (const stream of this.#active) {
+      at = this.#fillResentSlices(stream, out, at, limit);
+      at = this.#fillNewSlices(stream, out, at, limit);
+      if (at > offset) break;
+    }
+    this.#rotate();
+    return at;
+  }
+
+  /** Writes small reliable messages a second and a third time. @returns where they end. */
+  fillCopies(out: Uint8Array, offset: number, limit: number): number {
+    let at = offset;
+    for (const queue of [this.#sentOnce, this.#sentTwice]) {
+      for (let message = queue.due(this.#now); message; message = queue.due(this.#now)) {
+        if (!this.#fits(message, at, limit)) break;
+        queue.shift();
+        const end = this.#put(message, out, at);
+        this.#stats.redundantBytes += end - at;
+        at = end;
+        if (queue === this.#sentOnce) this.#sentTwice.push(message);
+      }
+    }
+    return at;
+  }
+
+  packetAcked(sequence: number): void {
+    const slot = sequence % SENT_WINDOW;
+    const record = this.#record;
+    for (let n = 0; n < this.#records.count(slot); n++) {
+      if (!this.#records.read(slot, n, record)) continue;
+      const { message } = record;
+      if (message.blocks) {
+        message.blocks.ack(record.first, record.count);
+        message.acked = message.blocks.frontier === message.blocks.count;
+      } else {
+        message.acked = true;
+      }
+      if (message.acked) this.#release(this.#stream(message.mode, message.channel));
+    }
+  }
+
+  packetLost(sequence: number): void {
+    const slot = sequence % SENT_WINDOW;
+    const record = this.#record;
+    for (let n = 0; n < this.#records.count(slot); n++) {
+      if (!this.#records.read(slot, n, record) || record.moved) continue;
+      if (record.message.blocks || record.message.lastSequence === sequence) this.#resend(record);
+    }
+  }
+
+  /** Queues again what a packet in flight carries. @returns how many bytes that is. */
+  probe(sequence: number): number {
+    const slot = sequence % SENT_WINDOW;
+    const record = this.#record;
+    let bytes = 0;
+    for (let n = 0; n < this.#records.count(slot) && bytes < PROBE_BYTES; n++) {
+      if (!this.#records.read(slot, n, record) || record.moved) continue;
+      this.#records.move(slot, n);
+      bytes += this.#resend(record);
+    }
+    return bytes;
+  }
+
+  /** Whether {@link probe} has queued as much as a probe sends. */
+  probeFull(bytes: number): boolean {
+    return bytes >= PROBE_BYTES;
+  }
+
+  clear(): void {
+    for (const stream of this.#streams.values()) stream.clear((message) => message.release());
+    this.#streams.clear();
+    this.#active.length = 0;
+    this.#sentOnce.clear();
+    this.#sentTwice.clear();
+    this.#stats.bufferedBytes = 0;
+  }
+
+  #resend({ message, first, count }: PacketRecord): number {
+    if (message.acked) return 0;
+    const stream = this.#stream(message.mode, message.channel);
+    const active = stream.waiting;
+    if (message.blocks) message.blocks.resend.push({ first, count });
+    const queued = !message.resending || message.blocks !== undefined;
+    stream.pushResend(message);
+    if (!active) this.#activate(stream);
+    return queued ? (message.blocks ? count * 128 : message.wholeBytes) : 0;
+  }
+
+  #fillResent(stream: SendStream, out: Uint8Array, offset: number, limit: number): number {
+    let at = offset;
+    let released = false;
+    for (let message = stream.resendWhole.at(0); message; message = stream.resendWhole.at(0)) {
+      if (!message.acked) {
+        if (!this.#fits(message, at, limit)) break;
+        at = this.#put(message, out, at);
+        this.#stats.retransmissions++;
+      } else {
+        released = true;
+      }
+      stream.resendWhole.shift();
+      message.resending = false;
+    }
+    if (released) this.#release(stream);
+    return at;
+  }
+
+  #fillNew(stream: SendStream, out: Uint8Array, offset: number, limit: number): number {
+    let at = offset;
+    for (let message = stream.whole.at(0); message && !message.blocks; message = stream.whole.at(0)) {
+      if (!this.#fits(message, at, limit) || !stream.inWindow(message)) break;
+      stream.whole.shift();
+      if (message.mode === MODE_SEQUENCED) message.id = stream.takeId();
+      message.firstSentAt = this.#now;
+      at = this.#put(message, out, at);
+      if (!stream.reliable) {
+        this.#recycleUnreliable(message);
+      } else if (this.#lossy && message.length <= COPY_MAX_BYTES) {
+        this.#sentOnce.push(message);
+      }
+    }
+    return at;
+  }
+
+  #fillResentSlices(stream: SendStream, out: Uint8Array, offset: number, limit: number): number {
+    let at = offset;
+    let released = false;
+    for (let message = stream.resendSliced.at(0); message; message = stream.resendSliced.at(0)) {
+      const blocks = message.slice();
+      const run = message.acked ? undefined : blocks.nextResend();
+      if (run) {
+        const count = message.writeSlice(out, at, limit, run);
+        if (count === 0) break;
+        at = this.#putSlice(message, run.first, count);
+        blocks.resent(count);
+        this.#stats.retransmissions++;
+      } else {
+        stream.resendSliced.shift();
+        message.resending = false;
+        released = true;
+      }
+    }
+    if (released) this.#release(stream);
+    return at;
+  }
+
+  #fillNewSlices(stream: SendStream, out: Uint8Array, offset: number, limit: number): number {
+    let at = offset;
+    for (let queue = stream.slicedQueue(); queue; queue = stream.slicedQueue()) {
+      const message = queue.at(0);
+      if (!message?.blocks || !stream.inWindow(message)) break;
+      if (message.id < 0) message.id = stream.takeId();
+      const run = message.blocks.nextNew();
+      if (!run) break;
+      const count = message.writeSlice(out, at, limit, run);
+      if (count === 0) break;
+      at = this.#putSlice(message, run.first, count);
+      message.blocks.next += count;
+      if (message.blocks.next === message.blocks.count) {
+        queue.shift();
+        if (!stream.reliable) this.#recycleUnreliable(message);
+      }
+    }
+    return at;
+  }
+
+  #fits(message: OutgoingMessage, at: number, limit: number): boolean {
+    return at + message.wholeBytes <= limit && this.#records.length < MAX_RECORDS_PER_PACKET;
+  }
+
+  #put(message: OutgoingMessage, out: Uint8Array, at: number): number {
+    if (message.mode <= MODE_SEQUENCED) {
+      this.urgency = Math.max(this.urgency, URGENCY.lazy);
+    } else {
+      this.#records.add(message, 0, 0);
+      message.lastSequence = this.#sequence;
+      message.lastSentAt = this.#now;
+      this.reliable = true;
+      this.urgency = Math.max(this.urgency, this.#wholeUrgency);
+    }
+    return message.write(out, at);
+  }
+
+  #putSlice(message: OutgoingMessage, first: number, count: number): number {
+    if (message.mode > MODE_SEQUENCED) {
+      this.#records.add(message, first, count);
+      this.reliable = true;
+    }
+    this.urgency = Math.max(this.urgency, this.#sliceUrgency);
+    return message.sliceEnd;
+  }
+
+  #stream(mode: number, channel: number): SendStream {
+    const key = (channel << 2) | mode;
+    let stream = this.#streams.get(key);
+    if (!stream) {
+      stream = new SendStream(mode, channel);
+      this.#streams.set(key, stream);
+    }
+    return stream;
+  }
+
+  #setPriority(stream: SendStream, priority: number): void {
+    stream.priority = priority;
+    const index = this.#active.indexOf(stream);
+    if (index < 0) return;
+    this.#active.splice(index, 1);
+    this.#activate(stream);
+  }
+
+  /** Lines a stream up behind those of its priority. */
+  #activate(stream: SendStream): void {
+    let index = this.#active.length;
+    while (index > 0 && (this.#active[index - 1]?.priority ?? 0) < stream.priority) index--;
+    this.#active.splice(index, 0, stream);
+  }
+
+  /** Takes out streams in which nothing waits, and lets the others of a priority come first in turn. */
+  #rotate(): void {
+    const active = this.#active;
+    for (let i = active.length - 1; i >= 0; i--) if (!active[i]?.waiting) active.splice(i, 1);
+    const first = active[0];
+    if (!first || active[1]?.priority !== first.priority) return;
+    active.shift();
+    this.#activate(first);
+  }
+
+  /** Gives back all messages of a stream that are acknowledged, up to the first that is not. */
+  #release(stream: SendStream): void {
+    for (let message = stream.release(); message; message = stream.release()) {
+      this.#stats.bufferedBytes -= messageCost(message.length);
+      this.#recycle(message);
+    }
+  }
+
+  #recycle(message: OutgoingMessage): void {
+    message.release();
+    if (this.#pool.length < KEPT_MESSAGES) this.#pool.push(message);
+  }
+
+  #recycleUnreliable(message: OutgoingMessage): void {
+    this.#unreliableBytes -= message.length + UNRELIABLE_OVERHEAD;
+    this.#recycle(message);
+  }
+
+  /** Drops the oldest unreliable messages until `bytes` more may wait. */
+  #makeRoom(bytes: number, stream: SendStream): boolean {
+    const cap = this.#options.maxUnreliableBufferedBytes;
+    const cost = bytes + UNRELIABLE_OVERHEAD;
+    if (cost > cap) return false;
+    while (this.#unreliableBytes + cost > cap) {
+      const victim = stream.waiting ? stream : this.#active.find((other) => other.mode <= MODE_SEQUENCED);
+      const dropped = victim?.whole.shift() ?? victim?.sliced.shift();
+      if (!dropped) return false;
+      this.#stats.unreliableDropped++;
+      this.#recycleUnreliable(dropped);
+      if (victim && !victim.waiting) this.#active.splice(this.#active.indexOf(victim), 1);
+    }
+    this.#unreliableBytes += cost;
+    return true;
+  }
+}
+

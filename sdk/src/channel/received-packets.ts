@@ -1,0 +1,42 @@
+import { sequenceDistance, sequenceNewer } from "./sequence.ts";
+
+/** How many sequences back a packet may come late; older ones are stale. */
+export const RECEIVED_WINDOW = 256;
+
+/** Which packets arrived: refuses stale and duplicate ones, and says what to acknowledge. */
+export class ReceivedPackets {
+  /** The newest sequence seen. A fresh one says 65535 with no bits, as the reference does. */
+  ack = 0xffff;
+  /** Bit n: `ack - n` was received. */
+  ackBits = 0;
+  readonly #slots: Int32Array = new Int32Array(RECEIVED_WINDOW).fill(-1);
+
+  isStale(sequence: number): boolean {
+    return sequenceNewer((this.ack + 1 - RECEIVED_WINDOW) & 0xffff, sequence);
+  }
+
+  has(sequence: number): boolean {
+    return this.#slots[sequence % RECEIVED_WINDOW] === sequence;
+  }
+
+  /** Makes `sequence` the newest seen, if it is newer, without having received it: a fragment came. */
+  advance(sequence: number): void {
+    if (!sequenceNewer((sequence + 1) & 0xffff, (this.ack + 1) & 0xffff)) return;
+    const distance = sequenceDistance(sequence, this.ack);
+    if (distance >= RECEIVED_WINDOW) {
+      this.#slots.fill(-1);
+    } else {
+      for (let n = 1; n <= distance; n++) this.#slots[(this.ack + n) % RECEIVED_WINDOW] = -1;
+    }
+    this.ackBits = distance >= 32 ? 0 : (this.ackBits << distance) >>> 0;
+    this.ack = sequence;
+  }
+
+  /** Notes a packet that is neither stale nor a duplicate. */
+  insert(sequence: number): void {
+    this.advance(sequence);
+    this.#slots[sequence % RECEIVED_WINDOW] = sequence;
+    const back = sequenceDistance(this.ack, sequence);
+    if (back < 32) this.ackBits = (this.ackBits | (1 << back)) >>> 0;
+  }
+}

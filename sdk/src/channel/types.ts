@@ -1,0 +1,111 @@
+/**
+ * What is promised about a message:
+ * - `reliable`: arrives once and, within its channel, in the order of sending.
+ * - `reliable-unordered`: arrives once, as soon as it is there.
+ * - `unreliable`: arrives at most once, in whatever order.
+ * - `unreliable-sequenced`: arrives at most once, and never after a newer one of its channel.
+ */
+export type DeliveryMode = "reliable" | "reliable-unordered" | "unreliable" | "unreliable-sequenced";
+
+/** Why a peer cannot be talked to any longer. After it the endpoint is closed. */
+export interface ChannelFailure {
+  /**
+   * - `malformed`: a packet that no correct sender makes.
+   * - `message-too-large`: a message above {@link MessageEndpointOptions.maxMessageBytes} was begun.
+   * - `window-exceeded`: a message or a slice further ahead than the protocol allows.
+   * - `receive-buffer-full`: more reliable bytes wait for an earlier message than `maxReceiveBytes` allows.
+   */
+  code: "malformed" | "message-too-large" | "window-exceeded" | "receive-buffer-full";
+  /** One sentence for a log. */
+  message: string;
+}
+
+/** Receives what the peer sent. Called from within {@link MessageEndpoint.receive}. */
+export interface ChannelHandler {
+  /**
+   * A message arrived.
+   *
+   * @param data valid only during the call: it may look into the datagram.
+   */
+  message(data: Uint8Array, mode: DeliveryMode, channel: number): void;
+  /** The peer broke the protocol or a cap; the endpoint is closed, the session should say goodbye. */
+  failed?(reason: ChannelFailure): void;
+}
+
+/** Options of {@link MessageEndpoint}. Both peers should have the same caps; see each. */
+export interface MessageEndpointOptions {
+  /** The longest packet that `poll` makes: 256-1200 bytes, default 1200 (netcode's largest payload). */
+  maxPacketBytes?: number;
+  /** The longest reliable message, both ways, in bytes: up to 2^28 - 1, default 4 MiB. */
+  maxMessageBytes?: number;
+  /** The longest unreliable message, both ways, in bytes: up to 256 KiB, default 64 KiB. Above one packet it is lost whole if a part is. */
+  maxUnreliableBytes?: number;
+  /**
+   * How many reliable bytes (each message counts 128 more, above 1024 bytes 640 more) may wait for being sent and
+   * acknowledged; beyond, `send` answers false. Default 8 MiB; no more than the peer's `maxReceiveBytes`.
+   */
+  maxBufferedBytes?: number;
+  /** How many unreliable bytes may wait for being sent; beyond, the oldest give way. Default 64 KiB. */
+  maxUnreliableBufferedBytes?: number;
+  /** How many reliable bytes may be held because an earlier part is missing; beyond, `failed`. Default 8 MiB. */
+  maxReceiveBytes?: number;
+  /** Round trip assumed until one is measured (RFC 9002 section 6.2.2 has 333). Default 100 ms. */
+  initialRttMs?: number;
+}
+
+/** Options of {@link MessageEndpoint.send}. */
+export interface SendOptions {
+  /** 0-255, default 0. Order is kept within a channel (and mode); channels don't wait for one another. */
+  channel?: number;
+  /**
+   * -128 to 127, default 0. Of what waits, the higher goes first. It is a property of the channel and mode: the latest
+   * one given holds. Messages that need several packets yield to all that don't, whatever their priority.
+   */
+  priority?: number;
+}
+
+/** Counters and estimates of one endpoint, updated in place. */
+export interface ChannelStats {
+  /** Smoothed round trip without the peer's acknowledgement delay (RFC 9002 section 5.3), in ms. */
+  rttMs: number;
+  /** Mean deviation of the round trip (RFC 9002's rttvar), in ms. */
+  rttVarMs: number;
+  /** Lowest round trip seen, in ms. */
+  minRttMs: number;
+  /** The most recent round trip, in ms. */
+  latestRttMs: number;
+  /** Share of sent packets that were lost lately, 0-1 (moving average). */
+  loss: number;
+  /** Packets out, with those that only acknowledge. */
+  packetsSent: number;
+  /** Packets in that were taken (neither duplicate nor stale nor malformed). */
+  packetsReceived: number;
+  bytesSent: number;
+  bytesReceived: number;
+  /** Packets of ours found lost (RFC 9002 section 6.1). */
+  packetsLost: number;
+  /** Packets found lost that arrived after all. */
+  packetsSpuriouslyLost: number;
+  /** Packets in that were dropped: duplicate, stale or no reliable 1.0 header. */
+  packetsDropped: number;
+  /** Packets out that only acknowledged. */
+  acksSent: number;
+  /** Probe timeouts (RFC 9002 section 6.2). */
+  probes: number;
+  messagesSent: number;
+  messagesReceived: number;
+  /** Messages and slices sent again because they were found lost or probed for. */
+  retransmissions: number;
+  /** Bytes sent a second time ahead of any evidence of loss, see PROTOCOL-channel.md. */
+  redundantBytes: number;
+  /** Unreliable messages that gave way in a full queue. */
+  unreliableDropped: number;
+  /** In bytes (RFC 9002 section 7). */
+  congestionWindow: number;
+  /** Bytes sent and neither acknowledged nor lost. */
+  bytesInFlight: number;
+  /** Reliable bytes that wait for being sent or acknowledged, as counted against `maxBufferedBytes`. */
+  bufferedBytes: number;
+  /** Bytes held for the peer's incomplete or early messages. */
+  receiveBufferedBytes: number;
+}

@@ -1,0 +1,227 @@
+import { isIP } from "node:net";
+import {
+  type ClientOptions,
+  ColyseusSDK,
+  type EndpointSettings,
+  type JoinOptions,
+  type SeatReservation,
+} from "@colyseus/sdk";
+import type { SchemaConstructor } from "@colyseus/sdk/serializer/SchemaSerializer";
+import { connectSession as connectUDP } from "../session/index.ts";
+import { abortable, type JoinSettings } from "./join.ts";
+import type { JoinProgress } from "./path.ts";
+import { SallyportRoom } from "./room.ts";
+import type { OptionsOf, RoomOf, ServerRoom, ServerTypes, StateOf, Untyped } from "./types.ts";
+import type { ConnectSession } from "./udp-attempt.ts";
+
+export interface SallyportClientOptions extends ClientOptions {
+  /** False: WebSocket only. Default true. */
+  udp?: boolean;
+  /** How long the server may stay silent over UDP before WebSocket has its turn, ms. Default 2500. */
+  udpTimeoutMs?: number;
+  /** For every join that brings none of its own. */
+  onProgress?: (progress: JoinProgress) => void;
+  /** Opens a session with a connect token. Default: over a UDP socket of its own. */
+  connectSession?: ConnectSession;
+}
+
+const DEFAULT_UDP_TIMEOUT_MS = 2500;
+
+/** What a join adds to the client it was asked of. */
+interface JoinContext extends JoinSettings {
+  startedAt: number;
+}
+
+/**
+ * Colyseus' own client, whose rooms go over UDP: to a server with SallyportTransport if UDP gets through, else, and to any other
+ * Colyseus server, over WebSocket as ever.
+ */
+export class SallyportClient<Types extends ServerTypes = Untyped, UserData = Untyped> extends ColyseusSDK<
+  Types,
+  UserData
+> {
+  /** @internal */
+  readonly sallyport: Readonly<SallyportClientOptions>;
+  /** @internal Set on the copy of this client that does one join. */
+  declare readonly joinContext: JoinContext | undefined;
+
+  /** @param settings as Colyseus' client: `http://host:port`, `ws://…`, or an object. */
+  constructor(settings?: string | EndpointSettings, options: SallyportClientOptions = {}) {
+    super(settings, options);
+    this.sallyport = options;
+  }
+
+  override joinOrCreate<Name extends keyof Types["~rooms"], State = StateOf<RoomOf<Types, Name>>>(
+    roomName: Name,
+    options?: OptionsOf<RoomOf<Types, Name>>,
+    rootSchema?: SchemaConstructor<State>,
+    settings?: JoinSettings,
+  ): Promise<SallyportRoom<RoomOf<Types, Name>, State>>;
+  override joinOrCreate<RoomType extends ServerRoom>(
+    roomName: string,
+    options?: OptionsOf<RoomType>,
+    rootSchema?: SchemaConstructor<RoomType["state"]>,
+    settings?: JoinSettings,
+  ): Promise<SallyportRoom<RoomType, RoomType["state"]>>;
+  override joinOrCreate<State = Untyped>(
+    roomName: string,
+    options?: JoinOptions,
+    rootSchema?: SchemaConstructor<State>,
+    settings?: JoinSettings,
+  ): Promise<SallyportRoom<Untyped, State>>;
+  override joinOrCreate(
+    name: string,
+    options?: JoinOptions,
+    root?: SchemaConstructor<Untyped>,
+    settings?: JoinSettings,
+  ) {
+    return join(this, settings, (client) => super.joinOrCreate.call(client, name, options, root));
+  }
+
+  override create<Name extends keyof Types["~rooms"], State = StateOf<RoomOf<Types, Name>>>(
+    roomName: Name,
+    options?: OptionsOf<RoomOf<Types, Name>>,
+    rootSchema?: SchemaConstructor<State>,
+    settings?: JoinSettings,
+  ): Promise<SallyportRoom<RoomOf<Types, Name>, State>>;
+  override create<RoomType extends ServerRoom>(
+    roomName: string,
+    options?: OptionsOf<RoomType>,
+    rootSchema?: SchemaConstructor<RoomType["state"]>,
+    settings?: JoinSettings,
+  ): Promise<SallyportRoom<RoomType, RoomType["state"]>>;
+  override create<State = Untyped>(
+    roomName: string,
+    options?: JoinOptions,
+    rootSchema?: SchemaConstructor<State>,
+    settings?: JoinSettings,
+  ): Promise<SallyportRoom<Untyped, State>>;
+  override create(name: string, options?: JoinOptions, root?: SchemaConstructor<Untyped>, settings?: JoinSettings) {
+    return join(this, settings, (client) => super.create.call(client, name, options, root));
+  }
+
+  override join<Name extends keyof Types["~rooms"], State = StateOf<RoomOf<Types, Name>>>(
+    roomName: Name,
+    options?: OptionsOf<RoomOf<Types, Name>>,
+    rootSchema?: SchemaConstructor<State>,
+    settings?: JoinSettings,
+  ): Promise<SallyportRoom<RoomOf<Types, Name>, State>>;
+  override join<RoomType extends ServerRoom>(
+    roomName: string,
+    options?: OptionsOf<RoomType>,
+    rootSchema?: SchemaConstructor<RoomType["state"]>,
+    settings?: JoinSettings,
+  ): Promise<SallyportRoom<RoomType, RoomType["state"]>>;
+  override join<State = Untyped>(
+    roomName: string,
+    options?: JoinOptions,
+    rootSchema?: SchemaConstructor<State>,
+    settings?: JoinSettings,
+  ): Promise<SallyportRoom<Untyped, State>>;
+  override join(name: string, options?: JoinOptions, root?: SchemaConstructor<Untyped>, settings?: JoinSettings) {
+    return join(this, settings, (client) => super.join.call(client, name, options, root));
+  }
+
+  override joinById<Name extends keyof Types["~rooms"], State = StateOf<RoomOf<Types, Name>>>(
+    roomId: string,
+    options?: OptionsOf<RoomOf<Types, Name>>,
+    rootSchema?: SchemaConstructor<State>,
+    settings?: JoinSettings,
+  ): Promise<SallyportRoom<RoomOf<Types, Name>, State>>;
+  override joinById<RoomType extends ServerRoom>(
+    roomId: string,
+    options?: OptionsOf<RoomType>,
+    rootSchema?: SchemaConstructor<RoomType["state"]>,
+    settings?: JoinSettings,
+  ): Promise<SallyportRoom<RoomType, RoomType["state"]>>;
+  override joinById<State = Untyped>(
+    roomId: string,
+    options?: JoinOptions,
+    rootSchema?: SchemaConstructor<State>,
+    settings?: JoinSettings,
+  ): Promise<SallyportRoom<Untyped, State>>;
+  override joinById(roomId: string, options?: JoinOptions, root?: SchemaConstructor<Untyped>, settings?: JoinSettings) {
+    return join(this, settings, (client) => super.joinById.call(client, roomId, options, root));
+  }
+
+  override reconnect<Name extends keyof Types["~rooms"]>(
+    reconnectionToken: string,
+    roomName?: Name,
+    settings?: JoinSettings,
+  ): Promise<SallyportRoom<RoomOf<Types, Name>>>;
+  override reconnect<RoomType extends ServerRoom>(
+    reconnectionToken: string,
+    rootSchema?: SchemaConstructor<RoomType["state"]>,
+    settings?: JoinSettings,
+  ): Promise<SallyportRoom<RoomType, RoomType["state"]>>;
+  override reconnect<State = Untyped>(
+    reconnectionToken: string,
+    rootSchema?: SchemaConstructor<State>,
+    settings?: JoinSettings,
+  ): Promise<SallyportRoom<Untyped, State>>;
+  override reconnect(reconnectionToken: string, root?: Untyped, settings?: JoinSettings) {
+    return join(this, settings, (client) => super.reconnect.call(client, reconnectionToken, root));
+  }
+
+  override consumeSeatReservation<State>(
+    seat: SeatReservation,
+    rootSchema?: SchemaConstructor<State>,
+    settings?: JoinSettings,
+  ): Promise<SallyportRoom<Untyped, State>> {
+    const root = rootSchema as SchemaConstructor<Untyped>;
+    const consume = (client: Untyped): Promise<Untyped> => super.consumeSeatReservation.call(client, seat, root);
+    // Colyseus calls this for the joins above too.
+    return this.joinContext ? consume(this) : join(this, settings, consume);
+  }
+
+  protected override createRoom<State>(
+    name: string,
+    rootSchema?: SchemaConstructor<State>,
+  ): SallyportRoom<Untyped, State> {
+    const { udp = true, udpTimeoutMs = DEFAULT_UDP_TIMEOUT_MS, connectSession = connectUDP } = this.sallyport;
+    const { signal, onProgress, startedAt = performance.now() } = this.joinContext ?? {};
+    return new SallyportRoom<Untyped, State>(name, rootSchema, {
+      udp,
+      udpTimeoutMs,
+      connectSession,
+      signal,
+      onProgress: (stage, detail) => report(onProgress, startedAt, stage, detail),
+    });
+  }
+
+  protected override buildEndpoint(seat: SeatReservation, options?: Record<string, unknown>): string {
+    const url = super.buildEndpoint(seat, options);
+    // Colyseus takes the scheme from the matchmaker. A home host behind an https lobby has an address and no certificate.
+    const host = seat.publicAddress && new URL(`ws://${seat.publicAddress}`).hostname;
+    return host && isIP(host.replace(/^\[|\]$/g, "")) !== 0 ? url.replace(/^wss:/, "ws:") : url;
+  }
+}
+
+/** Runs one join on a copy of the client that carries the join's settings: joins of one client may overlap. */
+function join<Types extends ServerTypes, UserData>(
+  client: SallyportClient<Types, UserData>,
+  settings: JoinSettings = {},
+  work: (client: Untyped) => Promise<Untyped>,
+): Promise<Untyped> {
+  const { signal } = settings;
+  const onProgress = settings.onProgress ?? client.sallyport.onProgress;
+  const startedAt = performance.now();
+  const joinContext: JoinContext = { startedAt, ...(signal && { signal }), ...(onProgress && { onProgress }) };
+  // Fields that Colyseus changes on its client (the auth token) live on, behind the copy.
+  const copy = Object.create(client, { joinContext: { value: joinContext } }) as SallyportClient<Types, UserData>;
+  if (signal) {
+    const options = { ...client.http.options, signal };
+    copy.http = Object.create(client.http, { options: { value: options } }) as typeof client.http;
+  }
+  report(onProgress, startedAt, "matchmaking");
+  return abortable(work(copy), signal);
+}
+
+function report(
+  onProgress: JoinSettings["onProgress"],
+  startedAt: number,
+  stage: JoinProgress["stage"],
+  detail?: string,
+): void {
+  onProgress?.({ stage, ms: Math.round(performance.now() - startedAt), ...(detail !== undefined && { detail }) });
+}

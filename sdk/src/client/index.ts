@@ -1,0 +1,5 @@
+export { SallyportClient, type SallyportClientOptions } from "./client.ts";
+export type { JoinSettings } from "./join.ts";
+export type { JoinProgress, PathKind, PathRecord, RoomPath } from "./path.ts";
+export { SallyportRoom } from "./room.ts";
+export type { ConnectSession } from "./udp-attempt.ts";

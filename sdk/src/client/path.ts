@@ -1,0 +1,38 @@
+/**
+ * How a room is reached: straight over UDP, over UDP through punched NATs, by a relay, or by WebSocket. `none` only before it is
+ * joined.
+ */
+export type PathKind = "direct" | "punched" | "relayed" | "websocket" | "none";
+
+/** One path that a room has used. */
+export interface PathRecord {
+  kind: PathKind;
+  /** `address:port` of the far end; the host of the URL for WebSocket. */
+  remote: string;
+  /** Since when, ms since the epoch. */
+  since: number;
+  /** Why this path, in plain words. */
+  reason: string;
+}
+
+/** What `room.path` says. Rates are those of now; null where nothing measures them (WebSocket). */
+export interface RoomPath extends PathRecord {
+  /** Smoothed round-trip time, ms. */
+  rttMs: number | null;
+  /** Its mean deviation, ms. */
+  jitterMs: number | null;
+  /** Share of our packets lost, 0-1. */
+  loss: number | null;
+  /** Paths that were used before this one, oldest first; at most 16. */
+  history: readonly PathRecord[];
+}
+
+/** How far a join has come. */
+export interface JoinProgress {
+  /** `matchmaking`: asking for a seat; `token`: asking for the way in over UDP; `udp`, `websocket`: dialing; `joined`. */
+  stage: "matchmaking" | "token" | "udp" | "websocket" | "joined";
+  /** Ms since the join began. */
+  ms: number;
+  /** The address that is being dialed, or why UDP was given up. */
+  detail?: string;
+}

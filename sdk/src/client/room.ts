@@ -1,0 +1,61 @@
+import { Room } from "@colyseus/sdk";
+import type { Connection } from "@colyseus/sdk/Connection";
+import { createSignal } from "@colyseus/sdk/core/signal";
+import type { SchemaConstructor } from "@colyseus/sdk/serializer/SchemaSerializer";
+import type { RoomPath } from "./path.ts";
+import { PathHistory } from "./path-history.ts";
+import { RoomTransport, type RoomTransportSettings } from "./transport.ts";
+import type { Untyped } from "./types.ts";
+
+export type SallyportRoomSettings = Omit<RoomTransportSettings, "onPathChange"> & {
+  /** Gives the join up; without effect once the room is joined. */
+  signal: AbortSignal | undefined;
+};
+
+type PathSignal = ReturnType<typeof createSignal<(path: RoomPath) => void>>;
+
+/** Colyseus' own room, over UDP where that gets through. */
+export class SallyportRoom<T = Untyped, State = Room<T>["state"]> extends Room<T, State> {
+  /** Called whenever the room is reached in another way than before: after a reconnection, say. */
+  readonly onPathChange: PathSignal = createSignal<(path: RoomPath) => void>();
+
+  constructor(
+    name: string,
+    rootSchema: SchemaConstructor<State> | undefined,
+    { signal, ...settings }: SallyportRoomSettings,
+  ) {
+    super(name, rootSchema);
+    // Colyseus builds its connection within connect(), with a transport of its own choice, and dials at once.
+    let connection: Connection | undefined;
+    Object.defineProperty(this, "connection", {
+      configurable: true,
+      enumerable: true,
+      get: () => connection,
+      set: (created: Connection) => {
+        connection = created;
+        connection.transport = new RoomTransport(created.events, {
+          ...settings,
+          onPathChange: () => this.onPathChange.invoke(this.path),
+        });
+      },
+    });
+    const abort = (): void => connection?.close();
+    signal?.addEventListener("abort", abort, { once: true });
+    // Not once(): a Colyseus signal that drops a listener while it calls them skips the next, which is the join itself.
+    this.onJoin(() => {
+      signal?.removeEventListener("abort", abort);
+      settings.onProgress("joined");
+    });
+  }
+
+  /** How the room is reached just now, or was last. */
+  get path(): RoomPath {
+    const transport = (this.connection as Connection | undefined)?.transport;
+    return transport instanceof RoomTransport ? transport.path : new PathHistory().describe(undefined);
+  }
+
+  override removeAllListeners(): void {
+    super.removeAllListeners();
+    this.onPathChange.clear();
+  }
+}

@@ -1,0 +1,114 @@
+import http from "node:http";
+import https from "node:https";
+import {
+  CONNECT_PATH,
+  CONNECT_PROTOCOL,
+  type ConnectEndpoint,
+  type ConnectReply,
+  type ConnectRequest,
+} from "../session/exchange.ts";
+import { type Endpoint, normalizeAddress } from "../udp/endpoint.ts";
+
+export interface ConnectGrant {
+  token: Uint8Array;
+  endpoints: ConnectEndpoint[];
+}
+
+const MAX_REPLY_BYTES = 16_384;
+
+/**
+ * Asks the process that has the room for a connect token.
+ *
+ * @param roomURL Colyseus' WebSocket address of the seat: `ws://host:port/PREFIX/processId/roomId?sessionId=…`
+ */
+export async function requestToken(
+  roomURL: URL,
+  headers: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+): Promise<ConnectGrant> {
+  const { url, authorization, request } = describeRequest(roomURL);
+  const { status, body } = await post(url, { ...authorization, ...headers }, request, signal);
+  const reply = parseJSON(body) as Partial<ConnectReply> & { error?: string };
+  if (status === 404 && reply.error === undefined) throw new Error("this server does not speak Sallyport");
+  if (status !== 200) throw new Error(`no connect token: ${reply.error ?? `HTTP status ${status}`}`);
+  if (reply.protocol !== CONNECT_PROTOCOL || typeof reply.token !== "string" || !Array.isArray(reply.endpoints)) {
+    throw new Error("the server speaks another version of Sallyport");
+  }
+  return { token: Buffer.from(reply.token, "base64"), endpoints: reply.endpoints };
+}
+
+function describeRequest(roomURL: URL): {
+  url: URL;
+  authorization: Record<string, string>;
+  request: ConnectRequest;
+} {
+  const { searchParams } = roomURL;
+  const path = roomURL.pathname.split("/");
+  const roomId = path.pop() ?? "";
+  // The process id: it is for proxies, which route by it.
+  path.pop();
+  const url = new URL(roomURL);
+  url.protocol = roomURL.protocol === "wss:" || roomURL.protocol === "https:" ? "https:" : "http:";
+  url.pathname = path.join("/") + CONNECT_PATH;
+  url.search = "";
+  const reconnectionToken = searchParams.get("reconnectionToken");
+  const authToken = searchParams.get("_authToken");
+  return {
+    url,
+    authorization: authToken === null ? {} : { authorization: `Bearer ${authToken}` },
+    request: {
+      roomId,
+      sessionId: searchParams.get("sessionId") ?? "",
+      ...(reconnectionToken === null ? {} : { reconnectionToken }),
+      skipHandshake: searchParams.has("skipHandshake"),
+    },
+  };
+}
+
+/** Node's own client, for it tells which address it reached: the one that the token should name first. */
+function post(
+  url: URL,
+  headers: Record<string, string>,
+  body: ConnectRequest,
+  signal: AbortSignal,
+): Promise<{ status: number; body: string }> {
+  return new Promise((resolve, reject) => {
+    const secure = url.protocol === "https:";
+    const request = (secure ? https : http).request(url, {
+      method: "POST",
+      headers: { ...headers, "content-type": "application/json", accept: "application/json" },
+      signal,
+    });
+    request.once("socket", (socket) => {
+      const send = (): void => {
+        request.end(JSON.stringify({ ...body, dialed: endpointOf(socket.remoteAddress, socket.remotePort) }));
+      };
+      if (socket.connecting) socket.once(secure ? "secureConnect" : "connect", send);
+      else send();
+    });
+    request.once("error", reject);
+    request.once("response", (response) => {
+      response.setEncoding("utf8");
+      let text = "";
+      response.on("data", (chunk: string) => {
+        text += chunk;
+        if (text.length > MAX_REPLY_BYTES) response.destroy(new Error("the reply is too long"));
+      });
+      response.once("error", reject);
+      response.once("end", () => resolve({ status: response.statusCode ?? 0, body: text }));
+    });
+  });
+}
+
+function endpointOf(address: string | undefined, port: number | undefined): Endpoint[] {
+  return address === undefined || port === undefined ? [] : [{ address: normalizeAddress(address), port }];
+}
+
+function parseJSON(text: string): object {
+  try {
+    const json: unknown = JSON.parse(text);
+    return typeof json === "object" && json !== null ? json : {};
+  } catch {
+    return {};
+  }
+}

@@ -1,0 +1,145 @@
+import { CloseCode } from "@colyseus/sdk";
+import type { ITransport, ITransportEventMap } from "@colyseus/sdk/transport/ITransport";
+import { WebSocketTransport } from "@colyseus/sdk/transport/WebSocketTransport";
+import { CLOSE_ABNORMAL, CLOSE_NO_STATUS, webSocketCloseCode } from "../session/close-code.ts";
+import type { ConnectEndpoint } from "../session/exchange.ts";
+import type { Session, SessionMode } from "../session/types.ts";
+import { formatEndpoint } from "../udp/endpoint.ts";
+import type { JoinProgress, RoomPath } from "./path.ts";
+import { PathHistory } from "./path-history.ts";
+import { attemptUDP, type ConnectSession } from "./udp-attempt.ts";
+
+export interface RoomTransportSettings {
+  /** False: WebSocket only. */
+  udp: boolean;
+  udpTimeoutMs: number;
+  connectSession: ConnectSession;
+  onProgress: (stage: JoinProgress["stage"], detail?: string) => void;
+  onPathChange: () => void;
+}
+
+const CODE_MASK = 0x1f;
+const ROOM_STATE = 14;
+const UNRELIABLE_PATCH = 0x4f;
+
+/**
+ * The way a Colyseus room of the client side sends and receives: UDP where it gets through, else WebSocket. One object serves a
+ * room for its whole life; each reconnection is another `connect()`.
+ */
+export class RoomTransport implements ITransport {
+  readonly events: ITransportEventMap;
+  readonly #settings: RoomTransportSettings;
+  readonly #history = new PathHistory();
+  #attempt: AbortController | undefined;
+  #session: Session | undefined;
+  #webSocket: WebSocketTransport | undefined;
+
+  constructor(events: ITransportEventMap, settings: RoomTransportSettings) {
+    this.events = events;
+    this.#settings = settings;
+  }
+
+  get isOpen(): boolean {
+    return this.#session?.open ?? this.#webSocket?.isOpen ?? false;
+  }
+
+  get path(): RoomPath {
+    return this.#history.describe(this.#session);
+  }
+
+  connect(url: string, headers?: Record<string, string>): void {
+    this.#attempt?.abort();
+    this.#session = undefined;
+    this.#webSocket = undefined;
+    const attempt = new AbortController();
+    this.#attempt = attempt;
+    void this.#connect(url, headers ?? {}, attempt);
+  }
+
+  send(data: Uint8Array): void {
+    if (!this.#session) this.#webSocket?.send(data);
+    else if (!this.#session.send(data, "reliable") && this.#session.open) {
+      // To leave a message out would break the promise of the reliable channel: begin anew instead.
+      this.#session.close(CloseCode.MAY_TRY_RECONNECT, "more waits to be sent than the session keeps");
+    }
+  }
+
+  sendUnreliable(data: Uint8Array): void {
+    // What is too long to be sent unreliably goes reliably.
+    if (this.#session) void (this.#session.send(data, "unreliable") || this.#session.send(data, "reliable"));
+    // Not its sendUnreliable, which warns about the very fallback that was asked for.
+    else this.#webSocket?.send(data);
+  }
+
+  close(code?: number, reason?: string): void {
+    if (this.#session) this.#session.close(code ?? CLOSE_NO_STATUS, reason);
+    else if (this.#webSocket) this.#webSocket.close(code, reason);
+    else if (this.#attempt && !this.#attempt.signal.aborted) {
+      this.#attempt.abort(new Error("closed"));
+      queueMicrotask(() => this.events.onclose?.({ code: code ?? CLOSE_NO_STATUS, reason: reason ?? "" }));
+    }
+  }
+
+  async #connect(url: string, headers: Record<string, string>, attempt: AbortController): Promise<void> {
+    const { udp, udpTimeoutMs: timeoutMs, connectSession, onProgress } = this.#settings;
+    const { signal } = attempt;
+    let reason = "UDP is switched off";
+    if (udp) {
+      try {
+        const options = { headers, signal, timeoutMs, connectSession, onProgress };
+        const { session, endpoints } = await attemptUDP(new URL(url), options);
+        if (signal.aborted) session.close();
+        else this.#adoptSession(session, endpoints);
+        return;
+      } catch (error) {
+        reason = `UDP: ${error instanceof Error ? error.message : String(error)}`;
+      }
+    }
+    if (!signal.aborted) this.#connectWebSocket(url, headers, reason);
+  }
+
+  #adoptSession(session: Session, endpoints: ConnectEndpoint[]): void {
+    this.#session = session;
+    let hasState = false;
+    session.onMessage = (data: Uint8Array, mode: SessionMode) => {
+      const [first = 0] = data;
+      // A patch that overtook the full state speaks of things that the client does not know yet.
+      if (mode === "reliable") hasState ||= (first & CODE_MASK) === ROOM_STATE;
+      else if (first === UNRELIABLE_PATCH && !hasState) return;
+      this.events.onmessage?.({ data });
+    };
+    session.onClose = (reason, code, text) => {
+      this.events.onclose?.({ code: webSocketCloseCode(reason, code), reason: text });
+    };
+    const { address, port } = session.remote;
+    const relayed = endpoints.some(
+      (known) => known.kind === "relayed" && known.address === address && known.port === port,
+    );
+    this.#moved(relayed ? "relayed" : "direct", formatEndpoint(session.remote), "UDP gets through");
+    this.events.onopen?.({});
+  }
+
+  #connectWebSocket(url: string, headers: Record<string, string>, reason: string): void {
+    const { onProgress } = this.#settings;
+    onProgress("websocket", reason);
+    const webSocket = new WebSocketTransport({
+      onopen: (event) => {
+        this.#moved("websocket", new URL(url).host, reason);
+        this.events.onopen?.(event);
+      },
+      onmessage: (event) => this.events.onmessage?.(event),
+      onclose: (event) => this.events.onclose?.(event),
+      onerror: (event: { message?: string }) => {
+        const problem = `WebSocket: ${event.message || "no connection"}; ${reason}`;
+        this.events.onerror?.({ code: CLOSE_ABNORMAL, reason: problem });
+      },
+    });
+    this.#webSocket = webSocket;
+    webSocket.connect(url, headers);
+  }
+
+  #moved(kind: RoomPath["kind"], remote: string, reason: string): void {
+    this.#history.moved({ kind, remote, reason, since: Date.now() });
+    this.#settings.onPathChange();
+  }
+}

@@ -1,0 +1,32 @@
+import { ConnectivityManager, type ConnectivityOptions } from "../connectivity/index.ts";
+import { netcodeReady } from "../netcode/index.ts";
+import type { ConnectEndpoint } from "../session/exchange.ts";
+import { type SessionServer, UDPSessionServer } from "../session/index.ts";
+import type { SessionHost } from "./session-host.ts";
+
+/** Sessions on the game's socket, which a {@link ConnectivityManager} keeps reachable. */
+export class ConnectivityHost implements SessionHost {
+  readonly connectivity: ConnectivityManager;
+
+  constructor(options: ConnectivityOptions) {
+    this.connectivity = new ConnectivityManager(options);
+  }
+
+  async open(port: number, address: string): Promise<SessionServer> {
+    await netcodeReady();
+    const server = new UDPSessionServer(this.connectivity.bind(port, address));
+    // Rooms are joined while the ladder is being climbed; what fails on it is a step with a reason.
+    this.connectivity.open().catch(() => {});
+    return server;
+  }
+
+  endpoints(): ConnectEndpoint[] {
+    return this.connectivity.reachability.endpoints
+      .filter(({ protocol, address }) => protocol === "udp" && address !== "")
+      .map(({ kind, address, port }) => ({ kind, address, port }));
+  }
+
+  close(): Promise<void> {
+    return this.connectivity.close();
+  }
+}

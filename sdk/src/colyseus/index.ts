@@ -1,0 +1,2 @@
+export { SallyportTransport, type SallyportTransportOptions } from "./transport.ts";
+export { type BroadcastUnreliableOptions, broadcastUnreliable, sendUnreliable } from "./unreliable.ts";

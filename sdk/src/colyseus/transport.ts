@@ -1,0 +1,232 @@
+import { randomBytes } from "node:crypto";
+import http from "node:http";
+import {
+  type AuthContext,
+  CloseCode,
+  createAuthContext,
+  debugAndPrintError,
+  matchMaker,
+  Transport,
+} from "@colyseus/core";
+import type { TransportOptions } from "@colyseus/ws-transport";
+import type { ConnectivityManager, ConnectivityOptions } from "../connectivity/index.ts";
+import { CONNECT_PROTOCOL, type ConnectReply, type ConnectEndpoint as Reachable } from "../session/exchange.ts";
+import type { Session, SessionServer } from "../session/types.ts";
+import { ConnectEndpoint } from "./connect-endpoint.ts";
+import { isConnectRequest, type ParsedConnectRequest } from "./connect-request.ts";
+import { ConnectivityHost } from "./connectivity-host.ts";
+import { closeTCP, interceptRequests, listenTCP } from "./http.ts";
+import { joinRoom } from "./join.ts";
+import { PendingContexts } from "./pending-contexts.ts";
+import { decodeSeat, encodeSeat } from "./seat.ts";
+import type { SessionHost } from "./session-host.ts";
+import { SocketHost } from "./socket-host.ts";
+import { UDPClient, type UDPClientSettings, UDPConnection } from "./udp-client.ts";
+import { FallbackWebSocketTransport } from "./websocket.ts";
+
+export interface SallyportTransportOptions extends Omit<TransportOptions, "noServer" | "host" | "backlog"> {
+  /** What routers show beside the mapping. Default "Sallyport". */
+  description?: string;
+  /** How the way in is opened and kept; `false` asks nobody, for a LAN or a server with a known address. Default: the whole ladder. */
+  connectivity?: Omit<ConnectivityOptions, "port" | "address" | "description"> | false;
+  /** The game's port, TCP and UDP, where `listen()` is called without one. Default 2567, as in Colyseus. */
+  port?: number;
+  /**
+   * Largest message that a client may send, bytes; more closes the connection with 1009. Default 4096, as in Colyseus.
+   * What the server sends has no such limit.
+   */
+  maxPayload?: number;
+  /**
+   * With `pingMaxRetries` (default 2) says how long a silent player is waited for: (pingMaxRetries + 1) · pingInterval ms over UDP.
+   * Default 3000 ms; 0 = for ever.
+   */
+  pingInterval?: number;
+}
+
+const DEFAULT_PORT = 2567;
+/** netcode's limit is 32; each address that leads nowhere costs a joining client time. */
+const MAX_ENDPOINTS = 8;
+const TOKEN_LIFETIME_SECONDS = 30;
+/** A free TCP port may be taken over UDP; when the system chooses, another will do. */
+const PORT_ATTEMPTS = 16;
+/** How long Colyseus' graceful shutdown waits for ports to be unmapped. */
+const CLOSE_TIMEOUT_MS = 5000;
+
+/**
+ * Colyseus rooms over UDP, with WebSocket players in the same rooms, on one port number: an HTTP server for matchmaking and
+ * WebSocket on TCP, secure sessions on UDP.
+ */
+export class SallyportTransport extends Transport implements AsyncDisposable {
+  override server: NonNullable<Transport["server"]>;
+  /** What keeps the port reachable; opened by `listen()`. Undefined with `connectivity: false`. */
+  readonly connectivity: ConnectivityManager | undefined;
+  readonly #options: SallyportTransportOptions;
+  readonly #webSocket: FallbackWebSocketTransport;
+  readonly #host: SessionHost;
+  readonly #clients: UDPClientSettings;
+  readonly #contexts = new PendingContexts(TOKEN_LIFETIME_SECONDS * 1000);
+  readonly #timeoutSeconds: number;
+  #sessions: SessionServer | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(options: SallyportTransportOptions = {}, host: SessionHost = hostFor(options)) {
+    super();
+    const {
+      port: _port,
+      description: _,
+      connectivity: __,
+      server = http.createServer(),
+      ...webSocketOptions
+    } = options;
+    const { maxPayload = 4096, pingInterval = 3000, pingMaxRetries = 2, verifyClient, beforeUpgrade } = options;
+    this.#options = options;
+    this.#host = host;
+    this.connectivity = host instanceof ConnectivityHost ? host.connectivity : undefined;
+    this.#webSocket = new FallbackWebSocketTransport({ ...webSocketOptions, server });
+    this.#clients = { latencyMs: 0, maxPayload };
+    this.#timeoutSeconds = timeoutSeconds(pingInterval, pingMaxRetries);
+    this.server = server;
+    const endpoint = new ConnectEndpoint({
+      verifyClient,
+      beforeUpgrade,
+      issue: (request, context) => this.#issue(request, context),
+    });
+    interceptRequests(server, isConnectRequest, (request, response) => void endpoint.handle(request, response));
+  }
+
+  /** Colyseus calls this by `server.listen(port)`. `listeningListener` is called with an error when a port cannot be had. */
+  override listen(
+    port: number | string = this.#options.port ?? DEFAULT_PORT,
+    hostname?: string,
+    backlog?: number,
+    listeningListener?: (error?: Error) => void,
+  ): this {
+    const failed = (error: Error): void => {
+      if (!listeningListener) debugAndPrintError(error);
+      else listeningListener(error);
+    };
+    void this.#listen(port, hostname, backlog).then(() => listeningListener?.(), failed);
+    return this;
+  }
+
+  /** Called by Colyseus once its rooms are disposed. {@link closed} tells when all is done. */
+  override shutdown(): void {
+    this.#closing ??= this.#close();
+  }
+
+  /** Shuts down and resolves when sockets are closed and ports unmapped. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.shutdown();
+    await this.#closing;
+  }
+
+  /** Delays what is sent over either protocol. Colyseus' `server.simulateLatency` halves the round trip and delays what comes in. */
+  override simulateLatency(milliseconds: number): void {
+    this.#clients.latencyMs = milliseconds > 0 ? milliseconds : 0;
+    this.#webSocket.simulateLatency(milliseconds);
+  }
+
+  override getExpressApp(): ReturnType<FallbackWebSocketTransport["getExpressApp"]> {
+    return this.#webSocket.getExpressApp();
+  }
+
+  async #listen(port: number | string, hostname: string | undefined, backlog: number | undefined): Promise<void> {
+    const wanted = Number(port);
+    if (!Number.isInteger(wanted) || wanted < 0 || wanted > 65535) {
+      throw new RangeError(
+        `Cannot listen on ${JSON.stringify(port)}: a game over UDP needs a port number from 0 to 65535.`,
+      );
+    }
+    for (let attempt = 1; !this.#closing; attempt++) {
+      const bound = await listenTCP(this.server, wanted, hostname, backlog);
+      try {
+        this.#serve(await this.#host.open(bound.port, bound.address === "::" ? "*" : bound.address));
+        return;
+      } catch (error) {
+        await closeTCP(this.server);
+        if (wanted !== 0 || attempt === PORT_ATTEMPTS || (error as NodeJS.ErrnoException).code !== "EADDRINUSE")
+          throw error;
+      }
+    }
+  }
+
+  #serve(sessions: SessionServer): void {
+    this.#sessions = sessions;
+    sessions.onSession = (session) => this.#accept(session);
+    this.#holdShutdown();
+  }
+
+  /** Colyseus awaits its driver when it shuts down, not its transport, then ends the process: ports would stay mapped. */
+  #holdShutdown(): void {
+    const { driver } = matchMaker;
+    const shutdown = driver.shutdown.bind(driver);
+    driver.shutdown = async () => {
+      driver.shutdown = shutdown;
+      await this.#closing;
+      await shutdown();
+    };
+  }
+
+  async #close(): Promise<void> {
+    this.#webSocket.shutdown();
+    const work = this.#sessions?.close().then(() => this.#host.close()) ?? this.#host.close();
+    await Promise.race([work.catch(debugAndPrintError), timeout(CLOSE_TIMEOUT_MS)]);
+  }
+
+  #issue({ seat, dialed }: ParsedConnectRequest, context: AuthContext): ConnectReply | string | null {
+    const endpoints = unique([
+      ...dialed.map((endpoint) => ({ ...endpoint, kind: "dialed" as const })),
+      ...this.#host.endpoints(),
+    ]).slice(0, MAX_ENDPOINTS);
+    if (!this.#sessions || endpoints.length === 0) return null;
+    const userData = encodeSeat(seat);
+    if (!userData) return "The names of room and session are too long for a connect token (256 bytes).";
+    const clientId = randomBytes(8).readBigUInt64LE();
+    const token = this.#sessions.createToken({
+      clientId,
+      addresses: endpoints.map(({ address, port }) => ({ address, port })),
+      userData,
+      expireSeconds: TOKEN_LIFETIME_SECONDS,
+      timeoutSeconds: this.#timeoutSeconds,
+    });
+    this.#contexts.set(clientId, context, performance.now());
+    return { protocol: CONNECT_PROTOCOL, token: Buffer.from(token).toString("base64"), endpoints };
+  }
+
+  #accept(session: Session): void {
+    const seat = decodeSeat(session.userData);
+    if (!seat) {
+      session.close(CloseCode.WITH_ERROR, "not a Sallyport seat");
+      return;
+    }
+    const client = new UDPClient(seat.sessionId, new UDPConnection(session, this.#clients));
+    const context =
+      this.#contexts.take(session.clientId, performance.now()) ??
+      createAuthContext({ headers: {}, remoteAddress: session.remote.address });
+    void joinRoom(seat.roomId, client, context, seat);
+  }
+}
+
+function hostFor({ connectivity, description }: SallyportTransportOptions): SessionHost {
+  if (connectivity === false) return new SocketHost();
+  return new ConnectivityHost({ ...connectivity, ...(description === undefined ? {} : { description }) });
+}
+
+/** netcode counts silence in whole seconds, and takes a negative number for "never". */
+function timeoutSeconds(pingInterval: number, pingMaxRetries: number): number {
+  return pingInterval > 0 && pingMaxRetries > 0 ? Math.ceil((pingInterval * (pingMaxRetries + 1)) / 1000) : -1;
+}
+
+function unique(endpoints: Reachable[]): Reachable[] {
+  const seen = new Set<string>();
+  return endpoints.filter(({ address, port }) => {
+    const key = `${address} ${port}`;
+    return !seen.has(key) && seen.add(key);
+  });
+}
+
+function timeout(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms).unref();
+  });
+}

@@ -1,0 +1,19 @@
+/** The ladder: how strangers get to this machine's game, kept up and explained. */
+export {
+  type ConnectivityEvents,
+  ConnectivityManager,
+  type ConnectivityOptions,
+  type ConnectivityParts,
+} from "./manager.ts";
+export type {
+  EndpointKind,
+  EndpointVia,
+  NatBehaviour,
+  NatDescription,
+  Reachability,
+  ReachableEndpoint,
+  ReachableGateway,
+  Step,
+  StepOutcome,
+  Verdict,
+} from "./reachability.ts";

@@ -1,0 +1,63 @@
+/** How a stranger gets here, best first: the one word for the person who hosts. */
+export type Verdict = "open" | "mapped" | "punchable" | "relay-only" | "lan-only";
+
+export type EndpointKind = "host" | "mapped" | "reflexive" | "relayed";
+export type EndpointVia = "interface" | "pcp" | "nat-pmp" | "upnp" | "stun" | "turn";
+
+export interface ReachableEndpoint {
+  kind: EndpointKind;
+  protocol: "udp" | "tcp";
+  address: string;
+  port: number;
+  via: EndpointVia;
+  /** When it lapses unless it is renewed, in ms since the epoch; 0 = it does not. */
+  expiresAt: number;
+  /** Something other than our own belief confirms it: the gateway read it back, or a packet came in through it. */
+  verified: boolean;
+}
+
+/** A NAT's behaviour in the words of RFC 4787 sections 4.1 and 5. */
+export type NatBehaviour =
+  | "none"
+  | "endpoint-independent"
+  | "address-dependent"
+  | "address-and-port-dependent"
+  | "unknown";
+
+export interface NatDescription {
+  mapping: NatBehaviour;
+  filtering: NatBehaviour;
+  hairpinning: boolean | null;
+  portPreservation: boolean | null;
+  /** Another NAT stands between the home gateway and the internet (RFC 6888), or the gateway's outer address is not public. */
+  carrierGrade: boolean;
+}
+
+export interface ReachableGateway {
+  via: "pcp" | "nat-pmp" | "upnp";
+  name: string;
+  address: string;
+  externalAddress: string;
+}
+
+export type StepOutcome = "ok" | "refused" | "absent" | "failed" | "skipped";
+
+/** One thing that was tried, and in plain words what came of it and what the person can do. */
+export interface Step {
+  step: string;
+  outcome: StepOutcome;
+  /** Milliseconds that it took. */
+  ms: number;
+  reason: string;
+}
+
+/** What is known of the way in; also what `sallyport doctor --json` prints. */
+export interface Reachability {
+  verdict: Verdict;
+  /** One sentence for the person who hosts. */
+  summary: string;
+  endpoints: ReachableEndpoint[];
+  nat: NatDescription;
+  gateways: ReachableGateway[];
+  steps: Step[];
+}

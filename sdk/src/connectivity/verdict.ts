@@ -1,0 +1,212 @@
+import { addressScope } from "../udp/address-scope.ts";
+import { formatEndpoint } from "../udp/endpoint.ts";
+import type {
+  NatBehaviour,
+  NatDescription,
+  Reachability,
+  ReachableEndpoint,
+  ReachableGateway,
+  Step,
+  Verdict,
+} from "./reachability.ts";
+
+/** A public endpoint of our socket as one STUN server saw it. */
+export interface ReflexiveFinding {
+  server: string;
+  address: string;
+  port: number;
+}
+
+/** All that was learnt, before it is judged. */
+export interface Findings {
+  /** The port that the game's socket is bound to, UDP and TCP. */
+  localPort: number;
+  /** Unicast addresses of the usable interfaces. */
+  interfaces: readonly { name: string; address: string }[];
+  /** What gateways forward to us. `address` is empty where the gateway does not know its outer address. */
+  mappings: readonly (Omit<ReachableEndpoint, "kind"> & { gatewayName: string })[];
+  reflexive: readonly ReflexiveFinding[];
+  gateways: readonly ReachableGateway[];
+  steps: readonly Step[];
+}
+
+const VIA_NAMES = {
+  pcp: "PCP",
+  "nat-pmp": "NAT-PMP",
+  upnp: "UPnP",
+  interface: "",
+  stun: "STUN",
+  turn: "TURN",
+} as const;
+
+/** Judges what was found: pure, so that each sentence can be tested. */
+export function assess(findings: Findings): Reachability {
+  const nat = describeNat(findings);
+  const endpoints = [...hostEndpoints(findings), ...mappedEndpoints(findings), ...reflexiveEndpoints(findings)];
+  const verdict = judge(endpoints, nat);
+  return {
+    verdict,
+    summary: summarize(verdict, endpoints, nat, findings),
+    endpoints: endpoints.sort((a, b) => rank(a) - rank(b)),
+    nat,
+    gateways: [...findings.gateways],
+    steps: [...findings.steps],
+  };
+}
+
+/** Whether a stranger who knows the address can dial the endpoint without anybody's help. */
+export function isDialable(endpoint: ReachableEndpoint): boolean {
+  if (addressScope(endpoint.address) !== "public") return false;
+  // A global IPv6 address usually stands behind the home gateway's firewall: only proof makes it dialable.
+  if (endpoint.kind === "host") return !endpoint.address.includes(":") || endpoint.verified;
+  return endpoint.kind === "mapped";
+}
+
+function rank(endpoint: ReachableEndpoint): number {
+  const kind = { host: isDialable(endpoint) ? 0 : 4, mapped: isDialable(endpoint) ? 1 : 5, reflexive: 2, relayed: 3 }[
+    endpoint.kind
+  ];
+  return kind * 4 + (endpoint.protocol === "tcp" ? 2 : 0) + (endpoint.verified ? 0 : 1);
+}
+
+function hostEndpoints({ interfaces, localPort }: Findings): ReachableEndpoint[] {
+  return interfaces.flatMap(({ address }) =>
+    (["udp", "tcp"] as const).map((protocol) => ({
+      kind: "host" as const,
+      protocol,
+      address,
+      port: localPort,
+      via: "interface" as const,
+      expiresAt: 0,
+      verified: false,
+    })),
+  );
+}
+
+function mappedEndpoints({ mappings, reflexive }: Findings): ReachableEndpoint[] {
+  const seen = reflexive.find(({ address }) => !address.includes(":"));
+  return mappings.map(({ gatewayName: _, address, ...mapping }) => ({
+    kind: "mapped",
+    ...mapping,
+    // Some gateways map and do not know their own outer address (0.0.0.0 or nothing); STUN does.
+    address: addressScope(address) === "invalid" || address === "0.0.0.0" ? (seen?.address ?? "") : address,
+  }));
+}
+
+function reflexiveEndpoints({ reflexive, interfaces }: Findings): ReachableEndpoint[] {
+  const endpoints = new Map<string, ReachableEndpoint>();
+  for (const { address, port } of reflexive) {
+    if (interfaces.some((own) => own.address === address)) continue;
+    endpoints.set(formatEndpoint({ address, port }), {
+      kind: "reflexive",
+      protocol: "udp",
+      address,
+      port,
+      via: "stun",
+      expiresAt: 0,
+      verified: true,
+    });
+  }
+  return [...endpoints.values()];
+}
+
+function describeNat(findings: Findings): NatDescription {
+  const { reflexive, interfaces, localPort, mappings, gateways } = findings;
+  const seen = reflexive.filter(({ address }) => !address.includes(":"));
+  const first = seen[0];
+  const outer = [...gateways.map(({ externalAddress }) => externalAddress), ...mappings.map(({ address }) => address)]
+    .filter((address) => addressScope(address) !== "invalid" && address !== "0.0.0.0")
+    .filter((address) => !address.includes(":"));
+  const carrierGrade =
+    outer.some((address) => addressScope(address) !== "public" || (first !== undefined && first.address !== address)) ||
+    isHidden(first, findings);
+  if (first === undefined) {
+    return { mapping: "unknown", filtering: "unknown", hairpinning: null, portPreservation: null, carrierGrade };
+  }
+  const direct = interfaces.some(({ address }) => address === first.address) && first.port === localPort;
+  return {
+    mapping: direct ? "none" : mappingBehaviour(seen),
+    // Binding requests alone cannot tell filtering; RFC 5780's tests do.
+    filtering: direct ? "none" : "unknown",
+    hairpinning: null,
+    portPreservation: seen.every(({ port }) => port === localPort),
+    carrierGrade,
+  };
+}
+
+/** A gateway that says it has no outer address, while packets get out: miniupnpd behind another NAT talks so. */
+function isHidden(first: ReflexiveFinding | undefined, { gateways, mappings }: Findings): boolean {
+  const silent = gateways.some(({ externalAddress }) => externalAddress === "" || externalAddress === "0.0.0.0");
+  return first !== undefined && silent && mappings.length === 0;
+}
+
+function mappingBehaviour(seen: readonly ReflexiveFinding[]): NatBehaviour {
+  if (seen.length < 2) return "unknown";
+  const distinct = new Set(seen.map(formatEndpoint));
+  // Two servers differ in address and port, so a difference may depend on either: the stricter word is the safe one.
+  return distinct.size === 1 ? "endpoint-independent" : "address-and-port-dependent";
+}
+
+function judge(endpoints: readonly ReachableEndpoint[], nat: NatDescription): Verdict {
+  const dialable = endpoints.filter((endpoint) => isDialable(endpoint) && endpoint.protocol === "udp");
+  if (dialable.some(({ kind }) => kind === "host")) return "open";
+  if (dialable.some(({ kind }) => kind === "mapped") && !nat.carrierGrade) return "mapped";
+  if (endpoints.some(({ kind }) => kind === "reflexive")) {
+    return nat.mapping === "address-and-port-dependent" || nat.mapping === "address-dependent"
+      ? "relay-only"
+      : "punchable";
+  }
+  if (endpoints.some(({ kind }) => kind === "relayed")) return "relay-only";
+  return "lan-only";
+}
+
+function summarize(
+  verdict: Verdict,
+  endpoints: readonly ReachableEndpoint[],
+  nat: NatDescription,
+  findings: Findings,
+): string {
+  const find = (kind: ReachableEndpoint["kind"]): ReachableEndpoint | undefined =>
+    endpoints.find((endpoint) => endpoint.kind === kind && endpoint.protocol === "udp" && isDialable(endpoint));
+  switch (verdict) {
+    case "open":
+      return `Anyone can join at ${where(find("host"))}: this machine has a public address.`;
+    case "mapped": {
+      const endpoint = find("mapped");
+      const name = findings.mappings[0]?.gatewayName || "your router";
+      return `Anyone can join at ${where(endpoint)}: ${name} forwards the port (${VIA_NAMES[endpoint?.via ?? "upnp"]}).`;
+    }
+    case "punchable": {
+      const endpoint = endpoints.find(({ kind }) => kind === "reflexive");
+      return `Friends can join by an invite through a lobby, which opens the way to ${where(endpoint)}; nobody can by address alone (${noMapping(nat, findings)}).`;
+    }
+    case "relay-only":
+      return `Friends can join through a relay only: this NAT gives every destination another port (${noMapping(nat, findings)}).`;
+    case "lan-only": {
+      const lan = endpoints.find(({ kind, address }) => kind === "host" && !address.includes(":")) ?? endpoints[0];
+      return `Only players on this network can join${lan ? ` at ${where(lan)}` : ""}: ${noMapping(nat, findings)}.`;
+    }
+  }
+}
+
+const where = (endpoint: ReachableEndpoint | undefined): string =>
+  endpoint ? formatEndpoint(endpoint) : "this machine";
+
+/** Why no port is mapped, as the end of a sentence. */
+function noMapping(nat: NatDescription, { mappings, steps, interfaces }: Findings): string {
+  if (interfaces.length === 0) return "this machine has no network connection";
+  if (nat.carrierGrade) {
+    return mappings.length > 0
+      ? "your router forwards the port, but it stands behind another NAT (double or carrier-grade NAT)"
+      : "your router stands behind another NAT (double or carrier-grade NAT)";
+  }
+  const tried = steps.filter(({ step }) => step === "upnp" || step === "pcp" || step === "nat-pmp");
+  const worst = tried.find(({ outcome }) => outcome === "refused") ?? tried.find(({ outcome }) => outcome === "failed");
+  if (worst) return stripPeriod(worst.reason);
+  if (tried.length > 0 && tried.every(({ outcome }) => outcome === "absent")) {
+    return "no router here answered UPnP, PCP or NAT-PMP (switch UPnP on in its settings, or forward the port by hand)";
+  }
+  return "no port could be opened on the router";
+}
+
+const stripPeriod = (text: string): string => text.replace(/\.\s*$/, "");

@@ -1,0 +1,329 @@
+import type { Endpoint } from "../udp/endpoint.ts";
+import { encodeAddress } from "./address.ts";
+import { Admission, type AdmissionHost, type AdmissionOptions } from "./admission.ts";
+import { checkPrivateKey } from "./connect-token.ts";
+import {
+  DISCONNECT_PACKETS,
+  MAX_PACKET_BYTES,
+  MAX_PAYLOAD_BYTES,
+  PACKET_DISCONNECT,
+  PACKET_PAYLOAD,
+  PACKET_RESPONSE,
+  SEND_INTERVAL_MS,
+} from "./constants.ts";
+import { countRefused, type NetcodeServerCounters, newServerCounters } from "./counters.ts";
+import { NetcodeError } from "./errors.ts";
+import { SERVER_READS } from "./packet.ts";
+import { type Handshake, ServerClient } from "./server-peers.ts";
+import { getSlab, type Slab } from "./sodium.ts";
+import { SourceTable } from "./source-table.ts";
+import { type NetcodeDisconnectReason, type NetcodeServerClient, type RandomSource, systemRandom } from "./types.ts";
+
+export interface NetcodeServerHandler {
+  /** A datagram to send. `data` is valid during the call only: a socket that queues must copy. */
+  send(data: Uint8Array, address: string, port: number): void;
+  clientConnected(client: NetcodeServerClient): void;
+  clientDisconnected(client: NetcodeServerClient, reason: NetcodeDisconnectReason): void;
+  /** 1 to 1200 bytes, authentic and never twice; perhaps late or out of order. `data` is valid during the call only. */
+  payload(client: NetcodeServerClient, data: Uint8Array): void;
+}
+
+export interface NetcodeServerOptions {
+  protocolId: bigint;
+  /** 32 bytes, shared with whoever issues the tokens. */
+  privateKey: Uint8Array;
+  /** How this server is known in the private part of tokens. It need not be an address that it listens on. */
+  address: Endpoint;
+  /** 1 to 65536. */
+  maxClients: number;
+  /**
+   * The longest lifetime of any token issued for this server, in seconds. For so long after `start`, tokens that may
+   * stem from before it are ignored. Default 30.
+   */
+  maxTokenLifetimeSeconds?: number;
+  /** Default: the platform's cryptographic generator. */
+  random?: RandomSource;
+}
+
+const TWO_32 = 0x1_0000_0000;
+
+/**
+ * The server's side of netcode 1.02. A datagram costs one look-up before it is dropped or deciphered; a request that is
+ * not authentic costs one decryption and leaves nothing behind; no reply is longer than a third of what it answers.
+ * Addresses are compared as text: hand them in as `normalizeAddress` leaves them.
+ */
+export class NetcodeServer {
+  readonly maxClients: number;
+  readonly counters: NetcodeServerCounters = newServerCounters();
+  readonly #handler: NetcodeServerHandler;
+  readonly #options: Omit<AdmissionOptions, "startSeconds">;
+  readonly #slab: Slab;
+  readonly #sources: SourceTable;
+  readonly #byId: Map<bigint, ServerClient> = new Map();
+  readonly #slots: (ServerClient | null)[];
+  readonly #clients: ServerClient[] = [];
+  #admission: Admission | null = null;
+  #nextUpdate: number = Number.POSITIVE_INFINITY;
+  #lastUpdate: number = Number.NEGATIVE_INFINITY;
+
+  /** @throws {NetcodeError} `invalid-key`, `invalid-address`, `invalid-option`, `not-ready` */
+  constructor(options: NetcodeServerOptions, handler: NetcodeServerHandler) {
+    const { maxClients, maxTokenLifetimeSeconds = 30, random = systemRandom } = options;
+    checkPrivateKey(options.privateKey);
+    if (!Number.isInteger(maxClients) || maxClients < 1 || maxClients > 65_536) {
+      throw new NetcodeError("invalid-option", `maxClients must be 1 to 65536, not ${maxClients}.`);
+    }
+    if (!(maxTokenLifetimeSeconds >= 0)) {
+      throw new NetcodeError(
+        "invalid-option",
+        `maxTokenLifetimeSeconds must be 0 or more, not ${maxTokenLifetimeSeconds}.`,
+      );
+    }
+    this.#slab = getSlab();
+    this.#handler = handler;
+    this.maxClients = maxClients;
+    this.#options = {
+      protocolId: options.protocolId,
+      privateKey: new Uint8Array(options.privateKey),
+      ownAddress: encodeAddress(options.address),
+      maxTokenLifetimeSeconds,
+      historyCapacity: 8 * Math.max(256, maxClients),
+      random,
+    };
+    // Handshakes and tokens (above) in the reference's proportions: 4 x 256 and 8 x 256 for its 256 clients.
+    this.#sources = new SourceTable(this.#slab, 4 * Math.max(256, maxClients));
+    this.#slots = Array.from({ length: maxClients }, () => null);
+  }
+
+  get running(): boolean {
+    return this.#admission !== null;
+  }
+
+  /** The connected clients, in no order. It changes under a loop that disconnects: copy it then. */
+  get clients(): readonly NetcodeServerClient[] {
+    return this.#clients;
+  }
+
+  /** Clients that were challenged and have not answered yet. */
+  get pendingHandshakes(): number {
+    return this.#sources.handshakes;
+  }
+
+  client(index: number): NetcodeServerClient | null {
+    return this.#slots[index] ?? null;
+  }
+
+  clientById(clientId: bigint): NetcodeServerClient | null {
+    return this.#byId.get(clientId) ?? null;
+  }
+
+  /** Begins a run, with a fresh challenge key and no memory of used tokens. A run under way is stopped first. */
+  start(now: number, unixSeconds: number): void {
+    this.stop(now);
+    const host: AdmissionHost = {
+      counters: this.counters,
+      sources: this.#sources,
+      isConnected: (clientId) => this.#byId.has(clientId),
+      isFull: () => this.#clients.length >= this.maxClients,
+      transmit: (bytes, address, port) => this.#handler.send(this.#slab.wireOutView(bytes), address, port),
+    };
+    this.#admission = new Admission(host, { ...this.#options, startSeconds: Math.floor(unixSeconds) });
+  }
+
+  /** Disconnects everyone and forgets all keys and tokens. */
+  stop(now: number): void {
+    const admission = this.#admission;
+    if (!admission) return;
+    for (let client = this.#clients.at(-1); client; client = this.#clients.at(-1)) this.disconnect(client, now);
+    this.#sources.dropAll();
+    admission.release();
+    this.#admission = null;
+    this.#nextUpdate = Number.POSITIVE_INFINITY;
+    this.#lastUpdate = Number.NEGATIVE_INFINITY;
+  }
+
+  /**
+   * Takes one datagram. True if it was netcode's and did something; false if it was dropped, for a reason that is
+   * counted. Reply, connection, payload and disconnection happen inside the call.
+   */
+  receive(data: Uint8Array, address: string, port: number, now: number, unixSeconds: number): boolean {
+    this.counters.received++;
+    const admission = this.#admission;
+    if (!admission) return false;
+    if (data.length < 2 || data.length > MAX_PACKET_BYTES) {
+      this.counters.refusedSize++;
+      return false;
+    }
+    let accepted = false;
+    if (data[0] === 0) {
+      accepted = admission.request(data, address, port, now, Math.floor(unixSeconds));
+    } else {
+      const source = this.#sources.get(address, port);
+      if (!source) this.counters.refusedNoKey++;
+      else if (source.slotted) accepted = this.#packet(admission, source, data, now);
+      else accepted = this.#response(admission, source, data, now);
+    }
+    if (accepted) this.counters.accepted++;
+    return accepted;
+  }
+
+  /**
+   * As {@link receive}, for a datagram that came from elsewhere but seems to be this client's. True means that it is:
+   * authentic and no replay. A layer that follows moving clients may then {@link rebind}, if `client.newest`.
+   */
+  receiveAs(client: NetcodeServerClient, data: Uint8Array, now: number): boolean {
+    this.counters.received++;
+    const slot = this.#slotOf(client);
+    if (!this.#admission || !slot || !this.#packet(this.#admission, slot, data, now)) return false;
+    this.counters.accepted++;
+    return true;
+  }
+
+  /** Sends keep alives, frees the slots of the silent. Calls that come early do nothing. */
+  update(now: number): void {
+    if (!this.#admission) return;
+    this.#lastUpdate = now;
+    this.#sources.dropLate(now);
+    this.#nextUpdate = Number.POSITIVE_INFINITY;
+    let next = Number.POSITIVE_INFINITY;
+    // Backwards, since a callback may remove clients, which moves the last one into the gap.
+    for (let position = this.#clients.length - 1; position >= 0; position--) {
+      const client = this.#clients[position];
+      if (!client) continue;
+      // A clock that jumped back must not silence anyone until it has caught up.
+      if (client.lastSendTime > now) client.lastSendTime = now;
+      if (client.lastReceiveTime > now) client.lastReceiveTime = now;
+      if (client.lastSendTime + SEND_INTERVAL_MS <= now) this.#sendKeepAlive(client, now);
+      if (client.lastReceiveTime + client.timeout <= now) this.#free(client, "timeout");
+      else next = Math.min(next, client.lastSendTime + SEND_INTERVAL_MS, client.lastReceiveTime + client.timeout);
+    }
+    this.#nextUpdate = Math.min(this.#nextUpdate, next);
+  }
+
+  /** When {@link update} may have something to do, ms, not before `now`; Infinity if nothing is under way. */
+  nextUpdate(now: number): number {
+    // A clock that jumped back makes all deadlines wrong: update sets them right.
+    if (now < this.#lastUpdate) return now;
+    return Math.max(Math.min(this.#nextUpdate, this.#sources.nextDeadline + 1), now);
+  }
+
+  /** Sends 1 to 1200 bytes. False if the client is gone or the size is wrong: then nothing was sent. */
+  send(client: NetcodeServerClient | number, payload: Uint8Array, now: number): boolean {
+    const slot = typeof client === "number" ? this.#slots[client] : this.#slotOf(client);
+    if (!slot || payload.length < 1 || payload.length > MAX_PAYLOAD_BYTES) return false;
+    // Whoever missed its keep alive does not know that it is connected, and discards payloads.
+    if (!slot.confirmed) this.#sendKeepAlive(slot, now);
+    const admission = this.#admission;
+    if (!admission || !slot.connected) return false;
+    const sequence = slot.sequence++;
+    const bytes = admission.codec.sealPayload(payload, sequence >>> 0, Math.floor(sequence / TWO_32), slot.sendKey);
+    this.#transmit(slot, bytes, now);
+    return true;
+  }
+
+  /** Tells the client, ten times, and frees its slot. */
+  disconnect(client: NetcodeServerClient, now: number): void {
+    const slot = this.#slotOf(client);
+    if (!slot) return;
+    for (let packet = 0; packet < DISCONNECT_PACKETS; packet++) {
+      // The handler may have stopped us meanwhile.
+      const admission = this.#admission;
+      if (!admission || !slot.connected) return;
+      const sequence = slot.sequence++;
+      const high = Math.floor(sequence / TWO_32);
+      this.#transmit(slot, admission.codec.seal(PACKET_DISCONNECT, sequence >>> 0, high, slot.sendKey, 0), now);
+    }
+    this.#free(slot, "server");
+  }
+
+  /**
+   * Moves a client to another address, which the layer above has proven to be the client's. False if the client is gone
+   * or another one is there. A handshake under way from there is dropped.
+   */
+  rebind(client: NetcodeServerClient, address: string, port: number): boolean {
+    const slot = this.#slotOf(client);
+    return slot !== null && this.#sources.move(slot, address, port);
+  }
+
+  #slotOf(client: NetcodeServerClient): ServerClient | null {
+    const slot = this.#slots[client.index];
+    return slot && slot === client ? slot : null;
+  }
+
+  /** A packet from where a handshake is under way: the right response gets the lowest free slot. */
+  #response(admission: Admission, handshake: Handshake, data: Uint8Array, now: number): boolean {
+    const challenge = admission.response(handshake, data, now);
+    if (!challenge) return false;
+    const index = this.#slots.indexOf(null);
+    if (index < 0) {
+      admission.deny(handshake);
+      return true;
+    }
+    if (handshake.entry) handshake.entry.consumed = true;
+    const client = new ServerClient(index, challenge.userData, handshake, now);
+    this.#slots[index] = client;
+    client.position = this.#clients.push(client) - 1;
+    this.#byId.set(client.clientId, client);
+    this.#sources.install(handshake, client);
+    this.counters.connected++;
+    this.#nextUpdate = Math.min(this.#nextUpdate, now + SEND_INTERVAL_MS);
+    this.#sendKeepAlive(client, now);
+    if (client.connected) this.#handler.clientConnected(client);
+    return true;
+  }
+
+  /** A packet from a connected client. */
+  #packet(admission: Admission, client: ServerClient, data: Uint8Array, now: number): boolean {
+    const type = admission.codec.open(data, client.receiveKey, client.window, SERVER_READS);
+    if (type < 0) {
+      countRefused(this.counters, type);
+      return false;
+    }
+    if (type === PACKET_RESPONSE) {
+      this.counters.responseConnected++;
+      return false;
+    }
+    client.newest = admission.codec.newest;
+    if (type === PACKET_DISCONNECT) {
+      this.#free(client, "client");
+      return true;
+    }
+    client.confirmed = true;
+    client.lastReceiveTime = now;
+    if (type === PACKET_PAYLOAD) this.#handler.payload(client, this.#slab.plainView(admission.codec.length));
+    return true;
+  }
+
+  #sendKeepAlive(client: ServerClient, now: number): void {
+    const sequence = client.sequence++;
+    const high = Math.floor(sequence / TWO_32);
+    const codec = (this.#admission as Admission).codec;
+    this.#transmit(
+      client,
+      codec.sealKeepAlive(client.index, this.maxClients, sequence >>> 0, high, client.sendKey),
+      now,
+    );
+  }
+
+  #transmit(client: ServerClient, bytes: number, now: number): void {
+    client.lastSendTime = now;
+    this.#handler.send(this.#slab.wireOutView(bytes), client.address, client.port);
+  }
+
+  #free(client: ServerClient, reason: NetcodeDisconnectReason): void {
+    if (!client.connected) return;
+    client.connected = false;
+    this.#slots[client.index] = null;
+    this.#byId.delete(client.clientId);
+    this.#sources.remove(client);
+    const last = this.#clients.pop() as ServerClient;
+    if (last !== client) {
+      this.#clients[client.position] = last;
+      last.position = client.position;
+    }
+    if (reason === "timeout") this.counters.disconnectedTimeout++;
+    else if (reason === "client") this.counters.disconnectedClient++;
+    else this.counters.disconnectedServer++;
+    this.#handler.clientDisconnected(client, reason);
+  }
+}

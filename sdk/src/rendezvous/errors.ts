@@ -1,0 +1,31 @@
+/**
+ * Why an invite did not lead to a host, or a host to a lobby.
+ *
+ * - `invalid-invite`: the text is not an invite (wrong letters, wrong length).
+ * - `unknown-invite`: the lobby knows no host with this invite: mistyped, or the host has gone.
+ * - `no-lobby`: a bare code was given and no lobby to ask.
+ * - `unreachable`: the lobby did not answer, or is no lobby.
+ * - `rate-limited`: too many requests from this address.
+ * - `refused`: the lobby answered and said no.
+ * - `invalid`: something sent or received is malformed or too large.
+ * - `aborted`: the caller's signal, or `close()`.
+ */
+export type RendezvousErrorCode =
+  | "invalid-invite"
+  | "unknown-invite"
+  | "no-lobby"
+  | "unreachable"
+  | "rate-limited"
+  | "refused"
+  | "invalid"
+  | "aborted";
+
+export class RendezvousError extends Error {
+  override readonly name = "RendezvousError";
+  readonly code: RendezvousErrorCode;
+
+  constructor(code: RendezvousErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}

@@ -1,0 +1,301 @@
+/** The lobby's side: one Colyseus room for each hosted game. Mount it with {@link defineRendezvous}. */
+import {
+  type AuthContext,
+  type Client,
+  CloseCode,
+  defineRoom,
+  type Messages,
+  matchMaker,
+  type RegisteredHandler,
+  Room,
+  ServerError,
+} from "@colyseus/core";
+import { RendezvousError } from "./errors.ts";
+import { inviteUrl, parseInviteCode } from "./invite.ts";
+import { RateLimiter } from "./limiter.ts";
+import {
+  CLOSE_ENDED,
+  CLOSE_IDLE,
+  CLOSE_REPLACED,
+  type GameListing,
+  type GameSummary,
+  type HostDetails,
+  type HostMessage,
+  parseHostDetails,
+  parseHostUpdate,
+  RENDEZVOUS_ROOM,
+  type RegisteredMessage,
+  summaryOf,
+} from "./protocol.ts";
+import { digestOf, inviteCodeOf, isHostSecret, secretMatches } from "./secret.ts";
+
+/** The numbers are HTTP's, since that is how Colyseus' matchmaking carries them. */
+const STATUS = { invalid: 400, forbidden: 403, tooMany: 429, full: 507 } as const;
+
+export interface RendezvousOptions {
+  /** The lobby's own URL, as players know it: makes the invite's link. Without it the host uses the URL it knows. */
+  publicUrl?: string;
+}
+
+export interface RendezvousLimits {
+  /** Requests of one address: at once, and per second in the long run. Guessing an invite costs one each. */
+  burst: number;
+  perSecond: number;
+  /** Hosted games of one address. */
+  gamesPerAddress: number;
+  /** Hosted games of this process. */
+  games: number;
+  /** Players who are being introduced to one host at a time. */
+  guestsPerGame: number;
+  /** How long a player may stay, in milliseconds. */
+  guestMs: number;
+  /** How long a game whose host has vanished stays known, in milliseconds. */
+  holdMs: number;
+}
+
+interface Metadata {
+  invite: string;
+  /** True once the host has come in. */
+  listed: boolean;
+  online: boolean;
+  summary?: GameSummary;
+}
+
+/** What {@link RendezvousRoom.onAuth} found out. */
+interface Caller {
+  address: string;
+}
+
+/** Room for a host that has reserved its seat and has not come yet: the seat itself lasts 15 s. */
+const ARRIVAL_MS = 20_000;
+
+export class RendezvousRoom extends Room<{ metadata: Metadata }> {
+  /** For the whole process; change them before the server listens. */
+  static readonly limits: RendezvousLimits = {
+    burst: 30,
+    perSecond: 1,
+    gamesPerAddress: 16,
+    games: 10_000,
+    guestsPerGame: 64,
+    guestMs: 30_000,
+    holdMs: 60_000,
+  };
+
+  static #limiter: RateLimiter | undefined;
+  static #games = 0;
+  static readonly #gamesOf = new Map<string, number>();
+
+  // Nothing here is synchronised state, and a room per game must not cost a timer of 20 Hz each.
+  override patchRate = 60_000;
+  override autoDispose = false;
+  override maxMessagesPerSecond = 20;
+  override messages: Messages<RendezvousRoom> = {
+    update: (client: Client, message: unknown): void => this.#onUpdate(client, message),
+  };
+
+  #code = "";
+  #digest: Buffer = Buffer.alloc(0);
+  #publicUrl: string | undefined;
+  #host: Client | undefined;
+  #hostAddress: string | undefined;
+  #details: HostDetails | undefined;
+  #counted = false;
+  #holdTimer: NodeJS.Timeout | undefined;
+  readonly #guests = new Map<Client, NodeJS.Timeout>();
+
+  /**
+   * Every request comes through here before anything is looked up. Colyseus calls it without `this`.
+   *
+   * The address is what Colyseus makes of `x-real-ip` and `x-forwarded-for`: whoever faces the internet (a reverse
+   * proxy, or the server itself) must set these, or all callers share one bucket, or write their own.
+   */
+  static override async onAuth(_token: string, options: unknown, context: AuthContext): Promise<Caller> {
+    const address = context.ip ?? "unknown";
+    const { burst, perSecond } = RendezvousRoom.limits;
+    RendezvousRoom.#limiter ??= new RateLimiter({ burst, perSecond });
+    if (!RendezvousRoom.#limiter.take(address, performance.now())) {
+      throw new ServerError(STATUS.tooMany, "Too many requests from this address. Wait a minute, then try again.");
+    }
+    // Without this check a request that names no invite would match any game.
+    const invite = (options as { invite?: unknown } | null)?.invite;
+    if (typeof invite !== "string" || parseInviteCode(invite) !== invite) {
+      throw new ServerError(STATUS.invalid, "An invite such as K7Q2-9FXM is needed.");
+    }
+    return { address };
+  }
+
+  /** The games hosted now, as anybody may see them, on all processes of this lobby. */
+  static async list(roomName: string = RENDEZVOUS_ROOM): Promise<GameListing[]> {
+    const rooms = await matchMaker.query<RendezvousRoom>({ name: roomName });
+    const games: GameListing[] = [];
+    for (const { roomId, metadata } of rooms) {
+      if (metadata?.summary === undefined || !metadata.listed) continue;
+      games.push({ id: roomId, online: metadata.online, ...metadata.summary });
+    }
+    return games;
+  }
+
+  /** Only a host can bring the room into being: it must own the invite that it claims. */
+  override async onCreate(options: Record<string, unknown>): Promise<void> {
+    const { invite, secret, publicUrl } = options;
+    if (options["role"] !== "host" || !isHostSecret(secret)) {
+      throw new ServerError(STATUS.invalid, "No game has this invite, and this is no host that brings one.");
+    }
+    if (RendezvousRoom.#games >= RendezvousRoom.limits.games) {
+      throw new ServerError(STATUS.full, "This lobby is full. Host without it, or use another.");
+    }
+    RendezvousRoom.#games++;
+    this.#counted = true;
+    const code = await inviteCodeOf(secret).catch(() => undefined);
+    if (code === undefined || code !== invite) {
+      this.#uncount(); // onDispose is not called for a room that was never made
+      throw new ServerError(STATUS.forbidden, "This invite belongs to another host.");
+    }
+    this.#code = code;
+    this.#digest = digestOf(secret);
+    this.#publicUrl = typeof publicUrl === "string" ? publicUrl : undefined;
+    this.metadata = { invite: code, listed: false, online: false };
+    // Colyseus' own LobbyRoom shows the metadata of all listed rooms to everybody.
+    await this.setMatchmaking({ unlisted: true });
+    this.#hold(ARRIVAL_MS);
+  }
+
+  override async onJoin(client: Client, options: Record<string, unknown>): Promise<void> {
+    if (options?.["invite"] !== this.#code) throw new ServerError(STATUS.forbidden, "This is not the game's invite.");
+    if (options["role"] === "host") await this.#onHost(client, options);
+    else this.#onGuest(client);
+  }
+
+  override async onLeave(client: Client, code?: number): Promise<void> {
+    const timer = this.#guests.get(client);
+    clearTimeout(timer);
+    this.#guests.delete(client);
+    if (client !== this.#host) return;
+    this.#host = undefined;
+    if (code === CloseCode.CONSENTED) {
+      // Not disconnect(): that would wait for this very method. The room ends when the last one has gone.
+      this.autoDispose = true;
+      this.#forgetAddress();
+      await this.setMatchmaking({
+        locked: true,
+        metadata: { invite: this.#code, listed: false, online: false },
+      });
+      for (const guest of this.#guests.keys()) guest.leave(CLOSE_ENDED, "the host has closed the game");
+      return;
+    }
+    this.#hold(RendezvousRoom.limits.holdMs);
+    await this.#publish();
+  }
+
+  override onDispose(): void {
+    clearTimeout(this.#holdTimer);
+    for (const timer of this.#guests.values()) clearTimeout(timer);
+    this.#uncount();
+    this.#forgetAddress();
+  }
+
+  async #onHost(client: Client, options: Record<string, unknown>): Promise<void> {
+    if (!secretMatches(options["secret"], this.#digest)) {
+      throw new ServerError(STATUS.forbidden, "This invite belongs to another host.");
+    }
+    const details = this.#checked(() => parseHostDetails(options["details"]));
+    const address = (client.auth as Caller | undefined)?.address ?? "unknown";
+    if (address !== this.#hostAddress) {
+      const games = RendezvousRoom.#gamesOf.get(address) ?? 0;
+      if (games >= RendezvousRoom.limits.gamesPerAddress) {
+        throw new ServerError(STATUS.tooMany, "Too many games are hosted from this address. Close one first.");
+      }
+      this.#forgetAddress();
+      RendezvousRoom.#gamesOf.set(address, games + 1);
+      this.#hostAddress = address;
+    }
+    clearTimeout(this.#holdTimer);
+    const previous = this.#host;
+    this.#host = client;
+    previous?.leave(CLOSE_REPLACED, "another connection of this host has taken over");
+    this.#details = details;
+    const registered: RegisteredMessage = { code: this.#code };
+    if (this.#publicUrl !== undefined) registered.url = inviteUrl(this.#publicUrl, this.#code);
+    client.send("registered", registered);
+    await this.#publish();
+  }
+
+  #onGuest(client: Client): void {
+    if (this.#details === undefined) throw new ServerError(STATUS.full, "The host is not there yet. Try again.");
+    if (this.#guests.size >= RendezvousRoom.limits.guestsPerGame) {
+      throw new ServerError(STATUS.full, "Too many players are asking for this game. Try again.");
+    }
+    const timer = setTimeout(() => client.leave(CLOSE_IDLE, "introduced"), RendezvousRoom.limits.guestMs);
+    timer.unref();
+    this.#guests.set(client, timer);
+    client.send("host", this.#hostMessage(this.#details));
+  }
+
+  #onUpdate(client: Client, message: unknown): void {
+    // A guest has nothing to update, and learns nothing from trying.
+    if (client !== this.#host || this.#details === undefined) return;
+    let update: Partial<HostDetails>;
+    try {
+      update = parseHostUpdate(message);
+    } catch (error) {
+      client.send("refused", { reason: error instanceof Error ? error.message : "malformed" });
+      return;
+    }
+    Object.assign(this.#details, update);
+    this.#publish().catch(() => undefined); // the driver's trouble is not the host's
+  }
+
+  #hostMessage(details: HostDetails): HostMessage {
+    return { ...details, online: this.#host !== undefined };
+  }
+
+  async #publish(): Promise<void> {
+    if (this.#details === undefined) return;
+    const message = this.#hostMessage(this.#details);
+    for (const guest of this.#guests.keys()) guest.send("host", message);
+    await this.setMetadata({
+      invite: this.#code,
+      listed: true,
+      online: message.online,
+      summary: summaryOf(this.#details),
+    });
+  }
+
+  #hold(ms: number): void {
+    clearTimeout(this.#holdTimer);
+    this.#holdTimer = setTimeout(() => {
+      if (this.#host === undefined) this.disconnect().catch(() => undefined);
+    }, ms);
+    this.#holdTimer.unref();
+  }
+
+  #uncount(): void {
+    if (this.#counted) RendezvousRoom.#games--;
+    this.#counted = false;
+  }
+
+  #forgetAddress(): void {
+    if (this.#hostAddress === undefined) return;
+    const games = (RendezvousRoom.#gamesOf.get(this.#hostAddress) ?? 1) - 1;
+    if (games > 0) RendezvousRoom.#gamesOf.set(this.#hostAddress, games);
+    else RendezvousRoom.#gamesOf.delete(this.#hostAddress);
+    this.#hostAddress = undefined;
+  }
+
+  #checked<T>(parse: () => T): T {
+    try {
+      return parse();
+    } catch (error) {
+      if (error instanceof RendezvousError) throw new ServerError(STATUS.invalid, error.message);
+      throw error;
+    }
+  }
+}
+
+/**
+ * The room, ready to be mounted: `defineServer({ rooms: { rendezvous: defineRendezvous() } })`. It must be found by its
+ * invite, which is what the filter is for.
+ */
+export function defineRendezvous(options: RendezvousOptions = {}): RegisteredHandler<RendezvousRoom> {
+  return defineRoom(RendezvousRoom, options as Record<string, unknown>).filterBy(["invite"]);
+}

@@ -1,0 +1,13 @@
+import type { CloseReason } from "./types.ts";
+
+/** The close codes of RFC 6455 section 7.4.1 that say how a connection ended when nobody gave a code. */
+export const CLOSE_GOING_AWAY = 1001;
+export const CLOSE_NO_STATUS = 1005;
+export const CLOSE_ABNORMAL = 1006;
+export const CLOSE_TOO_BIG = 1009;
+
+/** The code that a WebSocket would have ended with, for those above who think in its codes. */
+export function webSocketCloseCode(reason: CloseReason, code: number): number {
+  if (reason === "local" || reason === "remote") return code || CLOSE_NO_STATUS;
+  return reason === "shutdown" ? CLOSE_GOING_AWAY : CLOSE_ABNORMAL;
+}

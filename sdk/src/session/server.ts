@@ -1,0 +1,156 @@
+import { randomBytes } from "node:crypto";
+import {
+  generateConnectToken,
+  type NetcodeDisconnectReason,
+  NetcodeServer,
+  type NetcodeServerClient,
+} from "../netcode/index.ts";
+import type { Endpoint } from "../udp/endpoint.ts";
+import type { UDPSocket } from "../udp/udp-socket.ts";
+import { SESSION_PROTOCOL_ID } from "./protocol.ts";
+import { SessionPump } from "./pump.ts";
+import type { CloseReason, Session, SessionServer, SessionTokenOptions } from "./types.ts";
+import { type SessionLink, UDPSession } from "./udp-session.ts";
+
+export interface UDPSessionServerOptions {
+  /** 32 bytes that servers which accept each other's tokens share. Default: random for each server. */
+  privateKey?: Uint8Array;
+  /**
+   * The name under which tokens know this server (netcode's private address list). It need not be dialable, since the address
+   * by which the world reaches a home host changes. Default: 127.0.0.1 and the socket's port.
+   */
+  identity?: Endpoint;
+  /** 1-4096. Default 1024. */
+  maxClients?: number;
+  /** Seconds that a connect token is good for, and that tokens of an earlier run stay refused after a start. Default 30. */
+  tokenLifetimeSeconds?: number;
+  /** Largest message in either direction, bytes. */
+  maxMessageBytes?: number;
+  /** Reliable bytes that may wait for one slow peer. */
+  maxBufferedBytes?: number;
+}
+
+const DEFAULT_TIMEOUT_SECONDS = 10;
+const CLOSE_GOING_AWAY = 1001;
+const UPDATE_MS = 100;
+
+/** Accepts secure sessions on a socket that it shares with STUN and TURN; it does not close the socket. */
+export class UDPSessionServer implements SessionServer, AsyncDisposable {
+  onSession: ((session: Session) => void) | null = null;
+  readonly #socket: UDPSocket;
+  readonly #netcode: NetcodeServer;
+  readonly #sessions = new Map<NetcodeServerClient, UDPSession>();
+  readonly #live = new Set<Session>();
+  readonly #pump = new SessionPump();
+  readonly #options: UDPSessionServerOptions;
+  readonly #privateKey: Uint8Array;
+  readonly #identity: Endpoint;
+  readonly #tokenLifetimeSeconds: number;
+  readonly #timer: NodeJS.Timeout;
+  #closed = false;
+
+  /** {@link netcodeReady} must have resolved. */
+  constructor(socket: UDPSocket, options: UDPSessionServerOptions = {}) {
+    this.#socket = socket;
+    this.#options = options;
+    this.#privateKey = options.privateKey ?? randomBytes(32);
+    this.#identity = options.identity ?? { address: "127.0.0.1", port: socket.localPort };
+    this.#tokenLifetimeSeconds = options.tokenLifetimeSeconds ?? 30;
+    this.#netcode = new NetcodeServer(
+      {
+        protocolId: SESSION_PROTOCOL_ID,
+        privateKey: this.#privateKey,
+        address: this.#identity,
+        maxClients: options.maxClients ?? 1024,
+        maxTokenLifetimeSeconds: this.#tokenLifetimeSeconds,
+      },
+      {
+        send: (data, address, port) => void socket.send(data, port, address),
+        clientConnected: (client) => this.#connected(client),
+        clientDisconnected: (client, reason) => this.#disconnected(client, reason),
+        payload: (client, data) => this.#sessions.get(client)?.receive(data, this.#pump.now()),
+      },
+    );
+    this.#netcode.start(this.#pump.now(), unixSeconds());
+    socket.onDatagram = (data, address, port) =>
+      void this.#netcode.receive(data, address, port, this.#pump.now(), unixSeconds());
+    this.#timer = setInterval(() => this.#netcode.update(this.#pump.now()), UPDATE_MS);
+    this.#timer.unref();
+  }
+
+  get sessions(): ReadonlySet<Session> {
+    return this.#live;
+  }
+
+  createToken(options: SessionTokenOptions): Uint8Array {
+    return generateConnectToken({
+      protocolId: SESSION_PROTOCOL_ID,
+      privateKey: this.#privateKey,
+      clientId: options.clientId,
+      publicAddresses: options.addresses,
+      privateAddresses: [this.#identity],
+      // A shorter life would be refused for a while after a start (netcode's restart rule).
+      expireSeconds: Math.max(options.expireSeconds ?? 0, this.#tokenLifetimeSeconds),
+      timeoutSeconds: options.timeoutSeconds ?? DEFAULT_TIMEOUT_SECONDS,
+      userData: options.userData,
+      unixSeconds: unixSeconds(),
+    });
+  }
+
+  /** Says goodbye to every peer and stops listening. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const session of this.#live) session.close(CLOSE_GOING_AWAY, "server closed");
+    // The close frames leave in this tick; whoever misses them still gets netcode's ten disconnect packets.
+    await new Promise((resolve) => setImmediate(resolve));
+    clearInterval(this.#timer);
+    this.#netcode.stop(this.#pump.now());
+    this.#socket.onDatagram = null;
+    for (const session of this.#sessions.values()) session.lost("shutdown");
+    this.#sessions.clear();
+    this.#live.clear();
+    this.#pump.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #connected(client: NetcodeServerClient): void {
+    const netcode = this.#netcode;
+    const link: SessionLink = {
+      get remote() {
+        return { address: client.address, port: client.port };
+      },
+      send: (payload, now) => netcode.send(client, payload, now),
+      disconnect: (now) => netcode.disconnect(client, now),
+    };
+    const { maxMessageBytes, maxBufferedBytes } = this.#options;
+    const session = new UDPSession(link, this.#pump, {
+      clientId: client.clientId,
+      userData: client.userData.slice(),
+      ...(maxMessageBytes === undefined ? {} : { maxMessageBytes }),
+      ...(maxBufferedBytes === undefined ? {} : { maxBufferedBytes }),
+    });
+    this.#sessions.set(client, session);
+    this.#live.add(session);
+    this.onSession?.(session);
+  }
+
+  #disconnected(client: NetcodeServerClient, reason: NetcodeDisconnectReason): void {
+    const session = this.#sessions.get(client);
+    if (!session) return;
+    this.#sessions.delete(client);
+    this.#live.delete(session);
+    session.lost(CLOSE_REASONS[reason]);
+  }
+}
+
+const CLOSE_REASONS: Record<NetcodeDisconnectReason, CloseReason> = {
+  timeout: "timeout",
+  client: "remote",
+  server: "local",
+};
+
+const unixSeconds = (): number => Math.floor(Date.now() / 1000);

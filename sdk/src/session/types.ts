@@ -1,0 +1,86 @@
+import type { Endpoint } from "../udp/endpoint.ts";
+
+/**
+ * Why a session ended.
+ * - `local`: this side called `close()`
+ * - `remote`: the other side closed; its code and text come along
+ * - `timeout`: nothing was heard for the token's timeout
+ * - `refused`: the server refused the token, or no answer came to the request
+ * - `full`: the server has no free slot
+ * - `expired`: the connect token expired before the handshake ended
+ * - `protocol-error`: the other side broke the protocol or a cap
+ * - `shutdown`: the server or the socket was closed
+ */
+export type CloseReason =
+  | "local"
+  | "remote"
+  | "timeout"
+  | "refused"
+  | "full"
+  | "expired"
+  | "protocol-error"
+  | "shutdown";
+
+export interface SessionStats {
+  /** Smoothed round-trip time in ms (RFC 9002 section 5.3); 0 before the first sample. */
+  rttMs: number;
+  /** Mean deviation of the round-trip time in ms. */
+  jitterMs: number;
+  /** Share of our packets lost, 0-1. */
+  loss: number;
+  bytesIn: number;
+  bytesOut: number;
+  packetsIn: number;
+  packetsOut: number;
+  /** Reliable bytes accepted by `send` and not yet acknowledged. */
+  bufferedBytes: number;
+}
+
+export type SessionMode = "reliable" | "unreliable";
+
+/** One secure conversation with one peer. */
+export interface Session {
+  /** The client id that the connect token names. */
+  readonly clientId: bigint;
+  /** The 256 bytes of user data from the connect token (server side); empty on the client. */
+  readonly userData: Uint8Array;
+  /** The far end of the path in use. */
+  readonly remote: Endpoint;
+  readonly stats: SessionStats;
+  readonly open: boolean;
+  /**
+   * Copies `data` at once; it leaves at the end of the tick, together with all else for this peer.
+   * False when the session is closed or a cap would be broken.
+   */
+  send(data: Uint8Array, mode: SessionMode): boolean;
+  /** Sends now what waits for the end of the tick. */
+  flush(): void;
+  /**
+   * Ends the session after what was sent reliably before. `code` (0-65535, default 1000) and `reason` (at most 123 bytes of
+   * UTF-8, as in RFC 6455) reach the other side as far as the path allows.
+   */
+  close(code?: number, reason?: string): void;
+  /** `data` is valid only during the call. */
+  onMessage: ((data: Uint8Array, mode: SessionMode) => void) | null;
+  onClose: ((reason: CloseReason, code: number, text: string) => void) | null;
+}
+
+export interface SessionTokenOptions {
+  clientId: bigint;
+  /** Where the client may reach this server, best first; 1-32. The client tries them in turn. */
+  addresses: readonly Endpoint[];
+  /** At most 256 bytes that reach the server's session unread by anybody else. */
+  userData: Uint8Array;
+  /** Seconds until the token can no longer be used. Default and least: the server's token lifetime (30). */
+  expireSeconds?: number;
+  /** Seconds without a packet after which either side gives the session up. Default 10. */
+  timeoutSeconds?: number;
+}
+
+export interface SessionServer {
+  /** A netcode connect token, 2048 bytes, good for one session. */
+  createToken(options: SessionTokenOptions): Uint8Array;
+  onSession: ((session: Session) => void) | null;
+  readonly sessions: ReadonlySet<Session>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,196 @@
+import { MessageEndpoint } from "../channel/index.ts";
+import type { Endpoint } from "../udp/endpoint.ts";
+import { type CloseFrame, decodeClose, encodeClose } from "./close-frame.ts";
+import type { SessionPump } from "./pump.ts";
+import type { CloseReason, Session, SessionMode, SessionStats } from "./types.ts";
+
+/** Application messages. */
+const DATA_CHANNEL = 0;
+/** What the sessions say to each other: the close frame. */
+const CONTROL_CHANNEL = 255;
+
+const MAX_PAYLOAD_BYTES = 1200;
+// One for the process: a packet is built and sealed before the next one is begun.
+const packet = new Uint8Array(MAX_PAYLOAD_BYTES);
+
+/** How long a close waits for its acknowledgement before the path is given up. */
+const CLOSE_LINGER_MS = 1000;
+
+/** Codes of RFC 6455 section 7.4.1 that a session uses as WebSocket does. */
+const CLOSE_NORMAL = 1000;
+const CLOSE_PROTOCOL_ERROR = 1002;
+const CLOSE_ABNORMAL = 1006;
+
+/** The secure path below a session: netcode's client, or one of its server's slots. */
+export interface SessionLink {
+  readonly remote: Endpoint;
+  /** Seals and sends one payload of 1-1200 bytes; `payload` is read during the call. */
+  send(payload: Uint8Array, now: number): boolean;
+  /** Says goodbye (netcode's redundant disconnect packets) and forgets the peer. */
+  disconnect(now: number): void;
+}
+
+export interface UDPSessionOptions {
+  clientId: bigint;
+  userData: Uint8Array;
+  maxMessageBytes?: number;
+  maxBufferedBytes?: number;
+}
+
+/** A session over netcode and the message channels; made by {@link UDPSessionServer} and {@link connectSession}. */
+export class UDPSession implements Session {
+  readonly clientId: bigint;
+  readonly userData: Uint8Array;
+  onMessage: Session["onMessage"] = null;
+  onClose: Session["onClose"] = null;
+  readonly #link: SessionLink;
+  readonly #pump: SessionPump;
+  readonly #endpoint: MessageEndpoint;
+  #state: "open" | "closing" | "closed" = "open";
+  /** Reliable messages, so that a close frame on its own channel does not overtake them. */
+  #reliableSent = 0;
+  #reliableReceived = 0;
+  #remoteClose: CloseFrame | null = null;
+  #lingerUntil = Number.POSITIVE_INFINITY;
+
+  constructor(link: SessionLink, pump: SessionPump, options: UDPSessionOptions) {
+    this.clientId = options.clientId;
+    this.userData = options.userData;
+    this.#link = link;
+    this.#pump = pump;
+    const { maxMessageBytes, maxBufferedBytes } = options;
+    this.#endpoint = new MessageEndpoint(
+      {
+        maxPacketBytes: MAX_PAYLOAD_BYTES,
+        ...(maxMessageBytes === undefined ? {} : { maxMessageBytes }),
+        ...(maxBufferedBytes === undefined ? {} : { maxBufferedBytes }),
+      },
+      {
+        message: (data, mode, channel) => this.#message(data, mode === "reliable" ? "reliable" : "unreliable", channel),
+        failed: ({ message }) => this.#fail(message),
+      },
+    );
+    pump.add(this);
+  }
+
+  get remote(): Endpoint {
+    return this.#link.remote;
+  }
+
+  get open(): boolean {
+    return this.#state === "open";
+  }
+
+  get stats(): SessionStats {
+    const { stats } = this.#endpoint;
+    return {
+      rttMs: stats.rttMs,
+      jitterMs: stats.rttVarMs,
+      loss: stats.loss,
+      bytesIn: stats.bytesReceived,
+      bytesOut: stats.bytesSent,
+      packetsIn: stats.packetsReceived,
+      packetsOut: stats.packetsSent,
+      bufferedBytes: stats.bufferedBytes,
+    };
+  }
+
+  send(data: Uint8Array, mode: SessionMode): boolean {
+    if (this.#state !== "open") return false;
+    if (!this.#endpoint.send(data, mode, { channel: DATA_CHANNEL })) return false;
+    if (mode === "reliable") this.#reliableSent++;
+    this.#pump.flushAtEndOfTick(this);
+    return true;
+  }
+
+  flush(): void {
+    this.flushAt(this.#pump.now());
+  }
+
+  close(code: number = CLOSE_NORMAL, reason = ""): void {
+    if (this.#state !== "open") return;
+    this.#state = "closing";
+    const now = this.#pump.now();
+    const sent = this.#endpoint.send(encodeClose({ code, text: reason, after: this.#reliableSent }), "reliable", {
+      channel: CONTROL_CHANNEL,
+    });
+    this.#lingerUntil = sent ? now + CLOSE_LINGER_MS : now;
+    this.#finish("local", code, reason);
+    this.flushAt(now);
+  }
+
+  /** @internal One decrypted payload from the path. */
+  receive(payload: Uint8Array, now: number): void {
+    if (this.#state === "closed") return;
+    this.#endpoint.receive(payload, now);
+    this.#pump.flushAtEndOfTick(this);
+  }
+
+  /** @internal The path is gone without a close frame. */
+  lost(reason: CloseReason): void {
+    const closing = this.#remoteClose;
+    this.#release();
+    // The other side's close frame came, what it waited for did not: its word still stands.
+    if (closing) this.#finish("remote", closing.code, closing.text);
+    else this.#finish(reason, CLOSE_ABNORMAL, "");
+  }
+
+  /** @internal Sends what is due. @returns when to come back, in ms. */
+  flushAt(now: number): number {
+    if (this.#state === "closed") return Number.POSITIVE_INFINITY;
+    for (;;) {
+      const length = this.#endpoint.poll(packet, now);
+      if (length === 0) break;
+      if (!this.#link.send(packet.subarray(0, length), now)) break;
+    }
+    if (this.#state === "closing" && (now >= this.#lingerUntil || this.#endpoint.stats.bufferedBytes === 0)) {
+      this.#link.disconnect(now);
+      this.#release();
+      return Number.POSITIVE_INFINITY;
+    }
+    return Math.min(this.#endpoint.nextTimeout(now), this.#lingerUntil);
+  }
+
+  #message(data: Uint8Array, mode: SessionMode, channel: number): void {
+    if (channel === CONTROL_CHANNEL) {
+      const frame = decodeClose(data);
+      if (frame === null) this.#fail("malformed close frame");
+      else this.#remoteClose ??= frame;
+    } else {
+      if (mode === "reliable") this.#reliableReceived++;
+      if (this.#state === "open") this.onMessage?.(data, mode);
+    }
+    if (this.#remoteClose && this.#reliableReceived >= this.#remoteClose.after) this.#closedByRemote(this.#remoteClose);
+  }
+
+  #closedByRemote({ code, text }: CloseFrame): void {
+    if (this.#state === "closed") return;
+    // One more round so that the close frame is acknowledged; then there is nothing left to wait for.
+    const open = this.#state === "open";
+    this.#state = "closing";
+    this.#lingerUntil = this.#pump.now();
+    if (open) this.#finish("remote", code, text);
+  }
+
+  #fail(failure: string): void {
+    if (this.#state === "closed") return;
+    const open = this.#state === "open";
+    this.#state = "closing";
+    this.#lingerUntil = this.#pump.now();
+    this.#pump.flushAtEndOfTick(this);
+    if (open) this.#finish("protocol-error", CLOSE_PROTOCOL_ERROR, failure);
+  }
+
+  #finish(reason: CloseReason, code: number, text: string): void {
+    const { onClose } = this;
+    this.onClose = null;
+    onClose?.(reason, code, text);
+  }
+
+  #release(): void {
+    if (this.#state === "closed") return;
+    this.#state = "closed";
+    this.#endpoint.close();
+    this.#pump.delete(this);
+  }
+}

@@ -1,0 +1,99 @@
+import type { Endpoint } from "../udp/endpoint.ts";
+import { StunBuilder } from "./builder.ts";
+import { CHANGE_IP, CHANGE_PORT, StunAttribute, StunErrorCode, StunMethod } from "./constants.ts";
+import { isStun, StunMessage } from "./message.ts";
+
+export interface StunResponderOptions {
+  /** SOFTWARE's text, at most 127 characters; empty for none. */
+  software?: string;
+}
+
+/** Where a request arrived and what else the responder could answer from. Unknown parts are left out of the answer. */
+export interface StunLocal {
+  /** The address and port that the request was sent to: RESPONSE-ORIGIN. */
+  origin?: Endpoint;
+  /** Another address **and** another port of this responder: OTHER-ADDRESS, and CHANGE-REQUEST may ask for either. */
+  other?: Endpoint;
+  /** It has another port, but no other address: CHANGE-REQUEST may ask for the port. */
+  otherPort?: boolean;
+}
+
+export interface StunReply {
+  data: Buffer;
+  /** Whether to send it from the other address. */
+  changeAddress: boolean;
+  /** Whether to send it from the other port. */
+  changePort: boolean;
+}
+
+/** What a request may carry without an answer 420. Without credentials of our own, integrity is not looked at. */
+const KNOWN = new Set<number>([
+  StunAttribute.USERNAME,
+  StunAttribute.MESSAGE_INTEGRITY,
+  StunAttribute.MESSAGE_INTEGRITY_SHA256,
+  StunAttribute.REALM,
+  StunAttribute.NONCE,
+  StunAttribute.PASSWORD_ALGORITHM,
+  StunAttribute.USERHASH,
+]);
+const KNOWN_WITH_CHANGE = new Set<number>([...KNOWN, StunAttribute.CHANGE_REQUEST]);
+
+/**
+ * Sources can be forged, so an answer must not be much larger than its request. A Binding cannot be answered in less
+ * than 1.6 times an empty request; what is only nice to have is left out beyond this.
+ */
+const MAX_AMPLIFICATION = 3;
+
+/**
+ * Answers Binding requests, without I/O and without state (RFC 8489 section 6.3, RFC 5780 section 6.1). `null` for
+ * everything that gets no answer: what is no STUN, other methods, indications, responses, broken fingerprints.
+ *
+ * @param source where the request came from
+ */
+export function respondToStun(
+  data: Uint8Array,
+  source: Endpoint,
+  local: StunLocal = {},
+  options: StunResponderOptions = {},
+): StunReply | null {
+  if (!isStun(data) || source.port === 0) return null;
+  const request = StunMessage.decode(data);
+  if (request === null || request.class !== "request" || request.method !== StunMethod.BINDING) return null;
+  if (request.fingerprintMatches() === false) return null;
+
+  const { origin, other } = local;
+  const canChangePort = other !== undefined || local.otherPort === true;
+  const unknown = request.unknownRequired(canChangePort ? KNOWN_WITH_CHANGE : KNOWN);
+  const change = request.uint32(StunAttribute.CHANGE_REQUEST) ?? 0;
+  if (canChangePort && (change & CHANGE_IP) !== 0 && other === undefined) unknown.push(StunAttribute.CHANGE_REQUEST);
+  if (unknown.length > 0) return { data: refuse(request, unknown), changeAddress: false, changePort: false };
+
+  const builder = new StunBuilder(StunMethod.BINDING, "success", request.transactionId);
+  builder.xorAddress(StunAttribute.XOR_MAPPED_ADDRESS, source);
+  const changeAddress = (change & CHANGE_IP) !== 0;
+  const changePort = (change & CHANGE_PORT) !== 0;
+  if (origin !== undefined) {
+    builder.address(StunAttribute.RESPONSE_ORIGIN, {
+      address: changeAddress && other !== undefined ? other.address : origin.address,
+      port: changePort && other !== undefined ? other.port : origin.port,
+    });
+  }
+  if (other !== undefined) builder.address(StunAttribute.OTHER_ADDRESS, other);
+  finish(builder, request, data.length, options.software ?? "sallyport");
+  return { data: builder.build(), changeAddress, changePort };
+}
+
+function refuse(request: StunMessage, unknown: readonly number[]): Buffer {
+  const builder = new StunBuilder(StunMethod.BINDING, "error", request.transactionId);
+  builder.errorCode(StunErrorCode.UNKNOWN_ATTRIBUTE, "Unknown Attribute").unknownAttributes(unknown);
+  if (request.has(StunAttribute.FINGERPRINT)) builder.fingerprint();
+  return builder.build();
+}
+
+function finish(builder: StunBuilder, request: StunMessage, requestBytes: number, software: string): void {
+  const fingerprint = request.has(StunAttribute.FINGERPRINT);
+  const softwareBytes = 4 + ((Buffer.byteLength(software) + 3) & ~3);
+  const length = builder.length + softwareBytes + (fingerprint ? 8 : 0);
+  if (software !== "" && length <= MAX_AMPLIFICATION * requestBytes) builder.text(StunAttribute.SOFTWARE, software);
+  if (fingerprint) builder.fingerprint();
+}

@@ -1,0 +1,27 @@
+import { isIPv6 } from "node:net";
+
+import { STUN_PORT } from "./constants.ts";
+
+export interface StunServerAddress {
+  /** A name or an address, IPv6 without brackets. */
+  host: string;
+  port: number;
+}
+
+/**
+ * Reads `stun:host:port` (RFC 7064), `host:port`, `[v6]:port` or a bare host; the port is 3478 where none is given.
+ * `null` for anything else, also for `stuns:`, which is TLS.
+ */
+export function parseStunServer(text: string): StunServerAddress | null {
+  const address = text
+    .trim()
+    .replace(/^stun:(\/\/)?/i, "")
+    .replace(/\?transport=udp$/i, "");
+  if (isIPv6(address)) return { host: address, port: STUN_PORT };
+  const match = /^(?:\[([0-9a-f:.]+(?:%[\w.-]+)?)\]|([\w.-]+))(?::(\d{1,5}))?$/i.exec(address);
+  if (match === null) return null;
+  const [, v6, name, digits] = match;
+  const port = digits === undefined ? STUN_PORT : Number(digits);
+  if (port < 1 || port > 65535 || (v6 !== undefined && !isIPv6(v6))) return null;
+  return { host: v6 ?? name ?? "", port };
+}

@@ -1,0 +1,13 @@
+import { networkInterfaces } from "node:os";
+
+/**
+ * How dgram names the interface `name` for multicast: by its IPv4 address, or for IPv6 by its zone. `undefined`, for an
+ * empty name, leaves the choice to the system; `null` when there is no such interface or it lacks the family.
+ */
+export function interfaceAddress(name: string, ipv6: boolean): string | undefined | null {
+  if (name === "") return undefined;
+  const addresses = networkInterfaces()[name];
+  const address = addresses?.find(({ family }) => family === (ipv6 ? "IPv6" : "IPv4"))?.address;
+  if (address === undefined) return null;
+  return ipv6 ? `::%${name}` : address;
+}

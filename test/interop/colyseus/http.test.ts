@@ -1,0 +1,124 @@
+import type { IncomingMessage } from "node:http";
+import { matchMaker } from "@colyseus/core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { ConnectReply } from "../../../sdk/src/session/exchange.ts";
+import { startServer, type TestServer } from "./harness.ts";
+
+let arena: TestServer;
+let admit: (request: IncomingMessage) => boolean = () => true;
+let intercept: (url: string) => Response | undefined = () => undefined;
+
+beforeAll(async () => {
+  arena = await startServer({
+    verifyClient: ({ req }: { req: IncomingMessage }) => admit(req),
+    beforeUpgrade: ({ url }) => intercept(url),
+  });
+});
+afterAll(() => arena[Symbol.asyncDispose]());
+
+function post(body: unknown, init: RequestInit = {}): Promise<Response> {
+  const text = typeof body === "string" ? body : JSON.stringify(body);
+  return fetch(`${arena.url}/sallyport/connect`, { method: "POST", body: text, ...init });
+}
+
+async function seat(): Promise<{ roomId: string; sessionId: string }> {
+  const { roomId, sessionId } = await matchMaker.create("arena", {});
+  return { roomId, sessionId };
+}
+
+test("gives a token to whoever holds a seat, with the dialed address first", async () => {
+  const response = await post({ ...(await seat()), dialed: [{ address: "198.51.100.7", port: 1234 }] });
+  const reply = (await response.json()) as ConnectReply;
+  expect(response.status).toBe(200);
+  expect(reply.protocol).toBe(1);
+  expect(Buffer.from(reply.token, "base64").length).toBe(2048);
+  expect(reply.endpoints[0]).toEqual({ kind: "dialed", address: "198.51.100.7", port: 1234 });
+  expect(reply.endpoints.length).toBeGreaterThan(1);
+});
+
+test("a token does not take the seat: it is still there for WebSocket", async () => {
+  const mine = await seat();
+  await post(mine);
+  expect(matchMaker.getLocalRoomById(mine.roomId).hasReservedSeat(mine.sessionId)).toBe(true);
+});
+
+test.each([
+  ["no JSON", "{", 400],
+  ["a request without a seat", {}, 400],
+  ["names too long for a token", { roomId: "x".repeat(200), sessionId: "y".repeat(100) }, 404],
+  ["a room that is not here", { roomId: "nowhere", sessionId: "s" }, 404],
+  ["a body without end", `{"roomId":"${"x".repeat(5000)}"}`, 413],
+])("refuses %s", async (_what, body, status) => {
+  const response = await post(body);
+  expect(response.status).toBe(status);
+  expect(await response.json()).toMatchObject({ code: expect.any(Number), error: expect.any(String) });
+});
+
+test("refuses a session that has no seat in the room, and a token that is not its own", async () => {
+  const mine = await seat();
+  expect((await post({ ...mine, sessionId: "another" })).status).toBe(404);
+  const { reconnectionToken } = await arena.client().consumeSeatReservation({ ...mine, name: "arena", processId: "p" });
+  expect((await post(mine)).status).toBe(404);
+  expect((await post({ ...mine, reconnectionToken: "guessed" })).status).toBe(404);
+  const token = reconnectionToken.split(":")[1];
+  expect((await post({ ...mine, reconnectionToken: token })).status).toBe(200);
+});
+
+test("lets web pages of other origins ask, as Colyseus' matchmaking does", async () => {
+  const headers = { origin: "https://game.example", "access-control-request-method": "POST" };
+  for (const path of ["/sallyport/connect", "/matchmake/create/arena"]) {
+    const response = await fetch(arena.url + path, { method: "OPTIONS", headers });
+    expect(response.status).toBe(204);
+    expect(response.headers.get("access-control-allow-origin")).toBe("https://game.example");
+    expect(response.headers.get("access-control-allow-methods")).toContain("POST");
+  }
+  expect((await post(await seat(), { headers })).headers.get("access-control-allow-origin")).toBe(
+    "https://game.example",
+  );
+});
+
+test("leaves all other paths to Colyseus", async () => {
+  expect((await fetch(`${arena.url}/__healthcheck`)).status).toBe(200);
+  expect((await fetch(`${arena.url}/sallyport`)).status).toBe(404);
+  expect((await fetch(`${arena.url}/sallyport/connect`)).status).toBe(405);
+});
+
+describe("Colyseus' gatekeepers", () => {
+  test("verifyClient", async () => {
+    admit = (request) => request.headers["x-friend"] !== undefined;
+    try {
+      expect((await post(await seat())).status).toBe(401);
+      expect((await post(await seat(), { headers: { "x-friend": "yes" } })).status).toBe(200);
+      await expect(arena.client().create("arena")).rejects.toThrow(/WebSocket/);
+    } finally {
+      admit = () => true;
+    }
+  });
+
+  test("beforeUpgrade", async () => {
+    intercept = () => new Response("tomorrow", { status: 418, headers: { "x-reason": "closed" } });
+    try {
+      const response = await post(await seat());
+      expect([response.status, response.headers.get("x-reason"), await response.text()]).toEqual([
+        418,
+        "closed",
+        "tomorrow",
+      ]);
+    } finally {
+      intercept = () => undefined;
+    }
+  });
+});
+
+// Last, for it is this machine that is blocked.
+test("blocks whoever guesses seats, for a while", async () => {
+  const statuses = await Promise.all(
+    Array.from({ length: 30 }, async () => (await post({ roomId: "a", sessionId: "b" })).status),
+  );
+  expect(statuses).toContain(429);
+  const response = await post(await seat());
+  expect([response.status, response.headers.get("retry-after")]).toEqual([429, "10"]);
+  const room = await arena.client().create("arena");
+  expect(room.path.kind).toBe("websocket");
+  await room.leave();
+});

@@ -1,0 +1,45 @@
+// `npm test`: every vitest project, then one line that counts them all. The lab runs where it can (root on Debian); what it
+// could not run is counted as skipped, and with CI=true a skipped lab fails.
+import { startVitest } from "vitest/node";
+
+const projects = process.argv.slice(2);
+const vitest = await startVitest("test", [], {
+  run: true,
+  watch: false,
+  ...(projects.length > 0 ? { project: projects } : {}),
+});
+
+const counts = { passed: 0, failed: 0, skipped: 0 };
+const perProject = new Map<string, typeof counts>();
+for (const module of vitest.state.getTestModules()) {
+  const name = module.project.name;
+  const project = perProject.get(name) ?? { passed: 0, failed: 0, skipped: 0 };
+  perProject.set(name, project);
+  for (const test of module.children.allTests()) {
+    const { state } = test.result();
+    const key = state === "passed" ? "passed" : state === "failed" ? "failed" : "skipped";
+    counts[key]++;
+    project[key]++;
+  }
+  // A file that does not load has no tests and must not count as nothing.
+  if (module.state() === "failed" && [...module.children.allTests("failed")].length === 0) {
+    counts.failed++;
+    project.failed++;
+  }
+}
+const unhandled = vitest.state.getUnhandledErrors().length;
+counts.failed += unhandled;
+await vitest.close();
+
+const line = ({ passed, failed, skipped }: typeof counts): string =>
+  `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`;
+for (const [name, project] of perProject) console.log(`${name}: ${line(project)}`);
+const labSkipped = perProject.get("lab")?.skipped ?? 0;
+const labRan = (perProject.get("lab")?.passed ?? 0) > 0;
+if (process.env["CI"] && projects.length === 0 && (labSkipped > 0 || !labRan)) {
+  console.log("The lab must run in CI: it needs root on Debian.");
+  counts.failed += Math.max(1, labSkipped);
+  counts.skipped -= labSkipped;
+}
+console.log(line(counts));
+process.exit(counts.failed > 0 || counts.passed === 0 ? 1 : 0);

@@ -1,0 +1,218 @@
+import { EventEmitter } from "node:events";
+import { afterEach, expect, test } from "vitest";
+import type { Reachability } from "../../../sdk/src/connectivity/index.ts";
+import {
+  ConnectivityManager,
+  type ConnectivityOptions,
+  type ConnectivityParts,
+} from "../../../sdk/src/connectivity/index.ts";
+import { type GatewayStep, PortMapError, type PortMapping } from "../../../sdk/src/gateway/index.ts";
+import type { StunServerOutcome } from "../../../sdk/src/stun/index.ts";
+import { StunError } from "../../../sdk/src/stun/index.ts";
+import { UDPSocket } from "../../../sdk/src/udp/udp-socket.ts";
+
+type Mapper = ReturnType<ConnectivityParts["createMapper"]>;
+
+/** A router and STUN servers that answer when the test says so. */
+class World {
+  readonly mapping: EventEmitter & { [key: string]: unknown } = Object.assign(new EventEmitter(), {
+    state: "mapped",
+    via: "upnp",
+    gateway: { via: "upnp", name: "Acme", address: "192.168.1.1", externalAddress: "11.0.0.9" },
+    protocol: "both",
+    internalAddress: "192.168.1.5",
+    internalPort: 7777,
+    externalAddress: "11.0.0.9",
+    externalPort: 7777,
+    expiresAt: 0,
+    verified: true,
+  }) as never;
+  readonly mapped = Promise.withResolvers<PortMapping>();
+  readonly stun = Promise.withResolvers<StunServerOutcome[]>();
+  readonly mapper = new EventEmitter();
+  closed = 0;
+  refreshed = 0;
+  asked = 0;
+  interfaces = [{ name: "eth0", address: "192.168.1.5" }];
+  readonly manager: ConnectivityManager;
+
+  constructor(options: ConnectivityOptions = {}) {
+    const mapper = Object.assign(this.mapper, {
+      map: () => this.mapped.promise,
+      gateways: () => [],
+      refresh: () => void this.refreshed++,
+      close: async () => void this.closed++,
+    }) as unknown as Mapper;
+    this.manager = new ConnectivityManager(
+      { port: 0, via: ["upnp"], stunServers: ["stun.test:3478"], ...options },
+      {
+        createMapper: () => mapper,
+        stun: async (_socket, _servers, { onOutcome } = {}) => {
+          this.asked++;
+          const outcomes = await this.stun.promise;
+          for (const outcome of outcomes) onOutcome?.(outcome);
+          return outcomes;
+        },
+        interfaces: () => this.interfaces,
+      },
+    );
+  }
+
+  grant(): void {
+    this.mapped.resolve(this.mapping as unknown as PortMapping);
+  }
+
+  refuse(reason: string): void {
+    const steps: GatewayStep[] = [{ step: "upnp", outcome: "refused", ms: 3, reason, code: 606 }];
+    this.mapped.reject(new PortMapError("refused", reason, { steps }));
+  }
+
+  see(port = 7777): void {
+    this.stun.resolve([{ server: "stun.test:3478", mapped: { address: "11.0.0.9", port } }]);
+  }
+
+  silence(): void {
+    this.stun.resolve([{ server: "stun.test:3478", error: new StunError("timeout", "No answer within 3000 ms.") }]);
+  }
+
+  change(fits: (reachability: Reachability) => boolean): Promise<Reachability> {
+    return new Promise((resolve) => {
+      this.manager.on("change", (reachability) => {
+        if (fits(reachability)) resolve(reachability);
+      });
+    });
+  }
+}
+
+const worlds: World[] = [];
+function world(options?: ConnectivityOptions): World {
+  const made = new World(options);
+  worlds.push(made);
+  return made;
+}
+
+afterEach(async () => {
+  for (const { manager } of worlds.splice(0)) await manager.close();
+});
+
+test("open() answers as soon as a stranger can dial in, while STUN is still out", async () => {
+  const { manager, ...rest } = world({ openTimeoutMs: 60_000 });
+  const opening = manager.open();
+  worlds[0]?.grant();
+  expect(await opening).toMatchObject({ verdict: "mapped" });
+  expect(rest.closed).toBe(0);
+});
+
+test("open() answers at its limit, and what is learnt later comes as change", async () => {
+  const made = world({ openTimeoutMs: 5 });
+  expect(await made.manager.open()).toMatchObject({ verdict: "lan-only" });
+  const punchable = made.change(({ verdict }) => verdict === "punchable");
+  made.see();
+  await punchable;
+  const mapped = made.change(({ verdict }) => verdict === "mapped");
+  made.grant();
+  expect((await mapped).summary).toContain("11.0.0.9:7777");
+});
+
+test("when everything failed each step has a reason and the sentence has the best one", async () => {
+  const made = world({ openTimeoutMs: 60_000 });
+  const opening = made.manager.open();
+  made.refuse("Acme: the router does not allow this machine to open ports (606).");
+  made.silence();
+  const { verdict, summary, steps } = await opening;
+  expect(verdict).toBe("lan-only");
+  expect(summary).toContain("does not allow this machine to open ports (606)");
+  expect(steps).toContainEqual(expect.objectContaining({ step: "upnp", outcome: "refused" }));
+  expect(steps.find(({ step }) => step === "stun")?.reason).toContain("No answer within 3000 ms");
+});
+
+test("a lost mapping is news, and so is its return", async () => {
+  const made = world();
+  const opening = made.manager.open();
+  made.grant();
+  await opening;
+  const lost = made.change(({ verdict }) => verdict !== "mapped");
+  made.mapping["state"] = "lost";
+  made.mapping.emit("lost", { event: "lost", mapping: made.mapping, reason: "the router restarted", ms: 5 });
+  expect((await lost).steps).toContainEqual(expect.objectContaining({ reason: "the router restarted" }));
+  const back = made.change(({ verdict }) => verdict === "mapped");
+  made.mapping["state"] = "mapped";
+  made.mapping.emit("mapped", { event: "mapped", mapping: made.mapping, reason: "Acme forwards the port", ms: 5 });
+  await back;
+});
+
+test("a mapping that the mapper gets later, in the background, is taken", async () => {
+  const made = world({ openTimeoutMs: 60_000 });
+  const opening = made.manager.open();
+  made.refuse("Acme: busy");
+  made.silence();
+  await opening;
+  const mapped = made.change(({ verdict }) => verdict === "mapped");
+  made.mapper.emit("mapped", { event: "mapped", mapping: made.mapping, reason: "at last", ms: 5 });
+  await mapped;
+});
+
+test("periodic re-query asks the mapper and STUN anew", async () => {
+  const made = world({ renewIntervalMs: 5 });
+  const opening = made.manager.open();
+  made.see();
+  made.grant();
+  await opening;
+  await expect.poll(() => made.refreshed).toBeGreaterThan(1);
+  expect(made.asked).toBeGreaterThan(1);
+});
+
+test("close() while the ladder is climbed ends open(), closes the mapper, and frees the port", async () => {
+  const made = world({ openTimeoutMs: 60_000 });
+  const opening = made.manager.open();
+  const { port } = made.manager;
+  await made.manager.close();
+  await opening;
+  expect(made.closed).toBe(1);
+  const again = UDPSocket.open({ port });
+  await again.close();
+});
+
+test("an aborted open() rejects and closes", async () => {
+  const made = world({ openTimeoutMs: 60_000 });
+  const controller = new AbortController();
+  const opening = made.manager.open({ signal: controller.signal });
+  controller.abort();
+  await expect(opening).rejects.toThrow(/abort/i);
+  await expect.poll(() => made.closed).toBe(1);
+});
+
+test("a taken port is a typed error that names the port", async () => {
+  const taken = UDPSocket.open();
+  const made = world({ port: taken.localPort });
+  await expect(made.manager.open()).rejects.toThrow(String(taken.localPort));
+  await taken.close();
+});
+
+test.each([-1, 65_536, 1.5, Number.NaN])("port %s is refused before anything is opened", (port) => {
+  expect(() => new ConnectivityManager({ port })).toThrow(/0 to 65535/);
+});
+
+test("a game on loopback asks nobody", async () => {
+  const made = world({ address: "127.0.0.1" });
+  const { verdict, steps } = await made.manager.open();
+  expect(verdict).toBe("lan-only");
+  expect(made.asked).toBe(0);
+  expect(steps.filter(({ outcome }) => outcome === "skipped").map(({ step }) => step)).toEqual([
+    "pcp",
+    "nat-pmp",
+    "upnp",
+    "stun",
+  ]);
+});
+
+test("connectivity.udp is a UDPServer on the game's socket", async () => {
+  const made = world({ address: "127.0.0.1" });
+  await made.manager.open();
+  const { udp, port } = made.manager;
+  const client = UDPSocket.open({ address: "127.0.0.1" });
+  client.send(Buffer.from("hello"), port, "127.0.0.1");
+  await expect.poll(() => udp.poll() === 0 && udp.isConnectionAvailable()).toBe(true);
+  expect(udp.takeConnection()?.getPacket().toString()).toBe("hello");
+  await client.close();
+});

@@ -1,0 +1,220 @@
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { netcodeReady } from "../../../sdk/src/netcode/index.ts";
+import { connectSession, type Session, SessionError, UDPSessionServer } from "../../../sdk/src/session/index.ts";
+import { UDPSocket } from "../../../sdk/src/udp/udp-socket.ts";
+
+const LOOPBACK = "127.0.0.1";
+
+function openServer(options?: ConstructorParameters<typeof UDPSessionServer>[1]): {
+  socket: UDPSocket;
+  server: UDPSessionServer;
+  token(userData?: Uint8Array, more?: { timeoutSeconds?: number; port?: number }): Uint8Array;
+} {
+  const socket = UDPSocket.open({ address: LOOPBACK });
+  const server = new UDPSessionServer(socket, options);
+  let clientId = 0n;
+  return {
+    socket,
+    server,
+    token: (userData = new Uint8Array(0), { timeoutSeconds = 5, port = socket.localPort } = {}) =>
+      server.createToken({ clientId: ++clientId, addresses: [{ address: LOOPBACK, port }], userData, timeoutSeconds }),
+  };
+}
+
+const closed = (session: Session): Promise<[string, number, string]> =>
+  new Promise((resolve) => {
+    session.onClose = (reason, code, text) => resolve([reason, code, text]);
+  });
+
+function collect(session: Session, count: number): Promise<string[]> {
+  const messages: string[] = [];
+  return new Promise((resolve) => {
+    session.onMessage = (data) => {
+      messages.push(Buffer.from(data).toString());
+      if (messages.length === count) resolve(messages);
+    };
+  });
+}
+
+describe("a session over loopback", () => {
+  let host: ReturnType<typeof openServer>;
+  const sessions: Session[] = [];
+
+  beforeEach(async () => {
+    await netcodeReady();
+    host = openServer();
+  });
+
+  afterEach(async () => {
+    for (const session of sessions.splice(0)) session.close();
+    await host.server.close();
+    await host.socket.close();
+  });
+
+  async function join(token = host.token()): Promise<{ client: Session; server: Session }> {
+    const accepted = new Promise<Session>((resolve) => {
+      host.server.onSession = resolve;
+    });
+    const client = await connectSession(token);
+    const server = await accepted;
+    sessions.push(client, server);
+    return { client, server };
+  }
+
+  test("carries user data, messages both ways and of any size, in order", async () => {
+    const { client, server } = await join(host.token(Buffer.from("seat 7")));
+    expect(Buffer.from(server.userData.subarray(0, 6)).toString()).toBe("seat 7");
+    const atServer = collect(server, 3);
+    const large = "x".repeat(300_000);
+    client.send(Buffer.from("first"), "reliable");
+    client.send(Buffer.from(large), "reliable");
+    client.send(Buffer.from("last"), "reliable");
+    expect(await atServer).toEqual(["first", large, "last"]);
+    const atClient = collect(client, 1);
+    server.send(Buffer.from("position"), "unreliable");
+    expect(await atClient).toEqual(["position"]);
+    expect(client.remote).toEqual({ address: LOOPBACK, port: host.socket.localPort });
+  });
+
+  test("the sender may reuse its buffer at once", async () => {
+    const { client, server } = await join();
+    const received = collect(server, 2);
+    const buffer = Buffer.from("one");
+    client.send(buffer, "reliable");
+    buffer.write("two");
+    client.send(buffer, "reliable");
+    expect(await received).toEqual(["one", "two"]);
+  });
+
+  test("messages of one tick leave in one datagram", async () => {
+    const { client, server } = await join();
+    const before = client.stats.packetsOut;
+    const received = collect(server, 20);
+    for (let index = 0; index < 20; index++) client.send(Buffer.from(`message ${index}`), "reliable");
+    await Promise.resolve();
+    await Promise.resolve();
+    expect(client.stats.packetsOut - before).toBe(1);
+    await received;
+  });
+
+  test("close carries code and text, behind all that was sent before", async () => {
+    const { client, server } = await join();
+    const messages = collect(client, 2);
+    const end = closed(client);
+    server.send(Buffer.from("a".repeat(50_000)), "reliable");
+    server.send(Buffer.from("goodbye"), "reliable");
+    server.close(4002, "kicked");
+    expect((await messages)[1]).toBe("goodbye");
+    expect(await end).toEqual(["remote", 4002, "kicked"]);
+    expect(server.open).toBe(false);
+    expect(server.send(Buffer.from("late"), "reliable")).toBe(false);
+  });
+
+  test("a closed session frees its place on the server", async () => {
+    const { client, server } = await join();
+    const end = closed(server);
+    client.close(4000, "consented");
+    expect(await end).toEqual(["remote", 4000, "consented"]);
+    await expect.poll(() => host.server.sessions.size).toBe(0);
+  });
+
+  test("a server that closes says so", async () => {
+    const { client } = await join();
+    const end = closed(client);
+    await host.server.close();
+    expect(await end).toEqual(["remote", 1001, "server closed"]);
+  });
+
+  test("a token is good for one session", async () => {
+    const token = host.token(undefined, { timeoutSeconds: 1 });
+    const { client } = await join(token);
+    client.close();
+    await expect(connectSession(token)).rejects.toMatchObject({ code: "timeout" });
+  });
+
+  test("junk on the port disturbs nobody", async () => {
+    const { client, server } = await join();
+    const junk = UDPSocket.open({ address: LOOPBACK });
+    for (let index = 0; index < 500; index++) {
+      const bytes = Buffer.alloc(1 + ((index * 7) % 1300), index);
+      junk.send(bytes, host.socket.localPort, LOOPBACK);
+    }
+    const received = collect(server, 1);
+    client.send(Buffer.from("still here"), "reliable");
+    expect(await received).toEqual(["still here"]);
+    await junk.close();
+  });
+});
+
+test("of several addresses the one that answers is taken", async () => {
+  await netcodeReady();
+  const host = openServer();
+  const silent = UDPSocket.open({ address: LOOPBACK });
+  const addresses = [silent, host.socket].map(({ localPort }) => ({ address: LOOPBACK, port: localPort }));
+  const token = host.server.createToken({ clientId: 1n, addresses, userData: new Uint8Array(0) });
+  const client = await connectSession(token);
+  expect(client.remote).toEqual({ address: LOOPBACK, port: host.socket.localPort });
+  client.close();
+  await silent.close();
+  await host.server.close();
+  await host.socket.close();
+});
+
+test("a full server says so", async () => {
+  await netcodeReady();
+  const host = openServer({ maxClients: 1 });
+  const first = await connectSession(host.token());
+  await expect(connectSession(host.token())).rejects.toMatchObject({ code: "full" });
+  first.close();
+  await host.server.close();
+  await host.socket.close();
+});
+
+test("no server: a timeout that says what to look at", async () => {
+  await netcodeReady();
+  const host = openServer();
+  const silent = UDPSocket.open({ address: LOOPBACK });
+  const token = host.token(undefined, { timeoutSeconds: 1, port: silent.localPort });
+  const error = await connectSession(token).catch((reason: unknown) => reason);
+  expect(error).toBeInstanceOf(SessionError);
+  expect(String(error)).toMatch(/No answer came over UDP.*firewall/);
+  await silent.close();
+  await host.server.close();
+  await host.socket.close();
+});
+
+test("an attempt can be given up, and its socket goes with it", async () => {
+  await netcodeReady();
+  const host = openServer();
+  const silent = UDPSocket.open({ address: LOOPBACK });
+  const controller = new AbortController();
+  const attempt = connectSession(host.token(undefined, { port: silent.localPort }), {
+    signal: controller.signal,
+    onProgress: () => controller.abort(),
+  });
+  await expect(attempt).rejects.toMatchObject({ code: "aborted" });
+  await silent.close();
+  await host.server.close();
+  await host.socket.close();
+});
+
+test("a damaged token is refused before anything is sent", async () => {
+  await expect(connectSession(new Uint8Array(2048))).rejects.toMatchObject({ code: "invalid-token" });
+  await expect(connectSession(new Uint8Array(7))).rejects.toMatchObject({ code: "invalid-token" });
+});
+
+test("a client that vanishes is let go after the token's timeout", async () => {
+  await netcodeReady();
+  const host = openServer();
+  const accepted = new Promise<Session>((resolve) => {
+    host.server.onSession = resolve;
+  });
+  const socket = UDPSocket.open({ address: LOOPBACK });
+  await connectSession(host.token(undefined, { timeoutSeconds: 1 }), { socket });
+  const server = await accepted;
+  const end = closed(server);
+  await socket.close();
+  expect(await end).toEqual(["timeout", 1006, ""]);
+  await host.server.close();
+  await host.socket.close();
+});
