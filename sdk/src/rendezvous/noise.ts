@@ -85,7 +85,13 @@ export class CipherState {
   }
 
   encrypt(plaintext: Uint8Array, ad: Uint8Array = EMPTY): Uint8Array {
-    return sodium.crypto_aead_chacha20poly1305_ietf_encrypt(plaintext, ad, null, this.#nonceOf(this.#next++), this.#key);
+    return sodium.crypto_aead_chacha20poly1305_ietf_encrypt(
+      plaintext,
+      ad,
+      null,
+      this.#nonceOf(this.#next++),
+      this.#key,
+    );
   }
 
   /** Undefined for whatever is not the very next message; the state does not move then. */
