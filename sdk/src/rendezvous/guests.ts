@@ -91,10 +91,8 @@ export class Guests {
     const guest = this.#guests.get(client);
     if (guest === undefined || !this.#mayRelay(guest, "guest", 0)) return;
     const hello = parseBytes(message, "hello", HELLO_BYTES);
-    if (this.#host === undefined || hello?.length !== HELLO_BYTES) {
-      this.#tell(guest, hello === undefined ? "unreadable" : "away");
-      return;
-    }
+    if (hello?.length !== HELLO_BYTES) return this.#tell(guest, "unreadable");
+    if (this.#host === undefined) return this.#tell(guest, "away");
     this.#end(guest, "left", "host");
     if (!guest.introduced) {
       guest.introduced = true;

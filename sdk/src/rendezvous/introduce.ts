@@ -183,7 +183,14 @@ class Approach {
     }
     // The lobby says when it is back.
     if (reason === "away") this.#handshake = undefined;
-    else this.#fail(new RendezvousError(codeOfEnd(reason), reasonOfEnd(reason)));
+    else {
+      // A lobby that named a wrong key has a host that cannot read: the cause is said, not what came of it.
+      const error = new RendezvousError(codeOfEnd(reason), reasonOfEnd(reason));
+      this.#codeChecked.then(
+        () => this.#fail(error),
+        () => undefined,
+      );
+    }
   }
 
   #lose(code: "unreachable" | "rate-limited", reason: string): void {
