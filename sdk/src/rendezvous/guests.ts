@@ -83,7 +83,7 @@ export class Guests {
   /** What went through the host's last connection is over. */
   setHost(host: Client | undefined): void {
     if (this.#host === host) return;
-    for (const guest of [...this.#byId.values()]) this.#end(guest, "away", "guest");
+    for (const guest of this.#byId.values()) this.#end(guest, "away", "guest");
     this.#host = host;
   }
 

@@ -237,10 +237,10 @@ export class RendezvousRoom extends Room<{ metadata: Metadata }> {
   }
 
   #onGuest(client: Client): void {
-    if (this.#details === undefined) throw new ServerError(STATUS.full, "The host is not there yet. Try again.");
     this.#guests.add(client, addressOf(client));
     this.#sendServers(client);
-    client.send("host", this.#hostMessage(this.#details));
+    // Else the host has reserved its seat and is on its way: they are told when it comes.
+    if (this.#details !== undefined) client.send("host", this.#hostMessage(this.#details));
   }
 
   #onUpdate(client: Client, message: unknown): void {
