@@ -24,6 +24,8 @@ export type LanEvent = { type: "found" | "changed" | "lost"; game: LanGame };
 interface Entry {
   game: LanGame;
   heardAt: number;
+  /** When it was heard from each of them. */
+  addresses: Map<string, number>;
 }
 
 export class LanListener {
@@ -74,18 +76,20 @@ export class LanListener {
     }
     if (known === undefined && this.#games.size >= MAX_GAMES) return undefined;
     const { kind: _kind, ...details } = packet;
-    const game: LanGame = { ...details, addresses: withAddress(known?.game.addresses ?? [], address) };
-    this.#games.set(packet.id, { game, heardAt: now });
+    const addresses = known?.addresses ?? new Map<string, number>();
+    for (const [each, at] of addresses) if (now >= at + LOST_AFTER_MS) addresses.delete(each);
+    if (addresses.has(address) || addresses.size < MAX_ADDRESSES) addresses.set(address, now);
+    const game: LanGame = { ...details, addresses: inOrder(addresses.keys()) };
+    this.#games.set(packet.id, { game, heardAt: now, addresses });
     if (known === undefined) return { type: "found", game };
     return same(known.game, game) ? undefined : { type: "changed", game };
   }
 }
 
 /** IPv4 first, since a URL cannot name the interface that a link-local IPv6 address needs; this machine's own last. */
-function withAddress(addresses: readonly string[], address: string): string[] {
-  if (addresses.includes(address) || addresses.length >= MAX_ADDRESSES) return [...addresses];
+function inOrder(addresses: Iterable<string>): string[] {
   const rank = (each: string): number => (each.startsWith("127.") || each === "::1" ? 2 : each.includes(":") ? 1 : 0);
-  return [...addresses, address].sort((a, b) => rank(a) - rank(b));
+  return [...addresses].sort((a, b) => rank(a) - rank(b));
 }
 
 function same(a: LanGame, b: LanGame): boolean {

@@ -97,7 +97,7 @@ export class UDPLanNetwork implements LanNetwork {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    const sockets = [...Array.from(this.#senders.values(), ({ socket }) => socket)];
+    const sockets = Array.from(this.#senders.values(), ({ socket }) => socket);
     for (const socket of [this.#receivers[4], this.#receivers[6]]) if (socket !== undefined) sockets.push(socket);
     this.#senders.clear();
     await Promise.all(sockets.map(close));

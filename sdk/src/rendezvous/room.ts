@@ -83,7 +83,7 @@ export class RendezvousRoom extends Room<{ metadata: Metadata }> {
     introductionMs: 120_000,
     relayBurst: 80,
     relayPerSecond: 40,
-    relayBytes: 524_288,
+    relayBytes: 262_144,
     holdMs: 60_000,
   };
 

@@ -94,10 +94,10 @@ describe("announcer and search", () => {
       network: new CableEnd(cable, "192.168.1.20"),
       timeoutMs: 100,
     });
-    expect(games.map(({ name, addresses }) => [name, addresses]).sort()).toEqual([
-      ["Ann's", ["192.168.1.10"]],
-      ["Bob's", ["fe80::1%eth0"]],
-    ]);
+    expect(Object.fromEntries(games.map(({ name, addresses }) => [name, addresses]))).toEqual({
+      "Ann's": ["192.168.1.10"],
+      "Bob's": ["fe80::1%eth0"],
+    });
     expect(games.flatMap(lanUrls)).toEqual(["http://192.168.1.10:7777"]);
   });
 
@@ -207,6 +207,16 @@ describe("a player", () => {
     expect(player.games[0]?.addresses).toEqual(["192.168.1.10", "fe80::1%eth0", "127.0.0.1"]);
     for (let i = 0; i < 100; i++) player.handlePacket(encodeAnnouncement(ID, details), `10.0.0.${i}`, 0);
     expect(player.games[0]?.addresses).toHaveLength(8);
+  });
+
+  test("forgets an address that a game has left", () => {
+    const player = new LanListener("arena", 0);
+    const packet = encodeAnnouncement(ID, details);
+    player.handlePacket(packet, "192.168.1.10", 0);
+    for (let now = 5000; now < LOST_AFTER_MS; now += 5000) player.handlePacket(packet, "192.168.1.77", now);
+    expect(player.games[0]?.addresses).toEqual(["192.168.1.10", "192.168.1.77"]);
+    const event = player.handlePacket(packet, "192.168.1.77", LOST_AFTER_MS);
+    expect(event).toMatchObject({ type: "changed", game: { addresses: ["192.168.1.77"] } });
   });
 
   test("believes a goodbye only from where the game was heard", () => {
