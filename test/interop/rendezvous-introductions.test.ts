@@ -377,8 +377,10 @@ describe("lobbies and connections that fail", () => {
 
   test("another process with the same secret has the same link, and is the one that is asked", async () => {
     const first = await host();
+    const [early] = await Promise.all([ask(first.link), first.next()]);
     const second = await host({ secret: first.registration.secret, name: "Second" });
     expect(second.link).toBe(first.link);
+    expect(await closed(early)).toMatchObject({ by: "lost" });
     const [player] = await Promise.all([ask(first.link), second.next()]);
     expect(player.details.name).toBe("Second");
   });

@@ -29,7 +29,8 @@ export interface LanNetworkOptions {
   unref?: boolean;
 }
 
-interface Link {
+/** An address of an interface. */
+export interface Link {
   name: string;
   address: string;
   family: 4 | 6;
@@ -50,7 +51,7 @@ export class UDPLanNetwork implements LanNetwork {
   readonly #senders = new Map<string, Sender>();
   /** Hears what goes to the group; another program that has the port for itself leaves us with answers alone. */
   #receivers: { 4: Socket | undefined; 6: Socket | undefined } = { 4: undefined, 6: undefined };
-  #near = new BlockList();
+  #isNear: (address: string) => boolean = () => false;
   #closed = false;
 
   constructor({ port = LAN_PORT, unref = false }: LanNetworkOptions = {}) {
@@ -86,12 +87,7 @@ export class UDPLanNetwork implements LanNetwork {
     for (const [key, link] of links) {
       if (!this.#senders.has(key)) this.#senders.set(key, { link, socket: this.#sender(link) });
     }
-    const near = new BlockList();
-    for (const { address, prefixLength, family } of links.values()) {
-      if (family === 4) near.addSubnet(address, prefixLength, "ipv4");
-    }
-    near.addSubnet("fe80::", 10, "ipv6");
-    this.#near = near;
+    this.#isNear = neighbourhoodOf(links.values());
   }
 
   async close(): Promise<void> {
@@ -149,20 +145,29 @@ export class UDPLanNetwork implements LanNetwork {
     if (this.#unref) socket.unref();
     return socket;
   }
+}
 
-  /** A source far away was forged, or came through a router that forwards what it should not. */
-  #isNear(address: string): boolean {
+/**
+ * Who is on a network of ours: a source far away was forged, or came through a router that forwards what it should not.
+ */
+export function neighbourhoodOf(links: Iterable<Link>): (address: string) => boolean {
+  const near = new BlockList();
+  for (const { address, prefixLength, family } of links) {
+    if (family === 4) near.addSubnet(address, prefixLength, "ipv4");
+  }
+  near.addSubnet("fe80::", 10, "ipv6");
+  return (address) => {
     const bare = address.split("%", 1)[0] ?? "";
     try {
-      return this.#near.check(bare, bare.includes(":") ? "ipv6" : "ipv4");
+      return near.check(bare, bare.includes(":") ? "ipv6" : "ipv4");
     } catch {
       return false;
     }
-  }
+  };
 }
 
 /** Loopback too: two programs on a machine without any network are neighbours. */
-function linksOf(interfaces: ReturnType<typeof networkInterfaces>): Link[] {
+export function linksOf(interfaces: ReturnType<typeof networkInterfaces>): Link[] {
   const links: Link[] = [];
   for (const [name, addresses] of Object.entries(interfaces)) {
     for (const { address, family, cidr } of addresses ?? []) {

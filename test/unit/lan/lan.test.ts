@@ -1,4 +1,5 @@
 /** Hosts and players on a network that exists in this test only. */
+import type { NetworkInterfaceInfo } from "node:os";
 import { describe, expect, test } from "vitest";
 import {
   discoverLan,
@@ -9,6 +10,7 @@ import {
   lanUrls,
 } from "../../../sdk/src/lan/index.ts";
 import { LanListener, LOST_AFTER_MS, MAX_GAMES } from "../../../sdk/src/lan/listener.ts";
+import { linksOf, neighbourhoodOf } from "../../../sdk/src/lan/network.ts";
 import { decodeLanPacket, encodeAnnouncement, encodeGoodbye, encodeQuery } from "../../../sdk/src/lan/packet.ts";
 import { ANNOUNCE_MS, LanResponder } from "../../../sdk/src/lan/responder.ts";
 
@@ -125,6 +127,26 @@ describe("announcer and search", () => {
       );
     },
   );
+});
+
+describe("the neighbourhood", () => {
+  test("is the networks of our interfaces, and the links", () => {
+    const of = (address: string, family: "IPv4" | "IPv6", cidr: string): NetworkInterfaceInfo =>
+      ({ address, family, cidr, netmask: "", mac: "", internal: false, scopeid: 0 }) as NetworkInterfaceInfo;
+    const links = linksOf({
+      lo: [of("127.0.0.1", "IPv4", "127.0.0.1/8"), of("::1", "IPv6", "::1/128")],
+      eth0: [
+        of("192.168.1.10", "IPv4", "192.168.1.10/24"),
+        of("fe80::1", "IPv6", "fe80::1/64"),
+        of("2001:db8::1", "IPv6", "2001:db8::1/64"),
+      ],
+    });
+    expect(links.map(({ address }) => address)).toEqual(["127.0.0.1", "192.168.1.10", "fe80::1"]);
+    const isNear = neighbourhoodOf(links);
+    expect(["127.0.0.1", "192.168.1.77", "fe80::2%eth0"].map(isNear)).toEqual([true, true, true]);
+    const far = ["192.168.2.1", "203.0.113.7", "2001:db8::2", "::1", "", "x", "0.0.0.0"];
+    expect(far.map(isNear)).toEqual(far.map(() => false));
+  });
 });
 
 describe("a host", () => {
