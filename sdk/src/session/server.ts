@@ -9,6 +9,7 @@ import type { Endpoint } from "../udp/endpoint.ts";
 import type { UDPSocket } from "../udp/udp-socket.ts";
 import { SESSION_PROTOCOL_ID } from "./protocol.ts";
 import { SessionPump } from "./pump.ts";
+import { Roaming } from "./roaming.ts";
 import type { CloseReason, Session, SessionServer, SessionTokenOptions } from "./types.ts";
 import { type SessionLink, UDPSession } from "./udp-session.ts";
 
@@ -42,6 +43,7 @@ export class UDPSessionServer implements SessionServer, AsyncDisposable {
   readonly #sessions = new Map<NetcodeServerClient, UDPSession>();
   readonly #live = new Set<Session>();
   readonly #pump = new SessionPump();
+  readonly #roaming: Roaming;
   readonly #options: UDPSessionServerOptions;
   readonly #privateKey: Uint8Array;
   readonly #identity: Endpoint;
@@ -72,8 +74,11 @@ export class UDPSessionServer implements SessionServer, AsyncDisposable {
       },
     );
     this.#netcode.start(this.#pump.now(), unixSeconds());
-    socket.onDatagram = (data, address, port) =>
-      void this.#netcode.receive(data, address, port, this.#pump.now(), unixSeconds());
+    this.#roaming = new Roaming(this.#netcode, (client) => this.#sessions.get(client)?.moved());
+    socket.onDatagram = (data, address, port) => {
+      const now = this.#pump.now();
+      if (!this.#netcode.receive(data, address, port, now, unixSeconds())) this.#roaming.receive(data, address, port, now);
+    };
     this.#timer = setInterval(() => this.#netcode.update(this.#pump.now()), UPDATE_MS);
     this.#timer.unref();
   }

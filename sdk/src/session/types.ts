@@ -63,6 +63,8 @@ export interface Session {
   /** `data` is valid only during the call. */
   onMessage: ((data: Uint8Array, mode: SessionMode) => void) | null;
   onClose: ((reason: CloseReason, code: number, text: string) => void) | null;
+  /** The far end of the path is another: the peer moved, or a better way was found. */
+  onPath: ((remote: Endpoint) => void) | null;
 }
 
 export interface SessionTokenOptions {

@@ -43,6 +43,7 @@ export class UDPSession implements Session {
   readonly userData: Uint8Array;
   onMessage: Session["onMessage"] = null;
   onClose: Session["onClose"] = null;
+  onPath: Session["onPath"] = null;
   readonly #link: SessionLink;
   readonly #pump: SessionPump;
   readonly #endpoint: MessageEndpoint;
@@ -124,6 +125,13 @@ export class UDPSession implements Session {
     if (this.#state === "closed") return;
     this.#endpoint.receive(payload, now);
     this.#pump.flushAtEndOfTick(this);
+  }
+
+  /** @internal The far end has another address now: what waits is sent there at once. */
+  moved(): void {
+    if (this.#state === "closed") return;
+    this.#pump.flushAtEndOfTick(this);
+    this.onPath?.(this.remote);
   }
 
   /** @internal The path is gone without a close frame. */
