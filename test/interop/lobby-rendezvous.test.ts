@@ -91,7 +91,7 @@ async function refusal(request: Promise<Room>): Promise<{ code?: unknown; messag
     (room) => room,
     (error: Error & { code?: unknown }) => error,
   );
-  if (joined instanceof Error) return joined as { code?: unknown; message: string };
+  if (joined instanceof Error) return joined;
   joined.connection.close();
   throw new Error("was let in");
 }

@@ -61,7 +61,7 @@ export class CongestionControl {
     if (sentAt <= this.#recoveryStart) return;
     // A window that is not used tells nothing of the path and does not grow (RFC 9002 section 7.8).
     if (inFlight < this.window / 2) {
-      this.#epochStart += idleMs;
+      if (this.#epochStart > -Infinity) this.#epochStart += idleMs;
       return;
     }
     // A queue this long is felt by the player: rather a slower transfer than a later jump.

@@ -28,6 +28,10 @@ const MIN_PACKET_BYTES = 256;
 const MAX_OVERHEAD = MAX_PACKET_HEADER_BYTES + 2 + 1 + MAX_OLDER_ACK_BYTES;
 /** 4096 blocks of 128 bytes are the window, and no part of an unreliable message is ever acknowledged. */
 const MAX_UNRELIABLE_BYTES = 256 * 1024;
+/** Beyond, numbers have no room for fractions of a ms. Such a time, or none at all, is taken for no time passed. */
+const MAX_TIME_MS = 1e15;
+/** A clock that jumps further ahead tells nothing of the path. */
+const MAX_STEP_MS = 86_400_000;
 /** Packets that bulk leaves of the window, so that a small message never waits for a large one's. */
 const RESERVED_BYTES = 2 * MAX_PACKET_BYTES;
 /** On a longer path, learning of a loss some ms earlier is not worth a packet. */
@@ -303,12 +307,14 @@ export class MessageEndpoint {
     });
   }
 
-  /** Turns the caller's time into one that never goes back. */
+  /** Turns the caller's time into one that never goes back, nor far ahead at once. */
   #advanceClock(now: number): number {
-    if (Number.isFinite(now)) {
-      const time = now + this.#clockOffset;
-      if (time < this.#now) this.#clockOffset += this.#now - time;
-      else this.#now = time;
+    if (Math.abs(now) <= MAX_TIME_MS) {
+      if (this.#now === -Infinity) this.#now = now;
+      const step = now + this.#clockOffset - this.#now;
+      const allowed = Math.min(Math.max(step, 0), MAX_STEP_MS);
+      if (allowed !== step) this.#clockOffset += allowed - step;
+      this.#now += allowed;
     } else if (this.#now === -Infinity) {
       this.#now = 0;
     }

@@ -60,7 +60,7 @@ export class Outbox {
   /** When a copy is due in a packet of its own; Infinity if none is. */
   get copyAt(): number {
     const message = this.#sentOnce.first(-Infinity);
-    return message ? message.firstSentAt + COPY_ALONE_AFTER_MS : Infinity;
+    return message ? message.lastSentAt + COPY_ALONE_AFTER_MS : Infinity;
   }
 
   push(data: Uint8Array, mode: number, channel: number, priority: number | undefined): boolean {

@@ -1,4 +1,5 @@
 /** A hosted arena: the Colyseus server, the way in, and the entry in a lobby. */
+import { isDeepStrictEqual } from "node:util";
 import { defineRoom, defineServer } from "@colyseus/core";
 import type { Reachability } from "sallyport";
 import { HostRegistration } from "sallyport/rendezvous";
@@ -25,6 +26,7 @@ export class ArenaHost {
   #players = 0;
   #registration: HostRegistration | undefined;
   #close: (() => Promise<void>) | undefined;
+  #reachability: Reachability | undefined;
 
   constructor(options: ArenaHostOptions) {
     this.#options = options;
@@ -65,6 +67,8 @@ export class ArenaHost {
 
   #onReachability(reachability: Reachability): void {
     const { port, lobby, report } = this.#options;
+    if (isDeepStrictEqual(reachability, this.#reachability)) return;
+    this.#reachability = reachability;
     report({ event: "reachability", ...reachability });
     if (lobby === undefined) return;
     const details = { verdict: reachability.verdict, endpoints: endpointUrls(reachability, port, lobby) };

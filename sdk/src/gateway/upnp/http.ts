@@ -159,6 +159,8 @@ function flatten(headers: Record<string, string | string[] | undefined>): Record
 
 /** Whether the bytes were at fault, rather than the network. */
 function isMalformed(error: unknown): boolean {
+  // undici's parser errors carry the parser's code, or none at all.
+  if (error instanceof Error && error.name === "HTTPParserError") return true;
   const code = codeOf(error);
   return code.startsWith("HPE_") || code === "UND_ERR_RES_CONTENT_LENGTH_MISMATCH" || code === "UND_ERR_SOCKET";
 }
