@@ -77,6 +77,8 @@ function post(
     const request = (secure ? https : http).request(url, {
       method: "POST",
       headers: { ...headers, "content-type": "application/json", accept: "application/json" },
+      // A connection that was kept may be closed by the server in the moment it is used, and a seat has no time for that.
+      agent: false,
       signal,
     });
     request.once("socket", (socket) => {

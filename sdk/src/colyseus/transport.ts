@@ -109,7 +109,7 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
     return this;
   }
 
-  /** Called by Colyseus once its rooms are disposed. {@link closed} tells when all is done. */
+  /** Called by Colyseus once its rooms are disposed. {@link SallyportTransport[Symbol.asyncDispose]} tells when all is done. */
   override shutdown(): void {
     this.#closing ??= this.#close();
   }
@@ -137,10 +137,12 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
         `Cannot listen on ${JSON.stringify(port)}: a game over UDP needs a port number from 0 to 65535.`,
       );
     }
-    for (let attempt = 1; !this.#closing; attempt++) {
+    for (let attempt = 1; ; attempt++) {
       const bound = await listenTCP(this.server, wanted, hostname, backlog);
       try {
-        this.#serve(await this.#host.open(bound.port, bound.address === "::" ? "*" : bound.address));
+        const sessions = await this.#host.open(bound.port, bound.address === "::" ? "*" : bound.address);
+        if (!this.#closing) this.#serve(sessions);
+        else await sessions.close().then(() => this.#host.close());
         return;
       } catch (error) {
         await closeTCP(this.server);

@@ -20,8 +20,8 @@ export interface TestServer extends AsyncDisposable {
 
 /** One for each process: Colyseus' matchmaker is a singleton. */
 export async function startServer(options: SallyportTransportOptions = {}): Promise<TestServer> {
-  // Refusals are what many of these tests are about.
-  logger.error = () => {};
+  // Refusals and losses are what many of these tests are about; Colyseus tells the console of each.
+  logger.error = console.info = console.warn = () => {};
   Encoder.BUFFER_SIZE = 2 ** 21;
   const transport = new SallyportTransport({ connectivity: false, ...options });
   const server = new Server({ transport, greet: false, gracefullyShutdown: false });
