@@ -38,6 +38,13 @@ export class SessionPump {
     this.#dirty.add(session);
   }
 
+  /** Sends what is due without waiting for the end of the tick, and keeps the session's deadline. */
+  flushNow(session: Pumped): void {
+    if (this.#closed || !this.#deadlines.has(session)) return;
+    this.#dirty.delete(session);
+    this.#flush(session, this.now());
+  }
+
   close(): void {
     this.#closed = true;
     clearTimeout(this.#timer);

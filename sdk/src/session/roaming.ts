@@ -54,7 +54,8 @@ export class Roaming {
   #look(now: number): void {
     if (now - this.#lookedAt < LOOK_INTERVAL_MS) return;
     this.#lookedAt = now;
-    const silent = (client: NetcodeServerClient): boolean => client.connected && now - client.lastReceiveTime > SILENT_MS;
+    const silent = (client: NetcodeServerClient): boolean =>
+      client.connected && now - client.lastReceiveTime > SILENT_MS;
     const known = this.#silent.filter(silent);
     const others = this.#netcode.clients.filter((client) => silent(client) && !known.includes(client));
     this.#silent = [...known, ...others];

@@ -77,7 +77,8 @@ export class UDPSessionServer implements SessionServer, AsyncDisposable {
     this.#roaming = new Roaming(this.#netcode, (client) => this.#sessions.get(client)?.moved());
     socket.onDatagram = (data, address, port) => {
       const now = this.#pump.now();
-      if (!this.#netcode.receive(data, address, port, now, unixSeconds())) this.#roaming.receive(data, address, port, now);
+      if (!this.#netcode.receive(data, address, port, now, unixSeconds()))
+        this.#roaming.receive(data, address, port, now);
     };
     this.#timer = setInterval(() => this.#netcode.update(this.#pump.now()), UPDATE_MS);
     this.#timer.unref();

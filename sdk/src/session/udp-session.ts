@@ -105,7 +105,7 @@ export class UDPSession implements Session {
   }
 
   flush(): void {
-    this.flushAt(this.#pump.now());
+    this.#pump.flushNow(this);
   }
 
   close(code: number = CLOSE_NORMAL, reason = ""): void {
@@ -117,7 +117,7 @@ export class UDPSession implements Session {
     });
     this.#lingerUntil = sent ? now + CLOSE_LINGER_MS : now;
     this.#finish("local", code, reason);
-    this.flushAt(now);
+    this.#pump.flushNow(this);
   }
 
   /** @internal One decrypted payload from the path. */
