@@ -9,7 +9,9 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
 };
 
 async function overview(): Promise<string> {
-  const commands = await Promise.all(Object.entries(COMMANDS).map(async ([name, load]) => `  ${name.padEnd(8)} ${(await load()).summary}`));
+  const commands = await Promise.all(
+    Object.entries(COMMANDS).map(async ([name, load]) => `  ${name.padEnd(8)} ${(await load()).summary}`),
+  );
   return `sallyport COMMAND [options]\n\n${commands.join("\n")}\n\nsallyport COMMAND --help tells more.`;
 }
 
@@ -41,6 +43,8 @@ async function main(args: readonly string[]): Promise<number> {
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
-  process.stderr.write(`sallyport: an error of its own: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  process.stderr.write(
+    `sallyport: an error of its own: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
+  );
   process.exitCode = EXIT_SOFTWARE;
 }

@@ -34,7 +34,8 @@ export const map: Command = {
       },
     });
     const externalPort = onlyPort(positionals);
-    const internalPort = values.internal === undefined ? externalPort : wholeNumber("--internal", values.internal, 1, 65535);
+    const internalPort =
+      values.internal === undefined ? externalPort : wholeNumber("--internal", values.internal, 1, 65535);
     const protocol = oneOf("--protocol", values.protocol, ["udp", "tcp", "both"]);
     const lifetimeSeconds = wholeNumber("--lease", values.lease, 0, 604_800);
     const via = oneOf("--via", values.via, VIA_WORDS);
@@ -54,7 +55,11 @@ export const map: Command = {
     } catch (error) {
       if (!(error instanceof PortMapError)) throw error;
       if (error.kind === "aborted") return 0;
-      output.event("failed", { kind: error.kind, reason: error.message, ...(error.code === undefined ? {} : { code: error.code }) });
+      output.event("failed", {
+        kind: error.kind,
+        reason: error.message,
+        ...(error.code === undefined ? {} : { code: error.code }),
+      });
       output.line(`${output.style("red", "Not mapped:")} ${error.message}`);
       if (!values.wait) return EXIT_UNAVAILABLE;
       output.line("Trying on; Ctrl-C ends it.");

@@ -1,4 +1,4 @@
-import { EventEmitter } from "node:events";
+import { EventEmitter, setMaxListeners } from "node:events";
 import { whyNotPublic } from "./address.ts";
 import { type Announcement, AnnouncementListener } from "./announcements.ts";
 import { type Clock, delay, systemClock, whileAwaited } from "./clock.ts";
@@ -129,6 +129,7 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
     this.#renewIntervalMs = renewIntervalMs;
     this.#watchIntervalMs = watchIntervalMs;
     this.#interfaces = interfaces;
+    setMaxListeners(0, this.#end.signal);
     this.#host = this.#asHost();
     if (signal?.aborted) void this.close();
     else signal?.addEventListener("abort", () => void this.close(), { once: true, signal: this.#end.signal });
@@ -359,6 +360,8 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
       return;
     }
     void known?.close();
+    // Every mapping listens to its gateway.
+    gateway.setMaxListeners(0);
     this.#gateways.set(key, gateway);
     this.#inBackground(this.#environment.keeper.welcome(gateway, this.#end.signal));
     this.#arrival.resolve();

@@ -86,7 +86,12 @@ export class UpnpDiscovery implements Disposable {
     this.#seen.add(key);
     this.#inFlight++;
     try {
-      await this.#describe({ location: message.location, responder, localAddress: through.address, bootId: message.bootId });
+      await this.#describe({
+        location: message.location,
+        responder,
+        localAddress: through.address,
+        bootId: message.bootId,
+      });
     } catch (error) {
       // A printer or a television is no failure of the gateway's.
       if (error instanceof UpnpError && !this.#abort.signal.aborted && /InternetGateway|WAN/.test(message.target)) {

@@ -57,7 +57,10 @@ export class UpnpGateway extends EventEmitter<GatewayEvents> implements Gateway 
   /** GetSpecificPortMappingEntry does not work here: the whole table is read instead. */
   #scans = false;
 
-  constructor(connection: WanConnection, { name, address, externalAddress, uptimeSeconds, clock, bootId, subscribe }: Options) {
+  constructor(
+    connection: WanConnection,
+    { name, address, externalAddress, uptimeSeconds, clock, bootId, subscribe }: Options,
+  ) {
     super();
     this.connection = connection;
     this.#clock = clock;
@@ -82,7 +85,10 @@ export class UpnpGateway extends EventEmitter<GatewayEvents> implements Gateway 
     try {
       const entry = await this.#look(wish.externalPort, wish.transport, signal);
       if (entry !== undefined && entry !== "unknown" && !this.#isOurs(entry, wish)) {
-        throw new GatewayError("conflict", `${describePort(wish)} belongs to ${describeOwner(entry, this.localAddress)}`);
+        throw new GatewayError(
+          "conflict",
+          `${describePort(wish)} belongs to ${describeOwner(entry, this.localAddress)}`,
+        );
       }
       const granted = await this.#add(wish, signal);
       return await this.#readBack({ ...wish, ...granted }, signal);
