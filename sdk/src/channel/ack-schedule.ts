@@ -22,7 +22,7 @@ export class AckSchedule {
   #dueAt = Infinity;
   #newestAt = 0;
   /** The `ack` of our last packets, latest first: what lies above the last was told in fewer than REPORTS. */
-  readonly #reported: number[] = new Array<number>(REPORTS).fill(0xffff);
+  readonly #reported: number[] = Array.from({ length: REPORTS }, () => 0xffff);
   /** The oldest packet that came late, behind the header's 32; -1 if none waits. */
   #late = -1;
   #lateReports = 0;

@@ -9,8 +9,8 @@ import {
   FrameReader,
   MAX_MESSAGE_BYTES,
   MAX_OLDER_ACK_BYTES,
-  modeNumber,
   MODE_SEQUENCED,
+  MODES,
   URGENCY,
 } from "./frames.ts";
 import { Inbox } from "./inbox.ts";
@@ -19,7 +19,14 @@ import { Pacer } from "./pacer.ts";
 import { Recovery } from "./recovery.ts";
 import { ReliableEndpoint } from "./reliable.ts";
 import { MAX_PACKET_HEADER_BYTES } from "./reliable-header.ts";
-import type { ChannelFailure, ChannelHandler, ChannelStats, DeliveryMode, MessageEndpointOptions, SendOptions } from "./types.ts";
+import type {
+  ChannelFailure,
+  ChannelHandler,
+  ChannelStats,
+  DeliveryMode,
+  MessageEndpointOptions,
+  SendOptions,
+} from "./types.ts";
 
 /** netcode's largest payload. */
 const MAX_PACKET_BYTES = 1200;
@@ -78,9 +85,19 @@ export class MessageEndpoint {
   /** @throws RangeError for an option outside its range */
   constructor(options: MessageEndpointOptions, handler: ChannelHandler) {
     this.#handler = handler;
-    this.#maxPacketBytes = inRange("maxPacketBytes", options.maxPacketBytes ?? MAX_PACKET_BYTES, MIN_PACKET_BYTES, MAX_PACKET_BYTES);
+    this.#maxPacketBytes = inRange(
+      "maxPacketBytes",
+      options.maxPacketBytes ?? MAX_PACKET_BYTES,
+      MIN_PACKET_BYTES,
+      MAX_PACKET_BYTES,
+    );
     this.#maxMessageBytes = inRange("maxMessageBytes", options.maxMessageBytes ?? 4 << 20, 1, MAX_MESSAGE_BYTES);
-    this.#maxUnreliableBytes = inRange("maxUnreliableBytes", options.maxUnreliableBytes ?? 64 << 10, 1, MAX_UNRELIABLE_BYTES);
+    this.#maxUnreliableBytes = inRange(
+      "maxUnreliableBytes",
+      options.maxUnreliableBytes ?? 64 << 10,
+      1,
+      MAX_UNRELIABLE_BYTES,
+    );
     this.stats = freshStats();
     this.#reliable = new ReliableEndpoint(
       { maxPacketBytes: 16 * 1024, maxReassemblyBytes: 64 * 1024 },
@@ -94,7 +111,10 @@ export class MessageEndpoint {
       {
         maxWholeBytes: this.#maxPacketBytes - MAX_OVERHEAD,
         maxBufferedBytes: options.maxBufferedBytes ?? 8 << 20,
-        maxUnreliableBufferedBytes: Math.max(options.maxUnreliableBufferedBytes ?? 64 << 10, this.#maxUnreliableBytes + 64),
+        maxUnreliableBufferedBytes: Math.max(
+          options.maxUnreliableBufferedBytes ?? 64 << 10,
+          this.#maxUnreliableBytes + 64,
+        ),
       },
       this.stats,
     );
@@ -129,14 +149,15 @@ export class MessageEndpoint {
    *
    * @returns false if it is longer than `maxMessageBytes` (unreliable: `maxUnreliableBytes`), if `maxBufferedBytes` would
    *   be passed, or if the endpoint is closed. Unreliable messages otherwise push out older ones when their queue is full.
-   * @throws RangeError for a channel or priority outside its range
+   * @throws RangeError for a mode, channel or priority that there is not
    */
   send(data: Uint8Array, mode: DeliveryMode, options?: SendOptions): boolean {
     if (this.#closed) return false;
     const channel = options?.channel === undefined ? 0 : inRange("channel", options.channel, 0, 255);
     const priority = options?.priority;
     if (priority !== undefined) inRange("priority", priority, -128, 127);
-    const number = modeNumber(mode);
+    const number = MODES.indexOf(mode);
+    if (number < 0) throw new RangeError(`mode is ${mode}, it must be one of ${MODES.join(", ")}`);
     if (data.length > (number <= MODE_SEQUENCED ? this.#maxUnreliableBytes : this.#maxMessageBytes)) return false;
     if (!this.#outbox.push(data, number, channel, priority)) return false;
     this.#dirty = true;

@@ -1,5 +1,5 @@
 import { CopyQueue } from "./copy-queue.ts";
-import { messageCost, MODE_SEQUENCED, URGENCY } from "./frames.ts";
+import { MODE_SEQUENCED, messageCost, URGENCY } from "./frames.ts";
 import { OutgoingMessage } from "./outgoing-message.ts";
 import { MAX_RECORDS_PER_PACKET, type PacketRecord, PacketRecords } from "./packet-records.ts";
 import { SENT_WINDOW } from "./reliable.ts";
@@ -35,6 +35,7 @@ export class Outbox {
   /** Messages sent once, and sent twice, that a path which loses packets makes worth sending again. */
   readonly #sentOnce: CopyQueue = new CopyQueue();
   readonly #sentTwice: CopyQueue = new CopyQueue();
+  readonly #copies: readonly CopyQueue[] = [this.#sentOnce, this.#sentTwice];
   readonly #record: PacketRecord = { message: new OutgoingMessage(), first: 0, count: 0, moved: false };
   #serial = 0;
   #unreliableBytes = 0;
@@ -128,7 +129,7 @@ export class Outbox {
   /** Writes small reliable messages a second and a third time. @returns where they end. */
   fillCopies(out: Uint8Array, offset: number, limit: number): number {
     let at = offset;
-    for (const queue of [this.#sentOnce, this.#sentTwice]) {
+    for (const queue of this.#copies) {
       for (let message = queue.due(this.#now); message; message = queue.due(this.#now)) {
         if (!this.#fits(message, at, limit)) break;
         queue.shift();
@@ -327,15 +328,23 @@ export class Outbox {
 
   /** Lines a stream up behind those of its priority. */
   #activate(stream: SendStream): void {
-    let index = this.#active.length;
-    while (index > 0 && (this.#active[index - 1]?.priority ?? 0) < stream.priority) index--;
-    this.#active.splice(index, 0, stream);
+    const active = this.#active;
+    let index = active.length;
+    active.push(stream);
+    for (; index > 0; index--) {
+      const before = active[index - 1];
+      if (!before || before.priority >= stream.priority) break;
+      active[index] = before;
+    }
+    active[index] = stream;
   }
 
   /** Takes out streams in which nothing waits, and lets the others of a priority come first in turn. */
   #rotate(): void {
     const active = this.#active;
-    for (let i = active.length - 1; i >= 0; i--) if (!active[i]?.waiting) active.splice(i, 1);
+    let kept = 0;
+    for (const stream of active) if (stream.waiting) active[kept++] = stream;
+    while (active.length > kept) active.pop();
     const first = active[0];
     if (!first || active[1]?.priority !== first.priority) return;
     active.shift();
@@ -377,4 +386,3 @@ export class Outbox {
     return true;
   }
 }
-

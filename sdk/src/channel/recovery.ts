@@ -166,13 +166,14 @@ export class Recovery {
 
   get #probeAt(): number {
     if (this.#inFlight === 0) return Infinity;
-    const backoff = 2 ** Math.min(this.probeCount, 16);
-    const wait = (delayMs: number): number =>
-      Math.min((this.rtt.probeMs + delayMs) * backoff, MAX_PROBE_INTERVAL_MS + delayMs);
-    const any = this.#probeFrom + wait(this.#probeDelayMs);
-    return this.#reliableInFlight > 0
-      ? Math.min(any, this.#reliableProbeFrom + wait(this.#reliableProbeDelayMs))
-      : any;
+    const any = this.#probeFrom + this.#probeWait(this.#probeDelayMs);
+    if (this.#reliableInFlight === 0) return any;
+    return Math.min(any, this.#reliableProbeFrom + this.#probeWait(this.#reliableProbeDelayMs));
+  }
+
+  #probeWait(ackDelayMs: number): number {
+    const wait = (this.rtt.probeMs + ackDelayMs) * (1 << Math.min(this.probeCount, 16));
+    return Math.min(wait, MAX_PROBE_INTERVAL_MS + ackDelayMs);
   }
 
   #settle(slot: number): void {

@@ -157,12 +157,15 @@ describe("acknowledging", () => {
 describe("the handler", () => {
   test("may send, but what it polls for is not due yet", () => {
     const polled: number[] = [];
-    const receiver: MessageEndpoint = endpoint({}, {
-      message: (data) => {
-        receiver.send(data, "reliable");
-        polled.push(receiver.poll(out, 1));
+    const receiver: MessageEndpoint = endpoint(
+      {},
+      {
+        message: (data) => {
+          receiver.send(data, "reliable");
+          polled.push(receiver.poll(out, 1));
+        },
       },
-    });
+    );
     const sender = endpoint();
     sender.send(Uint8Array.of(1), "reliable");
     for (const packet of packets(sender, 0)) receiver.receive(packet, 1);
@@ -172,12 +175,15 @@ describe("the handler", () => {
 
   test("may close in the middle of a packet", () => {
     let received = 0;
-    const receiver: MessageEndpoint = endpoint({}, {
-      message: () => {
-        received++;
-        receiver.close();
+    const receiver: MessageEndpoint = endpoint(
+      {},
+      {
+        message: () => {
+          received++;
+          receiver.close();
+        },
       },
-    });
+    );
     const sender = endpoint();
     for (let i = 0; i < 3; i++) sender.send(Uint8Array.of(i), "reliable");
     for (const packet of packets(sender, 0)) receiver.receive(packet, 1);
@@ -198,5 +204,27 @@ describe("time", () => {
       for (const packet of packets(receiver, now)) sender.receive(packet, now);
     }
     expect(received).toEqual([0, 1, 2, 3, 4, 5]);
+  });
+});
+
+describe("the wire", () => {
+  const hex = (bytes: Uint8Array | undefined): string => Buffer.from(bytes ?? []).toString("hex");
+
+  test("is as PROTOCOL-channel.md's example has it", () => {
+    const [sender, receiver] = [endpoint(), endpoint()];
+    sender.send(new TextEncoder().encode("hi"), "reliable");
+    const [packet] = packets(sender, 0);
+    expect(hex(packet)).toBe("3e0000010000000002030000026869");
+    receiver.receive(packet ?? out, 10);
+    const [ack] = packets(receiver, 35);
+    expect(hex(ack)).toBe("3e000000010000000464");
+  });
+
+  test("has slices of whole blocks", () => {
+    const sender = endpoint({ maxPacketBytes: 256 });
+    sender.send(new Uint8Array(300).fill(0xaa), "reliable-unordered", { channel: 7 });
+    const frames = packets(sender, 0).map((packet) => hex(packet.subarray(8)).replace(/(aa)+$/, ""));
+    // Control (urgency 3, the window is small), then type, channel, id, total 300, first block, length.
+    expect(frames).toEqual(["030e070000ac02008001", "030e070000ac0201ac01"]);
   });
 });

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { MessageEndpoint } from "../../../sdk/src/channel/endpoint.ts";
 import { seededRandom } from "../../../sdk/src/channel/random.ts";
@@ -40,6 +40,7 @@ const varint = (value: number): number[] => {
   for (; rest >= 0x80; rest = Math.floor(rest / 128)) bytes.push((rest % 128) | 0x80);
   return [...bytes, rest];
 };
+const filled = (length: number, value: number): number[] => Array.from({ length }, () => value);
 const u16 = (value: number): number[] => [value & 0xff, value >>> 8];
 
 const MODE = { unreliable: 0, sequenced: 1, unordered: 2, reliable: 3 };
@@ -55,7 +56,7 @@ const sliceFrame = (mode: number, id: number, total: number, first: number, leng
   ...varint(total),
   ...varint(first),
   ...varint(length),
-  ...new Array<number>(length).fill(7),
+  ...filled(length, 7),
 ];
 const CONTROL = 2;
 
@@ -103,7 +104,7 @@ describe("hostile packets", () => {
         const mode = upTo(4);
         const id = random() < 0.95 ? upTo(40) : upTo(65_536);
         if (random() < 0.5) {
-          payload.push(...wholeFrame(mode, id, new Array<number>(upTo(200)).fill(1)));
+          payload.push(...wholeFrame(mode, id, filled(upTo(200), 1)));
         } else {
           const total = random() < 0.95 ? 1 + upTo(20) * 100 : 1 + upTo(CAP * 1.1);
           const first = upTo(Math.ceil(total / 128));
@@ -121,7 +122,7 @@ describe("hostile packets", () => {
     const target = new Target();
     let id = 1;
     for (; !target.failure; id++) {
-      target.deliver(Uint8Array.from([CONTROL, ...wholeFrame(MODE.reliable, id, new Array<number>(1000).fill(1))]));
+      target.deliver(Uint8Array.from([CONTROL, ...wholeFrame(MODE.reliable, id, filled(1000, 1))]));
       expect(target.endpoint.stats.receiveBufferedBytes).toBeLessThanOrEqual(CAP);
     }
     expect(target.failure.code).toBe("receive-buffer-full");
@@ -171,7 +172,7 @@ describe("hostile packets", () => {
     const before = { ...target.endpoint.stats };
     for (let ack = 100; ack < 60_000; ack += 31) target.deliver(Uint8Array.of(0), 1, ack, 0xffffffff);
     // Older ones, up to 224 below.
-    for (const ack of [500, 40_000]) target.deliver(Uint8Array.of(8, 28, ...new Array<number>(28).fill(0xff)), 1, ack);
+    for (const ack of [500, 40_000]) target.deliver(Uint8Array.of(8, 28, ...filled(28, 0xff)), 1, ack);
     const { bytesInFlight, bufferedBytes, congestionWindow, rttMs, packetsLost } = before;
     expect(target.endpoint.stats).toMatchObject({ bytesInFlight, bufferedBytes, congestionWindow, rttMs, packetsLost });
     expect(target.failure).toBeUndefined();
@@ -180,10 +181,7 @@ describe("hostile packets", () => {
   });
 
   test("reliable 1.0's fragments that never complete stay within the cap", () => {
-    const endpoint = new ReliableEndpoint(
-      { maxReassemblyBytes: CAP },
-      { packet: () => true, acked: () => undefined },
-    );
+    const endpoint = new ReliableEndpoint({ maxReassemblyBytes: CAP }, { packet: () => true, acked: () => undefined });
     const random = seededRandom(9);
     for (let run = 0; run < RUNS * 5; run++) {
       const datagram = new Uint8Array(5 + 1024);
@@ -203,7 +201,13 @@ describe("hostile packets", () => {
 
   test("overlapping slices of one message are the message once", () => {
     const target = new Target();
-    for (const [first, length] of [[0, 256], [1, 256], [0, 384], [2, 200], [0, 128]] as const) {
+    for (const [first, length] of [
+      [0, 256],
+      [1, 256],
+      [0, 384],
+      [2, 200],
+      [0, 128],
+    ] as const) {
       target.deliver(Uint8Array.from([CONTROL, ...sliceFrame(MODE.reliable, 0, 456, first, length)]));
     }
     expect(target.failure).toBeUndefined();
@@ -223,7 +227,11 @@ describe("hostile packets", () => {
     ["malformed", "an empty slice", [CONTROL, ...sliceFrame(3, 0, 1000, 0, 0)]],
     ["malformed", "a slice behind its message's end", [CONTROL, ...sliceFrame(3, 0, 1000, 7, 128)]],
     ["malformed", "a slice of half a block", [CONTROL, ...sliceFrame(3, 0, 1000, 0, 64)]],
-    ["malformed", "two lengths of one message", [CONTROL, ...sliceFrame(3, 0, 1000, 0, 128), ...sliceFrame(3, 0, 999, 1, 128)]],
+    [
+      "malformed",
+      "two lengths of one message",
+      [CONTROL, ...sliceFrame(3, 0, 1000, 0, 128), ...sliceFrame(3, 0, 999, 1, 128)],
+    ],
     ["message-too-large", "a message above the cap", [CONTROL, ...sliceFrame(3, 0, CAP + 1, 0, 128)]],
     ["message-too-large", "an unreliable one", [CONTROL, ...sliceFrame(0, 0, 8193, 0, 128)]],
     ["window-exceeded", "a message beyond the window", [CONTROL, ...wholeFrame(3, 2048, [])]],

@@ -117,7 +117,9 @@ function run(seed: number): void {
 }
 
 describe("two endpoints over a bad line", () => {
-  test(`${ONLY ? `seed ${ONLY}` : `${SEEDS} seeds`}: every promise is kept, every stall ends`, { timeout: 3_600_000 }, () => {
+  test(`${ONLY ? `seed ${ONLY}` : `${SEEDS} seeds`}: every promise is kept, every stall ends`, {
+    timeout: 3_600_000,
+  }, () => {
     const [first, last] = ONLY ? [Number(ONLY), Number(ONLY)] : [1, SEEDS];
     for (let seed = first; seed <= last; seed++) {
       try {
@@ -171,7 +173,10 @@ describe("two endpoints over a bad line", () => {
 
   test("after a blackout of 30 s the next second brings everything", () => {
     const simulation = new Simulation(3, { delayMs: 20 });
-    const sent = Array.from({ length: 300 }, (_, i): Sent => ({ data: numbered(i, 150), mode: "reliable", channel: 0 }));
+    const sent = Array.from(
+      { length: 300 },
+      (_, i): Sent => ({ data: numbered(i, 150), mode: "reliable", channel: 0 }),
+    );
     for (const [i, { data }] of sent.entries()) {
       simulation.at(1000 + i * 100, () => expect(simulation.a.endpoint.send(data, "reliable")).toBe(true));
     }
