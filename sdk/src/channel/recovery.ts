@@ -1,5 +1,5 @@
 import { CongestionControl } from "./congestion.ts";
-import { MAX_ACK_DELAY_MS } from "./frames.ts";
+import { AWAITED_ACK_DELAY_MS } from "./frames.ts";
 import { SENT_WINDOW } from "./reliable.ts";
 import { GRANULARITY_MS, RttEstimator } from "./rtt.ts";
 import { sequenceDistance, sequenceNewer } from "./sequence.ts";
@@ -97,7 +97,7 @@ export class Recovery {
     this.#inFlight++;
     this.congestion.onSent(bytes);
     this.#probeFrom = now;
-    this.#probeDelayMs = MAX_ACK_DELAY_MS[urgency] ?? 0;
+    this.#probeDelayMs = AWAITED_ACK_DELAY_MS[urgency] ?? 0;
     if (reliable) {
       this.#reliableInFlight++;
       this.#reliableProbeFrom = now;
@@ -221,7 +221,7 @@ export class Recovery {
       }
     }
     if (settled) this.#oldest = this.#newestAcked;
-    const persistent = (rtt.probeMs + (MAX_ACK_DELAY_MS[2] ?? 0)) * PERSISTENT_CONGESTION;
+    const persistent = (rtt.probeMs + (AWAITED_ACK_DELAY_MS[2] ?? 0)) * PERSISTENT_CONGESTION;
     if (rtt.sampled && longestLoss > persistent) this.congestion.onPersistentCongestion();
   }
 
