@@ -107,6 +107,33 @@ describe("sending", () => {
     for (const { data } of simulation.b.arrived) expect(Buffer.compare(data, large.subarray(0, data.length))).toBe(0);
   });
 
+  test("while the first block of a large message is missing, no more than the window follows it", () => {
+    const received: number[] = [];
+    const [sender, receiver] = [
+      endpoint(),
+      endpoint({}, { message: (data) => received.push(data.length), failed: ({ message }) => expect.fail(message) }),
+    ];
+    const large = new Uint8Array(1 << 20);
+    large.fill(0xee, 0, 128);
+    const marker = Buffer.alloc(64, 0xee);
+    sender.send(large, "reliable");
+    let now = 0;
+    const exchange = (loseFirst: boolean): void => {
+      now += 10;
+      for (const packet of packets(sender, now)) {
+        if (!loseFirst || !Buffer.from(packet).includes(marker)) receiver.receive(packet, now);
+      }
+      for (const packet of packets(receiver, now)) sender.receive(packet, now);
+    };
+    for (let i = 0; i < 500; i++) exchange(true);
+    expect(received).toEqual([]);
+    expect(receiver.stats.receiveBufferedBytes).toBeGreaterThan(500_000);
+    expect(receiver.stats.receiveBufferedBytes).toBeLessThan(4096 * 128 + 8192);
+    for (let i = 0; i < 500 && received.length === 0; i++) exchange(false);
+    expect(received).toEqual([1 << 20]);
+    expect(receiver.stats.receiveBufferedBytes).toBe(0);
+  });
+
   test("options outside their range are refused", () => {
     expect(() => endpoint({ maxPacketBytes: 1201 })).toThrow(RangeError);
     expect(() => endpoint({ maxMessageBytes: 2 ** 28 })).toThrow(RangeError);

@@ -10,6 +10,7 @@ import {
   writePacketHeader,
 } from "../../../sdk/src/channel/reliable-header.ts";
 import type { ChannelFailure, DeliveryMode } from "../../../sdk/src/channel/types.ts";
+import { UnreliableAssemblies } from "../../../sdk/src/channel/unreliable-assemblies.ts";
 
 // All of it: SALLYPORT_FUZZ_RUNS=100000 npm exec -- vitest run --project unit test/unit/channel/fuzz (over a million packets)
 const RUNS = Number(process.env.SALLYPORT_FUZZ_RUNS ?? 2000);
@@ -191,6 +192,20 @@ describe("hostile packets", { timeout: 3_600_000 }, () => {
       expect(endpoint.reassemblyBytes).toBeLessThanOrEqual(CAP);
     }
     expect(endpoint.reassemblyBytes).toBeGreaterThan(CAP / 2);
+  });
+
+  test("unreliable messages that never complete stay within the cap", () => {
+    const assemblies = new UnreliableAssemblies(16_384);
+    const data = new Uint8Array(1024);
+    let most = 0;
+    for (let id = 0; id < 2000; id++) {
+      for (let first = 0; first < 56; first += 8) {
+        expect(assemblies.add(id % 3, id, 8192, first, data, 0, 1024)).toBeUndefined();
+        most = Math.max(most, assemblies.bytes);
+      }
+    }
+    expect(most).toBeGreaterThan(8192);
+    expect(most).toBeLessThanOrEqual(16_384);
   });
 
   test("a slice costs what it brings, not what it claims", () => {
