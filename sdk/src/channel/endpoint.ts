@@ -220,6 +220,17 @@ export class MessageEndpoint {
     return Math.max(this.#clockOffset === 0 ? at : at - this.#clockOffset + 0.001, now);
   }
 
+  /**
+   * The peer is reached by another path from now on: what was learnt of the old one is forgotten (RFC 9000 section 9.4), and
+   * the next {@link poll} sends the oldest of what is not acknowledged, so that the conversation goes on at once.
+   */
+  pathChanged(now: number): void {
+    if (this.#closed) return;
+    this.#recovery.onPathChanged(this.#advanceClock(now));
+    this.#probe();
+    this.#updateStats();
+  }
+
   /** Forgets everything; afterwards every call is without effect. Idempotent. */
   close(): void {
     if (this.#closed) return;
@@ -319,7 +330,11 @@ export class MessageEndpoint {
   #onTimeout(now: number): void {
     const probe = this.#recovery.onTimeout(now);
     this.#updateStats();
-    if (!probe) return;
+    if (probe) this.#probe();
+  }
+
+  /** Has the next packet leave whatever the window says, with the oldest of what is not acknowledged. */
+  #probe(): void {
     this.stats.probes++;
     this.#probing = true;
     let bytes = 0;

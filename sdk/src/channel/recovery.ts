@@ -142,6 +142,14 @@ export class Recovery {
     this.#detectLosses(now);
   }
 
+  /** Packets take another path from now on. */
+  onPathChanged(now: number): void {
+    this.rtt.onPathChanged();
+    this.congestion.onPathChanged(now);
+    this.onProbe(now);
+    this.probeCount = 0;
+  }
+
   /** When {@link onTimeout} is due: a packet becomes lost, or a probe is due. Infinity if nothing is in flight. */
   get timeout(): number {
     return Math.min(this.#lossAt, this.#probeAt);
@@ -151,10 +159,15 @@ export class Recovery {
   onTimeout(now: number): boolean {
     if (now >= this.#lossAt) this.#detectLosses(now);
     if (now < this.#probeAt) return false;
+    this.onProbe(now);
+    return true;
+  }
+
+  /** A probe is being sent. */
+  onProbe(now: number): void {
     this.probeCount++;
     this.#probeFrom = now;
     this.#reliableProbeFrom = now;
-    return true;
   }
 
   /** Visits the packets in flight, oldest first, until told to stop. */
