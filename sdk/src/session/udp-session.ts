@@ -130,6 +130,7 @@ export class UDPSession implements Session {
   /** @internal The far end has another address now: what waits is sent there at once. */
   moved(): void {
     if (this.#state === "closed") return;
+    this.#endpoint.pathChanged(this.#pump.now());
     this.#pump.flushAtEndOfTick(this);
     this.onPath?.(this.remote);
   }
