@@ -19,6 +19,7 @@ import { Pacer } from "./pacer.ts";
 import { Recovery } from "./recovery.ts";
 import { ReliableEndpoint } from "./reliable.ts";
 import { MAX_PACKET_HEADER_BYTES } from "./reliable-header.ts";
+import { freshStats } from "./stats.ts";
 import type {
   ChannelFailure,
   ChannelHandler,
@@ -363,32 +364,4 @@ export class MessageEndpoint {
 function inRange(name: string, value: number, min: number, max: number): number {
   if (Number.isInteger(value) && value >= min && value <= max) return value;
   throw new RangeError(`${name} is ${value}, it must be an integer from ${min} to ${max}`);
-}
-
-function freshStats(): ChannelStats {
-  return {
-    rttMs: 0,
-    rttVarMs: 0,
-    minRttMs: Infinity,
-    latestRttMs: 0,
-    loss: 0,
-    packetsSent: 0,
-    packetsReceived: 0,
-    bytesSent: 0,
-    bytesReceived: 0,
-    packetsLost: 0,
-    packetsSpuriouslyLost: 0,
-    packetsDropped: 0,
-    acksSent: 0,
-    probes: 0,
-    messagesSent: 0,
-    messagesReceived: 0,
-    retransmissions: 0,
-    redundantBytes: 0,
-    unreliableDropped: 0,
-    congestionWindow: 0,
-    bytesInFlight: 0,
-    bufferedBytes: 0,
-    receiveBufferedBytes: 0,
-  };
 }

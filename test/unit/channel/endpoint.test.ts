@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { MessageEndpoint } from "../../../sdk/src/channel/endpoint.ts";
 import type { ChannelHandler, DeliveryMode, MessageEndpointOptions } from "../../../sdk/src/channel/types.ts";
 import { Simulation } from "./simulator.ts";
@@ -171,6 +171,25 @@ describe("the handler", () => {
     for (const packet of packets(sender, 0)) receiver.receive(packet, 1);
     expect(polled).toEqual([0]);
     expect(packets(receiver, 1)).toHaveLength(1);
+  });
+
+  test("may throw: the packet's other messages arrive, the fault is told outside", () => {
+    const faults: (() => void)[] = [];
+    vi.stubGlobal("queueMicrotask", (fault: () => void) => faults.push(fault));
+    let received = 0;
+    const throwing: ChannelHandler = {
+      message: () => {
+        received++;
+        throw new Error("the application's");
+      },
+    };
+    const [sender, receiver] = [endpoint(), endpoint({}, throwing)];
+    for (let i = 0; i < 3; i++) sender.send(Uint8Array.of(i), "reliable");
+    for (const packet of packets(sender, 0)) receiver.receive(packet, 1);
+    vi.unstubAllGlobals();
+    expect(received).toBe(3);
+    expect(faults).toHaveLength(3);
+    expect(faults[0]).toThrow("the application's");
   });
 
   test("may close in the middle of a packet", () => {

@@ -11,6 +11,7 @@ import {
 } from "../../../sdk/src/channel/reliable-header.ts";
 import type { ChannelFailure, DeliveryMode } from "../../../sdk/src/channel/types.ts";
 
+// All of it: SALLYPORT_FUZZ_RUNS=100000 npm exec -- vitest run --project unit test/unit/channel/fuzz (over a million packets)
 const RUNS = Number(process.env.SALLYPORT_FUZZ_RUNS ?? 2000);
 const CAP = 64 * 1024;
 
@@ -60,7 +61,7 @@ const sliceFrame = (mode: number, id: number, total: number, first: number, leng
 ];
 const CONTROL = 2;
 
-describe("hostile packets", () => {
+describe("hostile packets", { timeout: 3_600_000 }, () => {
   test("packet headers: what is written is read, what is not is refused without a throw", () => {
     const u = fc.integer({ min: 0, max: 0xffff });
     fc.assert(
