@@ -255,10 +255,10 @@ export class IceAgent {
   nextUpdate(now: number): number {
     if (this.#state === "closed") return Number.POSITIVE_INFINITY;
     let next = this.#selected === null ? Number.POSITIVE_INFINITY : this.#quietCheckAt;
-    if (this.#selected !== null && this.#nominated !== this.#selected && this.#role === "controlling") {
+    if (this.#nominated === null && this.#role === "controlling" && this.#selected?.usable === true) {
       next = Math.min(next, this.#relayMayBeNominatedAt);
     }
-    if (this.#state === "checking") next = Math.min(next, Math.max(now, this.#hopeAt) + PATIENCE_MS);
+    if (this.#state === "checking" && now < this.#hopeAt + PATIENCE_MS) next = Math.min(next, this.#hopeAt + PATIENCE_MS);
     if (this.#selected !== null) next = Math.min(next, this.#selected.consentExpired);
     if (this.#credentials.remote === null) return next;
     if (this.#triggered.length > 0) return Math.min(next, this.#nextSlot);

@@ -13,6 +13,8 @@ export {
   parseCandidates,
 } from "./candidate.ts";
 export { type IceCredentials, newIceCredentials, parseIceCredentials } from "./credentials.ts";
+export { type AddRelayOptions, IceMux, type IceMuxOptions, type IcePeerOptions } from "./mux.ts";
+export { IcePeer } from "./peer.ts";
 export type { RelayPath } from "./relay.ts";
 export { onLocalNetwork, sharesNetwork } from "./remote-policy.ts";
 export {
