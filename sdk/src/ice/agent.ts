@@ -451,7 +451,13 @@ export class IceAgent {
   #isProbed(pair: CandidatePair): boolean {
     if (this.#checklist.size <= MAX_PROBED) return true;
     let better = 0;
-    for (const each of this.#checklist.pairs) if (each.state === "failed" && byPriority(each, pair) < 0) better++;
+    let isBefore = true;
+    for (const each of this.#checklist.pairs) {
+      if (each === pair) isBefore = false;
+      if (each.state !== "failed") continue;
+      const order = byPriority(each, pair);
+      if (order < 0 || (order === 0 && isBefore)) better++;
+    }
     return better < MAX_PROBED;
   }
 

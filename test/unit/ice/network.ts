@@ -44,6 +44,12 @@ export class Clock {
     this.at(this.now + ms, run);
   }
 
+  /** The machine sleeps: whatever was due comes later, and the clock has gone on. */
+  sleep(ms: number): void {
+    this.now += ms;
+    for (const event of this.#events) event.at += ms;
+  }
+
   /** Runs until `done` says so. @returns whether it did within `ms` */
   run(ms: number, done: () => boolean = () => false): boolean {
     const end = this.now + ms;
@@ -77,6 +83,10 @@ export class Network {
   packets = 0;
   /** Sees all that is sent in it. */
   onPacket: ((packet: Packet) => void) | null = null;
+  /** Whether a packet gets through. */
+  filter: ((packet: Packet) => boolean) | null = null;
+  /** In place of {@link delay}. */
+  delayOf: ((packet: Packet) => number) | null = null;
   readonly #receivers: Map<string, Receiver> = new Map();
 
   constructor(clock: Clock, delay: number) {
@@ -95,8 +105,8 @@ export class Network {
   route(packet: Packet): void {
     this.packets++;
     this.onPacket?.(packet);
-    if (this.clock.random() < this.loss) return;
-    this.clock.after(this.delay + this.clock.random() * this.jitter, () => {
+    if (this.clock.random() < this.loss || this.filter?.(packet) === false) return;
+    this.clock.after((this.delayOf?.(packet) ?? this.delay) + this.clock.random() * this.jitter, () => {
       (this.#receivers.get(packet.to.address) ?? this.uplink)?.(packet);
     });
   }

@@ -1,8 +1,11 @@
+import { expect } from "vitest";
+
 import {
   IceAgent,
   type IceAgentOptions,
   type IceCandidate,
   type IcePath,
+  type IceSource,
   type IceState,
   localCandidate,
   newIceCredentials,
@@ -25,6 +28,7 @@ export class Player {
   readonly states: IceState[] = [];
   readonly received: { text: string; at: number }[] = [];
   readonly candidates: IceCandidate[] = [];
+  readonly sources: Set<IceSource> = new Set();
   stunSent = 0;
   /** Packets that came from addresses which are not proven. */
   strangers = 0;
@@ -43,6 +47,11 @@ export class Player {
           this.#send(data, via, address, port);
         },
         selected: (path) => this.paths.push(path),
+        sourceAdded: (source) => {
+          expect(this.sources.has(source)).toBe(false);
+          this.sources.add(source);
+        },
+        sourceRemoved: (source) => expect(this.sources.delete(source)).toBe(true),
         stateChanged: (state) => this.states.push(state),
       },
     );
@@ -98,13 +107,12 @@ export class Player {
       this.agent.receive(data, via, from.address, from.port, this.clock.now);
     } else if (this.agent.isRemote(via, from.address, from.port)) {
       this.received.push({ text: Buffer.from(data).toString().slice(1), at: this.clock.now });
-      this.source?.(via, from);
+      for (const source of this.sources) {
+        if (source.via === via && source.address === from.address && source.port === from.port) source.heard = true;
+      }
     } else this.strangers++;
     this.#wake();
   }
-
-  /** For tests that tell the agent of packets. */
-  source: ((via: string, from: Endpoint) => void) | null = null;
 
   #wake(): void {
     const next = this.agent.nextUpdate(this.clock.now);
@@ -116,6 +124,7 @@ export class Player {
       if (this.#wakeAt !== next) return;
       this.#wakeAt = Number.POSITIVE_INFINITY;
       this.agent.update(this.clock.now);
+      expect(this.agent.nextUpdate(this.clock.now)).toBeGreaterThan(this.clock.now);
       this.#wake();
     });
   }
@@ -158,6 +167,8 @@ export class World {
   readonly clock: Clock;
   readonly internet: Network;
   readonly relay: RelayServer;
+  /** The translator next to a host. */
+  readonly nats: Map<Host, Nat> = new Map();
   readonly #options: WorldOptions;
   #homes = 0;
 
@@ -184,10 +195,13 @@ export class World {
     if (kind === "carrier-grade") {
       const carrier = this.lan({ filtering: "endpoint-independent" });
       const home = this.lan({ filtering: "address-and-port-dependent" }, carrier.lan, "100.64.0.7");
-      return { host: new Host(home.lan, "192.168.1.10"), nat: home.nat };
+      const host = new Host(home.lan, "192.168.1.10");
+      this.nats.set(host, home.nat);
+      return { host, nat: home.nat };
     }
     const { lan, nat } = this.lan(NATS[kind]);
     const host = new Host(lan, `192.168.${this.#homes}.10`);
+    this.nats.set(host, nat);
     if (kind === "mapped") nat.forward(host.port, { address: host.address, port: host.port });
     return { host, nat };
   }
@@ -197,11 +211,7 @@ export class World {
   }
 
   /** What a STUN server would say: the host's address as it appears outside. */
-  async reflexive(host: Host): Promise<Endpoint | null> {
-    return await Promise.resolve(this.reflexiveNow(host));
-  }
-
-  reflexiveNow(host: Host): Endpoint | null {
+  reflexive(host: Host): Endpoint | null {
     let seen: Endpoint | null = null;
     this.internet.attach(STUN_SERVER.address, ({ from }) => {
       seen = from;
@@ -217,7 +227,7 @@ export class World {
   /** Both gather, exchange credentials and candidates. */
   introduce(a: Player, b: Player, mapped: { a?: Endpoint; b?: Endpoint } = {}): void {
     const ms = this.#options.signalling ?? 50;
-    const reflexive = [this.reflexiveNow(a.host), this.reflexiveNow(b.host)] as const;
+    const reflexive = [this.reflexive(a.host), this.reflexive(b.host)] as const;
     a.gather(reflexive[0], mapped.a ?? null);
     b.gather(reflexive[1], mapped.b ?? null);
     for (const [one, other] of [
