@@ -10,6 +10,7 @@ export {
 } from "./behaviour.ts";
 export { isLocalEndpoint, type NatBehaviourOptions, natBehaviour } from "./behaviour-discovery.ts";
 export { type StunBindingRequestOptions, type StunBindingResult, StunBindings } from "./binding.ts";
+export { type StunTCPOptions, type StunTCPResult, stunBindingOverTCP } from "./binding-tcp.ts";
 export { newTransactionId, StunBuilder } from "./builder.ts";
 export { resolveStunServer, type StunBindingOptions, type StunServerOutcome, stunBinding } from "./client.ts";
 export {
@@ -37,3 +38,4 @@ export {
   StunTransactions,
   type StunTransmit,
 } from "./transaction.ts";
+export * from "./turn/index.ts";
