@@ -1,2 +1,3 @@
+export { guardRequests, type RequestGuardOptions } from "./request-guard.ts";
 export { SallyportTransport, type SallyportTransportOptions } from "./transport.ts";
 export { type BroadcastUnreliableOptions, broadcastUnreliable, sendUnreliable } from "./unreliable.ts";

@@ -15,16 +15,19 @@ import type { Session, SessionServer } from "../session/types.ts";
 import { ConnectEndpoint } from "./connect-endpoint.ts";
 import { isConnectRequest, type ParsedConnectRequest } from "./connect-request.ts";
 import { ConnectivityHost } from "./connectivity-host.ts";
-import { closeTCP, interceptRequests, listenTCP } from "./http.ts";
+import { closeTCP, filterRequests, listenTCP } from "./http.ts";
 import { joinRoom } from "./join.ts";
 import { PendingContexts } from "./pending-contexts.ts";
+import { guardRequests, type RequestGuardOptions } from "./request-guard.ts";
 import { decodeSeat, encodeSeat } from "./seat.ts";
 import type { SessionHost } from "./session-host.ts";
 import { SocketHost } from "./socket-host.ts";
 import { UDPClient, type UDPClientSettings, UDPConnection } from "./udp-client.ts";
 import { FallbackWebSocketTransport } from "./websocket.ts";
 
-export interface SallyportTransportOptions extends Omit<TransportOptions, "noServer" | "host" | "backlog"> {
+export interface SallyportTransportOptions
+  extends Omit<TransportOptions, "noServer" | "host" | "backlog">,
+    RequestGuardOptions {
   /** What routers show beside the mapping. Default "Sallyport". */
   description?: string;
   /** How the way in is opened and kept; `false` asks nobody, for a LAN or a server with a known address. Default: the whole ladder. */
@@ -75,6 +78,8 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
       port: _port,
       description: _,
       connectivity: __,
+      trustProxy: ___,
+      maxMatchmakingBytes: ____,
       server = http.createServer(),
       ...webSocketOptions
     } = options;
@@ -91,7 +96,12 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
       beforeUpgrade,
       issue: (request, context) => this.#issue(request, context),
     });
-    interceptRequests(server, isConnectRequest, (request, response) => void endpoint.handle(request, response));
+    filterRequests(server, (request, response) => {
+      if (!response || !isConnectRequest(request)) return false;
+      void endpoint.handle(request, response);
+      return true;
+    });
+    guardRequests(server, options);
   }
 
   /** Colyseus calls this by `server.listen(port)`. `listeningListener` is called with an error when a port cannot be had. */

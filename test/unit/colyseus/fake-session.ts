@@ -9,6 +9,7 @@ export class FakeSession implements Session {
   open = true;
   onMessage: Session["onMessage"] = null;
   onClose: Session["onClose"] = null;
+  onPath: Session["onPath"] = null;
   peer: FakeSession | undefined;
   /** False loses every unreliable message on its way out. */
   unreliableGetsThrough = true;
