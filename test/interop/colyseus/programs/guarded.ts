@@ -6,7 +6,7 @@ import { WebSocketTransport } from "@colyseus/ws-transport";
 import { guardRequests, SallyportTransport } from "../../../../sdk/src/colyseus/index.ts";
 
 class OpenRoom extends Room {
-  static override onAuth(_token: string, _options: unknown, { ip }: AuthContext): boolean {
+  static override async onAuth(_token: string, _options: unknown, { ip }: AuthContext): Promise<boolean> {
     console.log(`onAuth ${ip}`);
     return true;
   }
