@@ -1,7 +1,7 @@
 import { whyNotPublic } from "./address.ts";
 import { type Gateway, GatewayError, type Lease, type Wish } from "./gateway.ts";
 import { candidatePorts } from "./ports.ts";
-import type { MapRequest, Transport } from "./types.ts";
+import type { GatewayInfo, MapRequest, Transport } from "./types.ts";
 
 /** A request with its defaults filled in. */
 export type FullRequest = { [Key in keyof Required<MapRequest>]: NonNullable<MapRequest[Key]> } & { machine: string };
@@ -28,6 +28,11 @@ export interface LeaseKeeper {
   makeRoom(gateway: Gateway, signal: AbortSignal): Promise<boolean>;
 }
 
+/** Whether a mapping at this gateway would lead nowhere. PCP tells the external address with the mapping alone. */
+export function isKnownToBePrivate({ via, externalAddress }: GatewayInfo): boolean {
+  return !(via === "pcp" && externalAddress === "") && whyNotPublic(externalAddress) !== undefined;
+}
+
 /** Ports that are asked for exactly, before the gateway may choose. */
 const EXACT_TRIES = 8;
 
@@ -42,7 +47,7 @@ export async function establishAt(
   signal: AbortSignal,
   preferred?: number,
 ): Promise<Held> {
-  const why = whyNotPublic(gateway.info.externalAddress);
+  const why = isKnownToBePrivate(gateway.info) ? whyNotPublic(gateway.info.externalAddress) : undefined;
   if (why !== undefined && !request.acceptPrivateAddress) throw new GatewayError("private", why);
   return keeper.exclusively(gateway, () => tryPorts(gateway, request, keeper, signal, preferred), signal);
 }

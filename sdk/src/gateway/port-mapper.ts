@@ -1,10 +1,17 @@
 import { EventEmitter, setMaxListeners } from "node:events";
-import { whyNotPublic } from "./address.ts";
 import { type Announcement, AnnouncementListener } from "./announcements.ts";
 import { type Clock, delay, systemClock, whileAwaited } from "./clock.ts";
 import { discoverGateways } from "./discover.ts";
 import type { Discover, Finding } from "./discovery.ts";
-import { carelessKeeper, establishAt, type FullRequest, giveBack, type Held, type LeaseKeeper } from "./establish.ts";
+import {
+  carelessKeeper,
+  establishAt,
+  type FullRequest,
+  giveBack,
+  type Held,
+  isKnownToBePrivate,
+  type LeaseKeeper,
+} from "./establish.ts";
 import { type Gateway, GatewayError } from "./gateway.ts";
 import { defaultRoutes, type LocalInterface, usableInterfaces } from "./interfaces.ts";
 import { stateDirectory } from "./journal/journal.ts";
@@ -195,7 +202,7 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
   async #close(): Promise<void> {
     this.#end.abort();
     await Promise.all([...this.#mappings].map((mapping) => mapping.unmap()));
-    await Promise.all([...this.#background]);
+    await Promise.all(this.#background);
     await this.#watching;
     await this.#round?.[Symbol.asyncDispose]();
     await Promise.all([...this.#gateways.values()].map((gateway) => gateway.close()));
@@ -237,6 +244,7 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
       lifetimeSeconds,
       description,
       application: request.application ?? description,
+      family: request.family ?? 4,
       acceptPrivateAddress: request.acceptPrivateAddress ?? false,
       machine: this.#environment.machine,
     };
@@ -296,16 +304,16 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
     let round: Round | undefined;
     let unsubscribe: (() => void) | undefined;
     const aborted = new Promise<void>((resolve) => both.addEventListener("abort", () => resolve(), { once: true }));
-    let winner: Held | undefined;
+    const won: { held?: Held } = {};
     try {
-      while (winner === undefined) {
+      while (won.held === undefined) {
         signal.throwIfAborted();
-        const next = this.#best(tried);
+        const next = this.#best(tried, request.family);
         if (next) {
           tried.add(next);
           const running: Promise<Held | undefined> = attempt(next).then((held) => {
             attempts.delete(running);
-            if (held && !winner) winner = held;
+            if (held && !won.held) won.held = held;
             else if (held)
               void Promise.all(held.leases.map((lease) => giveBack(held.gateway, lease, this.#environment.keeper)));
             return held;
@@ -319,7 +327,7 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
           round = this.#search();
           unsubscribe = round.subscribe(report);
         }
-        if (round.isSettled && attempts.size === 0 && !this.#best(tried)) break;
+        if (round.isSettled && attempts.size === 0 && !this.#best(tried, request.family)) break;
         await Promise.race([aborted, this.#arrival.promise, ...(round.isSettled ? [] : [round.settled]), ...attempts]);
       }
     } finally {
@@ -327,17 +335,16 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
       losers.abort();
       await Promise.all(attempts);
     }
-    if (winner) return winner;
+    if (won.held) return won.held;
     throw verdict(failures, round?.findings ?? []);
   }
 
-  #best(tried: ReadonlySet<Gateway>): Gateway | undefined {
-    const open = [...this.#gateways.values()].filter((gateway) => !tried.has(gateway));
-    return (
-      open.find(({ info }) =>
-        info.externalAddress === "" ? info.via === "pcp" : whyNotPublic(info.externalAddress) === undefined,
-      ) ?? open[0]
+  /** The gateway to ask next: one whose external address is public, or which tells it with the mapping, before any other. */
+  #best(tried: ReadonlySet<Gateway>, family: 4 | 6): Gateway | undefined {
+    const open = [...this.#gateways.values()].filter(
+      (gateway) => !tried.has(gateway) && gateway.localAddress.includes(":") === (family === 6),
     );
+    return open.find(({ info }) => !isKnownToBePrivate(info)) ?? open[0];
   }
 
   /** The search that is under way, or a new one. */
@@ -466,7 +473,7 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
     this.#listen();
     const own = new Set((this.#interfaces ?? usableInterfaces(await defaultRoutes())).map(({ address }) => address));
     // A gateway that was asked from an address that is gone cannot be asked any more.
-    for (const gateway of [...this.#gateways.values()]) {
+    for (const gateway of this.#gateways.values()) {
       if (own.has(gateway.localAddress)) continue;
       for (const mapping of this.#mappings) {
         if (mapping.source === gateway) mapping.abandon(`this computer's address ${gateway.localAddress} is gone`);

@@ -1,11 +1,13 @@
-import { whyNotPublic } from "../address.ts";
+import { isPublicAddress, whyNotPublic } from "../address.ts";
 import type { Clock } from "../clock.ts";
-import { connectionServices, type DeviceDescription, parseDescription } from "./description.ts";
+import type { LocalInterface } from "../interfaces.ts";
+import { connectionServices, type DeviceDescription, firewallService, parseDescription } from "./description.ts";
 import { UpnpError } from "./errors.ts";
 import { UpnpGateway } from "./gateway.ts";
 import { Subscription, type SubscriptionOptions } from "./gena.ts";
 import { type HttpClient, pinUrl } from "./http.ts";
 import { WanConnection } from "./igd.ts";
+import { FirewallControl, PinholeGateway } from "./pinhole.ts";
 
 export { warmUp } from "./http.ts";
 
@@ -109,4 +111,34 @@ async function askState(connection: WanConnection, signal: AbortSignal): Promise
     externalAddress: externalAddress ?? "",
     uptimeSeconds: status?.uptimeSeconds ?? 0,
   };
+}
+
+/** A machine may have many IPv6 addresses; holes are made to the first ones. */
+const MAX_ADDRESSES_6 = 2;
+
+/**
+ * The gateway's IPv6 firewall, asked from each of our global addresses: gateways open a hole only to who asks. Its control URL is
+ * the one that was learned over IPv4, at the router's IPv6 address.
+ */
+export function pinholeGateways(
+  http: HttpClient,
+  device: DeviceDescription,
+  own: readonly LocalInterface[],
+  clock: Clock,
+): PinholeGateway[] {
+  const service = firewallService(device);
+  if (!service) return [];
+  return own
+    .filter(({ address, gateway }) => gateway !== undefined && isPublicAddress(address))
+    .slice(0, MAX_ADDRESSES_6)
+    .map(({ address: localAddress, gateway = "", name }) => {
+      const address = gateway.startsWith("fe80:") ? `${gateway}%${name}` : gateway;
+      const target = {
+        serviceType: service.serviceType,
+        controlUrl: pinUrl(service.controlUrl.href, address),
+        address,
+        localAddress,
+      };
+      return new PinholeGateway(new FirewallControl(target, http), { name: device.name, clock });
+    });
 }
