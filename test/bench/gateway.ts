@@ -232,10 +232,10 @@ export async function rows(): Promise<BenchRow[]> {
     met: theft === 0,
   });
 
-  await openAndClose(gateway);
+  await openAndClose(gateway, 1000);
   const opens = (await gateway.mappings()).length;
   result.push({ what: "mappings left by 1000 opens and closes", value: String(opens), target: "0", met: opens === 0 });
-  await killAndRestart(gateway);
+  await killAndRestart(gateway, 102);
   const kills = (await gateway.mappings()).length;
   result.push({
     what: "mappings left by 100 x kill -9 and restart",

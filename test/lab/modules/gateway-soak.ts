@@ -17,19 +17,23 @@ export interface Left {
   files: string[];
 }
 
-/** 1000 opens and closes: by each protocol on a host of its own, at once. */
-export async function openAndClose(gateway: Gateway): Promise<Left[]> {
+/** Opens and closes `count` times (a multiple of five), by each protocol on a host of its own, at once. */
+export async function openAndClose(gateway: Gateway, count: number): Promise<Left[]> {
   const counts = [
-    ["pcp", 400],
-    ["nat-pmp", 400],
-    ["upnp", 200],
+    ["pcp", (count / 5) * 2],
+    ["nat-pmp", (count / 5) * 2],
+    ["upnp", count / 5],
   ] as const;
   return Promise.all(
-    counts.map(async ([via, count], index) => {
+    counts.map(async ([via, times], index) => {
       const host = await gateway.host();
       const state = mkdtempSync(join(tmpdir(), "sallyport-opens-"));
       try {
-        return await host.run<Left>(OPEN_CLOSE, { count, via, state, port: 7000 + index }, { timeoutMs: 300_000 });
+        return await host.run<Left>(
+          OPEN_CLOSE,
+          { count: times, via, state, port: 7000 + index },
+          { timeoutMs: 300_000 },
+        );
       } finally {
         rmSync(state, { recursive: true });
       }
@@ -43,8 +47,8 @@ export interface Killed {
   files: string[];
 }
 
-/** 102 times kill -9 and restart, a third by each protocol; then one process that ends in peace. */
-export async function killAndRestart(gateway: Gateway): Promise<Killed[]> {
+/** Kill -9 and restart, `count` times (a multiple of three), a third by each protocol; then one process that ends in peace. */
+export async function killAndRestart(gateway: Gateway, count: number): Promise<Killed[]> {
   return Promise.all(
     (["pcp", "upnp", "nat-pmp"] as const).map(async (via, index) => {
       const host = await gateway.host();
@@ -57,7 +61,7 @@ export async function killAndRestart(gateway: Gateway): Promise<Killed[]> {
       };
       try {
         let most = 0;
-        for (let i = 0; i < 34; i++) {
+        for (let i = 0; i < count / 3; i++) {
           const child = await start(20_000 + 1000 * index + i);
           child.kill("SIGKILL");
           await child.exited;
