@@ -16,6 +16,8 @@ export interface Held {
 export interface LeaseKeeper {
   /** Serialises the making of mappings at one gateway among everything on this host. */
   exclusively<T>(gateway: Gateway, work: () => Promise<T>, signal: AbortSignal): Promise<T>;
+  /** Whether another program on this host has the port there, whatever the gateway may say. */
+  isTaken(gateway: Gateway, wish: Wish): boolean;
   /** Before the gateway is asked. */
   intend(gateway: Gateway, wish: Wish): Promise<void>;
   /** It was granted. */
@@ -134,6 +136,12 @@ async function tryPort(
 
 async function take(gateway: Gateway, wanted: Wish, keeper: LeaseKeeper, signal: AbortSignal): Promise<Lease> {
   const wish: Wish = { ...wanted, nonce: gateway.nonceFor?.(wanted.transport, wanted.internalPort) };
+  if (keeper.isTaken(gateway, wish)) {
+    throw new GatewayError(
+      "conflict",
+      `${wish.transport.toUpperCase()} port ${wish.externalPort} belongs to another program on this computer`,
+    );
+  }
   await keeper.intend(gateway, wish);
   let lease: Lease;
   try {
@@ -174,12 +182,31 @@ export async function giveBack(gateway: Gateway, lease: Lease, keeper: LeaseKeep
   return gone;
 }
 
-/** Keeps nothing and locks nothing. */
-export const carelessKeeper: LeaseKeeper = {
-  exclusively: (_gateway, work) => work(),
-  intend: async () => undefined,
-  granted: async () => undefined,
-  forget: async () => undefined,
-  welcome: async () => undefined,
-  makeRoom: async () => false,
-};
+/** Keeps nothing; one after another at a gateway all the same, so that two protocols do not get into each other's way. */
+export class CarelessKeeper implements LeaseKeeper {
+  readonly #queues = new Map<string, Promise<unknown>>();
+
+  exclusively<T>(gateway: Gateway, work: () => Promise<T>, signal: AbortSignal): Promise<T> {
+    const { address } = gateway.info;
+    const turn = (this.#queues.get(address) ?? Promise.resolve()).then(() => {
+      signal.throwIfAborted();
+      return work();
+    });
+    this.#queues.set(
+      address,
+      turn.catch(() => undefined),
+    );
+    return turn;
+  }
+
+  isTaken(): boolean {
+    return false;
+  }
+  async intend(): Promise<void> {}
+  async granted(): Promise<void> {}
+  async forget(): Promise<void> {}
+  async welcome(): Promise<void> {}
+  async makeRoom(): Promise<boolean> {
+    return false;
+  }
+}

@@ -4,7 +4,7 @@ import { type Clock, delay, systemClock, whileAwaited } from "./clock.ts";
 import { discoverGateways } from "./discover.ts";
 import type { Discover, Finding } from "./discovery.ts";
 import {
-  carelessKeeper,
+  CarelessKeeper,
   establishAt,
   type FullRequest,
   giveBack,
@@ -98,6 +98,7 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
   readonly #gateways = new Map<string, Gateway>();
   readonly #mappings = new Set<ManagedMapping>();
   readonly #background = new Set<Promise<void>>();
+  readonly #calls = new Set<Promise<void>>();
   readonly #end = new AbortController();
   readonly #host: MappingHost;
   #round: Round | undefined;
@@ -129,7 +130,9 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
         ((events) => discoverGateways({ via, interfaces, clock, random, ports: environment?.ports }, events)),
       keeper:
         environment?.keeper ??
-        (journal === false ? carelessKeeper : new JournalKeeper(journal === true ? stateDirectory() : journal, clock)),
+        (journal === false
+          ? new CarelessKeeper()
+          : new JournalKeeper(journal === true ? stateDirectory() : journal, clock)),
       machine: environment?.machine ?? machineId(),
       ports: environment?.ports ?? {},
     };
@@ -162,8 +165,8 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
       this.emit("step", step);
     };
     try {
-      const held = await whileAwaited(this.#obtain(full, both, report));
-      return await this.#keep(full, held, startedAt, both);
+      const mapping = this.#obtain(full, both, report).then((held) => this.#keep(full, held, startedAt, both));
+      return await whileAwaited(this.#pending(mapping));
     } catch (error) {
       if (both.aborted) throw new PortMapError("aborted", "mapping the port was broken off", { steps, cause: error });
       if (!(error instanceof Verdict)) throw error;
@@ -201,12 +204,24 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
 
   async #close(): Promise<void> {
     this.#end.abort();
+    await Promise.all(this.#calls);
     await Promise.all([...this.#mappings].map((mapping) => mapping.unmap()));
     await Promise.all(this.#background);
     await this.#watching;
     await this.#round?.[Symbol.asyncDispose]();
     await Promise.all([...this.#gateways.values()].map((gateway) => gateway.close()));
     this.#gateways.clear();
+  }
+
+  /** A call that {@link close} waits for: what it was granted in the last moment must be given back first. */
+  #pending<T>(work: Promise<T>): Promise<T> {
+    const ended = work.then(
+      () => undefined,
+      () => undefined,
+    );
+    this.#calls.add(ended);
+    void ended.then(() => this.#calls.delete(ended));
+    return work;
   }
 
   /** Remembers work that {@link close} waits for. */
@@ -397,7 +412,14 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
         await this.#keep(request, held, startedAt, signal);
         return;
       } catch (error) {
-        if (!(error instanceof Verdict) && !signal.aborted) throw error;
+        // Whatever it was, the next attempt may go better; nobody is there to hear of it.
+        if (error instanceof Verdict || signal.aborted) continue;
+        this.emit("step", {
+          step: "interfaces",
+          outcome: "failed",
+          ms: Math.round(clock.now() - startedAt),
+          reason: String(error),
+        });
       }
     }
   }

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { carelessKeeper } from "../../../sdk/src/gateway/establish.ts";
+import { CarelessKeeper } from "../../../sdk/src/gateway/establish.ts";
 import { type MappingEvent, PortMapError, PortMapper, type PortMapping } from "../../../sdk/src/gateway/index.ts";
 import { candidatePorts } from "../../../sdk/src/gateway/ports.ts";
 import type { MapRequest } from "../../../sdk/src/gateway/types.ts";
@@ -25,7 +25,13 @@ function world(
   for (const [index, gateway] of gateways(clock).entries()) network.add(gateway, 10 + 20 * index);
   const mapper = new PortMapper({
     interfaces: [],
-    environment: { clock, random: () => 0.5, discover: network.discover, keeper: carelessKeeper, machine: "test" },
+    environment: {
+      clock,
+      random: () => 0.5,
+      discover: network.discover,
+      keeper: new CarelessKeeper(),
+      machine: "test",
+    },
     ...options,
   });
   const events: MappingEvent[] = [];
