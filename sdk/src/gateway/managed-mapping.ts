@@ -111,6 +111,12 @@ export class ManagedMapping extends EventEmitter<MappingEvents> implements PortM
     this.#wake();
   }
 
+  /** Has a look at the router's table, for no particular reason. */
+  inspect(): void {
+    this.#nextLook = this.#host.clock.now();
+    this.#wake();
+  }
+
   /** The gateway cannot be asked any more: it is lost without asking. */
   abandon(reason: string): void {
     this.#silent = MAX_SILENT;

@@ -443,6 +443,9 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
     const { signal } = this.#end;
     try {
       await gateway.probe(signal);
+      // Unlike PCP's and NAT-PMP's epoch, nothing in UPnP tells for sure that a router kept its table.
+      if (gateway.info.via !== "upnp") return;
+      for (const mapping of this.#mappings) if (mapping.source === gateway) mapping.inspect();
     } catch (error) {
       if (signal.aborted) return;
       const reason = error instanceof Error ? error.message : String(error);

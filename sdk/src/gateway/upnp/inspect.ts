@@ -50,7 +50,6 @@ interface Asked {
   connection: WanConnection;
   connected: boolean;
   externalAddress: string;
-  uptimeSeconds: number;
 }
 
 /**
@@ -79,7 +78,7 @@ export async function inspectGateway(
     (connected ? 2 : 0) + (whyNotPublic(externalAddress) === undefined ? 1 : 0);
   const best = asked.filter((each) => each !== undefined).sort((a, b) => rank(b) - rank(a))[0];
   if (!best) throw new UpnpError("response", `${device.name} does not answer for its connection`);
-  const { connection, externalAddress, uptimeSeconds } = best;
+  const { connection, externalAddress } = best;
   const eventUrl = services.find(({ controlUrl }) => controlUrl === connection.target.controlUrl)?.eventUrl;
   const subscribe =
     eventUrl &&
@@ -89,7 +88,6 @@ export async function inspectGateway(
     name: device.name,
     address,
     externalAddress,
-    uptimeSeconds,
     clock,
     subscribe,
     bootId: where.bootId,
@@ -109,7 +107,6 @@ async function askState(connection: WanConnection, signal: AbortSignal): Promise
     // A router that does not tell its state may well be connected.
     connected: status?.connected ?? externalAddress !== undefined,
     externalAddress: externalAddress ?? "",
-    uptimeSeconds: status?.uptimeSeconds ?? 0,
   };
 }
 
