@@ -8,10 +8,10 @@ export class FakeSession implements Session {
   remote: Endpoint = { address: "127.0.0.1", port: 1 };
   open = true;
   conditions: Session["conditions"] = null;
+  readonly pathKind = "direct" as const;
   onPath: Session["onPath"] = null;
   onMessage: Session["onMessage"] = null;
   onClose: Session["onClose"] = null;
-  onPath: Session["onPath"] = null;
   peer: FakeSession | undefined;
   /** False loses every unreliable message on its way out. */
   unreliableGetsThrough = true;
@@ -25,7 +25,19 @@ export class FakeSession implements Session {
   }
 
   get stats(): SessionStats {
-    return { rttMs: 1, jitterMs: 0, loss: 0, bytesIn: 0, bytesOut: 0, packetsIn: 0, packetsOut: 0, packetsLost: 0, bufferedBytes: 0, congestionWindow: 0, bytesInFlight: 0 };
+    return {
+      rttMs: 1,
+      jitterMs: 0,
+      loss: 0,
+      bytesIn: 0,
+      bytesOut: 0,
+      packetsIn: 0,
+      packetsOut: 0,
+      packetsLost: 0,
+      bufferedBytes: 0,
+      congestionWindow: 0,
+      bytesInFlight: 0,
+    };
   }
 
   send(data: Uint8Array, mode: SessionMode): boolean {
