@@ -4,10 +4,18 @@ import { isDialable } from "../connectivity/verdict.ts";
 import { HostRegistration, type HostRegistrationOptions, isLocalLobby } from "../rendezvous/index.ts";
 import { formatEndpoint } from "../udp/endpoint.ts";
 
-export type LobbyListingOptions = Omit<HostRegistrationOptions, "endpoints" | "sealedEndpoints" | "verdict" | "players">;
+export interface LobbyListingOptions
+  extends Omit<HostRegistrationOptions, "endpoints" | "sealedEndpoints" | "verdict" | "players"> {
+  /**
+   * Lets the lobby itself know the addresses and tell them to whoever has the code, as browsers need it, which cannot be
+   * introduced. Default false: only introduced players learn them, sealed.
+   */
+  openEndpoints?: boolean;
+}
 
 /** How often the number of players is looked at, ms. */
 const PLAYERS_MS = 1000;
+const MAX_URLS = 16;
 
 /**
  * Keeps a game listed at a lobby as long as it is hosted: with its verdict, its players, and, for invited players only, the URLs
@@ -19,7 +27,10 @@ export class LobbyListing {
   readonly #connectivity: ConnectivityManager;
   readonly #timer: NodeJS.Timeout;
 
-  constructor(options: LobbyListingOptions, connectivity: ConnectivityManager) {
+  readonly #openEndpoints: boolean;
+
+  constructor({ openEndpoints = false, ...options }: LobbyListingOptions, connectivity: ConnectivityManager) {
+    this.#openEndpoints = openEndpoints;
     this.isLocal = isLocalLobby(options.lobby);
     this.#connectivity = connectivity;
     this.registration = new HostRegistration({ ...options, ...this.#details(connectivity.reachability) });
@@ -42,12 +53,13 @@ export class LobbyListing {
     await this.registration.close();
   }
 
-  #details({ verdict, endpoints, nat }: Reachability): { verdict: Reachability["verdict"]; sealedEndpoints: string[] } {
+  #details({ verdict, endpoints, nat }: Reachability): Pick<HostRegistrationOptions, "verdict" | "endpoints" | "sealedEndpoints"> {
     const urls = endpoints
       .filter(({ protocol, address }) => protocol === "tcp" && address !== "")
       .filter((endpoint) => endpoint.kind === "host" || isDialable(endpoint, nat))
       .map((endpoint) => `http://${formatEndpoint(endpoint)}`);
     if (this.isLocal) urls.push(`http://127.0.0.1:${this.#connectivity.port}`);
-    return { verdict, sealedEndpoints: [...new Set(urls)].slice(0, 16) };
+    const known = [...new Set(urls)].slice(0, MAX_URLS);
+    return { verdict, ...(this.#openEndpoints ? { endpoints: known } : { sealedEndpoints: known }) };
   }
 }
