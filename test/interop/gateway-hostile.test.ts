@@ -8,7 +8,12 @@ import { faultBody, reply, ScriptedGateway, type ScriptedOptions, type ScriptedR
 const REQUEST = { internalPort: 7777, protocol: "udp" } as const;
 
 function mapperAt(gateway: ScriptedGateway): PortMapper {
-  return new PortMapper({ via: ["upnp"], interfaces: gateway.interfaces, journal: false, environment: { ports: gateway.ports, machine: "test" } });
+  return new PortMapper({
+    via: ["upnp"],
+    interfaces: gateway.interfaces,
+    journal: false,
+    environment: { ports: gateway.ports, machine: "test" },
+  });
 }
 
 async function refused(options: ScriptedOptions): Promise<PortMapError> {
@@ -52,18 +57,32 @@ function writing(write: (socket: Socket, status: number, body: Buffer) => void):
 function rightAnswer(gateway: ScriptedGateway, request: ScriptedRequest): { status: number; body: string } {
   if (request.method === "GET") return { status: 200, body: gateway.describe() };
   const action = /#(\w+)/.exec(request.headers["SOAPAction"] ?? "")?.[1] ?? "";
-  const input = Object.fromEntries([...request.body.matchAll(/<(New\w+)>([^<]*)<\/\1>/g)].map(([, name = "", value = ""]) => [name, value]));
+  const input = Object.fromEntries(
+    [...request.body.matchAll(/<(New\w+)>([^<]*)<\/\1>/g)].map(([, name = "", value = ""]) => [name, value]),
+  );
   const answer = gateway.perform(action, input);
-  if (answer !== undefined && typeof answer === "object" && "code" in answer) return { status: 500, body: faultBody(Number(answer.code)) };
-  return { status: 200, body: gateway.response(action, typeof answer === "object" ? (answer as Record<string, string>) : {}) };
+  if (answer !== undefined && typeof answer === "object" && "code" in answer)
+    return { status: 500, body: faultBody(Number(answer.code)) };
+  return {
+    status: 200,
+    body: gateway.response(action, typeof answer === "object" ? answer : {}),
+  };
 }
 
 test("header lines that end in LF alone", async () => {
-  await mapped(writing((socket, status, body) => socket.end(`HTTP/1.1 ${status} X\nContent-Length: ${body.length}\n\n${body.toString()}`)));
+  await mapped(
+    writing((socket, status, body) =>
+      socket.end(`HTTP/1.1 ${status} X\nContent-Length: ${body.length}\n\n${body.toString()}`),
+    ),
+  );
 });
 
 test("a Content-Length that is too long", async () => {
-  await mapped(writing((socket, status, body) => socket.end(`HTTP/1.1 ${status} X\r\nContent-Length: ${body.length + 100}\r\n\r\n${body.toString()}`)));
+  await mapped(
+    writing((socket, status, body) =>
+      socket.end(`HTTP/1.1 ${status} X\r\nContent-Length: ${body.length + 100}\r\n\r\n${body.toString()}`),
+    ),
+  );
 });
 
 test("no Content-Length, HTTP/1.0", async () => {
@@ -71,7 +90,13 @@ test("no Content-Length, HTTP/1.0", async () => {
 });
 
 test("chunked", async () => {
-  await mapped(writing((socket, status, body) => socket.end(`HTTP/1.1 ${status} X\r\nTransfer-Encoding: chunked\r\n\r\n${body.length.toString(16)}\r\n${body.toString()}\r\n0\r\n\r\n`)));
+  await mapped(
+    writing((socket, status, body) =>
+      socket.end(
+        `HTTP/1.1 ${status} X\r\nTransfer-Encoding: chunked\r\n\r\n${body.length.toString(16)}\r\n${body.toString()}\r\n0\r\n\r\n`,
+      ),
+    ),
+  );
 });
 
 test("UTF-16 with a byte order mark", async () => {
@@ -88,15 +113,27 @@ test("faults that come with HTTP 200", async () => {
 });
 
 test("SOAP under other prefixes and without any", async () => {
-  await mapped(writing((socket, status, body) => reply(socket, status, body.toString().replaceAll("s:", "SOAP-ENV:").replaceAll("u:", ""))));
+  await mapped(
+    writing((socket, status, body) =>
+      reply(socket, status, body.toString().replaceAll("s:", "SOAP-ENV:").replaceAll("u:", "")),
+    ),
+  );
 });
 
 test.each<[string, string | Uint8Array, RegExp]>([
   ["is HTML", "<html><body><h1>Login</h1><img src=x></body></html>", /not readable/],
   ["is empty", "", /not readable/],
-  ["is cut off", "<root><device><deviceType>urn:schemas-upnp-org:device:InternetGatewayDevice:1</device", /no service|not readable/],
+  [
+    "is cut off",
+    "<root><device><deviceType>urn:schemas-upnp-org:device:InternetGatewayDevice:1</device",
+    /no service|not readable/,
+  ],
   ["brings a DOCTYPE", '<!DOCTYPE r [<!ENTITY a "b">]><root><device/></root>', /not readable/],
-  ["expands entities", `<!DOCTYPE l [<!ENTITY a "aaaaaaaaaa">${"<!ENTITY b '&a;&a;&a;&a;'>".repeat(20)}]><root>&b;</root>`, /not readable/],
+  [
+    "expands entities",
+    `<!DOCTYPE l [<!ENTITY a "aaaaaaaaaa">${"<!ENTITY b '&a;&a;&a;&a;'>".repeat(20)}]><root>&b;</root>`,
+    /not readable/,
+  ],
   ["is larger than 256 KiB", `<root><device>${"<a/>".repeat(100_000)}</device></root>`, /too long/],
   ["is nested without end", "<root>".repeat(5000), /not readable/],
   ["is binary", Buffer.alloc(2000, 0xff), /not readable/],
@@ -115,7 +152,9 @@ test("a description that redirects is not followed", async () => {
   });
   await new Promise<void>((resolve) => elsewhere.listen(0, "127.0.0.3", resolve));
   const { port } = elsewhere.address() as { port: number };
-  const error = await refused({ description: (socket) => reply(socket, 302, "", `Location: http://127.0.0.3:${port}/\r\n`) });
+  const error = await refused({
+    description: (socket) => reply(socket, 302, "", `Location: http://127.0.0.3:${port}/\r\n`),
+  });
   expect(error.message).toMatch(/302/);
   expect(visits).toBe(0);
   elsewhere.close();
@@ -136,7 +175,8 @@ test("LOCATION and control URL on another host: only the one that answered is as
       self.answer("urn:schemas-upnp-org:device:InternetGatewayDevice:1", "file:///etc/passwd"),
       self.answer("urn:schemas-upnp-org:device:InternetGatewayDevice:1", "https://user:password@127.0.0.3/"),
     ],
-    description: (socket) => reply(socket, 200, gateway.describe(undefined, `http://127.0.0.3:${gateway.httpPort}/control`)),
+    description: (socket) =>
+      reply(socket, 200, gateway.describe(undefined, `http://127.0.0.3:${gateway.httpPort}/control`)),
   });
   await using _ = gateway;
   await using mapper = mapperAt(gateway);
@@ -180,7 +220,9 @@ test("a router that takes connections and says nothing", async () => {
 });
 
 test("headers without end", async () => {
-  const error = await refused({ raw: (socket) => (socket.write(`HTTP/1.1 200 OK\r\n${"X-A: b\r\n".repeat(4000)}`), true) });
+  const error = await refused({
+    raw: (socket) => (socket.write(`HTTP/1.1 200 OK\r\n${"X-A: b\r\n".repeat(4000)}`), true),
+  });
   expect(error.kind).toBe("failed");
 });
 
@@ -195,7 +237,9 @@ test("SSDP answers that are no SSDP, and a flood of them", async () => {
       Buffer.alloc(1400, 0),
       self.answer("urn:schemas-upnp-org:device:MediaRenderer:1"),
       self.answer("urn:schemas-upnp-org:device:InternetGatewayDevice:1"),
-      ...Array.from({ length: 100 }, (_, i) => self.answer("upnp:rootdevice", `http://127.0.0.2:${self.httpPort}/${i}`)),
+      ...Array.from({ length: 100 }, (_, i) =>
+        self.answer("upnp:rootdevice", `http://127.0.0.2:${self.httpPort}/${i}`),
+      ),
     ],
   });
   await using _ = gateway;
@@ -209,5 +253,9 @@ test("a gateway that answers ssdp:all alone, and with its first descriptor alone
 });
 
 test("LF-only SSDP with odd header case", async () => {
-  await mapped({ search: (_text, self) => [`HTTP/1.1 200 OK\nlocation:${self.location}\nSt:urn:schemas-upnp-org:device:InternetGatewayDevice:2\n\n`] });
+  await mapped({
+    search: (_text, self) => [
+      `HTTP/1.1 200 OK\nlocation:${self.location}\nSt:urn:schemas-upnp-org:device:InternetGatewayDevice:2\n\n`,
+    ],
+  });
 });

@@ -6,11 +6,22 @@ import { type Entry, Fault, ScriptedGateway, type ScriptedOptions } from "./scri
 const REQUEST: MapRequest = { internalPort: 7777, protocol: "udp", description: "Arena" };
 
 function mapperAt(gateway: ScriptedGateway, options: ConstructorParameters<typeof PortMapper>[0] = {}): PortMapper {
-  return new PortMapper({ via: ["upnp"], interfaces: gateway.interfaces, journal: false, environment: { ports: gateway.ports, machine: "test" }, ...options });
+  return new PortMapper({
+    via: ["upnp"],
+    interfaces: gateway.interfaces,
+    journal: false,
+    environment: { ports: gateway.ports, machine: "test" },
+    ...options,
+  });
 }
 
 /** Maps at a scripted gateway, hands mapping and gateway over, and unmaps. */
-async function withMapping(options: ScriptedOptions, request: MapRequest, look: (mapping: PortMapping, gateway: ScriptedGateway) => void | Promise<void>, prepare?: (gateway: ScriptedGateway) => void): Promise<ScriptedGateway> {
+async function withMapping(
+  options: ScriptedOptions,
+  request: MapRequest,
+  look: (mapping: PortMapping, gateway: ScriptedGateway) => void | Promise<void>,
+  prepare?: (gateway: ScriptedGateway) => void,
+): Promise<ScriptedGateway> {
   const gateway = await ScriptedGateway.start(options);
   try {
     prepare?.(gateway);
@@ -23,7 +34,11 @@ async function withMapping(options: ScriptedOptions, request: MapRequest, look: 
   return gateway;
 }
 
-async function failure(options: ScriptedOptions, request: MapRequest = REQUEST, prepare?: (gateway: ScriptedGateway) => void): Promise<{ error: PortMapError; gateway: ScriptedGateway }> {
+async function failure(
+  options: ScriptedOptions,
+  request: MapRequest = REQUEST,
+  prepare?: (gateway: ScriptedGateway) => void,
+): Promise<{ error: PortMapError; gateway: ScriptedGateway }> {
   await using gateway = await ScriptedGateway.start(options);
   prepare?.(gateway);
   await using mapper = mapperAt(gateway);
@@ -35,14 +50,34 @@ async function failure(options: ScriptedOptions, request: MapRequest = REQUEST, 
   return { error: error as PortMapError, gateway };
 }
 
-const stranger = (more: Partial<Entry> = {}): Entry => ({ client: "127.0.0.9", internalPort: 7777, description: "Other", lease: 0, enabled: true, ...more });
+const stranger = (more: Partial<Entry> = {}): Entry => ({
+  client: "127.0.0.9",
+  internalPort: 7777,
+  description: "Other",
+  lease: 0,
+  enabled: true,
+  ...more,
+});
 
 test("asks who owns the port, adds, reads back; deletes, and reads back that it is gone", async () => {
   const gateway = await withMapping({}, REQUEST, (mapping, { table }) => {
-    expect(mapping).toMatchObject({ via: "upnp", externalAddress: "11.22.33.44", externalPort: 7777, internalAddress: "127.0.0.1", verified: true });
-    expect(table.get("UDP 7777")).toMatchObject({ client: "127.0.0.1", internalPort: 7777, description: "Arena", lease: 7200 });
+    expect(mapping).toMatchObject({
+      via: "upnp",
+      externalAddress: "11.22.33.44",
+      externalPort: 7777,
+      internalAddress: "127.0.0.1",
+      verified: true,
+    });
+    expect(table.get("UDP 7777")).toMatchObject({
+      client: "127.0.0.1",
+      internalPort: 7777,
+      description: "Arena",
+      lease: 7200,
+    });
   });
-  const asked = gateway.calls.map(({ action }) => action).filter((action) => action !== "GetStatusInfo" && action !== "GetExternalIPAddress");
+  const asked = gateway.calls
+    .map(({ action }) => action)
+    .filter((action) => action !== "GetStatusInfo" && action !== "GetExternalIPAddress");
   const look = "GetSpecificPortMappingEntry";
   expect(asked).toEqual([look, "AddPortMapping", look, look, "DeletePortMapping", look]);
   expect(gateway.table.size).toBe(0);
@@ -52,7 +87,12 @@ test("asks who owns the port, adds, reads back; deletes, and reads back that it 
 test("a port of another host gives way to the same alternative each time", async () => {
   const ports: number[] = [];
   for (let i = 0; i < 2; i++) {
-    const gateway = await withMapping({}, REQUEST, (mapping) => void ports.push(mapping.externalPort), ({ table }) => table.set("UDP 7777", stranger()));
+    const gateway = await withMapping(
+      {},
+      REQUEST,
+      (mapping) => void ports.push(mapping.externalPort),
+      ({ table }) => table.set("UDP 7777", stranger()),
+    );
     expect(gateway.table.get("UDP 7777")).toEqual(stranger());
   }
   expect(ports[0]).not.toBe(7777);
@@ -61,18 +101,33 @@ test("a port of another host gives way to the same alternative each time", async
 
 test("same-host overwrite: another program's port on this computer is not stolen", async () => {
   const neighbour = stranger({ client: "127.0.0.1", internalPort: 7000, description: "Arena" });
-  const gateway = await withMapping({}, REQUEST, (mapping) => expect(mapping.externalPort).not.toBe(7777), ({ table }) => table.set("UDP 7777", neighbour));
+  const gateway = await withMapping(
+    {},
+    REQUEST,
+    (mapping) => expect(mapping.externalPort).not.toBe(7777),
+    ({ table }) => table.set("UDP 7777", neighbour),
+  );
   expect(gateway.table.get("UDP 7777")).toEqual(neighbour);
 });
 
 test("an entry of ours that an earlier start left is taken up again", async () => {
   const ours = stranger({ client: "127.0.0.1", description: "Arena" });
-  await withMapping({}, REQUEST, (mapping) => expect(mapping.externalPort).toBe(7777), ({ table }) => table.set("UDP 7777", ours));
+  await withMapping(
+    {},
+    REQUEST,
+    (mapping) => expect(mapping.externalPort).toBe(7777),
+    ({ table }) => table.set("UDP 7777", ours),
+  );
 });
 
 test("the same port for another program's description is a conflict", async () => {
   const other = stranger({ client: "127.0.0.1", description: "Something else" });
-  const gateway = await withMapping({}, REQUEST, (mapping) => expect(mapping.externalPort).not.toBe(7777), ({ table }) => table.set("UDP 7777", other));
+  const gateway = await withMapping(
+    {},
+    REQUEST,
+    (mapping) => expect(mapping.externalPort).not.toBe(7777),
+    ({ table }) => table.set("UDP 7777", other),
+  );
   expect(gateway.table.get("UDP 7777")).toEqual(other);
 });
 
@@ -101,17 +156,25 @@ test("725 OnlyPermanentLeasesSupported: a permanent entry", async () => {
 });
 
 test.each([402, 501])("%i in place of 725", async (code) => {
-  await withMapping({ actions: { AddPortMapping: (input) => (input["NewLeaseDuration"] === "0" ? undefined : new Fault(code)) } }, REQUEST, (mapping) => {
-    expect(mapping.externalPort).toBe(7777);
-    expect(mapping.expiresAt).toBe(0);
-  });
+  await withMapping(
+    { actions: { AddPortMapping: (input) => (input["NewLeaseDuration"] === "0" ? undefined : new Fault(code)) } },
+    REQUEST,
+    (mapping) => {
+      expect(mapping.externalPort).toBe(7777);
+      expect(mapping.expiresAt).toBe(0);
+    },
+  );
 });
 
 test("402 for a lease that is too long: a shorter one", async () => {
-  await withMapping({ actions: { AddPortMapping: (input) => (Number(input["NewLeaseDuration"]) > 3600 ? new Fault(402) : undefined) } }, REQUEST, (mapping, { table }) => {
-    expect(table.get("UDP 7777")?.lease).toBe(3600);
-    expect(mapping.expiresAt).toBeLessThanOrEqual(Date.now() + 3_600_000);
-  });
+  await withMapping(
+    { actions: { AddPortMapping: (input) => (Number(input["NewLeaseDuration"]) > 3600 ? new Fault(402) : undefined) } },
+    REQUEST,
+    (mapping, { table }) => {
+      expect(table.get("UDP 7777")?.lease).toBe(3600);
+      expect(mapping.expiresAt).toBeLessThanOrEqual(Date.now() + 3_600_000);
+    },
+  );
 });
 
 test("a router that caps the lease silently: the shorter one counts", async () => {
@@ -121,13 +184,22 @@ test("a router that caps the lease silently: the shorter one counts", async () =
       if (entry) entry.lease = 600;
     });
   };
-  await withMapping({ actions: { AddPortMapping: cap } }, REQUEST, (mapping) => expect(mapping.expiresAt).toBeLessThanOrEqual(Date.now() + 600_000));
+  await withMapping({ actions: { AddPortMapping: cap } }, REQUEST, (mapping) =>
+    expect(mapping.expiresAt).toBeLessThanOrEqual(Date.now() + 600_000),
+  );
 });
 
 test("724 SamePortValuesRequired: the game's own number, when it is free", async () => {
-  const samePort = (input: Readonly<Record<string, string>>): Fault | undefined => (input["NewExternalPort"] === input["NewInternalPort"] ? undefined : new Fault(724));
-  await withMapping({ actions: { AddPortMapping: samePort } }, { ...REQUEST, externalPort: 9000 }, (mapping) => expect(mapping.externalPort).toBe(7777));
-  const { error } = await failure({ actions: { AddPortMapping: samePort } }, { ...REQUEST, externalPort: 9000 }, ({ table }) => table.set("UDP 7777", stranger()));
+  const samePort = (input: Readonly<Record<string, string>>): Fault | undefined =>
+    input["NewExternalPort"] === input["NewInternalPort"] ? undefined : new Fault(724);
+  await withMapping({ actions: { AddPortMapping: samePort } }, { ...REQUEST, externalPort: 9000 }, (mapping) =>
+    expect(mapping.externalPort).toBe(7777),
+  );
+  const { error } = await failure(
+    { actions: { AddPortMapping: samePort } },
+    { ...REQUEST, externalPort: 9000 },
+    ({ table }) => table.set("UDP 7777", stranger()),
+  );
   expect(error).toMatchObject({ kind: "refused", code: 724 });
   expect(error.message).toMatch(/listen on another port/);
 });
@@ -140,8 +212,11 @@ test("728 NoPortMapsAvailable is said as it is, and not asked for again and agai
 });
 
 test("606 ActionNotAuthorized: below 1024 another port, else a clear refusal", async () => {
-  const privileged = (input: Readonly<Record<string, string>>): Fault | undefined => (Number(input["NewExternalPort"]) < 1024 ? new Fault(606) : undefined);
-  await withMapping({ actions: { AddPortMapping: privileged } }, { ...REQUEST, externalPort: 80 }, (mapping) => expect(mapping.externalPort).toBe(7777));
+  const privileged = (input: Readonly<Record<string, string>>): Fault | undefined =>
+    Number(input["NewExternalPort"]) < 1024 ? new Fault(606) : undefined;
+  await withMapping({ actions: { AddPortMapping: privileged } }, { ...REQUEST, externalPort: 80 }, (mapping) =>
+    expect(mapping.externalPort).toBe(7777),
+  );
   const { error } = await failure({ actions: { AddPortMapping: () => new Fault(606) } });
   expect(error).toMatchObject({ kind: "refused", code: 606 });
   expect(error.message).toMatch(/allow it on the router's UPnP page/);
@@ -149,7 +224,11 @@ test("606 ActionNotAuthorized: below 1024 another port, else a clear refusal", a
 
 test.each([718, 729])("%i although the table says that the port is free: another port, bounded", async (code) => {
   let refusals = 0;
-  await withMapping({ actions: { AddPortMapping: () => (refusals++ < 3 ? new Fault(code) : undefined) } }, REQUEST, (mapping) => expect(mapping.externalPort).not.toBe(7777));
+  await withMapping(
+    { actions: { AddPortMapping: () => (refusals++ < 3 ? new Fault(code) : undefined) } },
+    REQUEST,
+    (mapping) => expect(mapping.externalPort).not.toBe(7777),
+  );
   const { error, gateway } = await failure({ actions: { AddPortMapping: () => new Fault(code) } });
   expect(error).toMatchObject({ kind: "conflict", code });
   expect(gateway.count("AddPortMapping")).toBeLessThanOrEqual(10);
@@ -165,7 +244,13 @@ test("an entry that the router keeps disabled is no mapping", async () => {
   const { error, gateway } = await failure({
     actions: {
       AddPortMapping: (input, { table }) => {
-        table.set(`UDP ${input["NewExternalPort"]}`, { client: "127.0.0.1", internalPort: 7777, description: "Arena", lease: 0, enabled: false });
+        table.set(`UDP ${input["NewExternalPort"]}`, {
+          client: "127.0.0.1",
+          internalPort: 7777,
+          description: "Arena",
+          lease: 0,
+          enabled: false,
+        });
         return {};
       },
     },
@@ -188,7 +273,11 @@ test("a router without GetSpecificPortMappingEntry: its whole table is read", as
 
 test("a router whose table cannot be read at all: mapped, and said to be unverified", async () => {
   const dumb = (): Fault => new Fault(401);
-  await withMapping({ actions: { GetSpecificPortMappingEntry: dumb, GetGenericPortMappingEntry: dumb } }, REQUEST, (mapping) => expect(mapping.verified).toBe(false));
+  await withMapping(
+    { actions: { GetSpecificPortMappingEntry: dumb, GetGenericPortMappingEntry: dumb } },
+    REQUEST,
+    (mapping) => expect(mapping.verified).toBe(false),
+  );
 });
 
 test("taken between question and answer: the other's entry stays", async () => {
@@ -219,9 +308,9 @@ test("unmapping leaves an entry alone that is somebody else's by now", async () 
 test.each([
   ["192.168.1.7", /double NAT/],
   ["100.64.3.4", /carrier-grade/],
-  ["0.0.0.0", /no external address/],
-  ["", /no external address/],
-  ["not an address", /no external address/],
+  ["0.0.0.0", /tells no external address/],
+  ["", /tells no external address/],
+  ["not an address", /tells no external address/],
 ])("an external address %j is no success", async (externalAddress, words) => {
   const { error, gateway } = await failure({ externalAddress });
   expect(error.kind).toBe("double-nat");
@@ -235,10 +324,18 @@ test("IGD:2 chooses a port itself when ours are all taken", async () => {
       serviceType: "urn:schemas-upnp-org:service:WANIPConnection:2",
       actions: {
         GetSpecificPortMappingEntry: (input, { table }) =>
-          table.has(`${input["NewProtocol"]} ${input["NewExternalPort"]}`) || Number(input["NewExternalPort"]) % 2 === 1 ? undefined : new Fault(714),
+          table.has(`${input["NewProtocol"]} ${input["NewExternalPort"]}`) || Number(input["NewExternalPort"]) % 2 === 1
+            ? undefined
+            : new Fault(714),
         AddPortMapping: () => new Fault(718),
         AddAnyPortMapping: (input, scripted) => {
-          scripted.table.set("UDP 30001", { client: "127.0.0.1", internalPort: 7777, description: input["NewPortMappingDescription"] ?? "", lease: 3600, enabled: true });
+          scripted.table.set("UDP 30001", {
+            client: "127.0.0.1",
+            internalPort: 7777,
+            description: input["NewPortMappingDescription"] ?? "",
+            lease: 3600,
+            enabled: true,
+          });
           return { NewReservedPort: 30_001 };
         },
       },
@@ -259,7 +356,11 @@ test.each([
 });
 
 test("NewConnectionStatus Up counts as connected", async () => {
-  await withMapping({ actions: { GetStatusInfo: () => ({ NewConnectionStatus: "Up", NewUptime: 1 }) } }, REQUEST, (mapping) => expect(mapping.verified).toBe(true));
+  await withMapping(
+    { actions: { GetStatusInfo: () => ({ NewConnectionStatus: "Up", NewUptime: 1 }) } },
+    REQUEST,
+    (mapping) => expect(mapping.verified).toBe(true),
+  );
 });
 
 test("several connections: the connected one with a public address serves", async () => {
@@ -269,17 +370,25 @@ test("several connections: the connected one with a public address serves", asyn
     description: (socket) => {
       const body = gateway
         .describe(ip, "/ip")
-        .replace("</serviceList>", `<service><serviceType>${ppp}</serviceType><controlURL>/ppp</controlURL></service></serviceList>`);
+        .replace(
+          "</serviceList>",
+          `<service><serviceType>${ppp}</serviceType><controlURL>/ppp</controlURL></service></serviceList>`,
+        );
       socket.end(`HTTP/1.1 200 OK\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
     },
     actions: {
-      GetStatusInfo: () => ({ NewConnectionStatus: gateway.requests.at(-1)?.path === "/ip" ? "Disconnected" : "Connected", NewUptime: 5 }),
+      GetStatusInfo: () => ({
+        NewConnectionStatus: gateway.requests.at(-1)?.path === "/ip" ? "Disconnected" : "Connected",
+        NewUptime: 5,
+      }),
     },
   });
   await using _ = gateway;
   await using mapper = mapperAt(gateway);
   await mapper.map(REQUEST);
-  expect(gateway.requests.filter(({ body }) => body.includes("AddPortMapping")).map(({ path }) => path)).toEqual(["/ppp"]);
+  expect(gateway.requests.filter(({ body }) => body.includes("AddPortMapping")).map(({ path }) => path)).toEqual([
+    "/ppp",
+  ]);
 });
 
 test("aborted in the middle of adding: nothing stays mapped", async () => {

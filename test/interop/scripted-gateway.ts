@@ -164,7 +164,9 @@ export class ScriptedGateway implements AsyncDisposable {
         const colon = line.indexOf(":");
         headers[line.slice(0, colon)] = line.slice(colon + 1).trim();
       }
-      const length = Number(Object.entries(headers).find(([name]) => name.toLowerCase() === "content-length")?.[1] ?? 0);
+      const length = Number(
+        Object.entries(headers).find(([name]) => name.toLowerCase() === "content-length")?.[1] ?? 0,
+      );
       if (text.length < end + 4 + length) return;
       answered = true;
       const [method = "", path = ""] = start.split(" ");
@@ -183,7 +185,9 @@ export class ScriptedGateway implements AsyncDisposable {
     }
     if (request.method !== "POST") return reply(socket, 501, "");
     const action = /#(\w+)/.exec(request.headers["SOAPAction"] ?? "")?.[1] ?? "";
-    const input = Object.fromEntries([...request.body.matchAll(/<(New\w+)>([^<]*)<\/\1>/g)].map(([, name = "", value = ""]) => [name, value]));
+    const input = Object.fromEntries(
+      [...request.body.matchAll(/<(New\w+)>([^<]*)<\/\1>/g)].map(([, name = "", value = ""]) => [name, value]),
+    );
     this.calls.push({ action, input, headers: request.headers });
     const answer = this.options.actions?.[action]?.(input, this) ?? this.perform(action, input);
     if (answer instanceof Fault) return reply(socket, 500, faultBody(answer.code));
@@ -212,7 +216,12 @@ export class ScriptedGateway implements AsyncDisposable {
         const row = [...this.table][Number(input["NewPortMappingIndex"])];
         if (!row) return new Fault(713);
         const [protocol, port] = row[0].split(" ");
-        return { NewRemoteHost: "", NewExternalPort: port ?? "", NewProtocol: protocol ?? "", ...entryArguments(row[1]) };
+        return {
+          NewRemoteHost: "",
+          NewExternalPort: port ?? "",
+          NewProtocol: protocol ?? "",
+          ...entryArguments(row[1]),
+        };
       }
       case "AddPortMapping": {
         const before = this.table.get(key);
@@ -250,6 +259,8 @@ export function faultBody(code: number): string {
 
 export function reply(socket: Socket, status: number, body: string | Uint8Array, headers = ""): void {
   const bytes = typeof body === "string" ? Buffer.from(body) : body;
-  socket.write(`HTTP/1.1 ${status} X\r\nContent-Type: text/xml\r\nContent-Length: ${bytes.length}\r\n${headers}Connection: close\r\n\r\n`);
+  socket.write(
+    `HTTP/1.1 ${status} X\r\nContent-Type: text/xml\r\nContent-Length: ${bytes.length}\r\n${headers}Connection: close\r\n\r\n`,
+  );
   socket.end(bytes);
 }

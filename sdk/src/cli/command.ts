@@ -1,4 +1,4 @@
-import { parseArgs, type ParseArgsConfig } from "node:util";
+import { type ParseArgsConfig, parseArgs } from "node:util";
 
 /** sysexits.h: the command was used wrongly. */
 export const EXIT_USAGE = 64;
@@ -32,7 +32,8 @@ export function parseOptions<Config extends ParseArgsConfig>(config: Config): Re
 /** A whole number in a range, from the command line. @throws {UsageError} */
 export function wholeNumber(name: string, value: string, min: number, max: number): number {
   const number = /^\d{1,10}$/.test(value) ? Number(value) : Number.NaN;
-  if (!(number >= min && number <= max)) throw new UsageError(`${name} must be a whole number from ${min} to ${max}, not ${value}`);
+  if (!(number >= min && number <= max))
+    throw new UsageError(`${name} must be a whole number from ${min} to ${max}, not ${value}`);
   return number;
 }
 

@@ -26,7 +26,9 @@ Only UPnP tells a router's whole table; of PCP and NAT-PMP the mappings of this 
     await using router = await Router.find({ via: via === "auto" ? undefined : [via], signal: interruption.signal });
     for (const gateway of router.gateways) {
       output.event("gateway", { ...gateway });
-      output.line(`${output.style("bold", gateway.name)} at ${gateway.address} by ${gateway.via}, outside ${gateway.externalAddress || "unknown"}`);
+      output.line(
+        `${output.style("bold", gateway.name)} at ${gateway.address} by ${gateway.via}, outside ${gateway.externalAddress || "unknown"}`,
+      );
     }
     if (router.gateways.length === 0) {
       output.event("failed", { kind: "no-gateway", reason: router.reason });

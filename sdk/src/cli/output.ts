@@ -32,18 +32,23 @@ export class Output {
     return styleText(style, text, { stream: process.stdout });
   }
 
-  step(step: GatewayStep): void {
+  step(step: Omit<GatewayStep, "step"> & { step: string }): void {
     this.event("step", { ...step });
     const [style, sign]: [Style, string] =
-      step.outcome === "ok" ? ["green", "✓"] : step.outcome === "absent" || step.outcome === "skipped" ? ["dim", "·"] : ["yellow", "✗"];
+      step.outcome === "ok"
+        ? ["green", "✓"]
+        : step.outcome === "absent" || step.outcome === "skipped"
+          ? ["dim", "·"]
+          : ["yellow", "✗"];
     const time = this.style("dim", `${step.ms} ms`.padStart(8));
-    this.line(`${time} ${this.style(style, sign)} ${step.step.padEnd(8)} ${step.reason}`);
+    this.line(`${time} ${this.style(style, sign)} ${step.step.padEnd(10)} ${step.reason}`);
   }
 }
 
 /** The fields of a mapping in a JSON line. */
 export function mappingFields(mapping: PortMapping): object {
-  const { via, protocol, externalAddress, externalPort, internalAddress, internalPort, expiresAt, verified, gateway } = mapping;
+  const { via, protocol, externalAddress, externalPort, internalAddress, internalPort, expiresAt, verified, gateway } =
+    mapping;
   return { via, protocol, externalAddress, externalPort, internalAddress, internalPort, expiresAt, verified, gateway };
 }
 

@@ -34,7 +34,9 @@ export const unmap: Command = {
       output.line(`${output.style("red", "No router answered:")} ${router.reason}`);
       return EXIT_UNAVAILABLE;
     }
-    const entries = (await router.entries()).filter((each) => each.externalPort === port && (protocol === "both" || each.transport === protocol));
+    const entries = (await router.entries()).filter(
+      (each) => each.externalPort === port && (protocol === "both" || each.transport === protocol),
+    );
     let failed = entries.length === 0;
     for (const entry of entries) failed = !(await removeOne(router, entry, output)) || failed;
     if (entries.length === 0) {
@@ -55,9 +57,15 @@ async function removeOne(router: Router, entry: RouterEntry, output: Output): Pr
   }
   const gone = await router.remove(entry);
   output.event(gone ? "unmapped" : "failed", { via, protocol: transport, externalPort, internalAddress, internalPort });
-  output.line(gone ? `${output.style("green", "Unmapped")} ${name}` : `${output.style("red", "Not unmapped:")} ${name}: the router did not confirm it`);
+  output.line(
+    gone
+      ? `${output.style("green", "Unmapped")} ${name}`
+      : `${output.style("red", "Not unmapped:")} ${name}: the router did not confirm it`,
+  );
   if (gone && entry.heldBy !== undefined) {
-    output.line(output.style("yellow", `Process ${entry.heldBy} holds this mapping and will make it again: end that process.`));
+    output.line(
+      output.style("yellow", `Process ${entry.heldBy} holds this mapping and will make it again: end that process.`),
+    );
   }
   return gone;
 }

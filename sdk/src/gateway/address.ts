@@ -75,7 +75,10 @@ export function prefixOf(cidr: string | null, family: 4 | 6): number {
 export function whyNotPublic(address: string): string | undefined {
   if (isPublicAddress(address)) return undefined;
   if (address === "" || !isAssignedAddress(address)) {
-    return "the router has no external address: it is not connected to the internet. Check its modem or its line";
+    return (
+      "the router tells no external address: it is not connected to the internet, or stands behind another NAT (double NAT). " +
+      "Check its modem, or put one of the two routers into bridge mode"
+    );
   }
   if (isCarrierGradeAddress(address)) {
     return (

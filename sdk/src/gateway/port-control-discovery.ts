@@ -95,7 +95,13 @@ export class PortControlDiscovery implements Disposable {
       if (this.#abort.signal.aborted) return;
       found.add("pcp");
       this.#events.onGateway(
-        new PcpGateway({ socket, clock, epoch: answer.epoch, externalAddress: address?.externalAddress ?? "" }),
+        new PcpGateway({
+          socket,
+          clock,
+          epoch: answer.epoch,
+          externalAddress: address?.externalAddress ?? "",
+          speaksNatPmp: address !== undefined,
+        }),
       );
     };
     const pcpOffered = offerPcp();

@@ -68,7 +68,9 @@ export class Router implements AsyncDisposable {
       },
     );
     const enough = new Promise<void>((resolve) => {
-      first.signal.addEventListener("abort", () => void delay(systemClock, GRACE, signal).then(resolve), { once: true });
+      first.signal.addEventListener("abort", () => void delay(systemClock, GRACE, signal).then(resolve), {
+        once: true,
+      });
       signal?.addEventListener("abort", () => resolve(), { once: true });
     });
     await Promise.race([round.settled, enough]);
@@ -88,7 +90,10 @@ export class Router implements AsyncDisposable {
       const table = (await gateway.table?.().catch(() => undefined)) ?? [];
       for (const row of table) {
         const { address } = gateway.info;
-        const record = recorded.find(({ entry }) => entry.gateway === address && entry.transport === row.protocol && entry.externalPort === row.externalPort);
+        const record = recorded.find(
+          ({ entry }) =>
+            entry.gateway === address && entry.transport === row.protocol && entry.externalPort === row.externalPort,
+        );
         add(fromTable(row, gateway, own.has(row.internalClient), record?.entry.via, record?.pid));
       }
     }
@@ -96,7 +101,9 @@ export class Router implements AsyncDisposable {
       if (entry.expiresAt !== 0 && entry.expiresAt < Date.now()) continue;
       if (own.has(entry.localAddress) && this.#driverOf(entry)) add(fromJournal(entry, pid));
     }
-    return [...entries.values()].sort((a, b) => a.externalPort - b.externalPort || a.transport.localeCompare(b.transport));
+    return [...entries.values()].sort(
+      (a, b) => a.externalPort - b.externalPort || a.transport.localeCompare(b.transport),
+    );
   }
 
   /** Removes an entry of this computer. Whether it is gone for sure. */
@@ -106,7 +113,14 @@ export class Router implements AsyncDisposable {
 
   async #remove(entry: RouterEntry): Promise<boolean> {
     if (!entry.isOurs) return false;
-    const record = this.#journal.everything().find(({ entry: each }) => each.gateway === entry.gateway && each.transport === entry.transport && each.externalPort === entry.externalPort);
+    const record = this.#journal
+      .everything()
+      .find(
+        ({ entry: each }) =>
+          each.gateway === entry.gateway &&
+          each.transport === entry.transport &&
+          each.externalPort === entry.externalPort,
+      );
     const lease: Lease = {
       transport: entry.transport,
       internalAddress: entry.internalAddress,
@@ -120,7 +134,9 @@ export class Router implements AsyncDisposable {
       nonce: record?.entry.nonce === undefined ? undefined : new Uint8Array(Buffer.from(record.entry.nonce, "hex")),
     };
     // UPnP removes an entry whoever made it; PCP and NAT-PMP alone know theirs.
-    const drivers = this.#gateways.filter(({ info, localAddress }) => info.address === entry.gateway && localAddress === entry.internalAddress);
+    const drivers = this.#gateways.filter(
+      ({ info, localAddress }) => info.address === entry.gateway && localAddress === entry.internalAddress,
+    );
     for (const driver of drivers.sort((a, b) => Number(b.info.via === entry.via) - Number(a.info.via === entry.via))) {
       if (await driver.release(lease, AbortSignal.timeout(5000)).catch(() => false)) return true;
     }
@@ -136,7 +152,13 @@ export class Router implements AsyncDisposable {
   }
 }
 
-function fromTable(row: PortMappingEntry, { info }: Gateway, isOurs: boolean, via: Via = "upnp", heldBy?: number): RouterEntry {
+function fromTable(
+  row: PortMappingEntry,
+  { info }: Gateway,
+  isOurs: boolean,
+  via: Via = "upnp",
+  heldBy?: number,
+): RouterEntry {
   return {
     via,
     gateway: info.address,
@@ -153,5 +175,16 @@ function fromTable(row: PortMappingEntry, { info }: Gateway, isOurs: boolean, vi
 
 function fromJournal(entry: JournalEntry, heldBy: number | undefined): RouterEntry {
   const { via, gateway, transport, externalPort, internalPort, description, expiresAt } = entry;
-  return { via, gateway, transport, externalPort, internalAddress: entry.localAddress, internalPort, description, expiresAt, isOurs: true, heldBy };
+  return {
+    via,
+    gateway,
+    transport,
+    externalPort,
+    internalAddress: entry.localAddress,
+    internalPort,
+    description,
+    expiresAt,
+    isOurs: true,
+    heldBy,
+  };
 }

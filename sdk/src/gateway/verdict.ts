@@ -26,7 +26,9 @@ const VERDICTS: readonly (readonly [GatewayError["kind"], PortMapErrorKind])[] =
 
 export function verdict(failures: readonly GatewayError[], findings: readonly Finding[]): Verdict {
   for (const [kind, as] of VERDICTS) {
-    const failure = failures.find((each) => each.kind === kind);
+    const alike = failures.filter((each) => each.kind === kind);
+    // Of several who say the same, the one who knows an address.
+    const failure = alike.find(({ message }) => /\d\.\d/.test(message)) ?? alike[0];
     if (failure) return new Verdict(as, failure.message, failure.code);
   }
   const failed = findings.find(({ outcome }) => outcome === "failed" || outcome === "refused");

@@ -26,6 +26,7 @@ export {
 export { StunError, type StunFailure } from "./errors.ts";
 export { type IntegrityAlgorithm, longTermKey, shortTermKey, userHash } from "./integrity.ts";
 export { isStun, type StunClass, StunMessage } from "./message.ts";
+export { type ProbeOptions, type ProbeResult, probePort } from "./probe.ts";
 export { respondToStun, type StunLocal, type StunReply, type StunResponderOptions } from "./responder.ts";
 export { answerStun, StunServer, type StunServerOptions } from "./server.ts";
 export { parseStunServer, type StunServerAddress } from "./server-url.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { type NetworkConditions, NetworkConditioner } from "../../../sdk/src/channel/conditioner.ts";
+import { NetworkConditioner, type NetworkConditions } from "../../../sdk/src/channel/conditioner.ts";
 
 /** Sends packets one per ms, each holding its number. @returns what arrives: number and time. */
 function travel(conditions: NetworkConditions, count = 2000, seed = 1, bytes = 4): [number, number][] {

@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { MessageEndpoint } from "../../../sdk/src/channel/endpoint.ts";
 import type { ChannelHandler, DeliveryMode, MessageEndpointOptions } from "../../../sdk/src/channel/types.ts";
 import { Simulation } from "./simulator.ts";
@@ -107,6 +107,33 @@ describe("sending", () => {
     for (const { data } of simulation.b.arrived) expect(Buffer.compare(data, large.subarray(0, data.length))).toBe(0);
   });
 
+  test("while the first block of a large message is missing, no more than the window follows it", () => {
+    const received: number[] = [];
+    const [sender, receiver] = [
+      endpoint(),
+      endpoint({}, { message: (data) => received.push(data.length), failed: ({ message }) => expect.fail(message) }),
+    ];
+    const large = new Uint8Array(1 << 20);
+    large.fill(0xee, 0, 128);
+    const marker = Buffer.alloc(64, 0xee);
+    sender.send(large, "reliable");
+    let now = 0;
+    const exchange = (loseFirst: boolean): void => {
+      now += 10;
+      for (const packet of packets(sender, now)) {
+        if (!loseFirst || !Buffer.from(packet).includes(marker)) receiver.receive(packet, now);
+      }
+      for (const packet of packets(receiver, now)) sender.receive(packet, now);
+    };
+    for (let i = 0; i < 500; i++) exchange(true);
+    expect(received).toEqual([]);
+    expect(receiver.stats.receiveBufferedBytes).toBeGreaterThan(500_000);
+    expect(receiver.stats.receiveBufferedBytes).toBeLessThan(4096 * 128 + 8192);
+    for (let i = 0; i < 500 && received.length === 0; i++) exchange(false);
+    expect(received).toEqual([1 << 20]);
+    expect(receiver.stats.receiveBufferedBytes).toBe(0);
+  });
+
   test("options outside their range are refused", () => {
     expect(() => endpoint({ maxPacketBytes: 1201 })).toThrow(RangeError);
     expect(() => endpoint({ maxMessageBytes: 2 ** 28 })).toThrow(RangeError);
@@ -157,12 +184,15 @@ describe("acknowledging", () => {
 describe("the handler", () => {
   test("may send, but what it polls for is not due yet", () => {
     const polled: number[] = [];
-    const receiver: MessageEndpoint = endpoint({}, {
-      message: (data) => {
-        receiver.send(data, "reliable");
-        polled.push(receiver.poll(out, 1));
+    const receiver: MessageEndpoint = endpoint(
+      {},
+      {
+        message: (data) => {
+          receiver.send(data, "reliable");
+          polled.push(receiver.poll(out, 1));
+        },
       },
-    });
+    );
     const sender = endpoint();
     sender.send(Uint8Array.of(1), "reliable");
     for (const packet of packets(sender, 0)) receiver.receive(packet, 1);
@@ -170,14 +200,36 @@ describe("the handler", () => {
     expect(packets(receiver, 1)).toHaveLength(1);
   });
 
-  test("may close in the middle of a packet", () => {
+  test("may throw: the packet's other messages arrive, the fault is told outside", () => {
+    const faults: (() => void)[] = [];
+    vi.stubGlobal("queueMicrotask", (fault: () => void) => faults.push(fault));
     let received = 0;
-    const receiver: MessageEndpoint = endpoint({}, {
+    const throwing: ChannelHandler = {
       message: () => {
         received++;
-        receiver.close();
+        throw new Error("the application's");
       },
-    });
+    };
+    const [sender, receiver] = [endpoint(), endpoint({}, throwing)];
+    for (let i = 0; i < 3; i++) sender.send(Uint8Array.of(i), "reliable");
+    for (const packet of packets(sender, 0)) receiver.receive(packet, 1);
+    vi.unstubAllGlobals();
+    expect(received).toBe(3);
+    expect(faults).toHaveLength(3);
+    expect(faults[0]).toThrow("the application's");
+  });
+
+  test("may close in the middle of a packet", () => {
+    let received = 0;
+    const receiver: MessageEndpoint = endpoint(
+      {},
+      {
+        message: () => {
+          received++;
+          receiver.close();
+        },
+      },
+    );
     const sender = endpoint();
     for (let i = 0; i < 3; i++) sender.send(Uint8Array.of(i), "reliable");
     for (const packet of packets(sender, 0)) receiver.receive(packet, 1);
@@ -198,5 +250,27 @@ describe("time", () => {
       for (const packet of packets(receiver, now)) sender.receive(packet, now);
     }
     expect(received).toEqual([0, 1, 2, 3, 4, 5]);
+  });
+});
+
+describe("the wire", () => {
+  const hex = (bytes: Uint8Array | undefined): string => Buffer.from(bytes ?? []).toString("hex");
+
+  test("is as PROTOCOL-channel.md's example has it", () => {
+    const [sender, receiver] = [endpoint(), endpoint()];
+    sender.send(new TextEncoder().encode("hi"), "reliable");
+    const [packet] = packets(sender, 0);
+    expect(hex(packet)).toBe("3e0000010000000002030000026869");
+    receiver.receive(packet ?? out, 10);
+    const [ack] = packets(receiver, 35);
+    expect(hex(ack)).toBe("3e000000010000000464");
+  });
+
+  test("has slices of whole blocks", () => {
+    const sender = endpoint({ maxPacketBytes: 256 });
+    sender.send(new Uint8Array(300).fill(0xaa), "reliable-unordered", { channel: 7 });
+    const frames = packets(sender, 0).map((packet) => hex(packet.subarray(8)).replace(/(aa)+$/, ""));
+    // Control (urgency 3, the window is small), then type, channel, id, total 300, first block, length.
+    expect(frames).toEqual(["030e070000ac02008001", "030e070000ac0201ac01"]);
   });
 });

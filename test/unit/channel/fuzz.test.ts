@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { MessageEndpoint } from "../../../sdk/src/channel/endpoint.ts";
 import { seededRandom } from "../../../sdk/src/channel/random.ts";
@@ -10,7 +10,9 @@ import {
   writePacketHeader,
 } from "../../../sdk/src/channel/reliable-header.ts";
 import type { ChannelFailure, DeliveryMode } from "../../../sdk/src/channel/types.ts";
+import { UnreliableAssemblies } from "../../../sdk/src/channel/unreliable-assemblies.ts";
 
+// All of it: SALLYPORT_FUZZ_RUNS=100000 npm exec -- vitest run --project unit test/unit/channel/fuzz (over a million packets)
 const RUNS = Number(process.env.SALLYPORT_FUZZ_RUNS ?? 2000);
 const CAP = 64 * 1024;
 
@@ -40,6 +42,7 @@ const varint = (value: number): number[] => {
   for (; rest >= 0x80; rest = Math.floor(rest / 128)) bytes.push((rest % 128) | 0x80);
   return [...bytes, rest];
 };
+const filled = (length: number, value: number): number[] => Array.from({ length }, () => value);
 const u16 = (value: number): number[] => [value & 0xff, value >>> 8];
 
 const MODE = { unreliable: 0, sequenced: 1, unordered: 2, reliable: 3 };
@@ -55,11 +58,11 @@ const sliceFrame = (mode: number, id: number, total: number, first: number, leng
   ...varint(total),
   ...varint(first),
   ...varint(length),
-  ...new Array<number>(length).fill(7),
+  ...filled(length, 7),
 ];
 const CONTROL = 2;
 
-describe("hostile packets", () => {
+describe("hostile packets", { timeout: 3_600_000 }, () => {
   test("packet headers: what is written is read, what is not is refused without a throw", () => {
     const u = fc.integer({ min: 0, max: 0xffff });
     fc.assert(
@@ -103,7 +106,7 @@ describe("hostile packets", () => {
         const mode = upTo(4);
         const id = random() < 0.95 ? upTo(40) : upTo(65_536);
         if (random() < 0.5) {
-          payload.push(...wholeFrame(mode, id, new Array<number>(upTo(200)).fill(1)));
+          payload.push(...wholeFrame(mode, id, filled(upTo(200), 1)));
         } else {
           const total = random() < 0.95 ? 1 + upTo(20) * 100 : 1 + upTo(CAP * 1.1);
           const first = upTo(Math.ceil(total / 128));
@@ -121,7 +124,7 @@ describe("hostile packets", () => {
     const target = new Target();
     let id = 1;
     for (; !target.failure; id++) {
-      target.deliver(Uint8Array.from([CONTROL, ...wholeFrame(MODE.reliable, id, new Array<number>(1000).fill(1))]));
+      target.deliver(Uint8Array.from([CONTROL, ...wholeFrame(MODE.reliable, id, filled(1000, 1))]));
       expect(target.endpoint.stats.receiveBufferedBytes).toBeLessThanOrEqual(CAP);
     }
     expect(target.failure.code).toBe("receive-buffer-full");
@@ -171,7 +174,7 @@ describe("hostile packets", () => {
     const before = { ...target.endpoint.stats };
     for (let ack = 100; ack < 60_000; ack += 31) target.deliver(Uint8Array.of(0), 1, ack, 0xffffffff);
     // Older ones, up to 224 below.
-    for (const ack of [500, 40_000]) target.deliver(Uint8Array.of(8, 28, ...new Array<number>(28).fill(0xff)), 1, ack);
+    for (const ack of [500, 40_000]) target.deliver(Uint8Array.of(8, 28, ...filled(28, 0xff)), 1, ack);
     const { bytesInFlight, bufferedBytes, congestionWindow, rttMs, packetsLost } = before;
     expect(target.endpoint.stats).toMatchObject({ bytesInFlight, bufferedBytes, congestionWindow, rttMs, packetsLost });
     expect(target.failure).toBeUndefined();
@@ -180,10 +183,7 @@ describe("hostile packets", () => {
   });
 
   test("reliable 1.0's fragments that never complete stay within the cap", () => {
-    const endpoint = new ReliableEndpoint(
-      { maxReassemblyBytes: CAP },
-      { packet: () => true, acked: () => undefined },
-    );
+    const endpoint = new ReliableEndpoint({ maxReassemblyBytes: CAP }, { packet: () => true, acked: () => undefined });
     const random = seededRandom(9);
     for (let run = 0; run < RUNS * 5; run++) {
       const datagram = new Uint8Array(5 + 1024);
@@ -192,6 +192,20 @@ describe("hostile packets", () => {
       expect(endpoint.reassemblyBytes).toBeLessThanOrEqual(CAP);
     }
     expect(endpoint.reassemblyBytes).toBeGreaterThan(CAP / 2);
+  });
+
+  test("unreliable messages that never complete stay within the cap", () => {
+    const assemblies = new UnreliableAssemblies(16_384);
+    const data = new Uint8Array(1024);
+    let most = 0;
+    for (let id = 0; id < 2000; id++) {
+      for (let first = 0; first < 56; first += 8) {
+        expect(assemblies.add(id % 3, id, 8192, first, data, 0, 1024)).toBeUndefined();
+        most = Math.max(most, assemblies.bytes);
+      }
+    }
+    expect(most).toBeGreaterThan(8192);
+    expect(most).toBeLessThanOrEqual(16_384);
   });
 
   test("a slice costs what it brings, not what it claims", () => {
@@ -203,7 +217,13 @@ describe("hostile packets", () => {
 
   test("overlapping slices of one message are the message once", () => {
     const target = new Target();
-    for (const [first, length] of [[0, 256], [1, 256], [0, 384], [2, 200], [0, 128]] as const) {
+    for (const [first, length] of [
+      [0, 256],
+      [1, 256],
+      [0, 384],
+      [2, 200],
+      [0, 128],
+    ] as const) {
       target.deliver(Uint8Array.from([CONTROL, ...sliceFrame(MODE.reliable, 0, 456, first, length)]));
     }
     expect(target.failure).toBeUndefined();
@@ -223,7 +243,11 @@ describe("hostile packets", () => {
     ["malformed", "an empty slice", [CONTROL, ...sliceFrame(3, 0, 1000, 0, 0)]],
     ["malformed", "a slice behind its message's end", [CONTROL, ...sliceFrame(3, 0, 1000, 7, 128)]],
     ["malformed", "a slice of half a block", [CONTROL, ...sliceFrame(3, 0, 1000, 0, 64)]],
-    ["malformed", "two lengths of one message", [CONTROL, ...sliceFrame(3, 0, 1000, 0, 128), ...sliceFrame(3, 0, 999, 1, 128)]],
+    [
+      "malformed",
+      "two lengths of one message",
+      [CONTROL, ...sliceFrame(3, 0, 1000, 0, 128), ...sliceFrame(3, 0, 999, 1, 128)],
+    ],
     ["message-too-large", "a message above the cap", [CONTROL, ...sliceFrame(3, 0, CAP + 1, 0, 128)]],
     ["message-too-large", "an unreliable one", [CONTROL, ...sliceFrame(0, 0, 8193, 0, 128)]],
     ["window-exceeded", "a message beyond the window", [CONTROL, ...wholeFrame(3, 2048, [])]],

@@ -117,7 +117,9 @@ function run(seed: number): void {
 }
 
 describe("two endpoints over a bad line", () => {
-  test(`${ONLY ? `seed ${ONLY}` : `${SEEDS} seeds`}: every promise is kept, every stall ends`, { timeout: 3_600_000 }, () => {
+  test(`${ONLY ? `seed ${ONLY}` : `${SEEDS} seeds`}: every promise is kept, every stall ends`, {
+    timeout: 3_600_000,
+  }, () => {
     const [first, last] = ONLY ? [Number(ONLY), Number(ONLY)] : [1, SEEDS];
     for (let seed = first; seed <= last; seed++) {
       try {
@@ -171,7 +173,10 @@ describe("two endpoints over a bad line", () => {
 
   test("after a blackout of 30 s the next second brings everything", () => {
     const simulation = new Simulation(3, { delayMs: 20 });
-    const sent = Array.from({ length: 300 }, (_, i): Sent => ({ data: numbered(i, 150), mode: "reliable", channel: 0 }));
+    const sent = Array.from(
+      { length: 300 },
+      (_, i): Sent => ({ data: numbered(i, 150), mode: "reliable", channel: 0 }),
+    );
     for (const [i, { data }] of sent.entries()) {
       simulation.at(1000 + i * 100, () => expect(simulation.a.endpoint.send(data, "reliable")).toBe(true));
     }
@@ -183,6 +188,30 @@ describe("two endpoints over a bad line", () => {
     simulation.at(33_000, () => lose(0));
     simulation.runUntil(34_500);
     check(sent, simulation.b);
+  });
+
+  test("on another path the conversation goes on at once, however long the old one was dead", () => {
+    const simulation = new Simulation(4, { delayMs: 20 });
+    const { a, b } = simulation;
+    const sent: Sent[] = [];
+    for (let i = 0; i < 50; i++) {
+      simulation.at(1000 + i * 100, () => {
+        sent.push({ data: numbered(i, 100), mode: "reliable", channel: 0 });
+        expect(a.endpoint.send(numbered(i, 100), "reliable")).toBe(true);
+      });
+    }
+    simulation.at(2000, () => (a.line.conditions = b.line.conditions = { loss: 1 }));
+    simulation.at(60_010, () => {
+      a.line.conditions = b.line.conditions = { delayMs: 30 };
+      a.endpoint.pathChanged(simulation.now);
+      b.endpoint.pathChanged(simulation.now);
+    });
+    simulation.runUntil(60_000);
+    expect(b.arrived.length).toBeLessThan(15);
+    // Two round trips on the new path, and the acknowledgements' delay.
+    simulation.runUntil(60_010 + 2 * 60 + 10);
+    check(sent, b);
+    expect(a.endpoint.stats.rttMs).toBeLessThan(70);
   });
 
   test("a large transfer does not delay a small message", () => {

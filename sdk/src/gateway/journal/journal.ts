@@ -51,7 +51,7 @@ function keyOf({
 export interface Orphan {
   readonly entry: JournalEntry;
   /** Crosses it out. */
-  settle(): void;
+  settle: () => void;
 }
 
 /**
@@ -102,7 +102,12 @@ export class Journal {
   /** Every entry of every process, with the number of the process if it lives. */
   everything(): { entry: JournalEntry; pid: number | undefined }[] {
     const own = [...this.#entries.values()].map((entry) => ({ entry, pid: self.pid as number | undefined }));
-    return [...own, ...this.#others().flatMap(({ owner, entries }) => entries.map((entry) => ({ entry, pid: isAlive(owner) ? owner.pid : undefined })))];
+    return [
+      ...own,
+      ...this.#others().flatMap(({ owner, entries }) =>
+        entries.map((entry) => ({ entry, pid: isAlive(owner) ? owner.pid : undefined })),
+      ),
+    ];
   }
 
   /** What dead processes left; entries that lapsed since are crossed out on the way. */

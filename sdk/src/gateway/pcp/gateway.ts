@@ -4,6 +4,7 @@ import type { Announcement } from "../announcements.ts";
 import type { Clock } from "../clock.ts";
 import { EpochTracker } from "../epoch.ts";
 import { type Gateway, GatewayError, type GatewayEvents, type Lease, type LeaseCheck, type Wish } from "../gateway.ts";
+import { decodeNatPmpResponse, encodeAddressRequest } from "../nat-pmp/message.ts";
 import { NoAnswer, type PortControlSocket } from "../port-control-socket.ts";
 import { PCP_RETRANSMIT, type RetransmitOptions } from "../retransmit.ts";
 import type { GatewayInfo, Transport } from "../types.ts";
@@ -35,6 +36,8 @@ export interface PcpGatewayOptions {
   externalAddress?: string;
   /** The answer by which the gateway was found. */
   epoch?: number;
+  /** It answered NAT-PMP too, which tells its external address without a mapping. */
+  speaksNatPmp?: boolean;
 }
 
 /** A PCP server as a {@link Gateway} (RFC 6887 section 11). */
@@ -42,16 +45,18 @@ export class PcpGateway extends EventEmitter<GatewayEvents> implements Gateway {
   readonly localAddress: string;
   readonly #socket: PortControlSocket;
   readonly #clock: Clock;
+  readonly #speaksNatPmp: boolean;
   readonly #epoch = new EpochTracker("pcp");
   #externalAddress: string;
   /** PREFER_FAILURE is not understood here. */
   #noOptions = false;
 
-  constructor({ socket, clock, externalAddress = "", epoch }: PcpGatewayOptions) {
+  constructor({ socket, clock, externalAddress = "", epoch, speaksNatPmp = false }: PcpGatewayOptions) {
     super();
     this.#socket = socket.share();
     this.localAddress = socket.localAddress;
     this.#clock = clock;
+    this.#speaksNatPmp = speaksNatPmp;
     this.#externalAddress = externalAddress;
     if (epoch !== undefined) this.#epoch.observe(epoch, clock.now());
   }
@@ -105,7 +110,9 @@ export class PcpGateway extends EventEmitter<GatewayEvents> implements Gateway {
     ).catch(() => undefined);
     // Section 15.1: success also when there was nothing to delete. Where there was nothing, miniupnpd says NO_RESOURCES, which
     // a deletion cannot lack; and NOT_AUTHORIZED where somebody else's nonce stands on it by now.
-    const gone = answer !== undefined && (answer.result === 0 ? answer.lifetimeSeconds === 0 : answer.result === 8 || answer.result === 2);
+    const gone =
+      answer !== undefined &&
+      (answer.result === 0 ? answer.lifetimeSeconds === 0 : answer.result === 8 || answer.result === 2);
     if (gone) nonces.delete(key);
     return gone;
   }
@@ -126,6 +133,22 @@ export class PcpGateway extends EventEmitter<GatewayEvents> implements Gateway {
       throw toGatewayError(error);
     }
     this.noteEpoch(answer.epoch);
+    if (this.#speaksNatPmp) await this.#probeAddress(signal);
+  }
+
+  /** ANNOUNCE does not tell the external address; a change of it need not begin a new epoch. */
+  async #probeAddress(signal?: AbortSignal): Promise<void> {
+    const read = (bytes: Uint8Array): string | undefined => {
+      const response = decodeNatPmpResponse(bytes);
+      return response?.opcode === "address" ? (response.result === 0 ? response.externalAddress : "") : undefined;
+    };
+    const address = await this.#socket
+      .request(encodeAddressRequest(), read, PROBE, signal)
+      .catch(() => this.#externalAddress);
+    if (address === this.#externalAddress) return;
+    const before = this.#externalAddress;
+    this.#externalAddress = address;
+    this.emit("suspect", `the router's external address changed from ${before || "none"} to ${address || "none"}`);
   }
 
   /** An epoch heard from this gateway, in an answer or an announcement. */
@@ -136,7 +159,11 @@ export class PcpGateway extends EventEmitter<GatewayEvents> implements Gateway {
   }
 
   hear(announcement: Announcement): void {
-    if (announcement.kind === "pcp" || announcement.kind === "nat-pmp") this.noteEpoch(announcement.epoch);
+    if (announcement.kind !== "pcp" && announcement.kind !== "nat-pmp") return;
+    // A server announces itself after a restart (section 14.1.1) or a change of its address (RFC 6886 section 3.2.1). An epoch
+    // that still fits is no proof to the contrary: it may have restarted just after it had started.
+    if (this.noteEpoch(announcement.epoch))
+      this.emit("suspect", "the router announced that it restarted or changed its address");
   }
 
   async close(): Promise<void> {

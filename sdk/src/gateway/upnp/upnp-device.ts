@@ -78,7 +78,13 @@ export class UPNPDevice {
    * @param protocol `UDP` or `TCP`, in capitals
    * @param duration seconds, 0 for a permanent mapping
    */
-  async addPortMapping(port: number, portInternal = 0, description = "", protocol = "UDP", duration = 0): Promise<UPNPResult> {
+  async addPortMapping(
+    port: number,
+    portInternal = 0,
+    description = "",
+    protocol = "UDP",
+    duration = 0,
+  ): Promise<UPNPResult> {
     if (!this.isValidGateway()) return UPNPResult.INVALID_GATEWAY;
     if (!isPort(port)) return UPNPResult.INVALID_PORT;
     if (portInternal !== 0 && !isPort(portInternal)) return UPNPResult.INVALID_PORT;
@@ -108,7 +114,10 @@ export class UPNPDevice {
   #connection(): WanConnection {
     const controlUrl = new URL(this.igdControlUrl);
     const address = controlUrl.hostname.replace(/^\[|\]$/g, "");
-    return new WanConnection({ serviceType: this.igdServiceType, controlUrl, address, localAddress: this.igdOurAddr }, httpRequest);
+    return new WanConnection(
+      { serviceType: this.igdServiceType, controlUrl, address, localAddress: this.igdOurAddr },
+      httpRequest,
+    );
   }
 
   async #result(request: Promise<void>): Promise<UPNPResult> {

@@ -55,7 +55,8 @@ export class UPNP {
     const isForGateways = /^$|InternetGatewayDevice|WANIPConnection|WANPPPConnection|rootdevice/.test(deviceFilter);
     const onReply = ({ message, responder, through }: SearchReply): void => {
       const key = `${message.target} ${message.location}`;
-      if (done.signal.aborted || seen.has(key) || seen.size >= MAX_DEVICES || !message.target.includes(deviceFilter)) return;
+      if (done.signal.aborted || seen.has(key) || seen.size >= MAX_DEVICES || !message.target.includes(deviceFilter))
+        return;
       seen.add(key);
       const device = new UPNPDevice();
       device.descriptionUrl = message.location;
@@ -128,8 +129,17 @@ export class UPNP {
   }
 
   /** Maps a port of the gateway; see {@link UPNPDevice.addPortMapping}. */
-  async addPortMapping(port: number, portInternal = 0, description = "", protocol = "UDP", duration = 0): Promise<UPNPResult> {
-    return (await this.getGateway()?.addPortMapping(port, portInternal, description, protocol, duration)) ?? UPNPResult.NO_GATEWAY;
+  async addPortMapping(
+    port: number,
+    portInternal = 0,
+    description = "",
+    protocol = "UDP",
+    duration = 0,
+  ): Promise<UPNPResult> {
+    return (
+      (await this.getGateway()?.addPortMapping(port, portInternal, description, protocol, duration)) ??
+      UPNPResult.NO_GATEWAY
+    );
   }
 
   /** Removes a mapping of the gateway; see {@link UPNPDevice.deletePortMapping}. */
@@ -138,7 +148,9 @@ export class UPNP {
   }
 
   async #interfaces(): Promise<LocalInterface[]> {
-    const usable = this.discoverIpv6 ? interfaces6() : usableInterfaces(await defaultRoutes()).filter(({ family }) => family === 4);
+    const usable = this.discoverIpv6
+      ? interfaces6()
+      : usableInterfaces(await defaultRoutes()).filter(({ family }) => family === 4);
     const wanted = this.discoverMulticastIf;
     return wanted === "" ? usable : usable.filter(({ name, address }) => name === wanted || address === wanted);
   }
@@ -147,7 +159,9 @@ export class UPNP {
 /** One link-local address per interface: IPv6 devices are met there. */
 function interfaces6(): LocalInterface[] {
   return Object.entries(networkInterfaces()).flatMap(([name, list]) => {
-    const local = list?.find(({ family, internal, address }) => family === "IPv6" && !internal && address.startsWith("fe80:"));
+    const local = list?.find(
+      ({ family, internal, address }) => family === "IPv6" && !internal && address.startsWith("fe80:"),
+    );
     if (!local) return [];
     return [{ name, address: `${local.address}%${name}`, family: 6 as const, prefixLength: prefixOf(local.cidr, 6) }];
   });
@@ -156,7 +170,11 @@ function interfaces6(): LocalInterface[] {
 /** Finds out what a device is; says so in its `igdStatus`. */
 async function inspect(device: UPNPDevice, responder: string, localAddress: string): Promise<void> {
   try {
-    const description = await fetchDescription(httpRequest, { location: device.descriptionUrl, responder, localAddress });
+    const description = await fetchDescription(httpRequest, {
+      location: device.descriptionUrl,
+      responder,
+      localAddress,
+    });
     const services = connectionServices(description);
     if (services.length === 0) {
       device.igdStatus = description.services.length > 0 ? IGDStatus.UNKNOWN_DEVICE : IGDStatus.NO_URLS;
@@ -194,5 +212,7 @@ function statusOf(error: unknown): IGDStatus {
       return IGDStatus.INVALID_CONTROL;
     case "fault":
       return IGDStatus.UNKNOWN_ERROR;
+    default:
+      return error.kind satisfies never;
   }
 }

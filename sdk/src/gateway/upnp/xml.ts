@@ -9,7 +9,11 @@ export interface XmlElement {
   [name: string]: XmlNode;
 }
 
-/** What held against entity expansion, prototype names and depth: nothing in a router's XML needs more. */
+/**
+ * What held against entity expansion, prototype names and depth: nothing in a router's XML needs more.
+ * Only predefined entities and character references are left without a DOCTYPE; they shrink, and a whole document may stand
+ * escaped in another one (GetListOfPortMappings), so their number is limited by the document's size alone.
+ */
 const OPTIONS: X2jOptions = {
   ignoreAttributes: true,
   removeNSPrefix: true,
@@ -18,8 +22,8 @@ const OPTIONS: X2jOptions = {
   processEntities: {
     enabled: true,
     maxEntityCount: 0,
-    maxTotalExpansions: 256,
-    maxExpandedLength: 4096,
+    maxTotalExpansions: 65_536,
+    maxExpandedLength: MAX_DOCUMENT,
     maxEntitySize: 1,
   },
   htmlEntities: false,
