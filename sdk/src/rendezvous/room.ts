@@ -11,7 +11,7 @@ import {
   ServerError,
 } from "@colyseus/core";
 import { RendezvousError } from "./errors.ts";
-import { type GuestLimits, Guests } from "./guests.ts";
+import { Guests } from "./guests.ts";
 import { inviteUrl, parseInviteCode } from "./invite.ts";
 import { RateLimiter } from "./limiter.ts";
 import {
@@ -28,6 +28,7 @@ import {
   type RegisteredMessage,
   summaryOf,
 } from "./protocol.ts";
+import { Quota, type RendezvousLimits } from "./quota.ts";
 import { ownsInvite, proofMatches, verifierOf } from "./secret.ts";
 import { checkServersOptions, mintServers, renewServersAfter, type ServersOptions } from "./servers.ts";
 
@@ -37,18 +38,6 @@ const STATUS = { invalid: 400, forbidden: 403, tooMany: 429, full: 507 } as cons
 export interface RendezvousOptions extends ServersOptions {
   /** The lobby's own URL, as players know it: makes the invite's link. Without it the host uses the URL it knows. */
   publicUrl?: string;
-}
-
-export interface RendezvousLimits extends GuestLimits {
-  /** Requests of one address: at once, and per second in the long run. Guessing an invite costs one each. */
-  burst: number;
-  perSecond: number;
-  /** Hosted games of one address. */
-  gamesPerAddress: number;
-  /** Hosted games of this process. */
-  games: number;
-  /** How long a game whose host has vanished stays known, in milliseconds. */
-  holdMs: number;
 }
 
 interface Metadata {
@@ -87,9 +76,7 @@ export class RendezvousRoom extends Room<{ metadata: Metadata }> {
     holdMs: 60_000,
   };
 
-  static #limiter: RateLimiter | undefined;
-  static #games = 0;
-  static readonly #gamesOf = new Map<string, number>();
+  static readonly #quota = new Quota(RendezvousRoom.limits);
 
   // Nothing here is synchronised state, and a room per game must not cost a timer of 20 Hz each.
   override patchRate = 60_000;
@@ -124,9 +111,7 @@ export class RendezvousRoom extends Room<{ metadata: Metadata }> {
    */
   static override async onAuth(_token: string, options: unknown, context: AuthContext): Promise<Caller> {
     const address = context.ip ?? "unknown";
-    const { burst, perSecond } = RendezvousRoom.limits;
-    RendezvousRoom.#limiter ??= new RateLimiter({ burst, perSecond });
-    if (!RendezvousRoom.#limiter.take(address, performance.now())) {
+    if (!RendezvousRoom.#quota.takeRequest(address)) {
       throw new ServerError(STATUS.tooMany, "Too many requests from this address. Wait a minute, then try again.");
     }
     // Without this check a request that names no invite would match any game.
@@ -154,10 +139,9 @@ export class RendezvousRoom extends Room<{ metadata: Metadata }> {
     if (options["role"] !== "host") {
       throw new ServerError(STATUS.invalid, "No game has this invite, and this is no host that brings one.");
     }
-    if (RendezvousRoom.#games >= RendezvousRoom.limits.games) {
+    if (!RendezvousRoom.#quota.addGame()) {
       throw new ServerError(STATUS.full, "This lobby is full. Host without it, or use another.");
     }
-    RendezvousRoom.#games++;
     this.#counted = true;
     if (!(await ownsInvite(invite, proof, key).catch(() => false))) {
       this.#uncount(); // onDispose is not called for a room that was never made
@@ -215,12 +199,10 @@ export class RendezvousRoom extends Room<{ metadata: Metadata }> {
     const details = this.#checked(() => parseHostDetails(options["details"]));
     const address = addressOf(client);
     if (address !== this.#hostAddress) {
-      const games = RendezvousRoom.#gamesOf.get(address) ?? 0;
-      if (games >= RendezvousRoom.limits.gamesPerAddress) {
+      if (!RendezvousRoom.#quota.addHost(address)) {
         throw new ServerError(STATUS.tooMany, "Too many games are hosted from this address. Close one first.");
       }
       this.#forgetAddress();
-      RendezvousRoom.#gamesOf.set(address, games + 1);
       this.#hostAddress = address;
     }
     clearTimeout(this.#holdTimer);
@@ -310,15 +292,13 @@ export class RendezvousRoom extends Room<{ metadata: Metadata }> {
   }
 
   #uncount(): void {
-    if (this.#counted) RendezvousRoom.#games--;
+    if (this.#counted) RendezvousRoom.#quota.removeGame();
     this.#counted = false;
   }
 
   #forgetAddress(): void {
     if (this.#hostAddress === undefined) return;
-    const games = (RendezvousRoom.#gamesOf.get(this.#hostAddress) ?? 1) - 1;
-    if (games > 0) RendezvousRoom.#gamesOf.set(this.#hostAddress, games);
-    else RendezvousRoom.#gamesOf.delete(this.#hostAddress);
+    RendezvousRoom.#quota.removeHost(this.#hostAddress);
     this.#hostAddress = undefined;
   }
 
