@@ -14,6 +14,21 @@ export interface RendezvousLimits extends GuestLimits {
   holdMs: number;
 }
 
+export const LIMITS: RendezvousLimits = {
+  burst: 30,
+  perSecond: 1,
+  gamesPerAddress: 16,
+  games: 10_000,
+  guestsPerGame: 64,
+  guestsPerAddress: 16,
+  guestMs: 30_000,
+  introductionMs: 120_000,
+  relayBurst: 80,
+  relayPerSecond: 40,
+  relayBytes: 262_144,
+  holdMs: 60_000,
+};
+
 export class Quota {
   readonly #limits: RendezvousLimits;
   #requests: RateLimiter | undefined;

@@ -28,7 +28,7 @@ import {
   type RegisteredMessage,
   summaryOf,
 } from "./protocol.ts";
-import { Quota, type RendezvousLimits } from "./quota.ts";
+import { LIMITS, Quota, type RendezvousLimits } from "./quota.ts";
 import { ownsInvite, proofMatches, verifierOf } from "./secret.ts";
 import { checkServersOptions, mintServers, renewServersAfter, type ServersOptions } from "./servers.ts";
 
@@ -59,24 +59,11 @@ const LOBBY = "~lobby";
 /** Room for a host that has reserved its seat and has not come yet: the seat itself lasts 15 s. */
 const ARRIVAL_MS = 20_000;
 
+const quota = new Quota(LIMITS);
+
 export class RendezvousRoom extends Room<{ metadata: Metadata }> {
   /** For the whole process; change them before the server listens. */
-  static readonly limits: RendezvousLimits = {
-    burst: 30,
-    perSecond: 1,
-    gamesPerAddress: 16,
-    games: 10_000,
-    guestsPerGame: 64,
-    guestsPerAddress: 16,
-    guestMs: 30_000,
-    introductionMs: 120_000,
-    relayBurst: 80,
-    relayPerSecond: 40,
-    relayBytes: 262_144,
-    holdMs: 60_000,
-  };
-
-  static readonly #quota = new Quota(RendezvousRoom.limits);
+  static readonly limits: RendezvousLimits = LIMITS;
 
   // Nothing here is synchronised state, and a room per game must not cost a timer of 20 Hz each.
   override patchRate = 60_000;
@@ -100,7 +87,7 @@ export class RendezvousRoom extends Room<{ metadata: Metadata }> {
   #counted = false;
   #holdTimer: NodeJS.Timeout | undefined;
   #renewTimer: NodeJS.Timeout | undefined;
-  readonly #guests = new Guests(RendezvousRoom.limits);
+  readonly #guests = new Guests(LIMITS);
   readonly #updates = new RateLimiter({ burst: 40, perSecond: 20, maxKeys: 4 });
 
   /**
@@ -111,7 +98,7 @@ export class RendezvousRoom extends Room<{ metadata: Metadata }> {
    */
   static override async onAuth(_token: string, options: unknown, context: AuthContext): Promise<Caller> {
     const address = context.ip ?? "unknown";
-    if (!RendezvousRoom.#quota.takeRequest(address)) {
+    if (!quota.takeRequest(address)) {
       throw new ServerError(STATUS.tooMany, "Too many requests from this address. Wait a minute, then try again.");
     }
     // Without this check a request that names no invite would match any game.
@@ -139,7 +126,7 @@ export class RendezvousRoom extends Room<{ metadata: Metadata }> {
     if (options["role"] !== "host") {
       throw new ServerError(STATUS.invalid, "No game has this invite, and this is no host that brings one.");
     }
-    if (!RendezvousRoom.#quota.addGame()) {
+    if (!quota.addGame()) {
       throw new ServerError(STATUS.full, "This lobby is full. Host without it, or use another.");
     }
     this.#counted = true;
@@ -180,7 +167,7 @@ export class RendezvousRoom extends Room<{ metadata: Metadata }> {
       for (const guest of this.#guests.clients) guest.leave(CLOSE_ENDED, "the host has closed the game");
       return;
     }
-    this.#hold(RendezvousRoom.limits.holdMs);
+    this.#hold(LIMITS.holdMs);
     await this.#publish();
   }
 
@@ -199,7 +186,7 @@ export class RendezvousRoom extends Room<{ metadata: Metadata }> {
     const details = this.#checked(() => parseHostDetails(options["details"]));
     const address = addressOf(client);
     if (address !== this.#hostAddress) {
-      if (!RendezvousRoom.#quota.addHost(address)) {
+      if (!quota.addHost(address)) {
         throw new ServerError(STATUS.tooMany, "Too many games are hosted from this address. Close one first.");
       }
       this.#forgetAddress();
@@ -292,13 +279,13 @@ export class RendezvousRoom extends Room<{ metadata: Metadata }> {
   }
 
   #uncount(): void {
-    if (this.#counted) RendezvousRoom.#quota.removeGame();
+    if (this.#counted) quota.removeGame();
     this.#counted = false;
   }
 
   #forgetAddress(): void {
     if (this.#hostAddress === undefined) return;
-    RendezvousRoom.#quota.removeHost(this.#hostAddress);
+    quota.removeHost(this.#hostAddress);
     this.#hostAddress = undefined;
   }
 

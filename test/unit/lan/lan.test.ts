@@ -131,8 +131,15 @@ describe("announcer and search", () => {
 
 describe("the neighbourhood", () => {
   test("is the networks of our interfaces, and the links", () => {
-    const of = (address: string, family: "IPv4" | "IPv6", cidr: string): NetworkInterfaceInfo =>
-      ({ address, family, cidr, netmask: "", mac: "", internal: false, scopeid: 0 }) as NetworkInterfaceInfo;
+    const of = (address: string, family: "IPv4" | "IPv6", cidr: string): NetworkInterfaceInfo => ({
+      address,
+      family,
+      cidr,
+      netmask: "",
+      mac: "",
+      internal: false,
+      scopeid: 0,
+    });
     const links = linksOf({
       lo: [of("127.0.0.1", "IPv4", "127.0.0.1/8"), of("::1", "IPv6", "::1/128")],
       eth0: [
