@@ -27,7 +27,15 @@ await runProgram(async ({ signal, onExit }) => {
   const { port: stunPort, urls: stunUrls } = readStunOptions(process.env);
   const trustProxy = process.env["TRUST_PROXY"] === "1";
   const warn = (text: string): void => console.error(text);
-  const lobby = await startLobby({ port, publicUrl, trustProxy, stunPort, stunUrls, turn: readTurnOptions(process.env), warn });
+  const lobby = await startLobby({
+    port,
+    publicUrl,
+    trustProxy,
+    stunPort,
+    stunUrls,
+    turn: readTurnOptions(process.env),
+    warn,
+  });
   onExit(() => lobby.close());
   console.log(`Lobby at ${style("cyan", publicUrl)}`);
   process.send?.({ event: "listening" });

@@ -12,8 +12,8 @@ import { abortable, type JoinSettings } from "./join.ts";
 import { Passage } from "./passage.ts";
 import type { JoinProgress } from "./path.ts";
 import { SallyportRoom } from "./room.ts";
-import type { OptionsOf, RoomOf, ServerRoom, ServerTypes, StateOf, Untyped } from "./types.ts";
 import { type RequestToken, requestTokenThrough } from "./token-request.ts";
+import type { OptionsOf, RoomOf, ServerRoom, ServerTypes, StateOf, Untyped } from "./types.ts";
 import type { ConnectSession } from "./udp-attempt.ts";
 
 export interface SallyportClientOptions extends ClientOptions {
@@ -220,7 +220,12 @@ export class SallyportClient<Types extends ServerTypes = Untyped, UserData = Unt
     name: string,
     rootSchema?: SchemaConstructor<State>,
   ): SallyportRoom<Untyped, State> {
-    const { udp = true, udpTimeoutMs = DEFAULT_UDP_TIMEOUT_MS, connectSession = connectUDP, requestToken } = this.sallyport;
+    const {
+      udp = true,
+      udpTimeoutMs = DEFAULT_UDP_TIMEOUT_MS,
+      connectSession = connectUDP,
+      requestToken,
+    } = this.sallyport;
     const { signal, onProgress, startedAt = performance.now() } = this.joinContext ?? {};
     return new SallyportRoom<Untyped, State>(name, rootSchema, {
       udp,

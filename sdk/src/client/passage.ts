@@ -1,9 +1,23 @@
-import { type IceMux, IceMux as Mux, type IcePeer, localCandidate, onLocalNetwork, sharesNetwork } from "../ice/index.ts";
 import { usableInterfaces } from "../connectivity/interfaces.ts";
-import { type IntroduceOptions, type Introduction, introduce, isLocalLobby, parseInvite, RendezvousError } from "../rendezvous/index.ts";
+import {
+  type IceMux,
+  type IcePeer,
+  localCandidate,
+  IceMux as Mux,
+  onLocalNetwork,
+  sharesNetwork,
+} from "../ice/index.ts";
+import {
+  type IntroduceOptions,
+  type Introduction,
+  introduce,
+  isLocalLobby,
+  parseInvite,
+  RendezvousError,
+} from "../rendezvous/index.ts";
 import { parsePassageMessage, type ResponseMessage, sendPassageMessage, trickle } from "../rendezvous/passage.ts";
-import { connectSession } from "../session/index.ts";
 import type { SessionPath, SessionPathState } from "../session/index.ts";
+import { connectSession } from "../session/index.ts";
 import { openTurnRelay, stunBinding, type TurnRelay } from "../stun/index.ts";
 import { UDPSocket } from "../udp/udp-socket.ts";
 import type { ConnectSession } from "./udp-attempt.ts";
@@ -69,7 +83,10 @@ export class Passage {
         fail(new RendezvousError("unreachable", "The request could not be sent to the host: it is too long."));
       }
     });
-    return new Response(response.status === 204 ? null : response.body, { status: response.status, headers: response.headers });
+    return new Response(response.status === 204 ? null : response.body, {
+      status: response.status,
+      headers: response.headers,
+    });
   };
 
   /** Finds a path by ICE (RFC 8445) and opens the session on it. */
@@ -139,7 +156,8 @@ class InvitedWay implements SessionPath {
     const interfaces = usableInterfaces();
     for (const { address } of interfaces) this.#mux.addLocalCandidate(localCandidate("host", { address, port }));
     // A host on this very machine, perhaps without any network.
-    if (isLocal) this.#mux.addLocalCandidate(localCandidate("host", { address: "127.0.0.1", port }, { localPreference: 0 }));
+    if (isLocal)
+      this.#mux.addLocalCandidate(localCandidate("host", { address: "127.0.0.1", port }, { localPreference: 0 }));
     this.#peer = this.#mux.open({ role: "controlling", allowRemote: isLocal ? onLocalNetwork : sharesNetwork });
     this.#peer.onData = (data) => this.onData?.(data);
     this.#peer.onPath = () => this.onPath?.();

@@ -53,7 +53,11 @@ export class LobbyListing {
     await this.registration.close();
   }
 
-  #details({ verdict, endpoints, nat }: Reachability): Pick<HostRegistrationOptions, "verdict" | "endpoints" | "sealedEndpoints"> {
+  #details({
+    verdict,
+    endpoints,
+    nat,
+  }: Reachability): Pick<HostRegistrationOptions, "verdict" | "endpoints" | "sealedEndpoints"> {
     const urls = endpoints
       .filter(({ protocol, address }) => protocol === "tcp" && address !== "")
       .filter((endpoint) => endpoint.kind === "host" || isDialable(endpoint, nat))

@@ -1,5 +1,5 @@
-import type { AddressInfo } from "node:net";
 import type http from "node:http";
+import type { AddressInfo } from "node:net";
 import { request } from "undici";
 import { type IceMux, type IcePeer, newIceCredentials, onLocalNetwork, sharesNetwork } from "../ice/index.ts";
 import type { Introduction } from "../rendezvous/index.ts";
@@ -69,7 +69,9 @@ async function answer(introduction: Introduction, server: http.Server, message: 
     const sent = { type: "response" as const, id, status, headers: { "content-type": type }, body: text };
     if (!sendPassageMessage(introduction, sent)) introduction.close("The answer could not be sent.");
   };
-  const headers = Object.fromEntries(Object.entries(message.headers).filter(([name]) => FORWARDED_HEADERS.includes(name)));
+  const headers = Object.fromEntries(
+    Object.entries(message.headers).filter(([name]) => FORWARDED_HEADERS.includes(name)),
+  );
   try {
     const response = await request(new URL(path, originOf(server)), {
       method,
@@ -78,10 +80,14 @@ async function answer(introduction: Introduction, server: http.Server, message: 
       signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
     });
     const text = await response.body.text();
-    if (text.length > MAX_ANSWER_BYTES) reply(502, JSON.stringify({ error: "The answer is too long for an introduction." }));
+    if (text.length > MAX_ANSWER_BYTES)
+      reply(502, JSON.stringify({ error: "The answer is too long for an introduction." }));
     else reply(response.statusCode, text, String(response.headers["content-type"] ?? "application/json"));
   } catch (error) {
-    reply(502, JSON.stringify({ error: `The host did not answer: ${error instanceof Error ? error.message : String(error)}` }));
+    reply(
+      502,
+      JSON.stringify({ error: `The host did not answer: ${error instanceof Error ? error.message : String(error)}` }),
+    );
   }
 }
 

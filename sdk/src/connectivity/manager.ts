@@ -9,7 +9,14 @@ import {
   type Via,
 } from "../gateway/index.ts";
 import { IceMux } from "../ice/index.ts";
-import { natBehaviour, openTurnRelay, probePort, type StunServerOutcome, stunBinding, type TurnServer } from "../stun/index.ts";
+import {
+  natBehaviour,
+  openTurnRelay,
+  probePort,
+  type StunServerOutcome,
+  stunBinding,
+  type TurnServer,
+} from "../stun/index.ts";
 import { addressScope } from "../udp/address-scope.ts";
 import type { Endpoint } from "../udp/endpoint.ts";
 import { UDPServer } from "../udp/udp-server.ts";

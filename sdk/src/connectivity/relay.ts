@@ -46,7 +46,12 @@ export class RelayRung {
       this.relay = relay;
       this.#failures = 0;
       const { address, port } = relay.relayed;
-      onStep({ step: "turn", outcome: "ok", ms: ms(), reason: `${relay.server.address} relays for us at ${address}:${port}.` });
+      onStep({
+        step: "turn",
+        outcome: "ok",
+        ms: ms(),
+        reason: `${relay.server.address} relays for us at ${address}:${port}.`,
+      });
       onRelay(relay, undefined);
       void relay.ended.then((error) => this.#lost(relay, error));
     } catch (error) {

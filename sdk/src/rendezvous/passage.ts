@@ -93,7 +93,9 @@ export function parsePassageMessage(bytes: Uint8Array): PassageMessage | null {
 function parseObject(bytes: Uint8Array): Record<string, unknown> | null {
   try {
     const value = JSON.parse(decoder.decode(bytes)) as unknown;
-    return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : null;
+    return typeof value === "object" && value !== null && !Array.isArray(value)
+      ? (value as Record<string, unknown>)
+      : null;
   } catch {
     return null;
   }
@@ -120,7 +122,10 @@ function parseHeaders(value: unknown): Record<string, string> | null {
   if (entries.length > MAX_HEADERS) return null;
   const valid = entries.every(
     ([name, text]) =>
-      /^[a-z0-9-]{1,64}$/.test(name) && typeof text === "string" && text.length <= MAX_HEADER_LENGTH && /^[\t -~]*$/.test(text),
+      /^[a-z0-9-]{1,64}$/.test(name) &&
+      typeof text === "string" &&
+      text.length <= MAX_HEADER_LENGTH &&
+      /^[\t -~]*$/.test(text),
   );
   return valid ? (Object.fromEntries(entries) as Record<string, string>) : null;
 }

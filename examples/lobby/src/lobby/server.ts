@@ -41,7 +41,13 @@ export async function startLobby(options: LobbyOptions): Promise<Lobby> {
     gracefullyShutdown: false,
     logger: quietLogger,
     transport: new WebSocketTransport({ server: http }),
-    rooms: { [RENDEZVOUS_ROOM]: defineRendezvous({ publicUrl, stun: connectivity.stun, ...(turn === undefined ? {} : { turn }) }) },
+    rooms: {
+      [RENDEZVOUS_ROOM]: defineRendezvous({
+        publicUrl,
+        stun: connectivity.stun,
+        ...(turn === undefined ? {} : { turn }),
+      }),
+    },
     express: (app) => servePage(app, connectivity),
   });
   guardRequests(http, { trustProxy });

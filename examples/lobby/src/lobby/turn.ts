@@ -14,5 +14,7 @@ export function readTurnOptions(env: NodeJS.ProcessEnv): TurnOptions | undefined
   const { TURN_SECRET: secret, TURN_USERNAME: username, TURN_CREDENTIAL: credential } = env;
   if (secret) return { urls, secret };
   if (username && credential) return { urls, username, credential };
-  throw new UsageError("TURN_URLS needs TURN_SECRET (coturn's static-auth-secret), or TURN_USERNAME and TURN_CREDENTIAL");
+  throw new UsageError(
+    "TURN_URLS needs TURN_SECRET (coturn's static-auth-secret), or TURN_USERNAME and TURN_CREDENTIAL",
+  );
 }

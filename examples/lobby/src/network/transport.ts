@@ -2,8 +2,8 @@
 import type { Server as HttpServer } from "node:http";
 import type { Transport } from "@colyseus/core";
 import type { Reachability } from "sallyport";
-import type { HostRegistration } from "sallyport/rendezvous";
 import { SallyportTransport } from "sallyport/colyseus";
+import type { HostRegistration } from "sallyport/rendezvous";
 
 export interface GameTransport {
   transport: Transport;
