@@ -54,8 +54,8 @@ describe("npm start", () => {
     expect(report["received"]).toBe(report["sent"]);
     expect((report["unreliable"] as JsonEvent)["received"]).toBeGreaterThan(0);
     expect(report["remote"]).toContain(`:${own.GAME_PORT}`);
-    await start.line(/Bot came in/);
-    await start.line(/Bot left/);
+    await start.line(/→ in +Bot/);
+    await start.line(/← out Bot/);
 
     start.signal("SIGINT");
     expect(await start.exited).toBe(0);

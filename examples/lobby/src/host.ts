@@ -3,7 +3,7 @@ import { hostname } from "node:os";
 import { readArguments, readPort, readUrl, type Usage } from "./cli/arguments.ts";
 import { interruption, keepOutputForJson, runProgram } from "./cli/program.ts";
 import { ArenaHost } from "./host/arena-host.ts";
-import { describe, type HostEvent, type TimedHostEvent } from "./host/events.ts";
+import { type HostEvent, Narrator, type TimedHostEvent } from "./host/events.ts";
 
 const USAGE: Usage = {
   command: "npm run host --",
@@ -30,9 +30,11 @@ await runProgram(async ({ signal, onExit }) => {
   const json = options.flag("json");
   if (json) keepOutputForJson();
 
+  const narrator = new Narrator();
   const report = (event: HostEvent): void => {
     const timed: TimedHostEvent = { ...event, ms: Math.round(performance.now() - began) };
-    process.stdout.write(json ? `${JSON.stringify(timed)}\n` : `${describe(event).join("\n")}\n`);
+    const lines = json ? [JSON.stringify(timed)] : narrator.describe(event);
+    for (const line of lines) process.stdout.write(`${line}\n`);
   };
   const name = options.text("name") ?? `Arena on ${hostname()}`;
   const host = new ArenaHost({ port, lobby, name: name.slice(0, 64), report });

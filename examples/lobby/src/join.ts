@@ -45,6 +45,7 @@ const NOTHING: JoinReport = {
   received: 0,
   lost: 0,
   unreliable: { sent: 0, received: 0 },
+  players: 0,
   upgrades: 0,
   reason: null,
 };

@@ -2,7 +2,7 @@
 import { readArguments, readPort, type Usage } from "./cli/arguments.ts";
 import { EXIT, interruption, runProgram, SHUTDOWN_MS } from "./cli/program.ts";
 import { style } from "./cli/style.ts";
-import { describe, type TimedHostEvent } from "./host/events.ts";
+import { Narrator, type TimedHostEvent } from "./host/events.ts";
 import { Child } from "./start/child.ts";
 
 const USAGE: Usage = {
@@ -23,18 +23,22 @@ await runProgram(
     const port = readPort(undefined, "PORT", 2567);
     const gamePort = readPort(undefined, "GAME_PORT", 7777);
 
-    const lobby = new Child("lobby.ts", [], { ...process.env, PORT: String(port) }, print("magenta", "lobby"));
+    const sayLobby = print("magenta", "lobby");
+    const lobby = new Child("lobby.ts", [], { ...process.env, PORT: String(port) }, (line, stream) =>
+      sayLobby([line], stream),
+    );
     onExit(() => lobby.stop());
     const first = await Promise.race([lobby.ready, lobby.exited, interruption(signal)]);
     if (signal.aborted) return 0;
     if (typeof first === "number") return first;
 
     const say = print("cyan", "host");
+    const narrator = new Narrator();
     const host = new Child(
       "host.ts",
       ["--json", "--lobby", `http://127.0.0.1:${port}/`],
       { ...process.env, GAME_PORT: String(gamePort) },
-      (line, stream) => (stream === "stdout" ? say(readable(line), stream) : say(line, stream)),
+      (line, stream) => (stream === "stdout" ? say(readable(line, narrator), stream) : say([line], stream)),
     );
     onExit(() => host.stop());
 
@@ -49,18 +53,21 @@ await runProgram(
   { shutdownMs: SHUTDOWN_MS + 2000 },
 );
 
-function print(colour: "magenta" | "cyan", name: string): (text: string, stream: "stdout" | "stderr") => void {
+function print(
+  colour: "magenta" | "cyan",
+  name: string,
+): (lines: readonly string[], stream: "stdout" | "stderr") => void {
   const prefix = style(colour, `${name.padEnd(5)} │ `);
-  return (text, stream) => {
-    for (const line of text.split("\n")) process[stream].write(`${prefix}${line}\n`);
+  return (lines, stream) => {
+    for (const line of lines) process[stream].write(`${prefix}${line}\n`);
   };
 }
 
 /** The host speaks JSON here, so that its sentences are made for this terminal. */
-function readable(line: string): string {
+function readable(line: string, narrator: Narrator): string[] {
   try {
-    return describe(JSON.parse(line) as TimedHostEvent).join("\n");
+    return narrator.describe(JSON.parse(line) as TimedHostEvent);
   } catch {
-    return line;
+    return [line];
   }
 }

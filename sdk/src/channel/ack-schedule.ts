@@ -22,7 +22,7 @@ export class AckSchedule {
   #dueAt = Infinity;
   #newestAt = 0;
   /** The `ack` of our last packets, latest first: what lies above the last was told in fewer than REPORTS. */
-  readonly #reported: number[] = new Array<number>(REPORTS).fill(0xffff);
+  readonly #reported: number[] = Array.from({ length: REPORTS }, () => 0xffff);
   /** The oldest packet that came late, behind the header's 32; -1 if none waits. */
   #late = -1;
   #lateReports = 0;
@@ -56,7 +56,7 @@ export class AckSchedule {
   write(out: Uint8Array, offset: number, now: number): number {
     this.flags = 0;
     let at = offset;
-    const delay = Math.round((now - this.#newestAt) * ACK_DELAY_UNITS_PER_MS);
+    const delay = Math.floor((now - this.#newestAt) * ACK_DELAY_UNITS_PER_MS);
     if (delay > 0 && (this.#received.ackBits & 1) === 1) {
       this.flags |= CONTROL_ACK_DELAY;
       out[at++] = Math.min(delay, ACK_DELAY_UNKNOWN);

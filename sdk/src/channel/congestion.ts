@@ -61,7 +61,7 @@ export class CongestionControl {
     if (sentAt <= this.#recoveryStart) return;
     // A window that is not used tells nothing of the path and does not grow (RFC 9002 section 7.8).
     if (inFlight < this.window / 2) {
-      this.#epochStart += idleMs;
+      if (this.#epochStart > -Infinity) this.#epochStart += idleMs;
       return;
     }
     // A queue this long is felt by the player: rather a slower transfer than a later jump.
@@ -103,6 +103,19 @@ export class CongestionControl {
     this.window = Math.max(this.window * CUBIC_BETA, MIN_WINDOW);
     this.#slowStartThreshold = this.window;
     this.#epochStart = -Infinity;
+  }
+
+  /** The path is another one: nothing is known of it, and losses on the old one say nothing (RFC 9000 section 9.4). */
+  onPathChanged(now: number): void {
+    this.window = INITIAL_WINDOW;
+    this.#slowStartThreshold = Infinity;
+    this.#recoveryStart = now;
+    this.#epochStart = -Infinity;
+    this.#maxWindow = 0;
+    this.#roundStart = now;
+    this.#roundSamples = 0;
+    this.#roundMin = Infinity;
+    this.#lastRoundMin = Infinity;
   }
 
   /** Nothing came through for several probe timeouts (RFC 9002 section 7.6). */

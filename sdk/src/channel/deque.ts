@@ -1,6 +1,6 @@
 /** A queue in a ring that grows, and allocates nothing while it does not. */
 export class Deque<T> {
-  #items: (T | undefined)[] = new Array<T | undefined>(8).fill(undefined);
+  #items: (T | undefined)[] = Array.from({ length: 8 });
   #head = 0;
   #length = 0;
 
@@ -32,7 +32,7 @@ export class Deque<T> {
   }
 
   #grow(): void {
-    const grown = new Array<T | undefined>(this.#items.length * 2).fill(undefined);
+    const grown = Array.from<T | undefined>({ length: this.#items.length * 2 });
     for (let i = 0; i < this.#length; i++) grown[i] = this.at(i);
     this.#items = grown;
     this.#head = 0;

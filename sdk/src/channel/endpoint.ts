@@ -9,8 +9,8 @@ import {
   FrameReader,
   MAX_MESSAGE_BYTES,
   MAX_OLDER_ACK_BYTES,
-  modeNumber,
   MODE_SEQUENCED,
+  MODES,
   URGENCY,
 } from "./frames.ts";
 import { Inbox } from "./inbox.ts";
@@ -19,7 +19,15 @@ import { Pacer } from "./pacer.ts";
 import { Recovery } from "./recovery.ts";
 import { ReliableEndpoint } from "./reliable.ts";
 import { MAX_PACKET_HEADER_BYTES } from "./reliable-header.ts";
-import type { ChannelFailure, ChannelHandler, ChannelStats, DeliveryMode, MessageEndpointOptions, SendOptions } from "./types.ts";
+import { freshStats } from "./stats.ts";
+import type {
+  ChannelFailure,
+  ChannelHandler,
+  ChannelStats,
+  DeliveryMode,
+  MessageEndpointOptions,
+  SendOptions,
+} from "./types.ts";
 
 /** netcode's largest payload. */
 const MAX_PACKET_BYTES = 1200;
@@ -28,6 +36,10 @@ const MIN_PACKET_BYTES = 256;
 const MAX_OVERHEAD = MAX_PACKET_HEADER_BYTES + 2 + 1 + MAX_OLDER_ACK_BYTES;
 /** 4096 blocks of 128 bytes are the window, and no part of an unreliable message is ever acknowledged. */
 const MAX_UNRELIABLE_BYTES = 256 * 1024;
+/** Beyond, numbers have no room for fractions of a ms. Such a time, or none at all, is taken for no time passed. */
+const MAX_TIME_MS = 1e15;
+/** A clock that jumps further ahead tells nothing of the path. */
+const MAX_STEP_MS = 86_400_000;
 /** Packets that bulk leaves of the window, so that a small message never waits for a large one's. */
 const RESERVED_BYTES = 2 * MAX_PACKET_BYTES;
 /** On a longer path, learning of a loss some ms earlier is not worth a packet. */
@@ -74,9 +86,19 @@ export class MessageEndpoint {
   /** @throws RangeError for an option outside its range */
   constructor(options: MessageEndpointOptions, handler: ChannelHandler) {
     this.#handler = handler;
-    this.#maxPacketBytes = inRange("maxPacketBytes", options.maxPacketBytes ?? MAX_PACKET_BYTES, MIN_PACKET_BYTES, MAX_PACKET_BYTES);
+    this.#maxPacketBytes = inRange(
+      "maxPacketBytes",
+      options.maxPacketBytes ?? MAX_PACKET_BYTES,
+      MIN_PACKET_BYTES,
+      MAX_PACKET_BYTES,
+    );
     this.#maxMessageBytes = inRange("maxMessageBytes", options.maxMessageBytes ?? 4 << 20, 1, MAX_MESSAGE_BYTES);
-    this.#maxUnreliableBytes = inRange("maxUnreliableBytes", options.maxUnreliableBytes ?? 64 << 10, 1, MAX_UNRELIABLE_BYTES);
+    this.#maxUnreliableBytes = inRange(
+      "maxUnreliableBytes",
+      options.maxUnreliableBytes ?? 64 << 10,
+      1,
+      MAX_UNRELIABLE_BYTES,
+    );
     this.stats = freshStats();
     this.#reliable = new ReliableEndpoint(
       { maxPacketBytes: 16 * 1024, maxReassemblyBytes: 64 * 1024 },
@@ -90,7 +112,10 @@ export class MessageEndpoint {
       {
         maxWholeBytes: this.#maxPacketBytes - MAX_OVERHEAD,
         maxBufferedBytes: options.maxBufferedBytes ?? 8 << 20,
-        maxUnreliableBufferedBytes: Math.max(options.maxUnreliableBufferedBytes ?? 64 << 10, this.#maxUnreliableBytes + 64),
+        maxUnreliableBufferedBytes: Math.max(
+          options.maxUnreliableBufferedBytes ?? 64 << 10,
+          this.#maxUnreliableBytes + 64,
+        ),
       },
       this.stats,
     );
@@ -125,14 +150,15 @@ export class MessageEndpoint {
    *
    * @returns false if it is longer than `maxMessageBytes` (unreliable: `maxUnreliableBytes`), if `maxBufferedBytes` would
    *   be passed, or if the endpoint is closed. Unreliable messages otherwise push out older ones when their queue is full.
-   * @throws RangeError for a channel or priority outside its range
+   * @throws RangeError for a mode, channel or priority that there is not
    */
   send(data: Uint8Array, mode: DeliveryMode, options?: SendOptions): boolean {
     if (this.#closed) return false;
     const channel = options?.channel === undefined ? 0 : inRange("channel", options.channel, 0, 255);
     const priority = options?.priority;
     if (priority !== undefined) inRange("priority", priority, -128, 127);
-    const number = modeNumber(mode);
+    const number = MODES.indexOf(mode);
+    if (number < 0) throw new RangeError(`mode is ${mode}, it must be one of ${MODES.join(", ")}`);
     if (data.length > (number <= MODE_SEQUENCED ? this.#maxUnreliableBytes : this.#maxMessageBytes)) return false;
     if (!this.#outbox.push(data, number, channel, priority)) return false;
     this.#dirty = true;
@@ -192,6 +218,17 @@ export class MessageEndpoint {
     const at = Math.min(this.#acks.dueAt, this.#recovery.timeout, this.#copyAt, this.#bulkAt);
     // Rounding must not make it come out a hair early, and poll be called in vain until the clock moves.
     return Math.max(this.#clockOffset === 0 ? at : at - this.#clockOffset + 0.001, now);
+  }
+
+  /**
+   * The peer is reached by another path from now on: what was learnt of the old one is forgotten (RFC 9000 section 9.4), and
+   * the next {@link poll} sends the oldest of what is not acknowledged, so that the conversation goes on at once.
+   */
+  pathChanged(now: number): void {
+    if (this.#closed) return;
+    this.#recovery.onPathChanged(this.#advanceClock(now));
+    this.#probe();
+    this.#updateStats();
   }
 
   /** Forgets everything; afterwards every call is without effect. Idempotent. */
@@ -293,7 +330,11 @@ export class MessageEndpoint {
   #onTimeout(now: number): void {
     const probe = this.#recovery.onTimeout(now);
     this.#updateStats();
-    if (!probe) return;
+    if (probe) this.#probe();
+  }
+
+  /** Has the next packet leave whatever the window says, with the oldest of what is not acknowledged. */
+  #probe(): void {
     this.stats.probes++;
     this.#probing = true;
     let bytes = 0;
@@ -303,12 +344,14 @@ export class MessageEndpoint {
     });
   }
 
-  /** Turns the caller's time into one that never goes back. */
+  /** Turns the caller's time into one that never goes back, nor far ahead at once. */
   #advanceClock(now: number): number {
-    if (Number.isFinite(now)) {
-      const time = now + this.#clockOffset;
-      if (time < this.#now) this.#clockOffset += this.#now - time;
-      else this.#now = time;
+    if (Math.abs(now) <= MAX_TIME_MS) {
+      if (this.#now === -Infinity) this.#now = now;
+      const step = now + this.#clockOffset - this.#now;
+      const allowed = Math.min(Math.max(step, 0), MAX_STEP_MS);
+      if (allowed !== step) this.#clockOffset += allowed - step;
+      this.#now += allowed;
     } else if (this.#now === -Infinity) {
       this.#now = 0;
     }
@@ -336,32 +379,4 @@ export class MessageEndpoint {
 function inRange(name: string, value: number, min: number, max: number): number {
   if (Number.isInteger(value) && value >= min && value <= max) return value;
   throw new RangeError(`${name} is ${value}, it must be an integer from ${min} to ${max}`);
-}
-
-function freshStats(): ChannelStats {
-  return {
-    rttMs: 0,
-    rttVarMs: 0,
-    minRttMs: Infinity,
-    latestRttMs: 0,
-    loss: 0,
-    packetsSent: 0,
-    packetsReceived: 0,
-    bytesSent: 0,
-    bytesReceived: 0,
-    packetsLost: 0,
-    packetsSpuriouslyLost: 0,
-    packetsDropped: 0,
-    acksSent: 0,
-    probes: 0,
-    messagesSent: 0,
-    messagesReceived: 0,
-    retransmissions: 0,
-    redundantBytes: 0,
-    unreliableDropped: 0,
-    congestionWindow: 0,
-    bytesInFlight: 0,
-    bufferedBytes: 0,
-    receiveBufferedBytes: 0,
-  };
 }

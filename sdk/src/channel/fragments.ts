@@ -1,4 +1,4 @@
-import { MAX_PACKET_HEADER_BYTES, writePacketHeader, type FragmentHeader } from "./reliable-header.ts";
+import { type FragmentHeader, MAX_PACKET_HEADER_BYTES, writePacketHeader } from "./reliable-header.ts";
 import { sequenceDistance, sequenceNewer } from "./sequence.ts";
 
 interface Reassembly {
@@ -17,7 +17,7 @@ export const REASSEMBLY_WINDOW = 64;
 
 /** Puts fragmented packets together again, within a window of sequences and a cap of bytes. */
 export class FragmentReassembly {
-  readonly #slots: (Reassembly | undefined)[] = new Array<Reassembly | undefined>(REASSEMBLY_WINDOW);
+  readonly #slots: (Reassembly | undefined)[] = Array.from({ length: REASSEMBLY_WINDOW });
   readonly #fragmentBytes: number;
   readonly #maxBytes: number;
   #next = 0;

@@ -42,9 +42,16 @@ export const FRAME_SLICE = 0x04;
 export const FRAME_CHANNEL = 0x08;
 export const FRAME_RESERVED = 0xf0;
 
-/** How soon a packet is to be acknowledged, and what the sender then waits for, in ms; by the control byte's urgency. */
-export const URGENCY: { readonly none: 0; readonly lazy: 1; readonly normal: 2; readonly soon: 3 } = { none: 0, lazy: 1, normal: 2, soon: 3 };
+/** How soon a packet is to be acknowledged, by the control byte's urgency, in ms. */
+export const URGENCY: { readonly none: 0; readonly lazy: 1; readonly normal: 2; readonly soon: 3 } = {
+  none: 0,
+  lazy: 1,
+  normal: 2,
+  soon: 3,
+};
 export const MAX_ACK_DELAY_MS: readonly number[] = [Infinity, 60, 25, 5];
+/** For how long the sender then waits for it: somewhat longer, as the peer's timers and ticks come late. */
+export const AWAITED_ACK_DELAY_MS: readonly number[] = [0, 65, 29, 6];
 
 /** Slices are made of blocks of this many bytes. */
 export const BLOCK_BYTES = 128;
@@ -61,30 +68,11 @@ export function messageCost(bytes: number): number {
 }
 
 /** By number, as frames have them. */
-export const MODES: readonly DeliveryMode[] = [
-  "unreliable",
-  "unreliable-sequenced",
-  "reliable-unordered",
-  "reliable",
-];
+export const MODES: readonly DeliveryMode[] = ["unreliable", "unreliable-sequenced", "reliable-unordered", "reliable"];
 export const MODE_UNRELIABLE = 0;
 export const MODE_SEQUENCED = 1;
 export const MODE_UNORDERED = 2;
 export const MODE_RELIABLE = 3;
-
-/** @returns the number of {@link MODES}. */
-export function modeNumber(mode: DeliveryMode): number {
-  switch (mode) {
-    case "unreliable":
-      return MODE_UNRELIABLE;
-    case "unreliable-sequenced":
-      return MODE_SEQUENCED;
-    case "reliable-unordered":
-      return MODE_UNORDERED;
-    case "reliable":
-      return MODE_RELIABLE;
-  }
-}
 
 export function varintBytes(value: number): number {
   return value < 0x80 ? 1 : value < 0x4000 ? 2 : value < 0x200000 ? 3 : 4;

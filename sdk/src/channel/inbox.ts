@@ -9,7 +9,7 @@ import {
   MODE_UNRELIABLE,
   MODES,
 } from "./frames.ts";
-import { type HeldBytes, type HeldMessage, ReceiveStream, type Received } from "./receive-stream.ts";
+import { type HeldBytes, type HeldMessage, type Received, ReceiveStream } from "./receive-stream.ts";
 import { sequenceNewer } from "./sequence.ts";
 import type { ChannelFailure, ChannelHandler, ChannelStats } from "./types.ts";
 import { UnreliableAssemblies } from "./unreliable-assemblies.ts";
@@ -82,15 +82,10 @@ export class Inbox {
     if (place === "old") return true;
     if (place === "too-far") return this.#fail("window-exceeded", `message ${id} is too far ahead`);
     if (slice) {
-      return this.#received(
-        stream.addSlice(id, total, first, reader.bytes, start, length),
-        stream,
-        id,
-        mode,
-        channel,
-      );
+      return this.#received(stream.addSlice(id, total, first, reader.bytes, start, length), stream, id, mode, channel);
     }
-    if (!stream.isDue(id)) return this.#received(stream.hold(id, reader.bytes, start, length), stream, id, mode, channel);
+    if (!stream.isDue(id))
+      return this.#received(stream.hold(id, reader.bytes, start, length), stream, id, mode, channel);
     stream.deliver(id)?.free();
     this.#message(reader.bytes.subarray(start, start + length), mode, channel);
     return this.#drain(stream, mode, channel);
@@ -136,13 +131,13 @@ export class Inbox {
         return this.#fail("malformed", "a slice that does not fit its message");
       case "full":
         return this.#fail("receive-buffer-full", `more than ${this.#held.cap} bytes wait for earlier ones`);
-      case "old":
-      case "too-far":
-        return true;
       case "new":
         if (!stream.isReady(id) || !stream.isDue(id)) return true;
         this.#messageHeld(stream.deliver(id), mode, channel);
         return this.#drain(stream, mode, channel);
+      case "old":
+      default:
+        return true;
     }
   }
 

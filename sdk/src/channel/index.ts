@@ -1,4 +1,6 @@
+export { NetworkConditioner, type NetworkConditions } from "./conditioner.ts";
 export { MessageEndpoint } from "./endpoint.ts";
+export { ReliableEndpoint, type ReliableHandler, type ReliableOptions } from "./reliable.ts";
 export type {
   ChannelFailure,
   ChannelHandler,
@@ -7,5 +9,3 @@ export type {
   MessageEndpointOptions,
   SendOptions,
 } from "./types.ts";
-export { NetworkConditioner, type NetworkConditions } from "./conditioner.ts";
-export { ReliableEndpoint, type ReliableHandler, type ReliableOptions } from "./reliable.ts";

@@ -125,7 +125,9 @@ export class OutgoingMessage {
 
   /** Bytes of {@link write}. */
   get wholeBytes(): number {
-    return 1 + (this.channel ? 1 : 0) + (this.mode === MODE_UNRELIABLE ? 0 : 2) + varintBytes(this.length) + this.length;
+    return (
+      1 + (this.channel ? 1 : 0) + (this.mode === MODE_UNRELIABLE ? 0 : 2) + varintBytes(this.length) + this.length
+    );
   }
 
   /** Writes the message as one frame; the caller has seen to the room. @returns where it ends. */

@@ -19,7 +19,7 @@ export const MAX_RECORDS_PER_PACKET = 255;
  * what the traffic needs, at most 256 times 255.
  */
 export class PacketRecords {
-  #messages: (OutgoingMessage | undefined)[] = new Array<OutgoingMessage | undefined>(64).fill(undefined);
+  #messages: (OutgoingMessage | undefined)[] = Array.from({ length: 64 });
   #serials: Float64Array = new Float64Array(64);
   #firsts: Uint32Array = new Uint32Array(64);
   #counts: Uint16Array = new Uint16Array(64);
@@ -80,7 +80,7 @@ export class PacketRecords {
 
   #grow(): void {
     const size = this.#messages.length;
-    const messages = new Array<OutgoingMessage | undefined>(size * 2).fill(undefined);
+    const messages = Array.from<OutgoingMessage | undefined>({ length: size * 2 });
     const serials = new Float64Array(size * 2);
     const firsts = new Uint32Array(size * 2);
     const counts = new Uint16Array(size * 2);

@@ -37,7 +37,7 @@ export class HeldMessage {
 }
 
 /** What became of a message or slice. */
-export type Received = "new" | "old" | "too-far" | "malformed" | "full";
+export type Received = "new" | "old" | "malformed" | "full";
 
 /** The receiving side of one reliable channel: which message is next, which were delivered, what is held until then. */
 export class ReceiveStream {

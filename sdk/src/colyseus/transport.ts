@@ -10,27 +10,47 @@ import {
 } from "@colyseus/core";
 import type { TransportOptions } from "@colyseus/ws-transport";
 import type { ConnectivityManager, ConnectivityOptions } from "../connectivity/index.ts";
+import type { HostRegistration } from "../rendezvous/index.ts";
 import { CONNECT_PROTOCOL, type ConnectReply, type ConnectEndpoint as Reachable } from "../session/exchange.ts";
 import type { Session, SessionServer } from "../session/types.ts";
 import { ConnectEndpoint } from "./connect-endpoint.ts";
 import { isConnectRequest, type ParsedConnectRequest } from "./connect-request.ts";
 import { ConnectivityHost } from "./connectivity-host.ts";
-import { closeTCP, interceptRequests, listenTCP } from "./http.ts";
+import { closeTCP, filterRequests, listenTCP } from "./http.ts";
 import { joinRoom } from "./join.ts";
+import { LobbyListing, type LobbyListingOptions } from "./lobby-listing.ts";
+import { servePassage } from "./passages.ts";
 import { PendingContexts } from "./pending-contexts.ts";
+import { PublicAddress } from "./public-address.ts";
+import { guardRequests, type RequestGuardOptions } from "./request-guard.ts";
 import { decodeSeat, encodeSeat } from "./seat.ts";
 import type { SessionHost } from "./session-host.ts";
 import { SocketHost } from "./socket-host.ts";
 import { UDPClient, type UDPClientSettings, UDPConnection } from "./udp-client.ts";
 import { FallbackWebSocketTransport } from "./websocket.ts";
 
-export interface SallyportTransportOptions extends Omit<TransportOptions, "noServer" | "host" | "backlog"> {
+export interface SallyportTransportOptions
+  extends Omit<TransportOptions, "noServer" | "host" | "backlog">,
+    RequestGuardOptions {
   /** What routers show beside the mapping. Default "Sallyport". */
   description?: string;
+  /**
+   * A lobby's URL (with `defineRendezvous`): the game is listed there and gets an invite, and players whom no open port lets in are
+   * introduced there. {@link SallyportTransport.registration} tells how that goes. Default: none.
+   */
+  lobby?: string | undefined;
+  /** More for the lobby's list: the game's name (default: the description), a description, most players, a kept secret. */
+  listing?: Partial<Omit<LobbyListingOptions, "lobby">>;
   /** How the way in is opened and kept; `false` asks nobody, for a LAN or a server with a known address. Default: the whole ladder. */
   connectivity?: Omit<ConnectivityOptions, "port" | "address" | "description"> | false;
   /** The game's port, TCP and UDP, where `listen()` is called without one. Default 2567, as in Colyseus. */
   port?: number;
+  /**
+   * True shows the addresses of this process' rooms to all who ask for a list of rooms (LobbyRoom, monitor), as Colyseus does.
+   * Default false: only those learn it who get a seat in another process than the one that they asked. The address itself is
+   * learnt by `connectivity`, unless `publicAddress` of Colyseus' `defineServer` says it.
+   */
+  listPublicAddress?: boolean;
   /**
    * Largest message that a client may send, bytes; more closes the connection with 1009. Default 4096, as in Colyseus.
    * What the server sends has no such limit.
@@ -67,6 +87,8 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
   readonly #contexts = new PendingContexts(TOKEN_LIFETIME_SECONDS * 1000);
   readonly #timeoutSeconds: number;
   #sessions: SessionServer | undefined;
+  #publicAddress: PublicAddress | undefined;
+  #listing: LobbyListing | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(options: SallyportTransportOptions = {}, host: SessionHost = hostFor(options)) {
@@ -75,6 +97,11 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
       port: _port,
       description: _,
       connectivity: __,
+      lobby: ______,
+      listing: _______,
+      trustProxy: ___,
+      maxMatchmakingBytes: ____,
+      listPublicAddress: _____,
       server = http.createServer(),
       ...webSocketOptions
     } = options;
@@ -91,7 +118,17 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
       beforeUpgrade,
       issue: (request, context) => this.#issue(request, context),
     });
-    interceptRequests(server, isConnectRequest, (request, response) => void endpoint.handle(request, response));
+    filterRequests(server, (request, response) => {
+      if (!response || !isConnectRequest(request)) return false;
+      void endpoint.handle(request, response);
+      return true;
+    });
+    guardRequests(server, options);
+  }
+
+  /** The game's entry in the lobby, with its invite and its events; undefined without `lobby`, and before it listens. */
+  get registration(): HostRegistration | undefined {
+    return this.#listing?.registration;
   }
 
   /** Colyseus calls this by `server.listen(port)`. `listeningListener` is called with an error when a port cannot be had. */
@@ -109,7 +146,7 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
     return this;
   }
 
-  /** Called by Colyseus once its rooms are disposed. {@link closed} tells when all is done. */
+  /** Called by Colyseus once its rooms are disposed. {@link SallyportTransport[Symbol.asyncDispose]} tells when all is done. */
   override shutdown(): void {
     this.#closing ??= this.#close();
   }
@@ -126,6 +163,11 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
     this.#webSocket.simulateLatency(milliseconds);
   }
 
+  /** `host:port` by which players of the fleet's other processes find this one; undefined while there is none. */
+  get publicAddress(): string | undefined {
+    return this.#publicAddress?.current;
+  }
+
   override getExpressApp(): ReturnType<FallbackWebSocketTransport["getExpressApp"]> {
     return this.#webSocket.getExpressApp();
   }
@@ -137,10 +179,12 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
         `Cannot listen on ${JSON.stringify(port)}: a game over UDP needs a port number from 0 to 65535.`,
       );
     }
-    for (let attempt = 1; !this.#closing; attempt++) {
+    for (let attempt = 1; ; attempt++) {
       const bound = await listenTCP(this.server, wanted, hostname, backlog);
       try {
-        this.#serve(await this.#host.open(bound.port, bound.address === "::" ? "*" : bound.address));
+        const sessions = await this.#host.open(bound.port, bound.address === "::" ? "*" : bound.address);
+        if (!this.#closing) this.#serve(sessions);
+        else await sessions.close().then(() => this.#host.close());
         return;
       } catch (error) {
         await closeTCP(this.server);
@@ -153,7 +197,12 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
   #serve(sessions: SessionServer): void {
     this.#sessions = sessions;
     sessions.onSession = (session) => this.#accept(session);
+    this.#enlist(sessions);
     this.#holdShutdown();
+    const publicAddress = new PublicAddress(this.#options.listPublicAddress ?? false);
+    this.#publicAddress = publicAddress;
+    this.#host.onChange = () => publicAddress.update(this.#host.dialable());
+    this.#host.onChange();
   }
 
   /** Colyseus awaits its driver when it shuts down, not its transport, then ends the process: ports would stay mapped. */
@@ -167,9 +216,29 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
     };
   }
 
+  #enlist(sessions: SessionServer): void {
+    const { lobby, listing, description = "Sallyport" } = this.#options;
+    const { connectivity } = this;
+    if (lobby === undefined || !connectivity) return;
+    const made = new LobbyListing({ name: description, ...listing, lobby }, connectivity);
+    this.#listing = made;
+    const server = this.server as http.Server;
+    made.registration.on("introduction", (introduction) => {
+      servePassage(introduction, { server, sessions, ice: connectivity.ice, isLocal: made.isLocal });
+    });
+  }
+
   async #close(): Promise<void> {
+    this.#host.onChange = null;
+    this.#publicAddress?.close();
     this.#webSocket.shutdown();
-    const work = this.#sessions?.close().then(() => this.#host.close()) ?? this.#host.close();
+    // Off the lobby's list at once, so that nobody is sent to a closed door.
+    const listing = this.#listing?.close();
+    const work = (async () => {
+      await this.#sessions?.close();
+      await this.#host.close();
+      await listing;
+    })();
     await Promise.race([work.catch(debugAndPrintError), timeout(CLOSE_TIMEOUT_MS)]);
   }
 

@@ -8,13 +8,17 @@ import {
   type PortMapping,
   type Via,
 } from "../gateway/index.ts";
-import { stunBinding } from "../stun/index.ts";
+import { IceMux } from "../ice/index.ts";
+import { natBehaviour, openTurnRelay, probePort, type StunServerOutcome, stunBinding, type TurnServer } from "../stun/index.ts";
 import { addressScope } from "../udp/address-scope.ts";
+import type { Endpoint } from "../udp/endpoint.ts";
 import { UDPServer } from "../udp/udp-server.ts";
 import { UDPSocket } from "../udp/udp-socket.ts";
+import { feedCandidates } from "./candidates.ts";
 import { type InterfaceAddress, usableInterfaces } from "./interfaces.ts";
 import type { Reachability, Step } from "./reachability.ts";
-import { assess, isDialable, type ReflexiveFinding } from "./verdict.ts";
+import { RelayRung } from "./relay.ts";
+import { assess, type Findings, isDialable, type ReflexiveFinding } from "./verdict.ts";
 
 export interface ConnectivityOptions {
   /** The game's port, UDP and TCP, 0-65535; 0 takes a free one. Default 7777. */
@@ -29,6 +33,8 @@ export interface ConnectivityOptions {
   via?: readonly Via[];
   /** STUN servers, `host:port` or `stun:` URLs. Default: `SALLYPORT_STUN_URLS`, separated by commas or blanks. */
   stunServers?: readonly string[];
+  /** TURN servers, with credentials, for players who cannot be reached otherwise. Default none. */
+  turnServers?: readonly TurnServer[];
   /** How long a mapping lasts without renewal, s. Default 7200. */
   lifetimeSeconds?: number;
   /** How often everything is asked anew although nothing seems wrong, ms. Default: `SALLYPORT_RENEW_INTERVAL_MS`, or 300 000. */
@@ -50,12 +56,18 @@ export interface ConnectivityParts {
     options: ConstructorParameters<typeof PortMapper>[0],
   ): Pick<PortMapper, "map" | "gateways" | "refresh" | "close" | "on">;
   stun: typeof stunBinding;
+  natBehaviour: typeof natBehaviour;
+  relay: typeof openTurnRelay;
+  probe: typeof probePort;
   interfaces(): InterfaceAddress[];
 }
 
 const REAL_PARTS: ConnectivityParts = {
   createMapper: (options) => new PortMapper(options),
   stun: stunBinding,
+  natBehaviour,
+  relay: openTurnRelay,
+  probe: probePort,
   interfaces: usableInterfaces,
 };
 
@@ -85,7 +97,14 @@ export class ConnectivityManager extends EventEmitter<ConnectivityEvents> implem
   #mapper: ReturnType<ConnectivityParts["createMapper"]> | undefined;
   #interfaces: InterfaceAddress[] = [];
   #reflexive: ReflexiveFinding[] = [];
+  #behaviour: Findings["behaviour"];
+  #probe: Findings["probe"];
+  /** A STUN server with two addresses, which can prove and discover more (RFC 5780). */
+  #examiner: { server: string; address: Endpoint } | undefined;
+  #relay: RelayRung | undefined;
+  #ice: IceMux | undefined;
   #reachability: Reachability | undefined;
+  #settled: Promise<void> = Promise.resolve();
   #opening: Promise<Reachability> | undefined;
   #closing: Promise<void> | undefined;
   #asking: Promise<void> | undefined;
@@ -106,6 +125,19 @@ export class ConnectivityManager extends EventEmitter<ConnectivityEvents> implem
   get udp(): UDPServer {
     this.#udp ??= UDPServer.fromSocket(this.socket);
     return this.#udp;
+  }
+
+  /**
+   * ICE for many peers on the game's socket (RFC 8445), with the candidates that the ladder finds, as it finds them. It takes
+   * no packet of the game's.
+   */
+  get ice(): IceMux {
+    if (!this.#ice) {
+      this.#ice = new IceMux(this.socket);
+      feedCandidates(this.#ice, this);
+      if (this.#relay?.relay) this.#ice.addRelay(this.#relay.relay);
+    }
+    return this.#ice;
   }
 
   /** The port that the game's socket is bound to. */
@@ -140,11 +172,35 @@ export class ConnectivityManager extends EventEmitter<ConnectivityEvents> implem
     return this.#opening;
   }
 
+  /** Resolves when every rung has been tried once and the NAT was examined: at most some seconds after `open()`. */
+  async settled(): Promise<Reachability> {
+    await this.#opening;
+    await this.#settled;
+    return this.reachability;
+  }
+
+  /** Other STUN servers from now on, as a lobby names them; asked at once if the port is open. */
+  async useStunServers(servers: readonly string[]): Promise<void> {
+    this.#options.stunServers = servers;
+    if (!this.#socket || this.#abort.signal.aborted) return;
+    await this.#asking;
+    await this.#askStun();
+    await this.#examine();
+  }
+
+  /** Other TURN servers from now on, or newer credentials; a relay that stands is kept while it holds. */
+  async useTurnServers(servers: readonly TurnServer[]): Promise<void> {
+    this.#options.turnServers = servers;
+    if (this.#relay) this.#relay.servers = servers;
+    else await this.#openRelay();
+  }
+
   /** Asks everything anew, as after a change of network. */
   async refresh(): Promise<Reachability> {
     this.#updateInterfaces();
     this.#mapper?.refresh();
     await this.#askStun();
+    if (this.#behaviour === undefined) await this.#examine();
     return this.reachability;
   }
 
@@ -165,7 +221,9 @@ export class ConnectivityManager extends EventEmitter<ConnectivityEvents> implem
     signal?.addEventListener("abort", onAbort, { once: true });
     try {
       this.#updateInterfaces();
-      const rungs = Promise.all([this.#map(), this.#askStun()]);
+      const rungs = Promise.all([this.#map(), this.#askStun(), this.#openRelay()]);
+      this.#settled = rungs.then(() => this.#examine());
+      this.#settled.catch(() => {});
       this.#watch();
       await this.#firstUsable(rungs);
       signal?.throwIfAborted();
@@ -185,7 +243,12 @@ export class ConnectivityManager extends EventEmitter<ConnectivityEvents> implem
         resolve();
       };
       const check = (): void => {
-        if (this.reachability.endpoints.some((endpoint) => endpoint.protocol === "udp" && isDialable(endpoint))) done();
+        if (
+          this.reachability.endpoints.some(
+            (endpoint) => endpoint.protocol === "udp" && isDialable(endpoint, this.reachability.nat),
+          )
+        )
+          done();
       };
       const timer = setTimeout(done, this.#options.openTimeoutMs);
       this.on("change", check);
@@ -229,7 +292,11 @@ export class ConnectivityManager extends EventEmitter<ConnectivityEvents> implem
         this.#update();
       };
     mapping.on("mapped", say("ok"));
-    mapping.on("changed", say("ok"));
+    mapping.on("changed", (event) => {
+      // The old proof says nothing of the new way.
+      this.#probe = undefined;
+      say("ok")(event);
+    });
     mapping.on("lost", say("failed"));
     mapping.on("renewed", () => this.#update());
     mapping.on("unmapped", () => {
@@ -274,6 +341,7 @@ export class ConnectivityManager extends EventEmitter<ConnectivityEvents> implem
     });
     if (this.#abort.signal.aborted) return;
     this.#reflexive = seen;
+    this.#examiner = outcomes.flatMap(examinerOf)[0];
     const ms = Math.round(performance.now() - start);
     const failures = outcomes.flatMap(({ server, error }) => (error ? [`${server}: ${messageOf(error)}`] : []));
     if (seen.length > 0) {
@@ -290,6 +358,44 @@ export class ConnectivityManager extends EventEmitter<ConnectivityEvents> implem
     this.#update();
   }
 
+  /** Once everything is known that is quick to know: is the mapping true, and how does the NAT behave? */
+  async #examine(): Promise<void> {
+    const socket = this.#socket;
+    const examiner = this.#examiner;
+    if (!socket || !examiner || this.#abort.signal.aborted) return;
+    const { signal } = this.#abort;
+    const [mapping] = this.#held();
+    // Before the NAT is examined, since that opens the filter for the very addresses that the proof comes from.
+    if (mapping) {
+      const began = performance.now();
+      const result = await this.#parts.probe(socket, examiner.address, mapping.externalPort, { signal });
+      const ms = Math.round(performance.now() - began);
+      const port = `${mapping.externalAddress}:${mapping.externalPort}`;
+      this.#probe = result === "unsupported" ? undefined : result;
+      if (result === "arrived") {
+        this.#step({
+          step: "probe",
+          outcome: "ok",
+          ms,
+          reason: `A packet that nobody here asked for came in by ${port}.`,
+        });
+      } else if (result === "silent") {
+        const reason = `The router says that it forwards ${port}, but no packet from outside came in: a firewall or another NAT stands before it.`;
+        this.#step({ step: "probe", outcome: "failed", ms, reason });
+      }
+    }
+    if (this.#behaviour !== undefined || signal.aborted) return;
+    const {
+      mapping: mapped,
+      filtering,
+      hairpinning,
+      portPreservation,
+    } = await this.#parts.natBehaviour(socket, examiner.server, { signal });
+    if (signal.aborted || mapped === "unknown") return;
+    this.#behaviour = { mapping: mapped, filtering, hairpinning, portPreservation };
+    this.#update();
+  }
+
   get #isLoopback(): boolean {
     return addressScope(this.#socket?.localAddress ?? "") === "loopback";
   }
@@ -300,6 +406,25 @@ export class ConnectivityManager extends EventEmitter<ConnectivityEvents> implem
     if (this.#isLoopback) return [{ name: "loopback", address: bound }];
     const all = this.#parts.interfaces();
     return bound === "::" || bound === "0.0.0.0" ? all : all.filter(({ address }) => address === bound);
+  }
+
+  async #openRelay(): Promise<void> {
+    const { turnServers } = this.#options;
+    if (turnServers.length === 0 || this.#relay || !this.#socket || this.#abort.signal.aborted) return;
+    const rung = new RelayRung({
+      socket: this.#socket,
+      servers: turnServers,
+      signal: this.#abort.signal,
+      open: this.#parts.relay,
+      onStep: (step) => this.#step(step),
+      onRelay: (relay, lost) => {
+        if (lost) this.#ice?.removeRelay(lost.id);
+        if (relay) this.#ice?.addRelay(relay);
+        this.#update();
+      },
+    });
+    this.#relay = rung;
+    await rung.opened;
   }
 
   #updateInterfaces(): void {
@@ -326,7 +451,10 @@ export class ConnectivityManager extends EventEmitter<ConnectivityEvents> implem
       this.#timers.push(timer);
     };
     every(WATCH_INTERFACES_MS, () => {
-      if (!isDeepStrictEqual(this.#ownInterfaces(), this.#interfaces)) void this.refresh();
+      if (isDeepStrictEqual(this.#ownInterfaces(), this.#interfaces)) return;
+      // Another network has another NAT.
+      this.#behaviour = undefined;
+      void this.refresh();
     });
     every(this.#options.renewIntervalMs, () => void this.refresh());
     // While the punched way is the only one, the NAT's memory of this socket must be kept alive.
@@ -371,6 +499,9 @@ export class ConnectivityManager extends EventEmitter<ConnectivityEvents> implem
         })),
       ),
       reflexive: this.#reflexive,
+      behaviour: this.#behaviour,
+      relayed: this.#relay?.relay ? [{ ...this.#relay.relay.relayed, expiresAt: 0 }] : [],
+      probe: this.#probe,
       gateways: this.#mapper?.gateways() ?? [],
       steps: [...this.#steps.values()],
     });
@@ -379,12 +510,18 @@ export class ConnectivityManager extends EventEmitter<ConnectivityEvents> implem
   async #close(): Promise<void> {
     this.#abort.abort();
     for (const timer of this.#timers) clearInterval(timer);
-    if (this.#mapper) await within(this.#mapper.close(), CLOSE_TIMEOUT_MS);
+    this.#ice?.close();
+    const work = [this.#mapper?.close(), this.#relay?.close()];
+    await within(Promise.all(work), CLOSE_TIMEOUT_MS);
     this.#mappings.clear();
     this.#udp?.stop();
     await this.#socket?.close();
     this.#socket = undefined;
   }
+}
+
+function examinerOf({ server, address, otherAddress }: StunServerOutcome): { server: string; address: Endpoint }[] {
+  return address && otherAddress && otherAddress.address !== address.address ? [{ server, address }] : [];
 }
 
 const plainStep = ({ step, outcome, ms, reason }: GatewayStep): Step => ({ step, outcome, ms, reason });
@@ -421,6 +558,7 @@ function withDefaults(options: ConnectivityOptions): Required<ConnectivityOption
     protocol: options.protocol ?? "both",
     via: options.via ?? protocolsFromEnvironment(),
     stunServers: options.stunServers ?? serversFromEnvironment(),
+    turnServers: options.turnServers ?? [],
     lifetimeSeconds: options.lifetimeSeconds ?? 7200,
     renewIntervalMs: options.renewIntervalMs ?? fromEnvironment("SALLYPORT_RENEW_INTERVAL_MS", 300_000),
     openTimeoutMs: options.openTimeoutMs ?? 1000,

@@ -7,6 +7,9 @@ import type { Endpoint } from "../udp/endpoint.ts";
  *     POST /sallyport/connect      ConnectRequest as JSON, at most 4 KiB; `Authorization: Bearer …` where the game uses it
  *     200                          ConnectReply as JSON
  *     4xx, 5xx                     { "code": number, "error": "why" }: there is no way in over UDP, WebSocket may still work
+ *
+ * The token brings the session's keys. Over plain http whoever listens on the way learns them, as they learn Colyseus' own
+ * tokens; where that matters, serve matchmaking over https.
  */
 export const CONNECT_PATH = "/sallyport/connect";
 export const CONNECT_PROTOCOL = 1;

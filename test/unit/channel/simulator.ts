@@ -1,4 +1,4 @@
-import { type NetworkConditions, NetworkConditioner } from "../../../sdk/src/channel/conditioner.ts";
+import { NetworkConditioner, type NetworkConditions } from "../../../sdk/src/channel/conditioner.ts";
 import { MessageEndpoint } from "../../../sdk/src/channel/endpoint.ts";
 import { seededRandom } from "../../../sdk/src/channel/random.ts";
 import type { ChannelFailure, DeliveryMode, MessageEndpointOptions } from "../../../sdk/src/channel/types.ts";

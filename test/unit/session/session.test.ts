@@ -146,6 +146,101 @@ describe("a session over loopback", () => {
   });
 });
 
+describe("a client whose address changes in mid-game", () => {
+  /** A NAT between client and host whose outer port can be changed. */
+  async function throughNat(host: ReturnType<typeof openServer>): Promise<{
+    client: Session;
+    server: Session;
+    rebind(): Promise<void>;
+    sent: Buffer[];
+    close(): Promise<void>;
+  }> {
+    const inside = UDPSocket.open({ address: LOOPBACK });
+    const sent: Buffer[] = [];
+    let player = 0;
+    let outside: UDPSocket;
+    const open = (): void => {
+      outside = UDPSocket.open({ address: LOOPBACK });
+      outside.onDatagram = (data) => void inside.send(data, player, LOOPBACK);
+    };
+    open();
+    inside.onDatagram = (data, _address, port) => {
+      player = port;
+      sent.push(data);
+      outside.send(data, host.socket.localPort, LOOPBACK);
+    };
+    const accepted = new Promise<Session>((resolve) => {
+      host.server.onSession = resolve;
+    });
+    const client = await connectSession(host.token(undefined, { port: inside.localPort }));
+    return {
+      client,
+      server: await accepted,
+      sent,
+      async rebind() {
+        const old = outside;
+        open();
+        await old.close();
+      },
+      async close() {
+        client.close();
+        await inside.close();
+        await outside.close();
+      },
+    };
+  }
+
+  test("plays on, with nothing reliable lost or doubled", async () => {
+    await netcodeReady();
+    const host = openServer();
+    const { client, server, rebind, close } = await throughNat(host);
+    const before = server.remote.port;
+    const numbers = Array.from({ length: 300 }, (_, index) => String(index));
+    const received = collect(server, numbers.length);
+    const back = collect(client, numbers.length);
+    const moved = new Promise<void>((resolve) => {
+      server.onPath = () => resolve();
+    });
+    for (const [index, number] of numbers.entries()) {
+      client.send(Buffer.from(number), "reliable");
+      server.send(Buffer.from(number), "reliable");
+      if (index === 150) await rebind();
+      if (index % 10 === 0) await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(await received).toEqual(numbers);
+    expect(await back).toEqual(numbers);
+    await moved;
+    expect(server.remote.port).not.toBe(before);
+    await close();
+    await host.server.close();
+    await host.socket.close();
+  });
+
+  test("old packets from elsewhere move nobody", async () => {
+    await netcodeReady();
+    const host = openServer();
+    const { client, server, sent, close } = await throughNat(host);
+    const received = collect(server, 1);
+    client.send(Buffer.from("hello"), "reliable");
+    await received;
+    const before = server.remote;
+    const thief = UDPSocket.open({ address: LOOPBACK });
+    const replay = collect(server, 1);
+    // For as long as it takes to be taken for silent, and then some; every datagram that the client ever sent.
+    for (let round = 0; round < 20; round++) {
+      for (const data of sent) thief.send(data, host.socket.localPort, LOOPBACK);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    expect(server.remote).toEqual(before);
+    client.send(Buffer.from("still me"), "reliable");
+    expect(await replay).toEqual(["still me"]);
+    await thief.close();
+    await close();
+    await host.server.close();
+    await host.socket.close();
+  });
+});
+
 test("of several addresses the one that answers is taken", async () => {
   await netcodeReady();
   const host = openServer();

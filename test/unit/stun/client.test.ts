@@ -109,3 +109,11 @@ test("a server with two addresses tells of the other", async () => {
   expect(outcome?.otherAddress?.address).toBe("127.0.0.2");
   expect(outcome?.otherAddress?.port).not.toBe(server.port);
 });
+
+test("over IPv6", async (context) => {
+  await using socket = UDPSocket.open();
+  if (!socket.dualStack) context.skip("IPv6 is off on this machine");
+  await using server = StunServer.open({ port: 0, addresses: ["::1"] });
+  const [outcome] = await stunBinding(socket, [`stun:[0:0::1]:${server.port}`]);
+  expect(outcome?.mapped).toEqual({ address: "::1", port: socket.localPort });
+});

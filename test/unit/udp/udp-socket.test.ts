@@ -1,6 +1,6 @@
 import dgram from "node:dgram";
 import { once } from "node:events";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 
 import { UDPSocketError } from "../../../sdk/src/udp/errors.ts";
 import { type DatagramHandler, UDPSocket } from "../../../sdk/src/udp/udp-socket.ts";
@@ -131,6 +131,32 @@ describe("datagrams", () => {
     socket.send(Buffer.from("self"), socket.localPort, "127.0.0.1");
     expect((await arrived)[0].toString()).toBe("self");
     expect(failed).toBe(false);
+  });
+});
+
+describe("while the system's buffer is full", () => {
+  test("what waits is not overwritten, and no more waits than was allowed", async () => {
+    await using socket = UDPSocket.open({ address: "127.0.0.1", maxQueuedBytes: 3000 });
+    // Loopback is never full, so dgram is made to say so: libuv then holds pointers to what it was given.
+    const queue: Uint8Array[] = [];
+    const send = vi.spyOn(dgram.Socket.prototype, "send").mockImplementation((data: unknown) => {
+      queue.push(data as Uint8Array);
+    });
+    const count = vi.spyOn(dgram.Socket.prototype, "getSendQueueCount").mockImplementation(() => queue.length);
+    const size = vi
+      .spyOn(dgram.Socket.prototype, "getSendQueueSize")
+      .mockImplementation(() => queue.reduce((sum, data) => sum + data.length, 0));
+    try {
+      const data = Buffer.alloc(1000);
+      const sent = [1, 2, 3, 4].map((fill) => socket.send(data.fill(fill), 9, "127.0.0.1"));
+      expect(sent).toEqual([true, true, true, false]);
+      expect(queue.map((waiting) => waiting[999])).toEqual([1, 2, 3]);
+      expect(socket.queuedBytes).toBe(3000);
+      queue.length = 0;
+      expect(socket.send(data.fill(5), 9, "127.0.0.1")).toBe(true);
+    } finally {
+      for (const spy of [send, count, size]) spy.mockRestore();
+    }
   });
 });
 

@@ -7,35 +7,47 @@ export type HostEvent =
   | ({ event: "reachability" } & Reachability)
   | { event: "invite"; code: string; url: string }
   | { event: "lobby"; state: "lost" | "failed"; reason: string; retryInMs?: number }
-  | { event: "joined"; player: string; players: number }
-  | { event: "left"; player: string; players: number };
+  | { event: "joined" | "left"; player: string; players: number };
 
 /** With the milliseconds since the host began. */
 export type TimedHostEvent = HostEvent & { ms: number };
 
 const MARKS = { ok: "✓", refused: "✗", absent: "–", failed: "✗", skipped: "–" } as const;
 
-type Describers = { [Name in HostEvent["event"]]: (event: Extract<HostEvent, { event: Name }>) => string[] };
+/** Makes sentences of events, and says nothing twice: reachability comes again with each thing learnt. */
+export class Narrator {
+  #said = new Set<string>();
 
-const DESCRIBERS: Describers = {
-  listening: ({ port }) => [`Arena on port ${port}; looking for a way in …`],
-  reachability: ({ verdict, summary, steps }) => [
-    `${style("bold", verdict)}: ${summary}`,
-    ...steps.map(({ step, outcome, ms, reason }) => {
+  /** As lines for a terminal. */
+  describe(event: HostEvent): string[] {
+    switch (event.event) {
+      case "listening":
+        return [`Arena on port ${event.port}; looking for a way in …`];
+      case "reachability":
+        return this.#reachability(event);
+      case "invite":
+        return [
+          `Invite ${style(["bold", "cyan"], event.code)}   ${event.url}`,
+          `  Another terminal joins with: npm run join -- '${event.url}'`,
+        ];
+      case "lobby":
+        return [style("yellow", `${event.state === "lost" ? "No lobby for now" : "No lobby"}: ${event.reason}`)];
+      case "joined":
+      case "left":
+        return [`${event.event === "joined" ? "→ in " : "← out"} ${event.player} (${event.players} playing)`];
+      default:
+        return [];
+    }
+  }
+
+  #reachability({ verdict, summary, steps }: Reachability): string[] {
+    const sentence = `${style("bold", verdict)}: ${summary}`;
+    const lines = steps.map(({ step, outcome, ms, reason }) => {
       const line = `  ${MARKS[outcome]} ${step.padEnd(10)} ${`${Math.round(ms)} ms`.padStart(8)}  ${reason}`;
       return outcome === "ok" ? style("green", line) : style("dim", line);
-    }),
-  ],
-  invite: ({ code, url }) => [
-    `Invite ${style(["bold", "cyan"], code)}   ${url}`,
-    `  Another terminal joins with: npm run join -- '${url}'`,
-  ],
-  lobby: ({ state, reason }) => [style("yellow", `${state === "lost" ? "No lobby for now" : "No lobby"}: ${reason}`)],
-  joined: ({ player, players }) => [`→ ${player} came in (${players} playing)`],
-  left: ({ player, players }) => [`← ${player} left (${players} playing)`],
-};
-
-/** As lines for a terminal. */
-export function describe(event: HostEvent): string[] {
-  return (DESCRIBERS[event.event] as (event: HostEvent) => string[])(event);
+    });
+    const news = [...lines, sentence].filter((line) => !this.#said.has(line));
+    this.#said = new Set([...lines, sentence]);
+    return news;
+  }
 }

@@ -9,6 +9,8 @@ export interface Measurement {
   received: number;
   lost: number;
   unreliable: { sent: number; received: number };
+  /** Most players seen in the room at once, this one included. */
+  players: number;
   /** Why the connection ended before its time, if it did. */
   ended: string | undefined;
 }
@@ -33,6 +35,10 @@ export async function measure(room: ArenaSession, seconds: number, signal: Abort
     sentAt.delete(n);
     rtts.push(performance.now() - at);
     if (over.signal.aborted && sentAt.size === 0) drained.resolve();
+  });
+  let players = 0;
+  room.onStateChange((state) => {
+    players = Math.max(players, state.players.size);
   });
   room.onMessage("moved", () => {
     unreliable.received++;
@@ -67,6 +73,7 @@ export async function measure(room: ArenaSession, seconds: number, signal: Abort
     received,
     lost: sent - received,
     unreliable,
+    players,
     ended,
   };
 }
