@@ -58,7 +58,7 @@ async function session(minutes: number, short: boolean): Promise<Session> {
   const payload = Buffer.alloc(200, 7);
   const end = performance.now() + minutes * 60_000;
   let sent = 0;
-  while (performance.now() < end && lost === "") {
+  while (performance.now() < end && !host.closed && !client.closed) {
     if (client.send(payload, address, port)) sent++;
     await sleep(TICK_MS);
   }

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 
 import { StunBuilder } from "../../../sdk/src/stun/builder.ts";
@@ -105,6 +105,13 @@ describe("streams", () => {
       }),
       RUNS,
     );
+  });
+
+  test("padding shows nothing of what was sent before", () => {
+    const writer = new ChannelDataWriter(true);
+    writer.frame(0x4000, Buffer.alloc(100, 0xff));
+    expect(writer.frame(0x4001, Buffer.of(7)).toString("hex")).toBe("4001000107000000");
+    expect(new ChannelDataWriter(false).frame(0x4001, Buffer.of(7)).toString("hex")).toBe("4001000107");
   });
 
   test("what is no TURN is refused as soon as that shows", () => {
