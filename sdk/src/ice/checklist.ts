@@ -1,5 +1,12 @@
 import { addressScope } from "../udp/address-scope.ts";
-import { candidatePriority, type IceCandidate, type LocalCandidate, localPreferenceOf } from "./candidate.ts";
+import type { Endpoint } from "../udp/endpoint.ts";
+import {
+  type CandidateType,
+  candidatePriority,
+  type IceCandidate,
+  type LocalCandidate,
+  localPreferenceOf,
+} from "./candidate.ts";
 import { byPriority, CandidatePair, type RemoteCandidate } from "./pair.ts";
 import { type RemoteContext, SOCKET } from "./types.ts";
 
@@ -118,6 +125,17 @@ export class Checklist {
     const base = this.#bases().find((each) => each.via === via && each.ipv6 === ipv6);
     const basePriority = base?.priority ?? candidatePriority(via === SOCKET ? "host" : "relayed");
     return this.#add(new CandidatePair(via, remote, basePriority, localTypeOf(via), now));
+  }
+
+  /** Which of our candidates the peer sees, when it sees this address. */
+  typeOfOurs({ address, port }: Endpoint): CandidateType {
+    let type: CandidateType = "peer-reflexive";
+    let priority = 0;
+    for (const each of this.locals) {
+      if (each.via !== SOCKET || each.address !== address || each.port !== port || each.priority <= priority) continue;
+      ({ type, priority } = each);
+    }
+    return type;
   }
 
   /** Forgets a pair, and its remote candidate where nobody signalled that. */

@@ -159,8 +159,7 @@ export class CandidatePair implements IceSource {
   path(): IcePath {
     const { via, remote, localType, rttMs } = this;
     const behindNat = (type: CandidateType): boolean => type === "reflexive" || type === "peer-reflexive";
-    const kind =
-      this.tier >= 2 ? "relayed" : behindNat(localType) && behindNat(remote.type) ? "punched" : "direct";
+    const kind = this.tier >= 2 ? "relayed" : behindNat(localType) && behindNat(remote.type) ? "punched" : "direct";
     const endpoint = { address: remote.address, port: remote.port };
     return { kind, via, remote: endpoint, localType, remoteType: remote.type, rttMs };
   }

@@ -98,7 +98,9 @@ describe("selection", () => {
     // Nothing but the relay's packets gets through.
     const internet = world.internet;
     internet.filter = ({ from, to }) => from.address === "11.0.0.2" || to.address === "11.0.0.2";
-    expect(clock.run(1000, () => one.agent.path?.kind === "relayed" && other.agent.path?.kind === "relayed")).toBe(true);
+    expect(clock.run(1000, () => one.agent.path?.kind === "relayed" && other.agent.path?.kind === "relayed")).toBe(
+      true,
+    );
     one.chat(50);
     other.chat(50);
     clock.run(60_000);
@@ -190,7 +192,12 @@ describe("change", () => {
     ["controlled", false],
   ] as const)("the %s side's address changes in mid-game (and it knows: %s)", (role, knows) => {
     const other = role === "controlling" ? "controlled" : "controlling";
-    const { clock, one: mover, other: stayer, world } = playing({
+    const {
+      clock,
+      one: mover,
+      other: stayer,
+      world,
+    } = playing({
       one: { role },
       other: { role: other },
       otherHome: "public",
@@ -232,7 +239,12 @@ describe("change", () => {
     const { clock, one, other } = playing();
     const since = clock.now;
     for (const player of [one, other]) {
-      player.do((agent, now) => agent.restart(newIceCredentials((bytes) => clock.bytes(bytes)), now));
+      player.do((agent, now) =>
+        agent.restart(
+          newIceCredentials((bytes) => clock.bytes(bytes)),
+          now,
+        ),
+      );
     }
     clock.run(500);
     for (const [to, from] of [
@@ -371,7 +383,17 @@ describe("cost", () => {
 });
 
 describe("no scanning by proxy", () => {
-  const PRIVATE = ["192.168.1.1", "10.0.0.1", "169.254.169.254", "127.0.0.1", "172.16.0.1", "100.64.0.1", "203.0.113.5", "::1", "fe80::1"];
+  const PRIVATE = [
+    "192.168.1.1",
+    "10.0.0.1",
+    "169.254.169.254",
+    "127.0.0.1",
+    "172.16.0.1",
+    "100.64.0.1",
+    "203.0.113.5",
+    "::1",
+    "fe80::1",
+  ];
 
   test("private addresses of a peer elsewhere are never tried, from the socket or the relay", () => {
     const { clock, one, world } = game();
@@ -422,7 +444,12 @@ describe("forgery", () => {
     const { ufrag, password } = one.agent.localCredentials;
     const theirs = other.agent.localCredentials.ufrag;
     const { sent } = one.host;
-    const state = JSON.stringify([one.agent.path, one.agent.role, one.agent.pairs().length, one.agent.counters.responsesSent]);
+    const state = JSON.stringify([
+      one.agent.path,
+      one.agent.role,
+      one.agent.pairs().length,
+      one.agent.counters.responsesSent,
+    ]);
     const good = check(`${ufrag}:${theirs}`, password, true);
     const tampered = Buffer.from(good);
     tampered[40] = (tampered[40] ?? 0) ^ 1;
@@ -433,12 +460,17 @@ describe("forgery", () => {
       check(ufrag, password, true),
       tampered,
       good.subarray(0, good.length - 8),
-      new StunBuilder(StunMethod.BINDING, "request").text(StunAttribute.USERNAME, `${ufrag}:${theirs}`).fingerprint().build(),
+      new StunBuilder(StunMethod.BINDING, "request")
+        .text(StunAttribute.USERNAME, `${ufrag}:${theirs}`)
+        .fingerprint()
+        .build(),
     ]) {
       expect(one.agent.receive(data, "socket", "11.66.0.6", 666, clock.now)).toBe(false);
     }
     expect(one.host.sent).toBe(sent);
-    expect(JSON.stringify([one.agent.path, one.agent.role, one.agent.pairs().length, one.agent.counters.responsesSent])).toBe(state);
+    expect(
+      JSON.stringify([one.agent.path, one.agent.role, one.agent.pairs().length, one.agent.counters.responsesSent]),
+    ).toBe(state);
   });
 
   test("checks replayed from elsewhere move nothing", () => {
@@ -502,7 +534,10 @@ describe("forgery", () => {
     expect(agent.receive(wrong, "socket", target.address, target.port, clock.now)).toBe(false);
     const unasked = answer(Buffer.alloc(12, 7), remote.password);
     expect(agent.receive(unasked, "socket", target.address, target.port, clock.now)).toBe(false);
-    const conflict = new StunBuilder(StunMethod.BINDING, "error", request.transactionId).errorCode(487, "Role Conflict");
+    const conflict = new StunBuilder(StunMethod.BINDING, "error", request.transactionId).errorCode(
+      487,
+      "Role Conflict",
+    );
     expect(agent.receive(conflict.fingerprint().build(), "socket", target.address, target.port, clock.now)).toBe(false);
     expect([agent.path, agent.role]).toEqual([null, "controlling"]);
     // All of this has not ended the transaction.
