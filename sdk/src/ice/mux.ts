@@ -170,7 +170,7 @@ export class IceMux implements Disposable {
     if (base?.relay == null) return;
     base.relay.onData = null;
     base.relay.onLost = null;
-    for (const candidate of [...base.candidates]) this.removeLocalCandidate(candidate);
+    for (const candidate of base.candidates.slice()) this.removeLocalCandidate(candidate);
     this.#bases.delete(id);
   }
 
@@ -183,8 +183,8 @@ export class IceMux implements Disposable {
   close(): void {
     clearTimeout(this.#timer);
     for (const leave of this.#leave.splice(0)) leave();
-    for (const peer of [...this.#peers.keys()]) peer.close();
-    for (const id of [...this.#bases.keys()]) this.removeRelay(id);
+    for (const peer of this.#peers.keys()) peer.close();
+    for (const id of this.#bases.keys()) this.removeRelay(id);
   }
 
   [Symbol.dispose](): void {
