@@ -5,8 +5,10 @@ import { createInterface } from "node:readline";
 
 import {
   candidateToJSON,
+  guessPorts,
   IceMux,
   localCandidate,
+  type PortGuessingOptions,
   parseCandidates,
   parseIceCredentials,
 } from "../../sdk/src/ice/index.ts";
@@ -48,6 +50,10 @@ for await (const line of createInterface({ input: process.stdin })) {
   const credentials = parseIceCredentials(message["credentials"]);
   if (credentials !== null) peer.setRemoteCredentials(credentials);
   for (const candidate of parseCandidates(message["candidates"])) peer.addRemoteCandidate(candidate);
+  if (message["do"] === "guess") {
+    const { ours, theirs, remote } = message as unknown as Pick<PortGuessingOptions, "ours" | "theirs" | "remote">;
+    void guessPorts(mux, peer, { ours, theirs, remote }).then((found) => print("guessed", { found }));
+  }
   if (message["do"] === "networkChanged") peer.networkChanged();
   if (message["do"] === "report") {
     print("report", { path: peer.path, heard, longest: Math.max(longest, performance.now() - heardAt), sent: count });

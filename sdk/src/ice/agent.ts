@@ -21,7 +21,7 @@ import {
   type IcePath,
   type IceRole,
   type IceState,
-  SOCKET,
+  isSocket,
 } from "./types.ts";
 
 const DEFAULT_KEEP_ALIVE_MS = 15_000;
@@ -125,10 +125,18 @@ export class IceAgent {
 
   /** A way of ours that is no more. Its pairs go when it was the last of its family on this socket or relay. */
   removeLocalCandidate(candidate: LocalCandidate, now: number): boolean {
-    if (this.#state === "closed" || !this.#checklist.removeLocal(candidate)) return false;
-    if (this.#selected !== null && !this.#checklist.has(this.#selected)) this.#selected.fail();
-    this.#choose(now);
+    if (this.#state === "closed") return false;
+    const wasListed = this.#selected !== null && this.#checklist.has(this.#selected);
+    if (!this.#checklist.removeLocal(candidate)) return false;
+    if (wasListed) this.#chooseAnew(now);
     return true;
+  }
+
+  /** A socket or relay of ours is no more: all that went over it takes another way. */
+  removeBase(via: string, now: number): void {
+    if (this.#state === "closed") return;
+    this.#checklist.removeBase(via);
+    if (this.#selected?.via === via) this.#chooseAnew(now);
   }
 
   /** A way of the peer, at any time. @returns `false` for one that is known, or too many */
@@ -154,6 +162,18 @@ export class IceAgent {
   networkChanged(now: number): void {
     this.#schedule.restart(now);
     this.#hope(now);
+  }
+
+  /**
+   * Sends one check to where no candidate is, and expects nothing: it opens our translator for who answers, or meets a
+   * translator of the peer's that is open for us. What comes of it begins with the peer's own check.
+   */
+  knock(via: string, address: string, port: number): void {
+    if (this.#credentials.remote === null || this.#state === "closed") return;
+    this.counters.checksSent++;
+    const fields = { role: this.#role, tieBreaker: this.#tieBreaker, priority: checkPriority(via), nomination: null };
+    const request = this.#credentials.request(fields, this.#random(TRANSACTION_ID_BYTES));
+    this.#handler.send(request, via, address, port);
   }
 
   /** Checks the path in use at once, where something else has reason to doubt it. */
@@ -289,6 +309,12 @@ export class IceAgent {
     else if (best !== null && this.#path !== null) this.#refresh(best, this.#path);
   }
 
+  /** Where the pair in use has gone with its base. */
+  #chooseAnew(now: number): void {
+    if (this.#selected !== null && !this.#checklist.has(this.#selected)) this.#selected.fail();
+    this.#choose(now);
+  }
+
   /** The way is the same, but more may be known of it. */
   #refresh(selected: CandidatePair, path: IcePath): void {
     path.rttMs = selected.rttMs;
@@ -411,7 +437,7 @@ export class IceAgent {
     const mapped = message.xorAddress(StunAttribute.XOR_MAPPED_ADDRESS);
     if (mapped === null || !this.#checklist.has(pair)) return false;
     this.counters.responsesReceived++;
-    if (via === SOCKET) pair.localType = this.#checklist.typeOfOurs(mapped);
+    if (isSocket(via)) pair.localType = this.#checklist.typeOfOurs(mapped);
     pair.confirm(sentAt, now);
     if (this.#role === "controlled" && pair.nominated === this.#nomination) this.#nominated = pair;
     pair.nominated = null;

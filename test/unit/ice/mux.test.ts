@@ -124,7 +124,7 @@ test("a relay is one more base: candidate, checks, data, and its loss", async ()
   const back = received(there);
   here.send(Buffer.from("and back"));
   expect(await back).toBe("and back");
-  mux.removeRelay("relay-1");
+  mux.removeBase("relay-1");
   expect(here.path).toBeNull();
   expect(here.send(Buffer.from("nowhere"))).toBe(false);
 });
