@@ -146,6 +146,34 @@ describe("selection", () => {
     expect(isPunched(one, other)).toBe(true);
   });
 
+  test("a path that comes and goes is trusted less each time", () => {
+    const { clock, one, world } = playing();
+    const before = one.agent.counters.switches;
+    for (let i = 0; i < 30; i++) {
+      world.internet.filter =
+        i % 2 === 0 ? ({ from, to }) => from.address === "11.0.0.2" || to.address === "11.0.0.2" : null;
+      clock.run(6000);
+    }
+    expect(one.agent.counters.switches - before).toBeLessThanOrEqual(12);
+  });
+
+  test("of two ways in reserve the one that still works is taken", () => {
+    for (const dead of ["one", "other"] as const) {
+      const { clock, one, other, world } = playing();
+      const { allocation } = dead === "one" ? one : other;
+      if (allocation === null) throw new Error("no relay");
+      allocation.onPacket = null;
+      allocation.send = () => undefined;
+      allocation.permitted.clear();
+      clock.run(1000);
+      const died = clock.now;
+      world.internet.filter = ({ from, to }) => from.address === "11.0.0.2" || to.address === "11.0.0.2";
+      clock.run(10_000);
+      expect(longestGap(one, died)).toBeLessThan(3500);
+      expect(longestGap(other, died)).toBeLessThan(3500);
+    }
+  });
+
   test("players of one LAN meet on it, though the router does not hairpin", () => {
     const clock = new Clock();
     const world = new World(clock);
@@ -217,6 +245,50 @@ describe("change", () => {
     expect(longestGap(mover, changed)).toBeLessThan(knows ? 250 : 1300);
     expect(longestGap(stayer, changed)).toBeLessThan(knows ? 250 : 1300);
     expect(isDirect(mover, stayer)).toBe(true);
+  });
+
+  test("addresses that the peer has left are forgotten", () => {
+    const { clock, one, other, world } = playing({ otherHome: "public" });
+    for (const address of ["11.77.0.2", "11.77.0.3", "11.77.0.4"]) {
+      world.nats.get(one.host)?.renumber(address);
+      one.do((agent, now) => agent.networkChanged(now));
+      clock.run(5000);
+      expect(other.agent.path?.remote.address).toBe(address);
+    }
+    clock.run(60_000);
+    const found = other.agent
+      .pairs()
+      .filter(({ remoteType, via }) => remoteType === "peer-reflexive" && via === "socket");
+    expect(found.map(({ remote }) => remote.address)).toEqual(["11.77.0.4"]);
+  });
+
+  test("a peer that shows up late is answered at once, though its turn would be later", () => {
+    const clock = new Clock();
+    const world = new World(clock, { relays: false });
+    const one = world.player(world.home("port-restricted").host, { role: "controlling" });
+    const other = world.player(world.home("public").host, { role: "controlled" });
+    // The other is deaf while the first checks are sent.
+    const hear = other.host.onPacket;
+    other.host.onPacket = null;
+    world.introduce(one, other);
+    // Between two checks that are 1.5 s apart by now.
+    clock.run(5200);
+    expect(one.agent.state).toBe("checking");
+    other.host.onPacket = hear;
+    let cameAt = 0;
+    let answeredAt = 0;
+    world.internet.onPacket = ({ data, from }) => {
+      const isCheck = StunMessage.decode(data)?.class === "request";
+      if (!isCheck) return;
+      if (from.address === other.host.address && cameAt === 0) cameAt = clock.now;
+      else if (from.address !== other.host.address && cameAt > 0 && answeredAt === 0) answeredAt = clock.now;
+    };
+    const seen = world.reflexive(one.host);
+    if (seen === null) throw new Error("no answer from STUN");
+    other.agent.knock("socket", seen.address, seen.port);
+    clock.run(400);
+    expect(cameAt).toBeGreaterThan(0);
+    expect(answeredAt - cameAt).toBeLessThan(80);
   });
 
   test("behind two filters a new address needs signalling: the relay carries packets until then", () => {
@@ -544,6 +616,16 @@ describe("forgery", () => {
     expect(agent.receive(good, "socket", target.address, target.port, clock.now)).toBe(true);
     expect(agent.path?.remote).toEqual({ address: target.address, port: target.port });
     expect(agent.receive(good, "socket", target.address, target.port, clock.now)).toBe(false);
+  });
+
+  test("a flood of genuine checks is answered within bounds", () => {
+    const { clock, one, other } = game();
+    clock.run(2000);
+    const { ufrag, password } = one.agent.localCredentials;
+    const data = check(`${ufrag}:${other.agent.localCredentials.ufrag}`, password, false);
+    const before = one.agent.counters.responsesSent;
+    for (let i = 0; i < 5000; i++) one.agent.receive(data, "socket", "11.66.0.6", 666, clock.now);
+    expect(one.agent.counters.responsesSent - before).toBeLessThanOrEqual(100);
   });
 
   test("a check with an attribute that must be understood and is not gets 420", () => {
