@@ -23,9 +23,13 @@ const SILENCE_MS = 1500;
 const SILENT_CHECKS = 4;
 /** RFC 7675 section 5.1: consent expires. */
 export const CONSENT_MS = 30_000;
-/** A pair that fell silent must prove itself this long before packets go back to it, doubled each time. */
-const HOLD_MS = 5_000;
+/**
+ * A pair that fell silent must prove itself this long before packets go back to it, doubled each time, until it has
+ * answered for a minute.
+ */
+const HOLD_MS = 2_000;
 const MAX_HOLD_MS = 60_000;
+const TRUSTED_MS = 60_000;
 
 /**
  * One way to the peer: from our socket or a relay of ours to one of its addresses. Host and reflexive candidates of the
@@ -62,6 +66,7 @@ export class CandidatePair implements IceSource {
   holdUntil = 0;
   #attempts = 0;
   #silences = 0;
+  #recoveredAt = 0;
 
   constructor(via: string, remote: RemoteCandidate, localPriority: number, localType: CandidateType, now: number) {
     this.via = via;
@@ -117,6 +122,7 @@ export class CandidatePair implements IceSource {
     const rtt = now - sentAt;
     this.rttMs = this.rttSamples++ === 0 ? rtt : this.rttMs + (rtt - this.rttMs) / Math.min(8, this.rttSamples);
     if (this.state === "succeeded" && !this.healthy) {
+      this.#recoveredAt = now;
       this.holdUntil = now + Math.min(MAX_HOLD_MS, HOLD_MS * 2 ** (this.#silences - 1));
     }
     this.state = "succeeded";
@@ -133,7 +139,7 @@ export class CandidatePair implements IceSource {
     const patience = now - this.heardAt < SILENCE_MS ? 2 * SILENCE_MS : SILENCE_MS;
     if (now - this.unansweredSince < patience + this.rttMs) return false;
     this.healthy = false;
-    this.#silences++;
+    this.#silences = now - this.#recoveredAt > TRUSTED_MS ? 1 : this.#silences + 1;
     return true;
   }
 
