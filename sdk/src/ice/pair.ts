@@ -61,6 +61,8 @@ export class CandidatePair implements IceSource {
   /** The first check after the last answer. */
   unansweredSince: number = Number.POSITIVE_INFINITY;
   unanswered = 0;
+  /** Checks that the peer's triggered, since the last answer. */
+  triggers = 0;
   heardAt: number = Number.NEGATIVE_INFINITY;
   /** Until when a better class alone is no reason to come back. */
   holdUntil = 0;
@@ -129,6 +131,7 @@ export class CandidatePair implements IceSource {
     this.healthy = true;
     this.confirmedAt = now;
     this.unanswered = 0;
+    this.triggers = 0;
     this.unansweredSince = Number.POSITIVE_INFINITY;
     this.#attempts = 0;
   }
@@ -156,6 +159,7 @@ export class CandidatePair implements IceSource {
   /** Begins again, as if never checked, but without taking back what was proven. */
   restart(now: number): void {
     this.#attempts = 0;
+    this.triggers = 0;
     this.#silences = 0;
     this.holdUntil = 0;
     this.dueAt = now;

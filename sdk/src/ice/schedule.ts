@@ -15,8 +15,14 @@ const LOST_PROBE_MS = 5_000;
 const LOST_MS = 120_000;
 /** Failed pairs that are tried again. */
 const MAX_PROBED = 16;
-/** Two checks of one pair that are triggered by the peer's follow one another no faster. */
+/**
+ * The least time between two checks of one pair that the peer's triggered, doubled from one to the next: where checks arrive
+ * and answers do not, two agents would else trigger one another for ever.
+ */
 const TRIGGER_GAP_MS = 20;
+const MAX_TRIGGER_GAP_MS = 1_280;
+/** A pair that works has its own retransmissions; only after so many does the peer's check trigger one. */
+const DOUBTFUL = 2;
 
 export interface ScheduleOptions {
   /** Ta, in ms. */
@@ -54,9 +60,11 @@ export class CheckSchedule {
 
   /** A check that answers the peer's (RFC 8445 section 7.3.1.4). */
   trigger(pair: CandidatePair, now: number): void {
-    if (pair.usable && pair.unanswered === 0) return;
+    if (pair.usable && pair.unanswered < DOUBTFUL) return;
     if (pair.state === "failed") pair.restart(now);
-    if (now - pair.sentAt >= TRIGGER_GAP_MS) this.enqueue(pair);
+    if (now - pair.sentAt < Math.min(MAX_TRIGGER_GAP_MS, TRIGGER_GAP_MS * 2 ** pair.triggers)) return;
+    pair.triggers++;
+    this.enqueue(pair);
   }
 
   enqueue(pair: CandidatePair): void {

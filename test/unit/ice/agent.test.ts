@@ -398,6 +398,22 @@ describe("cost", () => {
     expect(one.stunSent - busy).toBeLessThan(100);
   });
 
+  test("checks that cross on their way do not trigger one another for ever", () => {
+    const { clock, one, other } = playing();
+    for (const player of [one, other]) player.do((agent, now) => agent.probe(now));
+    const before = one.stunSent + other.stunSent;
+    clock.run(20_000);
+    expect(one.stunSent + other.stunSent - before).toBeLessThan(80);
+  });
+
+  test("nor do those whose answers are lost", () => {
+    const { clock, one, other, world } = game({ world: { relays: false } });
+    world.internet.filter = ({ data }) => StunMessage.decode(data)?.class === "request";
+    clock.run(10_000);
+    // Ten checks of their own, and those that the other's triggered; answers to all.
+    expect(one.stunSent + other.stunSent).toBeLessThan(160);
+  });
+
   test("the path never rests longer than keepAliveMs", () => {
     const { clock, one, world } = game({ one: { keepAliveMs: 3000 }, other: { keepAliveMs: 3000 } });
     clock.run(5000);
