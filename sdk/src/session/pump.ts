@@ -26,9 +26,10 @@ export class SessionPump {
   /** Monotonic ms. */
   readonly now: () => number;
   readonly #sessions = new Set<Pumped>();
-  /** To be flushed at the end of the tick, and the array that takes its place meanwhile. */
-  #queue: Pumped[] = [];
-  #spare: Pumped[] = [];
+  /** To be flushed at the end of the tick: the first so many. The arrays change places, and keep their length. */
+  #queue: (Pumped | null)[] = [];
+  #queued = 0;
+  #spare: (Pumped | null)[] = [];
   #due: Pumped[] = [];
   #timer: NodeJS.Timeout | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
@@ -52,7 +53,8 @@ export class SessionPump {
   flushAtEndOfTick(session: Pumped): void {
     if (session.queued || this.#closed) return;
     session.queued = true;
-    if (this.#queue.push(session) === 1) void SETTLED.then(this.#flushQueue);
+    if (this.#queued === 0) void SETTLED.then(this.#flushQueue);
+    this.#queue[this.#queued++] = session;
   }
 
   /** Sends what is due without waiting for the end of the tick, and keeps the session's deadline. */
@@ -76,18 +78,23 @@ export class SessionPump {
     clearTimeout(this.#timer);
     this.#sessions.clear();
     this.#queue = [];
+    this.#queued = 0;
     this.#due = [];
   }
 
   readonly #flushQueue = (): void => {
     const queue = this.#queue;
+    const count = this.#queued;
     this.#queue = this.#spare;
+    this.#queued = 0;
     const now = this.now();
-    for (const session of queue) {
+    for (let n = 0; n < count; n++) {
+      const session = queue[n];
+      if (!session) continue;
+      queue[n] = null;
       session.queued = false;
       this.#flush(session, now);
     }
-    queue.length = 0;
     this.#spare = queue;
   };
 
