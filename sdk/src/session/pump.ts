@@ -12,6 +12,12 @@ export interface Pumped {
 const MAX_SLEEP_MS = 100;
 
 /**
+ * So many sessions are flushed in one go; then the socket is read, as many datagrams as the event loop takes at a time, before
+ * the next: a server that sends to a thousand players for 10 ms would overrun its receive buffer meanwhile.
+ */
+const SESSIONS_PER_TURN = 32;
+
+/**
  * A reaction to this runs at the end of the tick. `queueMicrotask` does too, but makes an object and calls hooks each
  * time, which costs about a third of a datagram.
  */
@@ -26,10 +32,10 @@ export class SessionPump {
   /** Monotonic ms. */
   readonly now: () => number;
   readonly #sessions = new Set<Pumped>();
-  /** To be flushed at the end of the tick: the first so many. The arrays change places, and keep their length. */
+  /** To be flushed at the end of the tick: from `#flushed` on, up to `#queued`. The array keeps its length. */
   #queue: (Pumped | null)[] = [];
+  #flushed = 0;
   #queued = 0;
-  #spare: (Pumped | null)[] = [];
   #due: Pumped[] = [];
   #timer: NodeJS.Timeout | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
@@ -78,24 +84,29 @@ export class SessionPump {
     clearTimeout(this.#timer);
     this.#sessions.clear();
     this.#queue = [];
+    this.#flushed = 0;
     this.#queued = 0;
     this.#due = [];
   }
 
   readonly #flushQueue = (): void => {
     const queue = this.#queue;
-    const count = this.#queued;
-    this.#queue = this.#spare;
-    this.#queued = 0;
+    const end = Math.min(this.#queued, this.#flushed + SESSIONS_PER_TURN);
     const now = this.now();
-    for (let n = 0; n < count; n++) {
+    for (let n = this.#flushed; n < end; n++) {
       const session = queue[n];
       if (!session) continue;
       queue[n] = null;
       session.queued = false;
       this.#flush(session, now);
     }
-    this.#spare = queue;
+    if (end < this.#queued) {
+      this.#flushed = end;
+      setImmediate(this.#flushQueue);
+    } else {
+      this.#flushed = 0;
+      this.#queued = 0;
+    }
   };
 
   readonly #flushDue = (): void => {
