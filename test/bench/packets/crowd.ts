@@ -5,7 +5,7 @@ import type { HostReport } from "./host.ts";
 import { Part } from "./part.ts";
 import type { PlayersReport } from "./players.ts";
 
-const part = (name: string): Part => new Part(new URL(`./${name}.ts`, import.meta.url));
+const part = (name: string, priority: number): Part => new Part(new URL(`./${name}.ts`, import.meta.url), priority);
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 const HZ = 60;
@@ -13,9 +13,9 @@ const CROWD = 1000;
 const CROWD_SECONDS = 8;
 
 export async function crowd(): Promise<BenchRow> {
-  using host = part("host");
-  using first = part("players");
-  using second = part("players");
+  using host = part("host", 2);
+  using first = part("players", 1);
+  using second = part("players", 1);
   const half = CROWD / 2;
   for (const players of [first, second]) await players.call("join", await host.call<string[]>("tokens", half));
   await host.call("start", { hz: HZ, bytes: 200 });
@@ -50,9 +50,10 @@ const quantile = (sorted: number[], q: number): number =>
   sorted[Math.min(Math.floor(sorted.length * q), sorted.length - 1)] ?? Number.NaN;
 
 export async function flood(): Promise<BenchRow[]> {
-  using host = part("host");
-  using players = part("players");
-  using flooder = part("flooder");
+  // The players are elsewhere, as it were: neither the server's work nor the flooder's is to delay what they do themselves.
+  using host = part("host", 2);
+  using players = part("players", 3);
+  using flooder = part("flooder", 1);
   const port = await host.call<number>("port");
   await players.call("join", await host.call<string[]>("tokens", PLAYERS));
   const tokens = await host.call<string[]>("tokens", 200);

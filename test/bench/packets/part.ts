@@ -1,6 +1,6 @@
 // A part of a measurement in a process of its own, and its end of the talk with the parent: each message is a call by name.
 import { type ChildProcess, fork } from "node:child_process";
-import { setPriority } from "node:os";
+import { makeUrgent } from "../urgent.ts";
 
 interface Call {
   id: number;
@@ -12,20 +12,15 @@ interface Answer {
   value: unknown;
 }
 
-/** A process that runs a module which calls {@link serve}. Ends with `Symbol.dispose`. */
+/** A process that runs a module which calls {@link serve}, as urgently as may be (see {@link makeUrgent}). Ends with `Symbol.dispose`. */
 export class Part implements Disposable {
   readonly #child: ChildProcess;
   readonly #waiting = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>();
   #id = 0;
 
-  constructor(module: URL, execArgv: string[] = []) {
-    this.#child = fork(module, { execArgv });
-    try {
-      // Whatever else this machine does is not to be measured.
-      if (this.#child.pid !== undefined) setPriority(this.#child.pid, -15);
-    } catch {
-      // Only root may.
-    }
+  constructor(module: URL, priority: number) {
+    this.#child = fork(module);
+    makeUrgent(this.#child.pid, priority);
     this.#child.on("message", ({ id, value }: Answer) => {
       this.#waiting.get(id)?.resolve(value);
       this.#waiting.delete(id);
