@@ -17,6 +17,7 @@ import { isConnectRequest, type ParsedConnectRequest } from "./connect-request.t
 import { ConnectivityHost } from "./connectivity-host.ts";
 import { closeTCP, filterRequests, listenTCP } from "./http.ts";
 import { joinRoom } from "./join.ts";
+import { limitShutdown } from "./limit-shutdown.ts";
 import { PendingContexts } from "./pending-contexts.ts";
 import { PublicAddress } from "./public-address.ts";
 import { guardRequests, type RequestGuardOptions } from "./request-guard.ts";
@@ -47,6 +48,11 @@ export interface SallyportTransportOptions
    */
   maxPayload?: number;
   /**
+   * How long a graceful shutdown waits for rooms that do not end, ms; then all players are told (4001), ports are unmapped and the
+   * process ends all the same. Default 30 000; 0 waits for ever, as Colyseus does.
+   */
+  drainTimeoutMs?: number;
+  /**
    * With `pingMaxRetries` (default 2) says how long a silent player is waited for: (pingMaxRetries + 1) · pingInterval ms over UDP.
    * Default 3000 ms; 0 = for ever.
    */
@@ -59,6 +65,7 @@ const MAX_ENDPOINTS = 8;
 const TOKEN_LIFETIME_SECONDS = 30;
 /** A free TCP port may be taken over UDP; when the system chooses, another will do. */
 const PORT_ATTEMPTS = 16;
+const DEFAULT_DRAIN_TIMEOUT_MS = 30_000;
 /** How long Colyseus' graceful shutdown waits for ports to be unmapped. */
 const CLOSE_TIMEOUT_MS = 5000;
 
@@ -89,6 +96,7 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
       trustProxy: ___,
       maxMatchmakingBytes: ____,
       listPublicAddress: _____,
+      drainTimeoutMs: ______,
       server = http.createServer(),
       ...webSocketOptions
     } = options;
@@ -180,6 +188,8 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
     this.#sessions = sessions;
     sessions.onSession = (session) => this.#accept(session);
     this.#holdShutdown();
+    const { drainTimeoutMs = DEFAULT_DRAIN_TIMEOUT_MS } = this.#options;
+    if (drainTimeoutMs > 0) limitShutdown(this, drainTimeoutMs);
     const publicAddress = new PublicAddress(this.#options.listPublicAddress ?? false);
     this.#publicAddress = publicAddress;
     this.#host.onChange = () => publicAddress.update(this.#host.dialable());
