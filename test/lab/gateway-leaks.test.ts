@@ -14,18 +14,10 @@ describeLab("leaks", () => {
     await using lab = await Lab.create();
     const gateway = await lab.gateway({ upnp: { igd: 2, pcp: true } });
     const host = await gateway.host();
-    for (const [via, count] of [
-      ["pcp", 400],
-      ["nat-pmp", 400],
-      ["upnp", 200],
-    ] as const) {
+    for (const [via, count] of [["pcp", 400], ["nat-pmp", 400], ["upnp", 200]] as const) {
       const state = mkdtempSync(join(tmpdir(), "sallyport-leaks-"));
       mkdirSync(state, { recursive: true });
-      const left = await host.run<Record<string, unknown>>(
-        new URL("./modules/gateway-open-close.ts", import.meta.url),
-        { count, via, state },
-        { timeoutMs: 200_000 },
-      );
+      const left = await host.run<Record<string, unknown>>(new URL("./modules/gateway-open-close.ts", import.meta.url), { count, via, state }, { timeoutMs: 200_000 });
       expect(left, via).toMatchObject({ resources: [], descriptors: 0, files: [] });
       expect(await gateway.mappings(), via).toEqual([]);
       rmSync(state, { recursive: true });

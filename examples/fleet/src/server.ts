@@ -21,7 +21,7 @@ export class HallRoom extends Room<{ state: InstanceType<typeof HallState> }> {
     this.state.process = matchMaker.processId;
   }
 
-  override async onJoin(client: Client, options?: { name?: string }): Promise<void> {
+  override async onJoin(client: Client, options?: { name?: unknown }): Promise<void> {
     const name = String(options?.name ?? "somebody").slice(0, 24);
     const steps = Number((await matchMaker.presence.hget("steps", name)) ?? 0);
     this.state.players.set(client.sessionId, new Player({ name, steps }));

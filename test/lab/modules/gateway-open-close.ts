@@ -18,14 +18,5 @@ for (let i = 0; i < count; i++) await once();
 // Sockets that were closed leave the table of descriptors with the next turn of the loop.
 await new Promise((resolve) => setTimeout(resolve, 100));
 globalThis.gc?.();
-const resources = process
-  .getActiveResourcesInfo()
-  .filter((name) => name !== "PipeWrap" && name !== "TTYWrap" && name !== "Immediate" && name !== "Timeout");
-console.log(
-  JSON.stringify({
-    resources,
-    descriptors: descriptors() - before.descriptors,
-    heapGrowth: process.memoryUsage().heapUsed - before.heap,
-    files: readdirSync(`${state}`),
-  }),
-);
+const resources = process.getActiveResourcesInfo().filter((name) => name !== "PipeWrap" && name !== "TTYWrap" && name !== "Immediate" && name !== "Timeout");
+console.log(JSON.stringify({ resources, descriptors: descriptors() - before.descriptors, heapGrowth: process.memoryUsage().heapUsed - before.heap, files: readdirSync(`${state}`) }));
