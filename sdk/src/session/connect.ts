@@ -1,12 +1,15 @@
+import { isIPv4 } from "node:net";
+import type { NetworkConditions } from "../channel/index.ts";
 import { NetcodeClient, NetcodeClientState, netcodeReady, readConnectToken } from "../netcode/index.ts";
 import { type Endpoint, formatEndpoint } from "../udp/endpoint.ts";
 import { UDPSocket } from "../udp/udp-socket.ts";
 import { SessionError, type SessionErrorCode } from "./errors.ts";
+import type { SessionLimits } from "./limits.ts";
 import { SessionPump } from "./pump.ts";
 import type { CloseReason, Session } from "./types.ts";
 import { UDPSession } from "./udp-session.ts";
 
-export interface ConnectSessionOptions {
+export interface ConnectSessionOptions extends SessionLimits {
   /** Default: a socket of its own, closed with the session. A socket that is handed in stays open. */
   socket?: UDPSocket;
   /** Gives the attempt up; has no effect once the session is open. */
@@ -15,8 +18,8 @@ export interface ConnectSessionOptions {
   onProgress?: (progress: ConnectProgress) => void;
   /** Gives up after so many ms without a session; 0 = when netcode does (the token's timeout for each address). Default 5000. */
   timeoutMs?: number;
-  maxMessageBytes?: number;
-  maxBufferedBytes?: number;
+  /** A bad line to the server, for trying the game out; see {@link Session.conditions}. */
+  conditions?: NetworkConditions;
 }
 
 export interface ConnectProgress {
@@ -41,9 +44,15 @@ export async function connectSession(token: Uint8Array, options: ConnectSessionO
   if (options.signal?.aborted) throw new SessionError("aborted", "The attempt was given up before it began.");
   const parsed = readConnectToken(token);
   if (typeof parsed === "string") throw new SessionError("invalid-token");
-  const socket = options.socket ?? UDPSocket.open({ receiveBufferSize: RECEIVE_BUFFER_BYTES });
+  const socket = options.socket ?? openSocket(parsed.serverAddresses);
   const connection = new ClientConnection(socket, options, parsed.serverAddresses);
   return connection.open(token);
+}
+
+/** Of the servers' family, if they have one in common: a dual-stack socket costs more per packet. */
+function openSocket(servers: readonly Endpoint[]): UDPSocket {
+  const address = servers.every((server) => isIPv4(server.address)) ? "0.0.0.0" : "*";
+  return UDPSocket.open({ address, receiveBufferSize: RECEIVE_BUFFER_BYTES });
 }
 
 /** A netcode client on a socket, and the session that stands on it once it is connected. */
@@ -59,6 +68,8 @@ class ClientConnection {
   #path: Endpoint | null = null;
   /** Where the datagram that is being read came from. */
   #source: Endpoint = { address: "", port: 0 };
+  /** And when. */
+  #now = 0;
   #requests = 0;
   #session: UDPSession | undefined;
   #settle: { resolve(session: Session): void; reject(error: SessionError): void } | undefined;
@@ -71,7 +82,7 @@ class ClientConnection {
     this.#netcode = new NetcodeClient({
       send: (data) => this.#send(data),
       stateChanged: (state) => this.#stateChanged(state),
-      payload: (data) => this.#session?.receive(data, this.#pump.now()),
+      payload: (data) => this.#session?.receive(data, this.#now),
     });
     this.#timer = setInterval(() => this.#netcode.update(this.#pump.now()), UPDATE_MS);
     this.#timer.unref();
@@ -110,7 +121,8 @@ class ClientConnection {
       if (!source) return;
       this.#source = source;
     }
-    this.#netcode.receive(data, serverAddress.address, serverAddress.port, this.#pump.now());
+    this.#now = this.#pump.now();
+    this.#netcode.receive(data, serverAddress.address, serverAddress.port, this.#now);
   }
 
   readonly #abort = (): void => this.#giveUp("aborted", "The attempt was given up.");
@@ -135,7 +147,6 @@ class ClientConnection {
     const netcode = this.#netcode;
     const remote = this.#path ?? this.#source;
     clearTimeout(this.#limit);
-    const { maxMessageBytes, maxBufferedBytes } = this.#options;
     this.#session = new UDPSession(
       {
         remote,
@@ -149,8 +160,8 @@ class ClientConnection {
       {
         clientId: 0n,
         userData: new Uint8Array(0),
-        ...(maxMessageBytes === undefined ? {} : { maxMessageBytes }),
-        ...(maxBufferedBytes === undefined ? {} : { maxBufferedBytes }),
+        limits: this.#options,
+        conditions: this.#options.conditions ?? null,
       },
     );
     this.#options.signal?.removeEventListener("abort", this.#abort);
