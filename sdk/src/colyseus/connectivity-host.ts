@@ -32,10 +32,10 @@ export class ConnectivityHost implements SessionHost {
   }
 
   dialable(): Endpoint[] {
-    const { endpoints } = this.connectivity.reachability;
+    const { endpoints, nat } = this.connectivity.reachability;
     return endpoints
       .filter((endpoint) => endpoint.protocol === "tcp" && endpoint.address !== "")
-      .filter((endpoint) => isDialable(endpoint) || addressScope(endpoint.address) !== "public")
+      .filter((endpoint) => isDialable(endpoint, nat) || addressScope(endpoint.address) !== "public")
       .map(({ address, port }) => ({ address, port }));
   }
 

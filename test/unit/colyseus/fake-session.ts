@@ -11,7 +11,6 @@ export class FakeSession implements Session {
   onPath: Session["onPath"] = null;
   onMessage: Session["onMessage"] = null;
   onClose: Session["onClose"] = null;
-  onPath: Session["onPath"] = null;
   peer: FakeSession | undefined;
   /** False loses every unreliable message on its way out. */
   unreliableGetsThrough = true;
