@@ -3,6 +3,7 @@ import type { ITransport, ITransportEventMap } from "@colyseus/sdk/transport/ITr
 import { WebSocketTransport } from "@colyseus/sdk/transport/WebSocketTransport";
 import { CLOSE_ABNORMAL, CLOSE_NO_STATUS, webSocketCloseCode } from "../session/close-code.ts";
 import type { ConnectEndpoint } from "../session/exchange.ts";
+import { BATCH, readBatch } from "../session/frame-batch.ts";
 import type { Session, SessionMode } from "../session/types.ts";
 import { formatEndpoint } from "../udp/endpoint.ts";
 import type { JoinProgress, RoomPath } from "./path.ts";
@@ -18,6 +19,8 @@ export interface RoomTransportSettings {
   onPathChange: () => void;
 }
 
+/** RFC 6455 section 7.4.1. */
+const CLOSE_PROTOCOL_ERROR = 1002;
 const CODE_MASK = 0x1f;
 const ROOM_STATE = 14;
 const UNRELIABLE_PATCH = 0x4f;
@@ -101,12 +104,21 @@ export class RoomTransport implements ITransport {
   #adoptSession(session: Session, endpoints: ConnectEndpoint[]): void {
     this.#session = session;
     let hasState = false;
-    session.onMessage = (data: Uint8Array, mode: SessionMode) => {
-      const [first = 0] = data;
-      // A patch that overtook the full state speaks of things that the client does not know yet.
-      if (mode === "reliable") hasState ||= (first & CODE_MASK) === ROOM_STATE;
-      else if (first === UNRELIABLE_PATCH && !hasState) return;
+    const deliver = (data: Uint8Array): boolean => {
+      hasState ||= ((data[0] ?? 0) & CODE_MASK) === ROOM_STATE;
       this.events.onmessage?.({ data });
+      // A handler may have left.
+      return session.open;
+    };
+    session.onMessage = (data: Uint8Array, mode: SessionMode) => {
+      const [first] = data;
+      if (mode === "reliable") {
+        if (first !== BATCH) deliver(data);
+        else if (!readBatch(data, deliver)) session.close(CLOSE_PROTOCOL_ERROR, "malformed batch of frames");
+      } else if (first !== UNRELIABLE_PATCH || hasState) {
+        // A patch that overtook the full state would speak of things that the client does not know yet.
+        this.events.onmessage?.({ data });
+      }
     };
     session.onClose = (reason, code, text) => {
       this.events.onclose?.({ code: webSocketCloseCode(reason, code), reason: text });

@@ -15,6 +15,7 @@ import type { Session, SessionServer } from "../session/types.ts";
 import { ConnectEndpoint } from "./connect-endpoint.ts";
 import { isConnectRequest, type ParsedConnectRequest } from "./connect-request.ts";
 import { ConnectivityHost } from "./connectivity-host.ts";
+import { FrameBatches } from "./frame-batches.ts";
 import { closeTCP, filterRequests, listenTCP } from "./http.ts";
 import { joinRoom } from "./join.ts";
 import { limitShutdown } from "./limit-shutdown.ts";
@@ -105,7 +106,7 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
     this.#host = host;
     this.connectivity = host instanceof ConnectivityHost ? host.connectivity : undefined;
     this.#webSocket = new FallbackWebSocketTransport({ ...webSocketOptions, server });
-    this.#clients = { latencyMs: 0, maxPayload };
+    this.#clients = { latencyMs: 0, maxPayload, batches: new FrameBatches() };
     this.#timeoutSeconds = timeoutSeconds(pingInterval, pingMaxRetries);
     this.server = server;
     const endpoint = new ConnectEndpoint({

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import type { NetworkConditions } from "../channel/index.ts";
 import {
   generateConnectToken,
   type NetcodeDisconnectReason,
@@ -6,7 +7,6 @@ import {
   type NetcodeServerClient,
   netcodeReady,
 } from "../netcode/index.ts";
-import type { NetworkConditions } from "../channel/index.ts";
 import type { Endpoint } from "../udp/endpoint.ts";
 import type { UDPSocket } from "../udp/udp-socket.ts";
 import type { SessionLimits } from "./limits.ts";

@@ -1,7 +1,7 @@
 import { MessageEndpoint, type NetworkConditions, type SendOptions } from "../channel/index.ts";
 import type { Endpoint } from "../udp/endpoint.ts";
 import { type CloseFrame, decodeClose, encodeClose } from "./close-frame.ts";
-import { type SessionLimits, limitsOf } from "./limits.ts";
+import { limitsOf, type SessionLimits } from "./limits.ts";
 import { Line } from "./line.ts";
 import type { Pumped, SessionPump } from "./pump.ts";
 import type { CloseReason, Session, SessionMode, SessionStats } from "./types.ts";

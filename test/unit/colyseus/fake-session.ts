@@ -24,7 +24,19 @@ export class FakeSession implements Session {
   }
 
   get stats(): SessionStats {
-    return { rttMs: 1, jitterMs: 0, loss: 0, bytesIn: 0, bytesOut: 0, packetsIn: 0, packetsOut: 0, packetsLost: 0, bufferedBytes: 0, congestionWindow: 0, bytesInFlight: 0 };
+    return {
+      rttMs: 1,
+      jitterMs: 0,
+      loss: 0,
+      bytesIn: 0,
+      bytesOut: 0,
+      packetsIn: 0,
+      packetsOut: 0,
+      packetsLost: 0,
+      bufferedBytes: 0,
+      congestionWindow: 0,
+      bytesInFlight: 0,
+    };
   }
 
   send(data: Uint8Array, mode: SessionMode): boolean {
