@@ -10,6 +10,7 @@ import {
 import type { Endpoint } from "../udp/endpoint.ts";
 import type { UDPSocket } from "../udp/udp-socket.ts";
 import type { SessionLimits } from "./limits.ts";
+import { PATH_PORT, PathTable, type SessionPath } from "./path.ts";
 import { SESSION_PROTOCOL_ID } from "./protocol.ts";
 import { SessionPump } from "./pump.ts";
 import { Roaming } from "./roaming.ts";
@@ -35,6 +36,8 @@ export interface UDPSessionServerOptions extends SessionLimits {
 const DEFAULT_TIMEOUT_SECONDS = 10;
 const CLOSE_GOING_AWAY = 1001;
 const UPDATE_MS = 100;
+/** How long a path's peer may take to come. */
+const PATH_TIMEOUT_MS = 30_000;
 
 /** Accepts secure sessions on a socket that it shares with STUN and TURN; it does not close the socket. */
 export class UDPSessionServer implements SessionServer, AsyncDisposable {
@@ -49,6 +52,7 @@ export class UDPSessionServer implements SessionServer, AsyncDisposable {
   readonly #identity: Endpoint;
   readonly #tokenLifetimeSeconds: number;
   readonly #timer: NodeJS.Timeout;
+  readonly #paths = new PathTable();
   #closed = false;
   /** When the datagram came that is being read. */
   #now = 0;
@@ -76,7 +80,11 @@ export class UDPSessionServer implements SessionServer, AsyncDisposable {
         maxTokenLifetimeSeconds: this.#tokenLifetimeSeconds,
       },
       {
-        send: (data, address, port) => void socket.send(data, port, address),
+        send: (data, address, port) => {
+          const entry = this.#paths.get(address, port);
+          if (entry) entry.path.send(data);
+          else socket.send(data, port, address);
+        },
         clientConnected: (client) => this.#connected(client),
         clientDisconnected: (client, reason) => this.#disconnected(client, reason),
         payload: (client, data) => sessionOf(client)?.receive(data, this.#now),
@@ -116,6 +124,18 @@ export class UDPSessionServer implements SessionServer, AsyncDisposable {
     });
   }
 
+  addPath(path: SessionPath, timeoutMs: number = PATH_TIMEOUT_MS): void {
+    if (this.#closed) {
+      path.close();
+      return;
+    }
+    const { name } = this.#paths.add(path, timeoutMs);
+    path.onData = (data) => {
+      this.#now = this.#pump.now();
+      this.#netcode.receive(data, name, PATH_PORT, this.#now, this.#unixSeconds);
+    };
+  }
+
   /** Says goodbye to every peer and stops listening. */
   async close(): Promise<void> {
     if (this.#closed) return;
@@ -126,6 +146,7 @@ export class UDPSessionServer implements SessionServer, AsyncDisposable {
     clearInterval(this.#timer);
     this.#netcode.stop(this.#pump.now());
     this.#socket.onDatagram = null;
+    this.#paths.clear();
     this.#live.clear();
     this.#pump.close();
   }
@@ -136,9 +157,13 @@ export class UDPSessionServer implements SessionServer, AsyncDisposable {
 
   #connected(client: NetcodeServerClient): void {
     const netcode = this.#netcode;
+    const entry = this.#paths.get(client.address, client.port);
     const link: SessionLink = {
       get remote() {
-        return { address: client.address, port: client.port };
+        return entry?.remote ?? { address: client.address, port: client.port };
+      },
+      get kind() {
+        return entry?.kind ?? "direct";
       },
       send: (payload, now) => netcode.send(client, payload, now),
       disconnect: (now) => netcode.disconnect(client, now),
@@ -150,6 +175,7 @@ export class UDPSessionServer implements SessionServer, AsyncDisposable {
       conditions: this.#options.conditions ?? null,
     });
     client.context = session;
+    if (entry) entry.session = session;
     this.#live.add(session);
     this.onSession?.(session);
   }
@@ -160,6 +186,8 @@ export class UDPSessionServer implements SessionServer, AsyncDisposable {
     client.context = undefined;
     this.#live.delete(session);
     session.lost(CLOSE_REASONS[reason]);
+    const entry = this.#paths.get(client.address, client.port);
+    if (entry) this.#paths.remove(entry);
   }
 }
 

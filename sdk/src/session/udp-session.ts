@@ -3,6 +3,7 @@ import type { Endpoint } from "../udp/endpoint.ts";
 import { type CloseFrame, decodeClose, encodeClose } from "./close-frame.ts";
 import { limitsOf, type SessionLimits } from "./limits.ts";
 import { Line } from "./line.ts";
+import type { SessionPathKind } from "./path.ts";
 import type { Pumped, SessionPump } from "./pump.ts";
 import type { CloseReason, Session, SessionMode, SessionStats } from "./types.ts";
 
@@ -26,6 +27,7 @@ const CLOSE_ABNORMAL = 1006;
 /** The secure path below a session: netcode's client, or one of its server's slots. */
 export interface SessionLink {
   readonly remote: Endpoint;
+  readonly kind?: SessionPathKind;
   /** Seals and sends one payload of 1-1200 bytes; `payload` is read during the call. */
   send(payload: Uint8Array, now: number): boolean;
   /** Says goodbye (netcode's redundant disconnect packets) and forgets the peer. */
@@ -79,6 +81,10 @@ export class UDPSession implements Session, Pumped {
 
   get remote(): Endpoint {
     return this.#link.remote;
+  }
+
+  get pathKind(): SessionPathKind {
+    return this.#link.kind ?? "direct";
   }
 
   get open(): boolean {

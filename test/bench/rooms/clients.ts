@@ -6,7 +6,7 @@ import type { ServerCost } from "./server.ts";
 export interface ClientsArguments {
   transport: "ws" | "sallyport";
   url: string;
-  task: "patches" | "messages" | "joins" | "memory" | "first-state";
+  task: "patches" | "broadcasts" | "relay" | "joins" | "memory" | "first-state";
   players: number;
   seconds: number;
 }
@@ -29,7 +29,7 @@ export interface Seen {
 interface AnyRoom {
   state: { sentAt: number };
   onStateChange(listener: (state: { sentAt: number }) => void): unknown;
-  onMessage(type: string, listener: (message: number) => void): unknown;
+  onMessage(type: string, listener: (message: never) => void): unknown;
   send(type: string, message?: unknown): void;
   leave(): Promise<number>;
   path?: { kind: string };
@@ -39,7 +39,7 @@ const { transport, url, task, players, seconds } = JSON.parse(process.argv[2] ??
 console.info = console.warn = () => {};
 const now = (): number => performance.timeOrigin + performance.now();
 const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-const client = transport === "ws" ? new Client(url) : new SallyportClient(url, { udpTimeoutMs: 20_000 });
+const client: Client = transport === "ws" ? new Client(url) : new SallyportClient(url, { udpTimeoutMs: 20_000 });
 
 async function cost(collected = false): Promise<ServerCost> {
   const target = new URL(collected ? "/collected" : "/", url);
@@ -60,23 +60,24 @@ async function joinAll(name: string, count: number, atOnce = 20): Promise<AnyRoo
 const at = (sorted: number[], share: number): number =>
   sorted[Math.min(sorted.length - 1, Math.ceil(sorted.length * share) - 1)] ?? Number.NaN;
 
-/** Everybody sends at 20 Hz: where they are, or (a quarter of them) something that all shall hear. */
+/** Everybody sends at 20 Hz: where they are, or (in a relay, a quarter of them) something that all shall hear. */
 async function play(): Promise<Seen> {
-  const rooms = await joinAll("field", players);
+  const rooms = await joinAll(task === "broadcasts" ? "stage" : "field", players);
   const delays: number[] = [];
   let measuring = false;
   const heard = (sentAt: number): void => {
     if (measuring && sentAt > 0) delays.push(now() - sentAt);
   };
   for (const room of rooms) {
-    room.onMessage("say", (sentAt) => heard(sentAt));
+    room.onMessage("say", (sentAt: number) => heard(sentAt));
+    room.onMessage("at", ([, , sentAt]: [number, number, number]) => heard(sentAt));
     if (task === "patches") room.onStateChange(({ sentAt }) => heard(sentAt));
   }
   let tick = 0;
   // In slices, as real players do not send in the same moment.
   const slice = setInterval(() => {
     for (let i = tick % 10; i < rooms.length; i += 10) {
-      if (task === "patches") rooms[i]?.send("walk", [(tick + i) & 0x7fff, (tick * 3 + i) & 0x7fff]);
+      if (task !== "relay") rooms[i]?.send("walk", [(tick + i) & 0x7fff, (tick * 3 + i) & 0x7fff]);
       else if (i % 4 === 0) rooms[i]?.send("say", now());
     }
     tick++;
@@ -135,6 +136,6 @@ async function firstState(): Promise<{ p50: number; p99: number }> {
   return { p50: at(sorted, 0.5), p99: at(sorted, 0.99) };
 }
 
-const tasks = { patches: play, messages: play, joins, memory, "first-state": firstState };
+const tasks = { patches: play, broadcasts: play, relay: play, joins, memory, "first-state": firstState };
 console.log(JSON.stringify(await tasks[task]()));
 process.exit(0);

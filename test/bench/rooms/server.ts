@@ -59,6 +59,21 @@ class FieldRoom extends Room<{ state: InstanceType<typeof FieldState> }> {
   }
 }
 
+/** The room itself speaks: twenty times a second of a quarter of its hundred players, message by message. */
+class StageRoom extends Room {
+  override maxMessagesPerSecond = Number.POSITIVE_INFINITY;
+  override messages = { walk: (): void => {} };
+
+  override onCreate(): void {
+    this.clock.setInterval(() => {
+      for (let player = 0; player < 25; player++) {
+        this.broadcast("at", [player, 1000 + player, performance.timeOrigin + performance.now()]);
+      }
+    }, TICK_MS);
+    this.setTimestep(() => {}, TICK_MS);
+  }
+}
+
 /** A room in which nothing happens. */
 class QuietRoom extends Room<{ state: InstanceType<typeof FieldState> }> {
   override state = new FieldState();
@@ -81,6 +96,7 @@ const server = new Server({
       : new SallyportTransport({ server: http, connectivity: false }),
 });
 server.define("field", FieldRoom);
+server.define("stage", StageRoom);
 server.define("quiet", QuietRoom);
 await server.listen(port, address);
 
