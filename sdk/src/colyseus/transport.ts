@@ -15,11 +15,15 @@ import type { Session, SessionServer } from "../session/types.ts";
 import { ConnectEndpoint } from "./connect-endpoint.ts";
 import { isConnectRequest, type ParsedConnectRequest } from "./connect-request.ts";
 import { ConnectivityHost } from "./connectivity-host.ts";
+import { diagnose, type PlayerConnection } from "./diagnostics.ts";
 import { FrameBatches } from "./frame-batches.ts";
 import { closeTCP, filterRequests, listenTCP } from "./http.ts";
+import { explainConnections } from "./inspect.ts";
 import { joinRoom } from "./join.ts";
 import { limitShutdown } from "./limit-shutdown.ts";
+import { Counter, describePlayers, type TransportMetrics } from "./metrics.ts";
 import { PendingContexts } from "./pending-contexts.ts";
+import { Players } from "./players.ts";
 import { PublicAddress } from "./public-address.ts";
 import { guardRequests, type RequestGuardOptions } from "./request-guard.ts";
 import { decodeSeat, encodeSeat } from "./seat.ts";
@@ -85,7 +89,12 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
   readonly #contexts = new PendingContexts(TOKEN_LIFETIME_SECONDS * 1000);
   readonly #timeoutSeconds: number;
   #sessions: SessionServer | undefined;
+  readonly #players = new Players();
+  readonly #refusedRequests = new Counter();
+  readonly #refusedTokens = new Counter();
+  #granted = 0;
   #publicAddress: PublicAddress | undefined;
+  #unexplain: (() => void) | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(options: SallyportTransportOptions = {}, host: SessionHost = hostFor(options)) {
@@ -94,6 +103,7 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
       port: _port,
       description: _,
       connectivity: __,
+      onRefused: _______,
       trustProxy: ___,
       maxMatchmakingBytes: ____,
       listPublicAddress: _____,
@@ -106,6 +116,7 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
     this.#host = host;
     this.connectivity = host instanceof ConnectivityHost ? host.connectivity : undefined;
     this.#webSocket = new FallbackWebSocketTransport({ ...webSocketOptions, server });
+    this.#webSocket.players = this.#players;
     this.#clients = { latencyMs: 0, maxPayload, batches: new FrameBatches() };
     this.#timeoutSeconds = timeoutSeconds(pingInterval, pingMaxRetries);
     this.server = server;
@@ -113,13 +124,24 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
       verifyClient,
       beforeUpgrade,
       issue: (request, context) => this.#issue(request, context),
+      onRefused: (address, status, reason) => {
+        this.#refusedTokens.add(status);
+        diagnose("sallyport:connect:refused", () => ({ address, status, reason }));
+      },
     });
     filterRequests(server, (request, response) => {
       if (!response || !isConnectRequest(request)) return false;
       void endpoint.handle(request, response);
       return true;
     });
-    guardRequests(server, options);
+    guardRequests(server, {
+      ...options,
+      onRefused: (request, status) => {
+        this.#refusedRequests.add(status);
+        options.onRefused?.(request, status);
+      },
+    });
+    this.connectivity?.on("change", (reachability) => diagnose("sallyport:reachability", () => reachability));
   }
 
   /** Colyseus calls this by `server.listen(port)`. `listeningListener` is called with an error when a port cannot be had. */
@@ -159,6 +181,26 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
     return this.#publicAddress?.current;
   }
 
+  /** A snapshot of what goes on here; {@link formatPrometheus} writes it for Prometheus. */
+  metrics(): TransportMetrics {
+    const reachability = this.connectivity?.reachability;
+    const mapping = reachability?.endpoints.find(({ kind, protocol }) => kind === "mapped" && protocol === "udp");
+    return {
+      ...describePlayers(this.#players),
+      handshakes: { granted: this.#granted, opened: this.#players.opened },
+      refusals: { requests: { ...this.#refusedRequests.counts }, tokens: { ...this.#refusedTokens.counts } },
+      reachability: reachability
+        ? { verdict: reachability.verdict, mapped: mapping !== undefined, expiresAt: mapping?.expiresAt ?? 0 }
+        : null,
+      publicAddress: this.publicAddress ?? null,
+    };
+  }
+
+  /** Everybody who is connected, and how. */
+  connections(): PlayerConnection[] {
+    return this.#players.list();
+  }
+
   override getExpressApp(): ReturnType<FallbackWebSocketTransport["getExpressApp"]> {
     return this.#webSocket.getExpressApp();
   }
@@ -195,6 +237,7 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
     this.#publicAddress = publicAddress;
     this.#host.onChange = () => publicAddress.update(this.#host.dialable());
     this.#host.onChange();
+    this.#unexplain = explainConnections(this.#players);
   }
 
   /** Colyseus awaits its driver when it shuts down, not its transport, then ends the process: ports would stay mapped. */
@@ -211,6 +254,8 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
   async #close(): Promise<void> {
     this.#host.onChange = null;
     this.#publicAddress?.close();
+    this.#unexplain?.();
+    diagnose("sallyport:shutdown", () => ({ players: this.#players.size }));
     this.#webSocket.shutdown();
     const work = this.#sessions?.close().then(() => this.#host.close()) ?? this.#host.close();
     await Promise.race([work.catch(debugAndPrintError), timeout(CLOSE_TIMEOUT_MS)]);
@@ -233,6 +278,9 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
       timeoutSeconds: this.#timeoutSeconds,
     });
     this.#contexts.set(clientId, context, performance.now());
+    this.#granted++;
+    const { roomId, sessionId } = seat;
+    diagnose("sallyport:connect:granted", () => ({ roomId, sessionId, address: context.ip ?? "" }));
     return { protocol: CONNECT_PROTOCOL, token: Buffer.from(token).toString("base64"), endpoints };
   }
 
@@ -242,7 +290,9 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
       session.close(CloseCode.WITH_ERROR, "not a Sallyport seat");
       return;
     }
-    const client = new UDPClient(seat.sessionId, new UDPConnection(session, this.#clients));
+    const connection = new UDPConnection(session, this.#clients);
+    const client = new UDPClient(seat.sessionId, connection);
+    this.#players.add(connection, { roomId: seat.roomId, sessionId: seat.sessionId, session });
     const context =
       this.#contexts.take(session.clientId, performance.now()) ??
       createAuthContext({ headers: {}, remoteAddress: session.remote.address });
