@@ -22,7 +22,7 @@ export class HallRoom extends Room<{ state: InstanceType<typeof HallState> }> {
   }
 
   override async onJoin(client: Client, options?: { name?: unknown }): Promise<void> {
-    const name = String(options?.name ?? "somebody").slice(0, 24);
+    const name = typeof options?.name === "string" ? options.name.slice(0, 24) : "somebody";
     const steps = Number((await matchMaker.presence.hget("steps", name)) ?? 0);
     this.state.players.set(client.sessionId, new Player({ name, steps }));
   }

@@ -1,11 +1,13 @@
 import { channel } from "node:diagnostics_channel";
 import type { Reachability } from "../connectivity/index.ts";
+import type { SessionPathKind } from "../session/path.ts";
 
 /** How a player is connected, for dashboards and `sallyport:player:*`. */
 export interface PlayerConnection {
   roomId: string;
   sessionId: string;
-  path: "udp" | "websocket";
+  /** Over UDP straight, through punched NATs, or by a relay; or by WebSocket. */
+  path: SessionPathKind | "websocket";
   /** `address:port` of the player, as the process sees it. */
   remote: string;
   /** Since when, ms since the epoch. */

@@ -38,8 +38,8 @@ export class Batch {
   get message(): Uint8Array {
     if (this.#count === 1) return this.#frame;
     if (this.#message) return this.#message;
-    const frames: Uint8Array[] = [];
-    for (let batch: Batch | null = this; batch; batch = batch.#before) frames.push(batch.#frame);
+    const frames = [this.#frame];
+    for (let batch = this.#before; batch; batch = batch.#before) frames.push(batch.#frame);
     this.#message = encodeBatch(frames.reverse());
     return this.#message;
   }

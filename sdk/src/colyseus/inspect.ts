@@ -1,4 +1,3 @@
-import type { EventEmitter } from "node:events";
 import { Room } from "@colyseus/core";
 import type { Players } from "./players.ts";
 import { replaceMethod } from "./replace-method.ts";
@@ -32,7 +31,7 @@ function addConnections({ clients, clientList }: Inspected, room: Room, players:
   const list = Array.isArray(clientList) ? clientList : clients;
   if (!Array.isArray(list)) return;
   for (const entry of list as { sessionId: string; connection?: unknown }[]) {
-    const ref = room.clients.get(entry.sessionId)?.ref as EventEmitter | undefined;
+    const ref = room.clients.get(entry.sessionId)?.ref;
     const connection = ref && players.of(ref);
     if (connection) entry.connection = connection;
   }

@@ -1,4 +1,5 @@
 import type { Verdict } from "../connectivity/index.ts";
+import type { PlayerConnection } from "./diagnostics.ts";
 import type { Players, Traffic } from "./players.ts";
 
 export interface Distribution {
@@ -9,7 +10,8 @@ export interface Distribution {
 
 /** What `transport.metrics()` says: gauges of now, and counters since the start of the process. */
 export interface TransportMetrics {
-  players: { udp: number; websocket: number };
+  /** By path. */
+  players: Record<PlayerConnection["path"], number>;
   /** Of the UDP players, ms; null while there is none. */
   rttMs: Distribution | null;
   /** Share of packets lost on the way to UDP players, 0-1; null while there is none. */
@@ -44,11 +46,12 @@ export class Counter {
 
 export function describePlayers(players: Players): Pick<TransportMetrics, "players" | "rttMs" | "loss" | "traffic"> {
   const all = players.list();
-  const udp = all.filter(({ path }) => path === "udp");
+  const byPath = { direct: 0, punched: 0, relayed: 0, websocket: 0 };
+  for (const { path } of all) byPath[path]++;
   return {
-    players: { udp: udp.length, websocket: all.length - udp.length },
-    rttMs: distribution(udp.flatMap(({ rttMs }) => rttMs ?? [])),
-    loss: distribution(udp.flatMap(({ loss }) => loss ?? [])),
+    players: byPath,
+    rttMs: distribution(all.flatMap(({ rttMs }) => rttMs ?? [])),
+    loss: distribution(all.flatMap(({ loss }) => loss ?? [])),
     traffic: players.traffic(),
   };
 }

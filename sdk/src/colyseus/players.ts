@@ -44,11 +44,11 @@ export class Players {
       };
     }
     diagnose("sallyport:player:opened", () => describe(added));
-    ref.once("close", (code: number, reason: unknown) => {
+    ref.once("close", (code: number, reason: string | Buffer = "") => {
       this.#byConnection.delete(ref);
       if (session) addTraffic(this.#ended, session.stats);
       diagnose("sallyport:player:closed", () => {
-        return { ...describe(added), code, reason: String(reason ?? ""), durationMs: Date.now() - added.since };
+        return { ...describe(added), code, reason: reason.toString(), durationMs: Date.now() - added.since };
       });
     });
   }
@@ -83,7 +83,7 @@ function describe({ roomId, sessionId, session, remote, since }: Player): Player
   const base = {
     roomId,
     sessionId,
-    path: session ? ("udp" as const) : ("websocket" as const),
+    path: session?.pathKind ?? ("websocket" as const),
     remote: remote(),
     since,
   };

@@ -10,6 +10,7 @@ import {
 } from "@colyseus/core";
 import type { TransportOptions } from "@colyseus/ws-transport";
 import type { ConnectivityManager, ConnectivityOptions } from "../connectivity/index.ts";
+import type { HostRegistration } from "../rendezvous/index.ts";
 import { CONNECT_PROTOCOL, type ConnectReply, type ConnectEndpoint as Reachable } from "../session/exchange.ts";
 import type { Session, SessionServer } from "../session/types.ts";
 import { ConnectEndpoint } from "./connect-endpoint.ts";
@@ -21,7 +22,9 @@ import { closeTCP, filterRequests, listenTCP } from "./http.ts";
 import { explainConnections } from "./inspect.ts";
 import { joinRoom } from "./join.ts";
 import { limitShutdown } from "./limit-shutdown.ts";
+import { LobbyListing, type LobbyListingOptions } from "./lobby-listing.ts";
 import { Counter, describePlayers, type TransportMetrics } from "./metrics.ts";
+import { servePassage } from "./passages.ts";
 import { PendingContexts } from "./pending-contexts.ts";
 import { Players } from "./players.ts";
 import { PublicAddress } from "./public-address.ts";
@@ -37,6 +40,13 @@ export interface SallyportTransportOptions
     RequestGuardOptions {
   /** What routers show beside the mapping. Default "Sallyport". */
   description?: string;
+  /**
+   * A lobby's URL (with `defineRendezvous`): the game is listed there and gets an invite, and players whom no open port lets in are
+   * introduced there. {@link SallyportTransport.registration} tells how that goes. Default: none.
+   */
+  lobby?: string | undefined;
+  /** More for the lobby's list: the game's name (default: the description), a description, most players, a kept secret. */
+  listing?: Partial<Omit<LobbyListingOptions, "lobby">>;
   /** How the way in is opened and kept; `false` asks nobody, for a LAN or a server with a known address. Default: the whole ladder. */
   connectivity?: Omit<ConnectivityOptions, "port" | "address" | "description"> | false;
   /** The game's port, TCP and UDP, where `listen()` is called without one. Default 2567, as in Colyseus. */
@@ -95,28 +105,19 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
   #granted = 0;
   #publicAddress: PublicAddress | undefined;
   #unexplain: (() => void) | undefined;
+  #listing: LobbyListing | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(options: SallyportTransportOptions = {}, host: SessionHost = hostFor(options)) {
     super();
-    const {
-      port: _port,
-      description: _,
-      connectivity: __,
-      onRefused: _______,
-      trustProxy: ___,
-      maxMatchmakingBytes: ____,
-      listPublicAddress: _____,
-      drainTimeoutMs: ______,
-      server = http.createServer(),
-      ...webSocketOptions
-    } = options;
+    // The rest is for `ws`, which knows what is its own but would take the port for its own too.
+    const { port: _, server = http.createServer(), ...webSocketOptions } = options;
     const { maxPayload = 4096, pingInterval = 3000, pingMaxRetries = 2, verifyClient, beforeUpgrade } = options;
     this.#options = options;
     this.#host = host;
     this.connectivity = host instanceof ConnectivityHost ? host.connectivity : undefined;
     this.#webSocket = new FallbackWebSocketTransport({ ...webSocketOptions, server });
-    this.#webSocket.players = this.#players;
+    this.#webSocket.enter(this.#players);
     this.#clients = { latencyMs: 0, maxPayload, batches: new FrameBatches() };
     this.#timeoutSeconds = timeoutSeconds(pingInterval, pingMaxRetries);
     this.server = server;
@@ -142,6 +143,11 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
       },
     });
     this.connectivity?.on("change", (reachability) => diagnose("sallyport:reachability", () => reachability));
+  }
+
+  /** The game's entry in the lobby, with its invite and its events; undefined without `lobby`, and before it listens. */
+  get registration(): HostRegistration | undefined {
+    return this.#listing?.registration;
   }
 
   /** Colyseus calls this by `server.listen(port)`. `listeningListener` is called with an error when a port cannot be had. */
@@ -230,6 +236,7 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
   #serve(sessions: SessionServer): void {
     this.#sessions = sessions;
     sessions.onSession = (session) => this.#accept(session);
+    this.#enlist(sessions);
     this.#holdShutdown();
     const { drainTimeoutMs = DEFAULT_DRAIN_TIMEOUT_MS } = this.#options;
     if (drainTimeoutMs > 0) limitShutdown(this, drainTimeoutMs);
@@ -251,13 +258,31 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
     };
   }
 
+  #enlist(sessions: SessionServer): void {
+    const { lobby, listing, description = "Sallyport" } = this.#options;
+    const { connectivity } = this;
+    if (lobby === undefined || !connectivity) return;
+    const made = new LobbyListing({ name: description, ...listing, lobby }, connectivity);
+    this.#listing = made;
+    const server = this.server as http.Server;
+    made.registration.on("introduction", (introduction) => {
+      servePassage(introduction, { server, sessions, ice: connectivity.ice, isLocal: made.isLocal });
+    });
+  }
+
   async #close(): Promise<void> {
     this.#host.onChange = null;
     this.#publicAddress?.close();
     this.#unexplain?.();
     diagnose("sallyport:shutdown", () => ({ players: this.#players.size }));
     this.#webSocket.shutdown();
-    const work = this.#sessions?.close().then(() => this.#host.close()) ?? this.#host.close();
+    // Off the lobby's list at once, so that nobody is sent to a closed door.
+    const listing = this.#listing?.close();
+    const work = (async () => {
+      await this.#sessions?.close();
+      await this.#host.close();
+      await listing;
+    })();
     await Promise.race([work.catch(debugAndPrintError), timeout(CLOSE_TIMEOUT_MS)]);
   }
 

@@ -32,12 +32,17 @@ export class FallbackWebSocketClient extends WebSocketClient {
   }
 }
 
+/** Where players are entered, by the WebSocket server that they came to. */
+const registers = new WeakMap<object, Players>();
+
 /** Colyseus' WebSocket transport with {@link FallbackWebSocketClient}s. */
 export class FallbackWebSocketTransport extends WebSocketTransport {
-  /** Where players are entered. */
-  players: Players | undefined;
+  /** From now on those who come are entered there. */
+  enter(players: Players): void {
+    registers.set(this.wss, players);
+  }
 
-  /** Called without `this`. The same as Colyseus' own but for the kind of client. */
+  /** Called with the WebSocket server as `this`. The same as Colyseus' own but for the kind of client. */
   protected override async onConnection(
     socket: RawWebSocket,
     request: IncomingMessage,
@@ -66,7 +71,7 @@ export class FallbackWebSocketTransport extends WebSocketTransport {
     const client = new FallbackWebSocketClient(sessionId ?? "", socket);
     const { remoteAddress: address = "", remotePort: port = 0 } = request.socket;
     const remote = formatEndpoint({ address: normalizeAddress(address), port });
-    this.players?.add(socket, { roomId: roomId ?? "", sessionId: sessionId ?? "", remote });
+    registers.get(this)?.add(socket, { roomId: roomId ?? "", sessionId: sessionId ?? "", remote });
     await joinRoom(roomId ?? "", client, context, {
       reconnectionToken: url.searchParams.get("reconnectionToken") ?? "",
       skipHandshake: url.searchParams.has("skipHandshake"),

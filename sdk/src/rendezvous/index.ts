@@ -11,6 +11,7 @@ export {
   RENDEZVOUS_ROOM,
 } from "./protocol.ts";
 export { firstReachable, type ReachOptions } from "./reach.ts";
+export { isLocalLobby } from "./local-lobby.ts";
 export { MAX_MESSAGE_BYTES as MAX_INTRODUCTION_MESSAGE_BYTES } from "./records.ts";
 export { HostRegistration, type HostRegistrationOptions, type RegistrationDetails } from "./registration.ts";
 export { type ResolvedInvite, type ResolveOptions, resolveInvite } from "./resolve.ts";

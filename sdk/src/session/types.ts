@@ -1,5 +1,6 @@
 import type { DeliveryMode, NetworkConditions, SendOptions } from "../channel/index.ts";
 import type { Endpoint } from "../udp/endpoint.ts";
+import type { SessionPath, SessionPathKind } from "./path.ts";
 
 /**
  * Why a session ended.
@@ -53,6 +54,8 @@ export interface Session {
   readonly userData: Uint8Array;
   /** The far end of the path in use. */
   readonly remote: Endpoint;
+  /** How the far end is reached. */
+  readonly pathKind: SessionPathKind;
   readonly stats: SessionStats;
   readonly open: boolean;
   /**
@@ -98,5 +101,10 @@ export interface SessionServer {
   createToken(options: SessionTokenOptions): Uint8Array;
   onSession: ((session: Session) => void) | null;
   readonly sessions: ReadonlySet<Session>;
+  /**
+   * Lets a peer in by a path that was found otherwise, as by ICE. The server closes the path with its session; a path
+   * whose peer does not come within `timeoutMs` (default 30 000) is closed too.
+   */
+  addPath?(path: SessionPath, timeoutMs?: number): void;
   close(): Promise<void>;
 }

@@ -8,6 +8,7 @@ export class FakeSession implements Session {
   remote: Endpoint = { address: "127.0.0.1", port: 1 };
   open = true;
   conditions: Session["conditions"] = null;
+  readonly pathKind = "direct" as const;
   onPath: Session["onPath"] = null;
   onMessage: Session["onMessage"] = null;
   onClose: Session["onClose"] = null;
