@@ -6,6 +6,7 @@ import type { ConnectEndpoint } from "../session/exchange.ts";
 import { BATCH, readBatch } from "../session/frame-batch.ts";
 import type { Session, SessionMode } from "../session/types.ts";
 import { formatEndpoint } from "../udp/endpoint.ts";
+import { abortable } from "./join.ts";
 import type { JoinProgress, RoomPath } from "./path.ts";
 import { PathHistory } from "./path-history.ts";
 import type { RequestToken } from "./token-request.ts";
@@ -17,6 +18,8 @@ export interface RoomTransportSettings {
   udpTimeoutMs: number;
   connectSession: ConnectSession;
   requestToken?: RequestToken | undefined;
+  /** The server's present URL, asked before each reconnection. */
+  resolve?: (() => Promise<URL>) | undefined;
   onProgress: (stage: JoinProgress["stage"], detail?: string) => void;
   onPathChange: () => void;
 }
@@ -38,6 +41,9 @@ export class RoomTransport implements ITransport {
   #attempt: AbortController | undefined;
   #session: Session | undefined;
   #webSocket: WebSocketTransport | undefined;
+  #connects = 0;
+  /** Where the server was found last, if it has moved. */
+  #movedTo: URL | undefined;
 
   constructor(events: ITransportEventMap, settings: RoomTransportSettings) {
     this.events = events;
@@ -58,7 +64,7 @@ export class RoomTransport implements ITransport {
     this.#webSocket = undefined;
     const attempt = new AbortController();
     this.#attempt = attempt;
-    void this.#connect(url, headers ?? {}, attempt);
+    void this.#connect(url, headers ?? {}, attempt, this.#connects++ > 0);
   }
 
   send(data: Uint8Array): void {
@@ -85,7 +91,13 @@ export class RoomTransport implements ITransport {
     }
   }
 
-  async #connect(url: string, headers: Record<string, string>, attempt: AbortController): Promise<void> {
+  async #connect(
+    original: string,
+    headers: Record<string, string>,
+    attempt: AbortController,
+    isReconnection: boolean,
+  ): Promise<void> {
+    const url = isReconnection ? await this.#locate(original, attempt.signal) : original;
     const { udp, udpTimeoutMs: timeoutMs, connectSession, requestToken, onProgress } = this.#settings;
     const { signal } = attempt;
     let reason = "UDP is switched off";
@@ -101,6 +113,18 @@ export class RoomTransport implements ITransport {
       }
     }
     if (!signal.aborted) this.#connectWebSocket(url, headers, reason);
+  }
+
+  /** The room's URL at the server's present address. */
+  async #locate(original: string, signal: AbortSignal): Promise<string> {
+    const { resolve, udpTimeoutMs } = this.#settings;
+    if (!resolve) return original;
+    try {
+      this.#movedTo = await abortable(resolve(), AbortSignal.any([signal, AbortSignal.timeout(udpTimeoutMs)]));
+    } catch {
+      // Nobody knows better: the address of last time it is.
+    }
+    return this.#movedTo ? moveTo(original, this.#movedTo) : original;
   }
 
   #adoptSession(session: Session, endpoints: ConnectEndpoint[]): void {
@@ -157,4 +181,21 @@ export class RoomTransport implements ITransport {
     this.#history.moved({ kind, remote, reason, since: Date.now() });
     this.#settings.onPathChange();
   }
+}
+
+/** `…/processId/roomId?…` of a room's URL, behind another server's address. */
+function moveTo(roomURL: string, server: URL): string {
+  const moved = new URL(roomURL);
+  const secure = server.protocol === "https:" || server.protocol === "wss:";
+  moved.protocol = secure ? "wss:" : "ws:";
+  moved.hostname = server.hostname;
+  moved.port = server.port;
+  moved.pathname =
+    server.pathname.replace(/\/+$/, "") +
+    moved.pathname
+      .split("/")
+      .slice(-2)
+      .map((part) => `/${part}`)
+      .join("");
+  return moved.href;
 }

@@ -29,6 +29,7 @@ import { PendingContexts } from "./pending-contexts.ts";
 import { Players } from "./players.ts";
 import { PublicAddress } from "./public-address.ts";
 import { guardRequests, type RequestGuardOptions } from "./request-guard.ts";
+import { answerRoomList, listedName } from "./room-list.ts";
 import { decodeSeat, encodeSeat } from "./seat.ts";
 import type { SessionHost } from "./session-host.ts";
 import { SocketHost } from "./socket-host.ts";
@@ -57,6 +58,11 @@ export interface SallyportTransportOptions
    * learnt by `connectivity`, unless `publicAddress` of Colyseus' `defineServer` says it.
    */
   listPublicAddress?: boolean;
+  /**
+   * True answers `client.getAvailableRooms()` (`GET /matchmake/NAME`) with the rooms that are neither private, unlisted nor locked.
+   * Default false: whoever may see which rooms there are is the game's business.
+   */
+  listRooms?: boolean;
   /**
    * Largest message that a client may send, bytes; more closes the connection with 1009. Default 4096, as in Colyseus.
    * What the server sends has no such limit.
@@ -133,6 +139,12 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
     filterRequests(server, (request, response) => {
       if (!response || !isConnectRequest(request)) return false;
       void endpoint.handle(request, response);
+      return true;
+    });
+    filterRequests(server, (request, response) => {
+      const name = options.listRooms && response ? listedName(request) : undefined;
+      if (!response || name === undefined) return false;
+      void answerRoomList(name, request, response);
       return true;
     });
     guardRequests(server, {
