@@ -3,6 +3,9 @@ import type { Session, SessionStats } from "../session/types.ts";
 import { formatEndpoint } from "../udp/endpoint.ts";
 import { diagnose, type PlayerConnection } from "./diagnostics.ts";
 
+/** The connection behind a client of Colyseus. Emits `close` with code and reason. */
+type PlayerSocket = EventEmitter & { close(code: number): void };
+
 interface Player {
   roomId: string;
   sessionId: string;
@@ -19,13 +22,13 @@ const noTraffic = (): Traffic => ({ bytesIn: 0, bytesOut: 0, packetsIn: 0, packe
 
 /** Who is connected, and how. */
 export class Players {
-  readonly #byConnection = new Map<EventEmitter, Player>();
+  readonly #byConnection = new Map<PlayerSocket, Player>();
   readonly #ended = noTraffic();
   #opened = 0;
 
   /** @param ref the connection: what emits `close` with code and reason */
   add(
-    ref: EventEmitter,
+    ref: PlayerSocket,
     player:
       | { roomId: string; sessionId: string; remote: string }
       | (Pick<Player, "roomId" | "sessionId"> & { session: Session }),
@@ -53,6 +56,11 @@ export class Players {
     });
   }
 
+  /** Says goodbye to all, as by `WebSocket.close(code)`. */
+  closeAll(code: number): void {
+    for (const connection of this.#byConnection.keys()) connection.close(code);
+  }
+
   /** Connections since the start. */
   get opened(): number {
     return this.#opened;
@@ -66,8 +74,8 @@ export class Players {
     return [...this.#byConnection.values()].map(describe);
   }
 
-  of(ref: EventEmitter): PlayerConnection | undefined {
-    const player = this.#byConnection.get(ref);
+  of(ref: object): PlayerConnection | undefined {
+    const player = this.#byConnection.get(ref as PlayerSocket);
     return player && describe(player);
   }
 

@@ -251,7 +251,7 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
     this.#enlist(sessions);
     this.#holdShutdown();
     const { drainTimeoutMs = DEFAULT_DRAIN_TIMEOUT_MS } = this.#options;
-    if (drainTimeoutMs > 0) limitShutdown(this, drainTimeoutMs);
+    if (drainTimeoutMs > 0) limitShutdown(this, drainTimeoutMs, (code) => this.#players.closeAll(code));
     const publicAddress = new PublicAddress(this.#options.listPublicAddress ?? false);
     this.#publicAddress = publicAddress;
     this.#host.onChange = () => publicAddress.update(this.#host.dialable());
