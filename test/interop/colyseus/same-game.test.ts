@@ -6,7 +6,8 @@ import { next, until } from "./harness.ts";
 import { Program } from "./program.ts";
 import { type ArenaRoom, type ArenaState, type Move, players, type TableState } from "./rooms.ts";
 
-// oxlint-disable-next-line typescript/no-explicit-any: Colyseus' default
+// Colyseus' default.
+// oxlint-disable-next-line typescript/no-explicit-any
 type Arena = Room<any, ArenaState>;
 
 describe.each([
@@ -136,9 +137,7 @@ describe.each([
   });
 
   test("http, latency", async () => {
-    expect(((await client.http.get("/hello" as never, {} as never)) as { data: object }).data).toHaveProperty(
-      "process",
-    );
+    expect(((await client.http.get("/hello", {})) as { data: object }).data).toHaveProperty("process");
     expect(await client.getLatency()).toBeGreaterThanOrEqual(0);
     const room = await join();
     const [ms] = await next<[number]>((listener) => room.ping(listener));
