@@ -65,7 +65,7 @@ function rightAnswer(gateway: ScriptedGateway, request: ScriptedRequest): { stat
     return { status: 500, body: faultBody(Number(answer.code)) };
   return {
     status: 200,
-    body: gateway.response(action, typeof answer === "object" ? (answer as Record<string, string>) : {}),
+    body: gateway.response(action, typeof answer === "object" ? answer : {}),
   };
 }
 

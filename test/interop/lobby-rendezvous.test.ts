@@ -15,7 +15,8 @@ import {
   RendezvousRoom,
   resolveInvite,
 } from "../../sdk/src/rendezvous/index.ts";
-import { createHostSecret, inviteCodeOf } from "../../sdk/src/rendezvous/secret.ts";
+import { toBase64Url } from "../../sdk/src/rendezvous/seal.ts";
+import { createHostSecret, hostIdentityOf } from "../../sdk/src/rendezvous/secret.ts";
 
 const http = createServer();
 let lobby = "";
@@ -100,7 +101,7 @@ describe("the way of an invite", () => {
   test("a host gets one, and it leads to the host's endpoints", async () => {
     const invite = await host().open();
     expect(invite.code).toMatch(/^[2-9A-HJ-NP-Z]{4}-[2-9A-HJ-NP-Z]{4}$/);
-    expect(invite.url).toBe(`https://lobby.example/#${invite.code}`);
+    expect(invite.url).toMatch(new RegExp(`^https://lobby\\.example/#${invite.code}\\.[\\w-]{43}$`));
     const resolved = await resolveInvite(invite.code.toLowerCase().replace("-", ""), { lobby });
     expect(resolved).toEqual({
       code: invite.code,
@@ -150,8 +151,8 @@ describe("the way of an invite", () => {
     const { code } = await registration.open();
     const room = await new ColyseusSDK(lobby).join("rendezvous", { invite: code });
     const changed = new Promise((resolve) => {
-      room.onMessage("*", (_type, message: { endpoints: string[] }) => {
-        if (message.endpoints[0] === "http://198.51.100.4:1") resolve(message);
+      room.onMessage("*", (_type, message: { endpoints?: string[] }) => {
+        if (message.endpoints?.[0] === "http://198.51.100.4:1") resolve(message);
       });
     });
     registration.update({ endpoints: ["http://198.51.100.4:1"] });
@@ -241,15 +242,16 @@ describe("strangers", () => {
   test("do not become hosts of somebody's invite, nor of one that is not theirs to have", async () => {
     const { code } = await host().open();
     const sdk = new ColyseusSDK(lobby);
-    const secret = createHostSecret();
+    const { proof, key: keys } = await hostIdentityOf(createHostSecret());
+    const key = toBase64Url(keys.publicKey);
     const details = { name: "Impostor" };
-    const taken = { role: "host", invite: code, details };
-    for (const theirs of [secret, "", undefined, 7, { length: 43 }]) {
-      expect((await refusal(sdk.joinOrCreate("rendezvous", { ...taken, secret: theirs }))).code).toBe(403);
+    const taken = { role: "host", invite: code, details, key };
+    for (const theirs of [proof, "", undefined, 7, { length: 43 }]) {
+      expect((await refusal(sdk.joinOrCreate("rendezvous", { ...taken, proof: theirs }))).code).toBe(403);
     }
-    expect((await refusal(sdk.create("rendezvous", { ...taken, secret }))).code).toBe(403);
-    const free = { role: "host", invite: "2222-2222", details };
-    expect((await refusal(sdk.joinOrCreate("rendezvous", { ...free, secret }))).code).toBe(403);
+    expect((await refusal(sdk.create("rendezvous", { ...taken, proof }))).code).toBe(403);
+    const free = { role: "host", invite: "2222-2222", details, key };
+    expect((await refusal(sdk.joinOrCreate("rendezvous", { ...free, proof }))).code).toBe(403);
     expect((await refusal(sdk.joinOrCreate("rendezvous", { invite: "2222-2222" }))).code).toBe(400);
     expect(await RendezvousRoom.list()).toHaveLength(1);
     expect((await resolveInvite(code, { lobby })).name).toBe("Arena");
@@ -285,9 +287,9 @@ describe("strangers", () => {
 
   test("a host whose details are malformed is told what is wrong", async () => {
     expect(() => host({ name: "" })).toThrow(RendezvousError);
-    const secret = createHostSecret();
-    const invite = await inviteCodeOf(secret);
-    const hostile = { role: "host", secret, invite, details: { name: "A", endpoints: ["ftp://x"] } };
+    const { code: invite, proof, key } = await hostIdentityOf(createHostSecret());
+    const details = { name: "A", endpoints: ["ftp://x"] };
+    const hostile = { role: "host", proof, key: toBase64Url(key.publicKey), invite, details };
     const { code, message } = await refusal(new ColyseusSDK(lobby).joinOrCreate("rendezvous", hostile));
     expect({ code, message }).toEqual({ code: 400, message: expect.stringContaining("http://") });
   });

@@ -53,7 +53,11 @@ describeLab("UPNP as Godot has it", () => {
     const calls = CALLS.map(([name, args]) => [name, args] as const);
     const theirs = await godot(host, calls);
     const ours = await host.run<unknown[]>(new URL("./modules/upnp-calls.ts", import.meta.url), calls);
-    const table = CALLS.map(([name, args], index) => ({ call: `${name}(${args.join(", ")})`, godot: theirs[index], ours: ours[index] }));
+    const table = CALLS.map(([name, args], index) => ({
+      call: `${name}(${args.join(", ")})`,
+      godot: theirs[index],
+      ours: ours[index],
+    }));
     for (const [index, { call, ...results }] of table.entries()) {
       expect(results.ours, call).toBe(results.godot);
       const expected = CALLS[index]?.[2];

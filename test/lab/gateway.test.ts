@@ -211,6 +211,33 @@ describeLab("port mapper", () => {
     expect(await portsOf(second)).toEqual([]);
   });
 
+  test.for(["upnp", "pcp"])("%s: an IPv6 pinhole", async (via) => {
+    await using lab = await Lab.create({ ipv6: true });
+    const gateway = await lab.gateway({ upnp: { igd: 2, pcp: true } });
+    const host = await gateway.host();
+    const client = await lab.host();
+    host.spawnModule(new URL("./modules/gateway-echo.ts", import.meta.url), { port: 7777 });
+    const ask = (): Promise<unknown> =>
+      client.run(new URL("./modules/gateway-ask.ts", import.meta.url), {
+        address: host.address6,
+        port: 7777,
+        timeoutMs: 1500,
+      });
+    expect(await ask()).toEqual({ udp: null, tcp: null });
+    const process = sallyport(host, "map", "7777", "--via", via, "--ipv6", "--json");
+    expect(await next(process, "mapped")).toMatchObject({
+      via,
+      externalAddress: host.address6,
+      externalPort: 7777,
+      protocol: "both",
+    });
+    expect(await ask()).toEqual({ udp: "echo", tcp: "echo" });
+    process.kill();
+    expect((await next(process, "unmapped")).reason).toBe("it was given back");
+    await process.exited;
+    expect(await ask()).toEqual({ udp: null, tcp: null });
+  });
+
   test("this computer gets another address", async () => {
     await using lab = await Lab.create();
     const gateway = await lab.gateway({ upnp: { igd: 2, pcp: true } });
@@ -223,7 +250,7 @@ describeLab("port mapper", () => {
     await eventually(
       "packets go to the new address",
       async () =>
-        (await portsOf(gateway)).includes(`udp ${7777} ${host.address}`) ||
+        (await portsOf(gateway)).includes(`udp 7777 ${host.address}`) ||
         (await gateway.mappings()).some(({ internalAddress }) => internalAddress === host.address),
     );
   });

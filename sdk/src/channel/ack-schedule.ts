@@ -56,7 +56,7 @@ export class AckSchedule {
   write(out: Uint8Array, offset: number, now: number): number {
     this.flags = 0;
     let at = offset;
-    const delay = Math.round((now - this.#newestAt) * ACK_DELAY_UNITS_PER_MS);
+    const delay = Math.floor((now - this.#newestAt) * ACK_DELAY_UNITS_PER_MS);
     if (delay > 0 && (this.#received.ackBits & 1) === 1) {
       this.flags |= CONTROL_ACK_DELAY;
       out[at++] = Math.min(delay, ACK_DELAY_UNKNOWN);

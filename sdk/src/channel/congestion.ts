@@ -105,6 +105,19 @@ export class CongestionControl {
     this.#epochStart = -Infinity;
   }
 
+  /** The path is another one: nothing is known of it, and losses on the old one say nothing (RFC 9000 section 9.4). */
+  onPathChanged(now: number): void {
+    this.window = INITIAL_WINDOW;
+    this.#slowStartThreshold = Infinity;
+    this.#recoveryStart = now;
+    this.#epochStart = -Infinity;
+    this.#maxWindow = 0;
+    this.#roundStart = now;
+    this.#roundSamples = 0;
+    this.#roundMin = Infinity;
+    this.#lastRoundMin = Infinity;
+  }
+
   /** Nothing came through for several probe timeouts (RFC 9002 section 7.6). */
   onPersistentCongestion(): void {
     this.window = MIN_WINDOW;

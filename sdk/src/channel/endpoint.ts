@@ -19,6 +19,7 @@ import { Pacer } from "./pacer.ts";
 import { Recovery } from "./recovery.ts";
 import { ReliableEndpoint } from "./reliable.ts";
 import { MAX_PACKET_HEADER_BYTES } from "./reliable-header.ts";
+import { freshStats } from "./stats.ts";
 import type {
   ChannelFailure,
   ChannelHandler,
@@ -219,6 +220,17 @@ export class MessageEndpoint {
     return Math.max(this.#clockOffset === 0 ? at : at - this.#clockOffset + 0.001, now);
   }
 
+  /**
+   * The peer is reached by another path from now on: what was learnt of the old one is forgotten (RFC 9000 section 9.4), and
+   * the next {@link poll} sends the oldest of what is not acknowledged, so that the conversation goes on at once.
+   */
+  pathChanged(now: number): void {
+    if (this.#closed) return;
+    this.#recovery.onPathChanged(this.#advanceClock(now));
+    this.#probe();
+    this.#updateStats();
+  }
+
   /** Forgets everything; afterwards every call is without effect. Idempotent. */
   close(): void {
     if (this.#closed) return;
@@ -318,7 +330,11 @@ export class MessageEndpoint {
   #onTimeout(now: number): void {
     const probe = this.#recovery.onTimeout(now);
     this.#updateStats();
-    if (!probe) return;
+    if (probe) this.#probe();
+  }
+
+  /** Has the next packet leave whatever the window says, with the oldest of what is not acknowledged. */
+  #probe(): void {
     this.stats.probes++;
     this.#probing = true;
     let bytes = 0;
@@ -363,32 +379,4 @@ export class MessageEndpoint {
 function inRange(name: string, value: number, min: number, max: number): number {
   if (Number.isInteger(value) && value >= min && value <= max) return value;
   throw new RangeError(`${name} is ${value}, it must be an integer from ${min} to ${max}`);
-}
-
-function freshStats(): ChannelStats {
-  return {
-    rttMs: 0,
-    rttVarMs: 0,
-    minRttMs: Infinity,
-    latestRttMs: 0,
-    loss: 0,
-    packetsSent: 0,
-    packetsReceived: 0,
-    bytesSent: 0,
-    bytesReceived: 0,
-    packetsLost: 0,
-    packetsSpuriouslyLost: 0,
-    packetsDropped: 0,
-    acksSent: 0,
-    probes: 0,
-    messagesSent: 0,
-    messagesReceived: 0,
-    retransmissions: 0,
-    redundantBytes: 0,
-    unreliableDropped: 0,
-    congestionWindow: 0,
-    bytesInFlight: 0,
-    bufferedBytes: 0,
-    receiveBufferedBytes: 0,
-  };
 }

@@ -42,7 +42,7 @@ export const FRAME_SLICE = 0x04;
 export const FRAME_CHANNEL = 0x08;
 export const FRAME_RESERVED = 0xf0;
 
-/** How soon a packet is to be acknowledged, and what the sender then waits for, in ms; by the control byte's urgency. */
+/** How soon a packet is to be acknowledged, by the control byte's urgency, in ms. */
 export const URGENCY: { readonly none: 0; readonly lazy: 1; readonly normal: 2; readonly soon: 3 } = {
   none: 0,
   lazy: 1,
@@ -50,6 +50,8 @@ export const URGENCY: { readonly none: 0; readonly lazy: 1; readonly normal: 2; 
   soon: 3,
 };
 export const MAX_ACK_DELAY_MS: readonly number[] = [Infinity, 60, 25, 5];
+/** For how long the sender then waits for it: somewhat longer, as the peer's timers and ticks come late. */
+export const AWAITED_ACK_DELAY_MS: readonly number[] = [0, 65, 29, 6];
 
 /** Slices are made of blocks of this many bytes. */
 export const BLOCK_BYTES = 128;

@@ -3,7 +3,8 @@ import { MODE_SEQUENCED, messageCost, URGENCY } from "./frames.ts";
 import { OutgoingMessage } from "./outgoing-message.ts";
 import { MAX_RECORDS_PER_PACKET, type PacketRecord, PacketRecords } from "./packet-records.ts";
 import { SENT_WINDOW } from "./reliable.ts";
-import { SendStream } from "./send-stream.ts";
+import { SendSchedule } from "./send-schedule.ts";
+import type { SendStream } from "./send-stream.ts";
 import type { ChannelStats } from "./types.ts";
 
 /** What an unreliable message counts in its queue beyond its bytes. */
@@ -27,9 +28,7 @@ export interface OutboxOptions {
 export class Outbox {
   readonly #options: OutboxOptions;
   readonly #stats: ChannelStats;
-  readonly #streams: Map<number, SendStream> = new Map<number, SendStream>();
-  /** Streams in which something waits, highest priority first. */
-  readonly #active: SendStream[] = [];
+  readonly #schedule: SendSchedule = new SendSchedule();
   readonly #records: PacketRecords = new PacketRecords();
   readonly #pool: OutgoingMessage[] = [];
   /** Messages sent once, and sent twice, that a path which loses packets makes worth sending again. */
@@ -55,7 +54,7 @@ export class Outbox {
 
   /** Whether anything waits for being sent. */
   get waiting(): boolean {
-    return this.#active.length > 0;
+    return this.#schedule.active.length > 0;
   }
 
   /** When a copy is due in a packet of its own; Infinity if none is. */
@@ -65,8 +64,8 @@ export class Outbox {
   }
 
   push(data: Uint8Array, mode: number, channel: number, priority: number | undefined): boolean {
-    const stream = this.#stream(mode, channel);
-    if (priority !== undefined && priority !== stream.priority) this.#setPriority(stream, priority);
+    const stream = this.#schedule.stream(mode, channel);
+    if (priority !== undefined && priority !== stream.priority) this.#schedule.setPriority(stream, priority);
     if (stream.reliable) {
       const cost = messageCost(data.length);
       if (this.#stats.bufferedBytes + cost > this.#options.maxBufferedBytes) return false;
@@ -80,7 +79,7 @@ export class Outbox {
     if (message.wholeBytes > this.#options.maxWholeBytes) message.slice();
     const active = stream.waiting;
     stream.push(message);
-    if (!active) this.#activate(stream);
+    if (!active) this.#schedule.activate(stream);
     this.#stats.messagesSent++;
     return true;
   }
@@ -106,23 +105,23 @@ export class Outbox {
   /** Writes whole messages that wait, by priority, into `out[offset..limit)`. @returns where they end. */
   fillWhole(out: Uint8Array, offset: number, limit: number): number {
     let at = offset;
-    for (const stream of this.#active) {
+    for (const stream of this.#schedule.active) {
       at = this.#fillResent(stream, out, at, limit);
       at = this.#fillNew(stream, out, at, limit);
     }
-    this.#rotate();
+    this.#schedule.rotate();
     return at;
   }
 
   /** Writes slices that wait. @returns where they end. */
   fillSlices(out: Uint8Array, offset: number, limit: number): number {
     let at = offset;
-    for (const stream of this.#active) {
+    for (const stream of this.#schedule.active) {
       at = this.#fillResentSlices(stream, out, at, limit);
       at = this.#fillNewSlices(stream, out, at, limit);
       if (at > offset) break;
     }
-    this.#rotate();
+    this.#schedule.rotate();
     return at;
   }
 
@@ -154,7 +153,7 @@ export class Outbox {
       } else {
         message.acked = true;
       }
-      if (message.acked) this.#release(this.#stream(message.mode, message.channel));
+      if (message.acked) this.#release(this.#schedule.stream(message.mode, message.channel));
     }
   }
 
@@ -186,9 +185,7 @@ export class Outbox {
   }
 
   clear(): void {
-    for (const stream of this.#streams.values()) stream.clear((message) => message.release());
-    this.#streams.clear();
-    this.#active.length = 0;
+    this.#schedule.clear();
     this.#sentOnce.clear();
     this.#sentTwice.clear();
     this.#stats.bufferedBytes = 0;
@@ -196,12 +193,12 @@ export class Outbox {
 
   #resend({ message, first, count }: PacketRecord): number {
     if (message.acked) return 0;
-    const stream = this.#stream(message.mode, message.channel);
+    const stream = this.#schedule.stream(message.mode, message.channel);
     const active = stream.waiting;
     if (message.blocks) message.blocks.resend.push({ first, count });
     const queued = !message.resending || message.blocks !== undefined;
     stream.pushResend(message);
-    if (!active) this.#activate(stream);
+    if (!active) this.#schedule.activate(stream);
     return queued ? (message.blocks ? count * 128 : message.wholeBytes) : 0;
   }
 
@@ -308,49 +305,6 @@ export class Outbox {
     return message.sliceEnd;
   }
 
-  #stream(mode: number, channel: number): SendStream {
-    const key = (channel << 2) | mode;
-    let stream = this.#streams.get(key);
-    if (!stream) {
-      stream = new SendStream(mode, channel);
-      this.#streams.set(key, stream);
-    }
-    return stream;
-  }
-
-  #setPriority(stream: SendStream, priority: number): void {
-    stream.priority = priority;
-    const index = this.#active.indexOf(stream);
-    if (index < 0) return;
-    this.#active.splice(index, 1);
-    this.#activate(stream);
-  }
-
-  /** Lines a stream up behind those of its priority. */
-  #activate(stream: SendStream): void {
-    const active = this.#active;
-    let index = active.length;
-    active.push(stream);
-    for (; index > 0; index--) {
-      const before = active[index - 1];
-      if (!before || before.priority >= stream.priority) break;
-      active[index] = before;
-    }
-    active[index] = stream;
-  }
-
-  /** Takes out streams in which nothing waits, and lets the others of a priority come first in turn. */
-  #rotate(): void {
-    const active = this.#active;
-    let kept = 0;
-    for (const stream of active) if (stream.waiting) active[kept++] = stream;
-    while (active.length > kept) active.pop();
-    const first = active[0];
-    if (!first || active[1]?.priority !== first.priority) return;
-    active.shift();
-    this.#activate(first);
-  }
-
   /** Gives back all messages of a stream that are acknowledged, up to the first that is not. */
   #release(stream: SendStream): void {
     for (let message = stream.release(); message; message = stream.release()) {
@@ -375,12 +329,12 @@ export class Outbox {
     const cost = bytes + UNRELIABLE_OVERHEAD;
     if (cost > cap) return false;
     while (this.#unreliableBytes + cost > cap) {
-      const victim = stream.waiting ? stream : this.#active.find((other) => other.mode <= MODE_SEQUENCED);
+      const victim = stream.waiting ? stream : this.#schedule.active.find((other) => !other.reliable);
       const dropped = victim?.whole.shift() ?? victim?.sliced.shift();
-      if (!dropped) return false;
+      if (!victim || !dropped) return false;
       this.#stats.unreliableDropped++;
       this.#recycleUnreliable(dropped);
-      if (victim && !victim.waiting) this.#active.splice(this.#active.indexOf(victim), 1);
+      if (!victim.waiting) this.#schedule.deactivate(victim);
     }
     this.#unreliableBytes += cost;
     return true;

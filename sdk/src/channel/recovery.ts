@@ -1,5 +1,5 @@
 import { CongestionControl } from "./congestion.ts";
-import { MAX_ACK_DELAY_MS } from "./frames.ts";
+import { AWAITED_ACK_DELAY_MS } from "./frames.ts";
 import { SENT_WINDOW } from "./reliable.ts";
 import { GRANULARITY_MS, RttEstimator } from "./rtt.ts";
 import { sequenceDistance, sequenceNewer } from "./sequence.ts";
@@ -97,7 +97,7 @@ export class Recovery {
     this.#inFlight++;
     this.congestion.onSent(bytes);
     this.#probeFrom = now;
-    this.#probeDelayMs = MAX_ACK_DELAY_MS[urgency] ?? 0;
+    this.#probeDelayMs = AWAITED_ACK_DELAY_MS[urgency] ?? 0;
     if (reliable) {
       this.#reliableInFlight++;
       this.#reliableProbeFrom = now;
@@ -142,6 +142,14 @@ export class Recovery {
     this.#detectLosses(now);
   }
 
+  /** Packets take another path from now on. */
+  onPathChanged(now: number): void {
+    this.rtt.onPathChanged();
+    this.congestion.onPathChanged(now);
+    this.onProbe(now);
+    this.probeCount = 0;
+  }
+
   /** When {@link onTimeout} is due: a packet becomes lost, or a probe is due. Infinity if nothing is in flight. */
   get timeout(): number {
     return Math.min(this.#lossAt, this.#probeAt);
@@ -151,10 +159,15 @@ export class Recovery {
   onTimeout(now: number): boolean {
     if (now >= this.#lossAt) this.#detectLosses(now);
     if (now < this.#probeAt) return false;
+    this.onProbe(now);
+    return true;
+  }
+
+  /** A probe is being sent. */
+  onProbe(now: number): void {
     this.probeCount++;
     this.#probeFrom = now;
     this.#reliableProbeFrom = now;
-    return true;
   }
 
   /** Visits the packets in flight, oldest first, until told to stop. */
@@ -221,7 +234,7 @@ export class Recovery {
       }
     }
     if (settled) this.#oldest = this.#newestAcked;
-    const persistent = (rtt.probeMs + (MAX_ACK_DELAY_MS[2] ?? 0)) * PERSISTENT_CONGESTION;
+    const persistent = (rtt.probeMs + (AWAITED_ACK_DELAY_MS[2] ?? 0)) * PERSISTENT_CONGESTION;
     if (rtt.sampled && longestLoss > persistent) this.congestion.onPersistentCongestion();
   }
 

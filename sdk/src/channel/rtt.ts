@@ -37,6 +37,12 @@ export class RttEstimator {
     this.smoothed += (rtt - this.smoothed) / 8;
   }
 
+  /** The path is another one: the old estimate is a guess, which the first sample replaces (RFC 9000 section 9.4). */
+  onPathChanged(): void {
+    this.sampled = false;
+    this.min = Infinity;
+  }
+
   /** How long to wait for an acknowledgement, without the peer's delay (section 6.2.1). */
   get probeMs(): number {
     return this.smoothed + Math.max(4 * this.variance, GRANULARITY_MS);

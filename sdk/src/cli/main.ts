@@ -6,6 +6,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   map: async () => (await import("./map.ts")).map,
   unmap: async () => (await import("./unmap.ts")).unmap,
   list: async () => (await import("./list.ts")).list,
+  doctor: async () => (await import("./doctor.ts")).doctor,
 };
 
 async function overview(): Promise<string> {

@@ -16,6 +16,7 @@ export const map: Command = {
   --lease SECONDS         how long the router is asked to keep it, 0 for ever (default: 7200); it is renewed meanwhile
   --via HOW               auto, pcp, nat-pmp or upnp (default: auto)
   --description TEXT      what the router's page calls it (default: Sallyport)
+  --ipv6                  a pinhole through the router's IPv6 firewall instead of a port of its IPv4 address
   --wait                  go on trying when there is no router yet
   --json                  JSON lines for programs`,
 
@@ -29,6 +30,7 @@ export const map: Command = {
         lease: { type: "string", default: "7200" },
         via: { type: "string", default: "auto" },
         description: { type: "string", default: "Sallyport" },
+        ipv6: { type: "boolean", default: false },
         wait: { type: "boolean", default: false },
         json: { type: "boolean", default: false },
       },
@@ -49,7 +51,14 @@ export const map: Command = {
     output.line(output.style("dim", "Looking for a router that maps ports"));
     try {
       await mapper.map(
-        { internalPort, externalPort, protocol, lifetimeSeconds, description: values.description },
+        {
+          internalPort,
+          externalPort,
+          protocol,
+          lifetimeSeconds,
+          description: values.description,
+          family: values.ipv6 ? 6 : 4,
+        },
         { signal: interruption.signal, onStep: (step) => output.step(step) },
       );
     } catch (error) {
@@ -88,5 +97,9 @@ const STYLES = {
 function describe(mapping: PortMapping): string {
   const { protocol, externalAddress, externalPort, internalAddress, internalPort, via, expiresAt } = mapping;
   const transports = protocol === "both" ? "UDP and TCP" : protocol.toUpperCase();
-  return `${transports} ${externalAddress}:${externalPort} to ${internalAddress}:${internalPort} by ${via}, ${lease(expiresAt)}`;
+  return `${transports} ${endpoint(externalAddress, externalPort)} to ${endpoint(internalAddress, internalPort)} by ${via}, ${lease(expiresAt)}`;
+}
+
+function endpoint(address: string, port: number): string {
+  return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
 }

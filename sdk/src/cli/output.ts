@@ -32,7 +32,7 @@ export class Output {
     return styleText(style, text, { stream: process.stdout });
   }
 
-  step(step: GatewayStep): void {
+  step(step: Omit<GatewayStep, "step"> & { step: string }): void {
     this.event("step", { ...step });
     const [style, sign]: [Style, string] =
       step.outcome === "ok"
@@ -41,7 +41,7 @@ export class Output {
           ? ["dim", "·"]
           : ["yellow", "✗"];
     const time = this.style("dim", `${step.ms} ms`.padStart(8));
-    this.line(`${time} ${this.style(style, sign)} ${step.step.padEnd(8)} ${step.reason}`);
+    this.line(`${time} ${this.style(style, sign)} ${step.step.padEnd(10)} ${step.reason}`);
   }
 }
 

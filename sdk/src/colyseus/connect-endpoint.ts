@@ -49,7 +49,11 @@ export class ConnectEndpoint {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const address = request.socket.remoteAddress ?? "";
+    const context = createAuthContext({
+      headers: request.headers as Record<string, string | undefined>,
+      ...(request.socket.remoteAddress === undefined ? {} : { remoteAddress: request.socket.remoteAddress }),
+    });
+    const address = context.ip ?? "";
     const refuse = (status: number, code: number, error: string): void => {
       this.#limiter.refused(address, performance.now());
       fail(response, status, code, error);
@@ -67,10 +71,6 @@ export class ConnectEndpoint {
     const parsed = parseConnectRequest(body);
     if (parsed === null) return refuse(400, ErrorCode.MATCHMAKE_UNHANDLED, "The request is malformed.");
 
-    const context = createAuthContext({
-      headers: request.headers as Record<string, string | undefined>,
-      ...(request.socket.remoteAddress === undefined ? {} : { remoteAddress: request.socket.remoteAddress }),
-    });
     if (!(await this.#isAdmitted(request, response, context))) return;
 
     const { roomId, sessionId, reconnectionToken } = parsed.seat;

@@ -1,15 +1,20 @@
 import { ConnectivityManager, type ConnectivityOptions } from "../connectivity/index.ts";
+import { isDialable } from "../connectivity/verdict.ts";
 import { netcodeReady } from "../netcode/index.ts";
 import type { ConnectEndpoint } from "../session/exchange.ts";
 import { type SessionServer, UDPSessionServer } from "../session/index.ts";
+import { addressScope } from "../udp/address-scope.ts";
+import type { Endpoint } from "../udp/endpoint.ts";
 import type { SessionHost } from "./session-host.ts";
 
 /** Sessions on the game's socket, which a {@link ConnectivityManager} keeps reachable. */
 export class ConnectivityHost implements SessionHost {
   readonly connectivity: ConnectivityManager;
+  onChange: SessionHost["onChange"] = null;
 
   constructor(options: ConnectivityOptions) {
     this.connectivity = new ConnectivityManager(options);
+    this.connectivity.on("change", () => this.onChange?.());
   }
 
   async open(port: number, address: string): Promise<SessionServer> {
@@ -24,6 +29,14 @@ export class ConnectivityHost implements SessionHost {
     return this.connectivity.reachability.endpoints
       .filter(({ protocol, address }) => protocol === "udp" && address !== "")
       .map(({ kind, address, port }) => ({ kind, address, port }));
+  }
+
+  dialable(): Endpoint[] {
+    const { endpoints, nat } = this.connectivity.reachability;
+    return endpoints
+      .filter((endpoint) => endpoint.protocol === "tcp" && endpoint.address !== "")
+      .filter((endpoint) => isDialable(endpoint, nat) || addressScope(endpoint.address) !== "public")
+      .map(({ address, port }) => ({ address, port }));
   }
 
   close(): Promise<void> {

@@ -1,21 +1,21 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 
+/** Sees a request, or a WebSocket's wish for one, before anybody else. True: it has answered, nobody else shall see it. */
+export type RequestFilter = (request: IncomingMessage, response: ServerResponse | undefined) => boolean;
+
 /**
- * Takes the requests that match away from everybody else who listens. Colyseus answers every request of its server, with 404 if
- * nothing else, and binds its listener in front of all others after `listen()`: only before the event is one surely first.
+ * Puts a filter in front of all others who listen, also in front of filters that were put there before. Colyseus answers every
+ * request of its server, with 404 if nothing else, and binds its listener in front of all others after `listen()`: only before the
+ * event is one surely first.
+ * @param filter gets no response for a WebSocket's upgrade: what it answers goes to the socket
  */
-export function interceptRequests(
-  server: Server,
-  matches: (request: IncomingMessage) => boolean,
-  handle: (request: IncomingMessage, response: ServerResponse) => void,
-): void {
+export function filterRequests(server: Server, filter: RequestFilter): void {
   const emit = server.emit.bind(server) as (event: string | symbol, ...parameters: unknown[]) => boolean;
   server.emit = (event: string | symbol, ...parameters: unknown[]): boolean => {
+    if (event !== "request" && event !== "upgrade") return emit(event, ...parameters);
     const [request, response] = parameters as [IncomingMessage, ServerResponse];
-    if (event !== "request" || !matches(request)) return emit(event, ...parameters);
-    handle(request, response);
-    return true;
+    return filter(request, event === "request" ? response : undefined) || emit(event, ...parameters);
   };
 }
 

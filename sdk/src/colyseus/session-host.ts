@@ -1,5 +1,6 @@
 import type { ConnectEndpoint } from "../session/exchange.ts";
 import type { SessionServer } from "../session/types.ts";
+import type { Endpoint } from "../udp/endpoint.ts";
 
 /** Where a transport's sessions come from: the game's UDP socket, and what keeps it reachable. */
 export interface SessionHost {
@@ -11,6 +12,10 @@ export interface SessionHost {
   open(port: number, address: string): Promise<SessionServer>;
   /** Where it can be reached as far as is known now, best first. */
   endpoints(): ConnectEndpoint[];
+  /** Where a stranger can dial it over TCP and UDP alike, best first: neither what only hole punching nor what only UDP reaches. */
+  dialable(): Endpoint[];
+  /** Called when what `endpoints()` or `dialable()` say has changed. */
+  onChange: (() => void) | null;
   /** Gives back whatever `open()` took, also when that is still under way. */
   close(): Promise<void>;
 }

@@ -2,11 +2,14 @@ import { usableInterfaces } from "../connectivity/interfaces.ts";
 import { netcodeReady } from "../netcode/index.ts";
 import type { ConnectEndpoint } from "../session/exchange.ts";
 import { type SessionServer, UDPSessionServer } from "../session/index.ts";
+import type { Endpoint } from "../udp/endpoint.ts";
 import { UDPSocket } from "../udp/udp-socket.ts";
 import type { SessionHost } from "./session-host.ts";
 
 /** Just a UDP socket: for a LAN, or for a machine whose address is known to the world. */
 export class SocketHost implements SessionHost {
+  /** Interfaces are read when somebody asks. */
+  onChange: SessionHost["onChange"] = null;
   #socket: UDPSocket | undefined;
   #closed = false;
 
@@ -24,6 +27,10 @@ export class SocketHost implements SessionHost {
       return [{ kind: "host", address: socket.localAddress, port: socket.localPort }];
     }
     return usableInterfaces().map(({ address }) => ({ kind: "host", address, port: socket.localPort }));
+  }
+
+  dialable(): Endpoint[] {
+    return this.endpoints().map(({ address, port }) => ({ address, port }));
   }
 
   async close(): Promise<void> {

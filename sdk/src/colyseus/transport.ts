@@ -15,22 +15,32 @@ import type { Session, SessionServer } from "../session/types.ts";
 import { ConnectEndpoint } from "./connect-endpoint.ts";
 import { isConnectRequest, type ParsedConnectRequest } from "./connect-request.ts";
 import { ConnectivityHost } from "./connectivity-host.ts";
-import { closeTCP, interceptRequests, listenTCP } from "./http.ts";
+import { closeTCP, filterRequests, listenTCP } from "./http.ts";
 import { joinRoom } from "./join.ts";
 import { PendingContexts } from "./pending-contexts.ts";
+import { PublicAddress } from "./public-address.ts";
+import { guardRequests, type RequestGuardOptions } from "./request-guard.ts";
 import { decodeSeat, encodeSeat } from "./seat.ts";
 import type { SessionHost } from "./session-host.ts";
 import { SocketHost } from "./socket-host.ts";
 import { UDPClient, type UDPClientSettings, UDPConnection } from "./udp-client.ts";
 import { FallbackWebSocketTransport } from "./websocket.ts";
 
-export interface SallyportTransportOptions extends Omit<TransportOptions, "noServer" | "host" | "backlog"> {
+export interface SallyportTransportOptions
+  extends Omit<TransportOptions, "noServer" | "host" | "backlog">,
+    RequestGuardOptions {
   /** What routers show beside the mapping. Default "Sallyport". */
   description?: string;
   /** How the way in is opened and kept; `false` asks nobody, for a LAN or a server with a known address. Default: the whole ladder. */
   connectivity?: Omit<ConnectivityOptions, "port" | "address" | "description"> | false;
   /** The game's port, TCP and UDP, where `listen()` is called without one. Default 2567, as in Colyseus. */
   port?: number;
+  /**
+   * True shows the addresses of this process' rooms to all who ask for a list of rooms (LobbyRoom, monitor), as Colyseus does.
+   * Default false: only those learn it who get a seat in another process than the one that they asked. The address itself is
+   * learnt by `connectivity`, unless `publicAddress` of Colyseus' `defineServer` says it.
+   */
+  listPublicAddress?: boolean;
   /**
    * Largest message that a client may send, bytes; more closes the connection with 1009. Default 4096, as in Colyseus.
    * What the server sends has no such limit.
@@ -67,6 +77,7 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
   readonly #contexts = new PendingContexts(TOKEN_LIFETIME_SECONDS * 1000);
   readonly #timeoutSeconds: number;
   #sessions: SessionServer | undefined;
+  #publicAddress: PublicAddress | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(options: SallyportTransportOptions = {}, host: SessionHost = hostFor(options)) {
@@ -75,6 +86,9 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
       port: _port,
       description: _,
       connectivity: __,
+      trustProxy: ___,
+      maxMatchmakingBytes: ____,
+      listPublicAddress: _____,
       server = http.createServer(),
       ...webSocketOptions
     } = options;
@@ -91,7 +105,12 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
       beforeUpgrade,
       issue: (request, context) => this.#issue(request, context),
     });
-    interceptRequests(server, isConnectRequest, (request, response) => void endpoint.handle(request, response));
+    filterRequests(server, (request, response) => {
+      if (!response || !isConnectRequest(request)) return false;
+      void endpoint.handle(request, response);
+      return true;
+    });
+    guardRequests(server, options);
   }
 
   /** Colyseus calls this by `server.listen(port)`. `listeningListener` is called with an error when a port cannot be had. */
@@ -126,6 +145,11 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
     this.#webSocket.simulateLatency(milliseconds);
   }
 
+  /** `host:port` by which players of the fleet's other processes find this one; undefined while there is none. */
+  get publicAddress(): string | undefined {
+    return this.#publicAddress?.current;
+  }
+
   override getExpressApp(): ReturnType<FallbackWebSocketTransport["getExpressApp"]> {
     return this.#webSocket.getExpressApp();
   }
@@ -156,6 +180,10 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
     this.#sessions = sessions;
     sessions.onSession = (session) => this.#accept(session);
     this.#holdShutdown();
+    const publicAddress = new PublicAddress(this.#options.listPublicAddress ?? false);
+    this.#publicAddress = publicAddress;
+    this.#host.onChange = () => publicAddress.update(this.#host.dialable());
+    this.#host.onChange();
   }
 
   /** Colyseus awaits its driver when it shuts down, not its transport, then ends the process: ports would stay mapped. */
@@ -170,6 +198,8 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
+    this.#host.onChange = null;
+    this.#publicAddress?.close();
     this.#webSocket.shutdown();
     const work = this.#sessions?.close().then(() => this.#host.close()) ?? this.#host.close();
     await Promise.race([work.catch(debugAndPrintError), timeout(CLOSE_TIMEOUT_MS)]);

@@ -8,13 +8,14 @@ import {
   type PortMapping,
   type Via,
 } from "../gateway/index.ts";
-import { stunBinding } from "../stun/index.ts";
+import { natBehaviour, probePort, type StunServerOutcome, stunBinding } from "../stun/index.ts";
 import { addressScope } from "../udp/address-scope.ts";
+import type { Endpoint } from "../udp/endpoint.ts";
 import { UDPServer } from "../udp/udp-server.ts";
 import { UDPSocket } from "../udp/udp-socket.ts";
 import { type InterfaceAddress, usableInterfaces } from "./interfaces.ts";
 import type { Reachability, Step } from "./reachability.ts";
-import { assess, isDialable, type ReflexiveFinding } from "./verdict.ts";
+import { assess, type Findings, isDialable, type ReflexiveFinding } from "./verdict.ts";
 
 export interface ConnectivityOptions {
   /** The game's port, UDP and TCP, 0-65535; 0 takes a free one. Default 7777. */
@@ -50,12 +51,16 @@ export interface ConnectivityParts {
     options: ConstructorParameters<typeof PortMapper>[0],
   ): Pick<PortMapper, "map" | "gateways" | "refresh" | "close" | "on">;
   stun: typeof stunBinding;
+  natBehaviour: typeof natBehaviour;
+  probe: typeof probePort;
   interfaces(): InterfaceAddress[];
 }
 
 const REAL_PARTS: ConnectivityParts = {
   createMapper: (options) => new PortMapper(options),
   stun: stunBinding,
+  natBehaviour,
+  probe: probePort,
   interfaces: usableInterfaces,
 };
 
@@ -85,7 +90,12 @@ export class ConnectivityManager extends EventEmitter<ConnectivityEvents> implem
   #mapper: ReturnType<ConnectivityParts["createMapper"]> | undefined;
   #interfaces: InterfaceAddress[] = [];
   #reflexive: ReflexiveFinding[] = [];
+  #behaviour: Findings["behaviour"];
+  #probe: Findings["probe"];
+  /** A STUN server with two addresses, which can prove and discover more (RFC 5780). */
+  #examiner: { server: string; address: Endpoint } | undefined;
   #reachability: Reachability | undefined;
+  #settled: Promise<void> = Promise.resolve();
   #opening: Promise<Reachability> | undefined;
   #closing: Promise<void> | undefined;
   #asking: Promise<void> | undefined;
@@ -140,11 +150,28 @@ export class ConnectivityManager extends EventEmitter<ConnectivityEvents> implem
     return this.#opening;
   }
 
+  /** Resolves when every rung has been tried once and the NAT was examined: at most some seconds after `open()`. */
+  async settled(): Promise<Reachability> {
+    await this.#opening;
+    await this.#settled;
+    return this.reachability;
+  }
+
+  /** Other STUN servers from now on, as a lobby names them; asked at once if the port is open. */
+  async useStunServers(servers: readonly string[]): Promise<void> {
+    this.#options.stunServers = servers;
+    if (!this.#socket || this.#abort.signal.aborted) return;
+    await this.#asking;
+    await this.#askStun();
+    await this.#examine();
+  }
+
   /** Asks everything anew, as after a change of network. */
   async refresh(): Promise<Reachability> {
     this.#updateInterfaces();
     this.#mapper?.refresh();
     await this.#askStun();
+    if (this.#behaviour === undefined) await this.#examine();
     return this.reachability;
   }
 
@@ -166,6 +193,8 @@ export class ConnectivityManager extends EventEmitter<ConnectivityEvents> implem
     try {
       this.#updateInterfaces();
       const rungs = Promise.all([this.#map(), this.#askStun()]);
+      this.#settled = rungs.then(() => this.#examine());
+      this.#settled.catch(() => {});
       this.#watch();
       await this.#firstUsable(rungs);
       signal?.throwIfAborted();
@@ -185,7 +214,12 @@ export class ConnectivityManager extends EventEmitter<ConnectivityEvents> implem
         resolve();
       };
       const check = (): void => {
-        if (this.reachability.endpoints.some((endpoint) => endpoint.protocol === "udp" && isDialable(endpoint))) done();
+        if (
+          this.reachability.endpoints.some(
+            (endpoint) => endpoint.protocol === "udp" && isDialable(endpoint, this.reachability.nat),
+          )
+        )
+          done();
       };
       const timer = setTimeout(done, this.#options.openTimeoutMs);
       this.on("change", check);
@@ -229,7 +263,11 @@ export class ConnectivityManager extends EventEmitter<ConnectivityEvents> implem
         this.#update();
       };
     mapping.on("mapped", say("ok"));
-    mapping.on("changed", say("ok"));
+    mapping.on("changed", (event) => {
+      // The old proof says nothing of the new way.
+      this.#probe = undefined;
+      say("ok")(event);
+    });
     mapping.on("lost", say("failed"));
     mapping.on("renewed", () => this.#update());
     mapping.on("unmapped", () => {
@@ -274,6 +312,7 @@ export class ConnectivityManager extends EventEmitter<ConnectivityEvents> implem
     });
     if (this.#abort.signal.aborted) return;
     this.#reflexive = seen;
+    this.#examiner = outcomes.flatMap(examinerOf)[0];
     const ms = Math.round(performance.now() - start);
     const failures = outcomes.flatMap(({ server, error }) => (error ? [`${server}: ${messageOf(error)}`] : []));
     if (seen.length > 0) {
@@ -287,6 +326,44 @@ export class ConnectivityManager extends EventEmitter<ConnectivityEvents> implem
     } else {
       this.#step({ step: "stun", outcome: "failed", ms, reason: `No STUN server answered (${failures.join("; ")}).` });
     }
+    this.#update();
+  }
+
+  /** Once everything is known that is quick to know: is the mapping true, and how does the NAT behave? */
+  async #examine(): Promise<void> {
+    const socket = this.#socket;
+    const examiner = this.#examiner;
+    if (!socket || !examiner || this.#abort.signal.aborted) return;
+    const { signal } = this.#abort;
+    const [mapping] = this.#held();
+    // Before the NAT is examined, since that opens the filter for the very addresses that the proof comes from.
+    if (mapping) {
+      const began = performance.now();
+      const result = await this.#parts.probe(socket, examiner.address, mapping.externalPort, { signal });
+      const ms = Math.round(performance.now() - began);
+      const port = `${mapping.externalAddress}:${mapping.externalPort}`;
+      this.#probe = result === "unsupported" ? undefined : result;
+      if (result === "arrived") {
+        this.#step({
+          step: "probe",
+          outcome: "ok",
+          ms,
+          reason: `A packet that nobody here asked for came in by ${port}.`,
+        });
+      } else if (result === "silent") {
+        const reason = `The router says that it forwards ${port}, but no packet from outside came in: a firewall or another NAT stands before it.`;
+        this.#step({ step: "probe", outcome: "failed", ms, reason });
+      }
+    }
+    if (this.#behaviour !== undefined || signal.aborted) return;
+    const {
+      mapping: mapped,
+      filtering,
+      hairpinning,
+      portPreservation,
+    } = await this.#parts.natBehaviour(socket, examiner.server, { signal });
+    if (signal.aborted || mapped === "unknown") return;
+    this.#behaviour = { mapping: mapped, filtering, hairpinning, portPreservation };
     this.#update();
   }
 
@@ -326,7 +403,10 @@ export class ConnectivityManager extends EventEmitter<ConnectivityEvents> implem
       this.#timers.push(timer);
     };
     every(WATCH_INTERFACES_MS, () => {
-      if (!isDeepStrictEqual(this.#ownInterfaces(), this.#interfaces)) void this.refresh();
+      if (isDeepStrictEqual(this.#ownInterfaces(), this.#interfaces)) return;
+      // Another network has another NAT.
+      this.#behaviour = undefined;
+      void this.refresh();
     });
     every(this.#options.renewIntervalMs, () => void this.refresh());
     // While the punched way is the only one, the NAT's memory of this socket must be kept alive.
@@ -371,6 +451,8 @@ export class ConnectivityManager extends EventEmitter<ConnectivityEvents> implem
         })),
       ),
       reflexive: this.#reflexive,
+      behaviour: this.#behaviour,
+      probe: this.#probe,
       gateways: this.#mapper?.gateways() ?? [],
       steps: [...this.#steps.values()],
     });
@@ -385,6 +467,10 @@ export class ConnectivityManager extends EventEmitter<ConnectivityEvents> implem
     await this.#socket?.close();
     this.#socket = undefined;
   }
+}
+
+function examinerOf({ server, address, otherAddress }: StunServerOutcome): { server: string; address: Endpoint }[] {
+  return address && otherAddress && otherAddress.address !== address.address ? [{ server, address }] : [];
 }
 
 const plainStep = ({ step, outcome, ms, reason }: GatewayStep): Step => ({ step, outcome, ms, reason });

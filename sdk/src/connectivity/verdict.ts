@@ -26,6 +26,10 @@ export interface Findings {
   /** What gateways forward to us. `address` is empty where the gateway does not know its outer address. */
   mappings: readonly (Omit<ReachableEndpoint, "kind"> & { gatewayName: string })[];
   reflexive: readonly ReflexiveFinding[];
+  /** What RFC 5780's tests found, where a STUN server with two addresses helped. */
+  behaviour?: Pick<NatDescription, "mapping" | "filtering" | "hairpinning" | "portPreservation"> | undefined;
+  /** Whether a packet from outside came in by the mapped port; undefined where nobody could send one. */
+  probe?: "arrived" | "silent" | undefined;
   gateways: readonly ReachableGateway[];
   steps: readonly Step[];
 }
@@ -43,11 +47,12 @@ const VIA_NAMES = {
 export function assess(findings: Findings): Reachability {
   const nat = describeNat(findings);
   const endpoints = [...hostEndpoints(findings), ...mappedEndpoints(findings), ...reflexiveEndpoints(findings)];
+  endpoints.sort((a, b) => rank(a, nat) - rank(b, nat));
   const verdict = judge(endpoints, nat);
   return {
     verdict,
     summary: summarize(verdict, endpoints, nat, findings),
-    endpoints: endpoints.sort((a, b) => rank(a) - rank(b)),
+    endpoints,
     nat,
     gateways: [...findings.gateways],
     steps: [...findings.steps],
@@ -55,17 +60,20 @@ export function assess(findings: Findings): Reachability {
 }
 
 /** Whether a stranger who knows the address can dial the endpoint without anybody's help. */
-export function isDialable(endpoint: ReachableEndpoint): boolean {
+export function isDialable(endpoint: ReachableEndpoint, nat: NatDescription): boolean {
   if (addressScope(endpoint.address) !== "public") return false;
+  // A NAT that lets everybody in through a mapping (full cone, DMZ host): as long as the mapping is kept alive.
+  if (endpoint.kind === "reflexive") {
+    return nat.mapping === "endpoint-independent" && nat.filtering === "endpoint-independent";
+  }
   // A global IPv6 address usually stands behind the home gateway's firewall: only proof makes it dialable.
   if (endpoint.kind === "host") return !endpoint.address.includes(":") || endpoint.verified;
   return endpoint.kind === "mapped";
 }
 
-function rank(endpoint: ReachableEndpoint): number {
-  const kind = { host: isDialable(endpoint) ? 0 : 4, mapped: isDialable(endpoint) ? 1 : 5, reflexive: 2, relayed: 3 }[
-    endpoint.kind
-  ];
+function rank(endpoint: ReachableEndpoint, nat: NatDescription): number {
+  const dialable = isDialable(endpoint, nat);
+  const kind = { host: dialable ? 0 : 4, mapped: dialable ? 1 : 5, reflexive: 2, relayed: 3 }[endpoint.kind];
   return kind * 4 + (endpoint.protocol === "tcp" ? 2 : 0) + (endpoint.verified ? 0 : 1);
 }
 
@@ -83,11 +91,14 @@ function hostEndpoints({ interfaces, localPort }: Findings): ReachableEndpoint[]
   );
 }
 
-function mappedEndpoints({ mappings, reflexive }: Findings): ReachableEndpoint[] {
+function mappedEndpoints({ mappings, reflexive, probe }: Findings): ReachableEndpoint[] {
+  // What a packet from outside disproved is no way in, whatever the gateway says.
+  if (probe === "silent") return [];
   const seen = reflexive.find(({ address }) => !address.includes(":"));
   return mappings.map(({ gatewayName: _, address, ...mapping }) => ({
     kind: "mapped",
     ...mapping,
+    verified: mapping.verified || probe === "arrived",
     // Some gateways map and do not know their own outer address (0.0.0.0 or nothing); STUN does.
     address: addressScope(address) === "invalid" || address === "0.0.0.0" ? (seen?.address ?? "") : address,
   }));
@@ -121,7 +132,7 @@ function describeNat(findings: Findings): NatDescription {
     outer.some((address) => addressScope(address) !== "public" || (first !== undefined && first.address !== address)) ||
     isHidden(first, findings);
   if (first === undefined) {
-    return { mapping: "unknown", filtering: "unknown", hairpinning: null, portPreservation: null, carrierGrade };
+    return { ...UNKNOWN_NAT, ...findings.behaviour, carrierGrade };
   }
   const direct = interfaces.some(({ address }) => address === first.address) && first.port === localPort;
   return {
@@ -130,8 +141,18 @@ function describeNat(findings: Findings): NatDescription {
     filtering: direct ? "none" : "unknown",
     hairpinning: null,
     portPreservation: seen.every(({ port }) => port === localPort),
+    ...(direct ? {} : known(findings.behaviour)),
     carrierGrade,
   };
+}
+
+const UNKNOWN_NAT = { mapping: "unknown", filtering: "unknown", hairpinning: null, portPreservation: null } as const;
+
+/** Only what the tests could tell. */
+function known(behaviour: Findings["behaviour"]): Partial<NatDescription> {
+  return Object.fromEntries(
+    Object.entries(behaviour ?? {}).filter(([, value]) => value !== null && value !== "unknown"),
+  );
 }
 
 /** A gateway that says it has no outer address, while packets get out: miniupnpd behind another NAT talks so. */
@@ -148,9 +169,10 @@ function mappingBehaviour(seen: readonly ReflexiveFinding[]): NatBehaviour {
 }
 
 function judge(endpoints: readonly ReachableEndpoint[], nat: NatDescription): Verdict {
-  const dialable = endpoints.filter((endpoint) => isDialable(endpoint) && endpoint.protocol === "udp");
+  const dialable = endpoints.filter((endpoint) => isDialable(endpoint, nat) && endpoint.protocol === "udp");
   if (dialable.some(({ kind }) => kind === "host")) return "open";
   if (dialable.some(({ kind }) => kind === "mapped") && !nat.carrierGrade) return "mapped";
+  if (dialable.some(({ kind }) => kind === "reflexive")) return "open";
   if (endpoints.some(({ kind }) => kind === "reflexive")) {
     return nat.mapping === "address-and-port-dependent" || nat.mapping === "address-dependent"
       ? "relay-only"
@@ -167,10 +189,14 @@ function summarize(
   findings: Findings,
 ): string {
   const find = (kind: ReachableEndpoint["kind"]): ReachableEndpoint | undefined =>
-    endpoints.find((endpoint) => endpoint.kind === kind && endpoint.protocol === "udp" && isDialable(endpoint));
+    endpoints.find((endpoint) => endpoint.kind === kind && endpoint.protocol === "udp" && isDialable(endpoint, nat));
   switch (verdict) {
-    case "open":
-      return `Anyone can join at ${where(find("host"))}: this machine has a public address.`;
+    case "open": {
+      const host = find("host");
+      return host
+        ? `Anyone can join at ${where(host)}: this machine has a public address.`
+        : `Anyone can join at ${where(find("reflexive"))}: the router lets everybody through to this port.`;
+    }
     case "mapped": {
       const endpoint = find("mapped");
       const name = findings.mappings[0]?.gatewayName || "your router";
@@ -200,6 +226,8 @@ function noMapping(nat: NatDescription, { mappings, steps, interfaces }: Finding
       ? "your router forwards the port, but it stands behind another NAT (double or carrier-grade NAT)"
       : "your router stands behind another NAT (double or carrier-grade NAT)";
   }
+  const disproved = steps.find(({ step, outcome }) => step === "probe" && outcome === "failed");
+  if (disproved) return stripPeriod(disproved.reason);
   const tried = steps.filter(({ step }) => step === "upnp" || step === "pcp" || step === "nat-pmp");
   const worst = tried.find(({ outcome }) => outcome === "refused") ?? tried.find(({ outcome }) => outcome === "failed");
   if (worst) return stripPeriod(worst.reason);

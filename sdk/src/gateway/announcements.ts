@@ -16,7 +16,7 @@ const ALL_HOSTS = "224.0.0.1";
 
 export interface AnnouncementOptions {
   interfaces: readonly LocalInterface[];
-  onAnnouncement(announcement: Announcement): void;
+  onAnnouncement: (announcement: Announcement) => void;
   ports?: { ssdp?: number; announcements?: number } | undefined;
 }
 
@@ -61,7 +61,7 @@ export class AnnouncementListener implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const socket of [...this.#sockets]) this.#drop(socket);
+    for (const socket of this.#sockets.splice(0)) socket.close();
   }
 }
 

@@ -6,8 +6,8 @@ export type Finding = Omit<GatewayStep, "ms">;
 
 export interface DiscoveryEvents {
   /** A gateway answered. It is the receiver's to close. */
-  onGateway(gateway: Gateway): void;
-  onFinding(finding: Finding): void;
+  onGateway: (gateway: Gateway) => void;
+  onFinding: (finding: Finding) => void;
 }
 
 /** One search over all interfaces and protocols. It goes on until it is disposed. */

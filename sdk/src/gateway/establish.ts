@@ -1,7 +1,7 @@
 import { whyNotPublic } from "./address.ts";
 import { type Gateway, GatewayError, type Lease, type Wish } from "./gateway.ts";
 import { candidatePorts } from "./ports.ts";
-import type { MapRequest, Transport } from "./types.ts";
+import type { GatewayInfo, MapRequest, Transport } from "./types.ts";
 
 /** A request with its defaults filled in. */
 export type FullRequest = { [Key in keyof Required<MapRequest>]: NonNullable<MapRequest[Key]> } & { machine: string };
@@ -16,6 +16,8 @@ export interface Held {
 export interface LeaseKeeper {
   /** Serialises the making of mappings at one gateway among everything on this host. */
   exclusively<T>(gateway: Gateway, work: () => Promise<T>, signal: AbortSignal): Promise<T>;
+  /** Whether another program on this host has the port there, whatever the gateway may say. */
+  isTaken(gateway: Gateway, wish: Wish): boolean;
   /** Before the gateway is asked. */
   intend(gateway: Gateway, wish: Wish): Promise<void>;
   /** It was granted. */
@@ -26,6 +28,11 @@ export interface LeaseKeeper {
   welcome(gateway: Gateway, signal: AbortSignal): Promise<void>;
   /** The table is full: removes what earlier starts left there. Whether anything was removed. */
   makeRoom(gateway: Gateway, signal: AbortSignal): Promise<boolean>;
+}
+
+/** Whether a mapping at this gateway would lead nowhere. PCP tells the external address with the mapping alone. */
+export function isKnownToBePrivate({ via, externalAddress }: GatewayInfo): boolean {
+  return !(via === "pcp" && externalAddress === "") && whyNotPublic(externalAddress) !== undefined;
 }
 
 /** Ports that are asked for exactly, before the gateway may choose. */
@@ -42,7 +49,7 @@ export async function establishAt(
   signal: AbortSignal,
   preferred?: number,
 ): Promise<Held> {
-  const why = whyNotPublic(gateway.info.externalAddress);
+  const why = isKnownToBePrivate(gateway.info) ? whyNotPublic(gateway.info.externalAddress) : undefined;
   if (why !== undefined && !request.acceptPrivateAddress) throw new GatewayError("private", why);
   return keeper.exclusively(gateway, () => tryPorts(gateway, request, keeper, signal, preferred), signal);
 }
@@ -129,6 +136,12 @@ async function tryPort(
 
 async function take(gateway: Gateway, wanted: Wish, keeper: LeaseKeeper, signal: AbortSignal): Promise<Lease> {
   const wish: Wish = { ...wanted, nonce: gateway.nonceFor?.(wanted.transport, wanted.internalPort) };
+  if (keeper.isTaken(gateway, wish)) {
+    throw new GatewayError(
+      "conflict",
+      `${wish.transport.toUpperCase()} port ${wish.externalPort} belongs to another program on this computer`,
+    );
+  }
   await keeper.intend(gateway, wish);
   let lease: Lease;
   try {
@@ -169,12 +182,31 @@ export async function giveBack(gateway: Gateway, lease: Lease, keeper: LeaseKeep
   return gone;
 }
 
-/** Keeps nothing and locks nothing. */
-export const carelessKeeper: LeaseKeeper = {
-  exclusively: (_gateway, work) => work(),
-  intend: async () => undefined,
-  granted: async () => undefined,
-  forget: async () => undefined,
-  welcome: async () => undefined,
-  makeRoom: async () => false,
-};
+/** Keeps nothing; one after another at a gateway all the same, so that two protocols do not get into each other's way. */
+export class CarelessKeeper implements LeaseKeeper {
+  readonly #queues = new Map<string, Promise<unknown>>();
+
+  exclusively<T>(gateway: Gateway, work: () => Promise<T>, signal: AbortSignal): Promise<T> {
+    const { address } = gateway.info;
+    const turn = (this.#queues.get(address) ?? Promise.resolve()).then(() => {
+      signal.throwIfAborted();
+      return work();
+    });
+    this.#queues.set(
+      address,
+      turn.catch(() => undefined),
+    );
+    return turn;
+  }
+
+  isTaken(): boolean {
+    return false;
+  }
+  async intend(): Promise<void> {}
+  async granted(): Promise<void> {}
+  async forget(): Promise<void> {}
+  async welcome(): Promise<void> {}
+  async makeRoom(): Promise<boolean> {
+    return false;
+  }
+}

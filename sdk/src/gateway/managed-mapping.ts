@@ -111,6 +111,12 @@ export class ManagedMapping extends EventEmitter<MappingEvents> implements PortM
     this.#wake();
   }
 
+  /** Has a look at the router's table, for no particular reason. */
+  inspect(): void {
+    this.#nextLook = this.#host.clock.now();
+    this.#wake();
+  }
+
   /** The gateway cannot be asked any more: it is lost without asking. */
   abandon(reason: string): void {
     this.#silent = MAX_SILENT;
@@ -177,6 +183,9 @@ export class ManagedMapping extends EventEmitter<MappingEvents> implements PortM
     } catch (error) {
       if (this.#end.signal.aborted || !(error instanceof GatewayError)) throw error;
       if (error.kind === "unreachable" && this.#stillLeased() && !restarted) return this.#retryLater();
+      // A router that refuses to prolong may think better of it while the lease runs.
+      const runs = this.expiresAt > this.#host.clock.unixNow() + MIN_RETRY;
+      if (renewing && runs && (error.kind === "refused" || error.kind === "full")) return this.#retryLater();
       return this.#lose(
         error.kind === "unreachable" ? `the router does not answer any more: ${error.message}` : error.message,
       );
@@ -217,7 +226,14 @@ export class ManagedMapping extends EventEmitter<MappingEvents> implements PortM
   }
 
   #retryLater(): void {
-    this.#nextLook = this.#host.clock.now() + MIN_RETRY;
+    const { clock } = this.#host;
+    const left = this.expiresAt === 0 ? 0 : this.expiresAt - clock.unixNow();
+    this.#nextLook = clock.now() + MIN_RETRY;
+    // RFC 6887 section 11.2.1: three quarters, seven eighths, and so on, no closer than 4 s.
+    this.#nextRenewal = Math.max(
+      this.#nextRenewal,
+      this.#silent > 0 ? this.#nextLook : clock.now() + Math.max(MIN_RETRY, left / 4),
+    );
   }
 
   /** Says so, and tries until it is back: first at the same gateway, then at whichever answers. */

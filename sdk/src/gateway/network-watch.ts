@@ -8,7 +8,7 @@ const JUMP = 10_000;
 
 export interface NetworkWatchOptions {
   clock: Clock;
-  onChange(reason: string): void;
+  onChange: (reason: string) => void;
   /** What the network is now, as one text; default: every address of every interface. */
   fingerprint?: () => string;
 }

@@ -50,7 +50,7 @@ export class PortControlSocket implements Disposable {
     promise.catch(() => undefined);
     socket.on("error", (error) => {
       reject(error);
-      for (const refuse of this.#refusals) refuse(error);
+      this.#refuseAll(error);
     });
     socket.on("message", (bytes) => {
       for (const reader of this.#readers) if (reader(bytes)) return;
@@ -64,15 +64,13 @@ export class PortControlSocket implements Disposable {
     socket.unref();
   }
 
+  #refuseAll(error: Error): void {
+    for (const refuse of this.#refusals) refuse(error);
+  }
+
   share(): this {
     this.#users++;
     return this;
-  }
-
-  /** Sees everything that no request waits for. */
-  overhear(reader: (bytes: Uint8Array) => void): void {
-    // Behind all requests: a Set keeps the order of insertion, so it looks from its own listener.
-    this.#socket.on("message", reader);
   }
 
   /**
@@ -102,8 +100,8 @@ export class PortControlSocket implements Disposable {
       const now = this.#clock.now();
       const due = retransmission.poll(now);
       if (due === "over" || this.#closed) return reject(new NoAnswer(`${this.gateway} does not answer`, false));
-      // A send that fails is an answer that does not come.
-      if (due === "send") this.#socket.send(bytes, () => undefined);
+      // What the system learned of an earlier datagram, it tells the next one.
+      if (due === "send") this.#socket.send(bytes, (error) => error && this.#refuseAll(error));
       cancel = this.#clock.after(Math.max(1, retransmission.due - now), tick);
     };
     this.#readers.add(reader);

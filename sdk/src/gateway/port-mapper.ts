@@ -1,10 +1,17 @@
 import { EventEmitter, setMaxListeners } from "node:events";
-import { whyNotPublic } from "./address.ts";
 import { type Announcement, AnnouncementListener } from "./announcements.ts";
 import { type Clock, delay, systemClock, whileAwaited } from "./clock.ts";
 import { discoverGateways } from "./discover.ts";
 import type { Discover, Finding } from "./discovery.ts";
-import { carelessKeeper, establishAt, type FullRequest, giveBack, type Held, type LeaseKeeper } from "./establish.ts";
+import {
+  CarelessKeeper,
+  establishAt,
+  type FullRequest,
+  giveBack,
+  type Held,
+  isKnownToBePrivate,
+  type LeaseKeeper,
+} from "./establish.ts";
 import { type Gateway, GatewayError } from "./gateway.ts";
 import { defaultRoutes, type LocalInterface, usableInterfaces } from "./interfaces.ts";
 import { stateDirectory } from "./journal/journal.ts";
@@ -91,6 +98,7 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
   readonly #gateways = new Map<string, Gateway>();
   readonly #mappings = new Set<ManagedMapping>();
   readonly #background = new Set<Promise<void>>();
+  readonly #calls = new Set<Promise<void>>();
   readonly #end = new AbortController();
   readonly #host: MappingHost;
   #round: Round | undefined;
@@ -122,7 +130,9 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
         ((events) => discoverGateways({ via, interfaces, clock, random, ports: environment?.ports }, events)),
       keeper:
         environment?.keeper ??
-        (journal === false ? carelessKeeper : new JournalKeeper(journal === true ? stateDirectory() : journal, clock)),
+        (journal === false
+          ? new CarelessKeeper()
+          : new JournalKeeper(journal === true ? stateDirectory() : journal, clock)),
       machine: environment?.machine ?? machineId(),
       ports: environment?.ports ?? {},
     };
@@ -155,8 +165,8 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
       this.emit("step", step);
     };
     try {
-      const held = await whileAwaited(this.#obtain(full, both, report));
-      return await this.#keep(full, held, startedAt, both);
+      const mapping = this.#obtain(full, both, report).then((held) => this.#keep(full, held, startedAt, both));
+      return await whileAwaited(this.#pending(mapping));
     } catch (error) {
       if (both.aborted) throw new PortMapError("aborted", "mapping the port was broken off", { steps, cause: error });
       if (!(error instanceof Verdict)) throw error;
@@ -194,12 +204,24 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
 
   async #close(): Promise<void> {
     this.#end.abort();
+    await Promise.all(this.#calls);
     await Promise.all([...this.#mappings].map((mapping) => mapping.unmap()));
-    await Promise.all([...this.#background]);
+    await Promise.all(this.#background);
     await this.#watching;
     await this.#round?.[Symbol.asyncDispose]();
     await Promise.all([...this.#gateways.values()].map((gateway) => gateway.close()));
     this.#gateways.clear();
+  }
+
+  /** A call that {@link close} waits for: what it was granted in the last moment must be given back first. */
+  #pending<T>(work: Promise<T>): Promise<T> {
+    const ended = work.then(
+      () => undefined,
+      () => undefined,
+    );
+    this.#calls.add(ended);
+    void ended.then(() => this.#calls.delete(ended));
+    return work;
   }
 
   /** Remembers work that {@link close} waits for. */
@@ -237,6 +259,7 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
       lifetimeSeconds,
       description,
       application: request.application ?? description,
+      family: request.family ?? 4,
       acceptPrivateAddress: request.acceptPrivateAddress ?? false,
       machine: this.#environment.machine,
     };
@@ -296,16 +319,16 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
     let round: Round | undefined;
     let unsubscribe: (() => void) | undefined;
     const aborted = new Promise<void>((resolve) => both.addEventListener("abort", () => resolve(), { once: true }));
-    let winner: Held | undefined;
+    const won: { held?: Held } = {};
     try {
-      while (winner === undefined) {
+      while (won.held === undefined) {
         signal.throwIfAborted();
-        const next = this.#best(tried);
+        const next = this.#best(tried, request.family);
         if (next) {
           tried.add(next);
           const running: Promise<Held | undefined> = attempt(next).then((held) => {
             attempts.delete(running);
-            if (held && !winner) winner = held;
+            if (held && !won.held) won.held = held;
             else if (held)
               void Promise.all(held.leases.map((lease) => giveBack(held.gateway, lease, this.#environment.keeper)));
             return held;
@@ -319,7 +342,7 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
           round = this.#search();
           unsubscribe = round.subscribe(report);
         }
-        if (round.isSettled && attempts.size === 0 && !this.#best(tried)) break;
+        if (round.isSettled && attempts.size === 0 && !this.#best(tried, request.family)) break;
         await Promise.race([aborted, this.#arrival.promise, ...(round.isSettled ? [] : [round.settled]), ...attempts]);
       }
     } finally {
@@ -327,17 +350,16 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
       losers.abort();
       await Promise.all(attempts);
     }
-    if (winner) return winner;
+    if (won.held) return won.held;
     throw verdict(failures, round?.findings ?? []);
   }
 
-  #best(tried: ReadonlySet<Gateway>): Gateway | undefined {
-    const open = [...this.#gateways.values()].filter((gateway) => !tried.has(gateway));
-    return (
-      open.find(({ info }) =>
-        info.externalAddress === "" ? info.via === "pcp" : whyNotPublic(info.externalAddress) === undefined,
-      ) ?? open[0]
+  /** The gateway to ask next: one whose external address is public, or which tells it with the mapping, before any other. */
+  #best(tried: ReadonlySet<Gateway>, family: 4 | 6): Gateway | undefined {
+    const open = [...this.#gateways.values()].filter(
+      (gateway) => !tried.has(gateway) && gateway.localAddress.includes(":") === (family === 6),
     );
+    return open.find(({ info }) => !isKnownToBePrivate(info)) ?? open[0];
   }
 
   /** The search that is under way, or a new one. */
@@ -390,7 +412,14 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
         await this.#keep(request, held, startedAt, signal);
         return;
       } catch (error) {
-        if (!(error instanceof Verdict) && !signal.aborted) throw error;
+        // Whatever it was, the next attempt may go better; nobody is there to hear of it.
+        if (error instanceof Verdict || signal.aborted) continue;
+        this.emit("step", {
+          step: "interfaces",
+          outcome: "failed",
+          ms: Math.round(clock.now() - startedAt),
+          reason: String(error),
+        });
       }
     }
   }
@@ -414,6 +443,9 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
     const { signal } = this.#end;
     try {
       await gateway.probe(signal);
+      // Unlike PCP's and NAT-PMP's epoch, nothing in UPnP tells for sure that a router kept its table.
+      if (gateway.info.via !== "upnp") return;
+      for (const mapping of this.#mappings) if (mapping.source === gateway) mapping.inspect();
     } catch (error) {
       if (signal.aborted) return;
       const reason = error instanceof Error ? error.message : String(error);
@@ -466,7 +498,7 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
     this.#listen();
     const own = new Set((this.#interfaces ?? usableInterfaces(await defaultRoutes())).map(({ address }) => address));
     // A gateway that was asked from an address that is gone cannot be asked any more.
-    for (const gateway of [...this.#gateways.values()]) {
+    for (const gateway of this.#gateways.values()) {
       if (own.has(gateway.localAddress)) continue;
       for (const mapping of this.#mappings) {
         if (mapping.source === gateway) mapping.abandon(`this computer's address ${gateway.localAddress} is gone`);

@@ -21,6 +21,11 @@ export interface MapRequest {
   description?: string | undefined;
   /** Seeds the alternative ports, so that one application gets the same alternative at its next start (default: the description). */
   application?: string | undefined;
+  /**
+   * 4 (default): a port of the router's IPv4 address. 6: a pinhole through its IPv6 firewall to this computer's own
+   * address; the port is then the same inside and outside.
+   */
+  family?: 4 | 6 | undefined;
   /** Take a mapping whose external address is not public (behind a second NAT). Default false: it is refused and named. */
   acceptPrivateAddress?: boolean | undefined;
 }

@@ -8,6 +8,7 @@
  * - `rate-limited`: too many requests from this address.
  * - `refused`: the lobby answered and said no.
  * - `invalid`: something sent or received is malformed or too large.
+ * - `forged`: the lobby names another host than the invite does, or what it relays is not what was said.
  * - `aborted`: the caller's signal, or `close()`.
  */
 export type RendezvousErrorCode =
@@ -18,6 +19,7 @@ export type RendezvousErrorCode =
   | "rate-limited"
   | "refused"
   | "invalid"
+  | "forged"
   | "aborted";
 
 export class RendezvousError extends Error {

@@ -15,13 +15,13 @@ export class RateLimiter {
     this.#maxKeys = options.maxKeys ?? 10_000;
   }
 
-  /** Takes a token; false if there is none. `now` in milliseconds; a clock that went back gives no tokens. */
-  take(key: string, now: number): boolean {
+  /** Takes tokens; false, and none, if there are too few. `now` in ms; a clock that went back gives no tokens. */
+  take(key: string, now: number, tokens = 1): boolean {
     const bucket = this.#buckets.get(key) ?? { tokens: this.#burst, at: now };
     bucket.tokens = Math.min(this.#burst, bucket.tokens + Math.max(0, now - bucket.at) * this.#perMs);
     bucket.at = now;
-    const granted = bucket.tokens >= 1;
-    if (granted) bucket.tokens -= 1;
+    const granted = bucket.tokens >= tokens;
+    if (granted) bucket.tokens -= tokens;
     this.#buckets.delete(key);
     this.#buckets.set(key, bucket);
     if (this.#buckets.size > this.#maxKeys) {

@@ -20,6 +20,8 @@ export const CLOSE_REPLACED = 4310;
 export const CLOSE_IDLE = 4311;
 /** Close code for players when the host has closed its game. */
 export const CLOSE_ENDED = 4312;
+/** Close code for whoever sends more than the lobby relays. */
+export const CLOSE_FLOOD = 4313;
 
 const VERDICTS: readonly Verdict[] = ["open", "mapped", "punchable", "relay-only", "lan-only"];
 
@@ -40,7 +42,10 @@ export interface GameSummary {
 
 /** What the host says and an invited player gets. */
 export interface HostDetails extends GameSummary {
-  /** Up to 32 URLs (`http://203.0.113.7:7777`), the best first. */
+  /**
+   * Up to 32 URLs (`http://203.0.113.7:7777`), the best first. What is given to a lobby, it shows to whoever has the code;
+   * what is told in an introduction, it does not see.
+   */
   endpoints: string[];
 }
 
@@ -48,12 +53,56 @@ export interface HostDetails extends GameSummary {
 export interface HostMessage extends HostDetails {
   /** False while the host's own connection to the lobby is lost; its game may well go on. */
   online: boolean;
+  /** The key to which introductions are sealed, and the hash of the host's proof: both in base64url. */
+  key?: string;
+  verifier?: string;
 }
 
 /** `registered`: lobby -> host. */
 export interface RegisteredMessage {
   code: string;
+  /** The lobby's own, as players know it. */
   url?: string;
+}
+
+/**
+ * What is relayed. Player -> lobby -> host: `introduce` becomes `introduction`, with a number that the lobby gives. Then
+ * `relay` in both directions; on the host's side with that number. `end` from any of the three.
+ */
+export interface IntroduceMessage {
+  hello: Uint8Array;
+}
+export interface IntroductionMessage extends IntroduceMessage {
+  id: number;
+}
+export interface RelayMessage {
+  /** On the host's side only. */
+  id?: number;
+  data: Uint8Array;
+}
+export interface EndMessage {
+  /** On the host's side only. */
+  id?: number;
+  reason: EndReason;
+}
+/**
+ * - `left`: the other side has gone.
+ * - `away`: the host's connection to the lobby is lost; it may come back.
+ * - `limit`: too many messages, bytes, introductions or seconds.
+ * - `link-required`: the host takes only those who have the whole link.
+ * - `unreadable`: the host could not open the first message.
+ * - `refused`: the host takes no introductions.
+ */
+export type EndReason = "left" | "away" | "limit" | "link-required" | "unreadable" | "refused";
+const END_REASONS: readonly EndReason[] = ["left", "away", "limit", "link-required", "unreadable", "refused"];
+
+/** The first byte of `hello`: what the player has. */
+export const HELLO = { code: 0, link: 1 } as const;
+/** That byte, an ephemeral key, and the tag of an empty message. */
+export const HELLO_BYTES: number = 1 + 32 + 16;
+/** Both sides of a sealed conversation must mean the same invite. */
+export function prologueOf(code: string, mode: number): Uint8Array {
+  return new TextEncoder().encode(`sallyport introduction 1 ${mode} ${code}`);
 }
 
 /** One entry of a lobby's list. */
@@ -74,7 +123,7 @@ function record(value: unknown): Record<string, unknown> {
 
 /** Control characters and those that turn the direction of the text round have no place in what strangers are shown. */
 // oxlint-disable-next-line no-control-regex
-const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g;
+export const UNPRINTABLE: RegExp = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g;
 
 function text(value: unknown, what: string, max: number): string {
   if (typeof value !== "string") fail(`${what} must be a string`);
@@ -152,7 +201,28 @@ export function parseHostDetails(value: unknown): HostDetails {
 
 /** @throws RendezvousError `invalid` */
 export function parseHostMessage(value: unknown): HostMessage {
-  return { ...parseHostDetails(value), online: record(value)["online"] !== false };
+  const message: HostMessage = { ...parseHostDetails(value), online: record(value)["online"] !== false };
+  for (const field of ["key", "verifier"] as const) {
+    const said = record(value)[field];
+    if (typeof said === "string" && said.length === 43) message[field] = said;
+  }
+  return message;
+}
+
+/** Bytes up to a length; undefined for anything else. */
+export function parseBytes(message: unknown, field: "hello" | "data", max: number): Uint8Array | undefined {
+  const value = (message as Record<string, unknown> | null | undefined)?.[field];
+  return value instanceof Uint8Array && value.length <= max ? value : undefined;
+}
+
+export function parseId(message: unknown): number | undefined {
+  const id = (message as { id?: unknown } | null | undefined)?.id;
+  return typeof id === "number" && Number.isSafeInteger(id) ? id : undefined;
+}
+
+export function parseEndReason(message: unknown): EndReason {
+  const said = (message as { reason?: unknown } | null | undefined)?.reason;
+  return END_REASONS.find((reason) => reason === said) ?? "left";
 }
 
 /** What of the details anybody may see. Written out field by field, so that a new field is not public by accident. */

@@ -2,25 +2,39 @@
 import { EventEmitter } from "node:events";
 import type { Room } from "@colyseus/sdk";
 import { RendezvousError } from "./errors.ts";
+import { HostIntroductions } from "./host-introductions.ts";
+import type { Introduction } from "./introduction.ts";
 import { type Invite, inviteUrl } from "./invite.ts";
 import { enterLobby, parseLobbyUrl } from "./lobby-client.ts";
 import {
   CLOSE_REPLACED,
   type HostDetails,
+  MAX_ENDPOINTS,
   parseHostDetails,
   parseHostUpdate,
   RENDEZVOUS_ROOM,
   type RegisteredMessage,
 } from "./protocol.ts";
-import { createHostSecret, inviteCodeOf } from "./secret.ts";
+import { toBase64Url } from "./seal.ts";
+import { createHostSecret, type HostIdentity, hostIdentityOf, isHostSecret } from "./secret.ts";
+import { parseServers, type TraversalServers } from "./servers.ts";
 
-export interface HostRegistrationOptions extends Partial<HostDetails> {
+/** What a host says of itself. */
+export interface RegistrationDetails extends HostDetails {
+  /** Told to players in introductions, before `endpoints`; the lobby never sees them. Up to 32 URLs. */
+  sealedEndpoints: string[];
+}
+
+/** Without `endpoints`, the lobby has no address of the host to show, and players come by introductions only. */
+export interface HostRegistrationOptions extends Partial<RegistrationDetails> {
   /** The lobby's URL. */
   lobby: string;
   /** What strangers see in the lobby's list. */
   name: string;
-  /** From an earlier {@link HostRegistration.secret}: the invite stays the same. Default: a new one. */
+  /** From an earlier {@link HostRegistration.secret}: the invite and its link stay the same. Default: a new one. */
   secret?: string;
+  /** Introduce only players who have the whole link, so that not even the lobby can come in. Default false. */
+  linkOnly?: boolean;
   /** Default `rendezvous`. */
   roomName?: string;
   /** For one attempt to reach the lobby. Default 10 000. */
@@ -38,22 +52,29 @@ interface Events {
   lost: [error: RendezvousError, retryInMs: number];
   /** No further attempts: the lobby refused for good, or another process has taken over the invite. */
   failed: [error: RendezvousError];
+  /** A player has asked by invite, and has proven that it is there. Without a listener players are refused. */
+  introduction: [introduction: Introduction];
+  /** The lobby's STUN and TURN servers: after each registration, and again before credentials expire. */
+  servers: [servers: TraversalServers];
 }
 
 /** Updates are sent at most this often, so that a full house does not run into the lobby's limits. */
 const UPDATE_MS = 250;
 
 export class HostRegistration extends EventEmitter<Events> implements AsyncDisposable {
-  /** Whoever has it is this host. Keep it to keep the invite beyond this process. */
+  /** Whoever has it is this host. It never leaves this process; keep it to keep the invite beyond. */
   readonly secret: string;
   /** Known once the lobby has been reached. */
   invite: Invite | undefined;
+  /** Known soon after the lobby has been reached; the last ones while it is lost. */
+  servers: TraversalServers = { stun: [], turn: [] };
 
   readonly #options: HostRegistrationOptions;
   readonly #lobby: string;
   readonly #closing = new AbortController();
   #details: HostDetails;
-  #code = "";
+  #sealedEndpoints: string[] = [];
+  #introductions: HostIntroductions | undefined;
   #room: Room | undefined;
   #running: Promise<void> | undefined;
   #changed = new Set<keyof HostDetails>();
@@ -65,7 +86,11 @@ export class HostRegistration extends EventEmitter<Events> implements AsyncDispo
     this.#options = options;
     this.#lobby = parseLobbyUrl(options.lobby);
     this.#details = parseHostDetails(options);
+    this.#sealedEndpoints = sealedEndpointsOf(options) ?? [];
     this.secret = options.secret ?? createHostSecret();
+    if (!isHostSecret(this.secret)) {
+      throw new RendezvousError("invalid", "The secret must be one that HostRegistration.secret gave: 43 characters.");
+    }
   }
 
   /**
@@ -100,8 +125,9 @@ export class HostRegistration extends EventEmitter<Events> implements AsyncDispo
   }
 
   /** Tells the lobby, and whoever is asking there, what has changed. @throws RendezvousError `invalid` */
-  update(details: Partial<HostDetails>): void {
+  update(details: Partial<RegistrationDetails>): void {
     const update = parseHostUpdate(details);
+    this.#sealedEndpoints = sealedEndpointsOf(details) ?? this.#sealedEndpoints;
     for (const field of Object.keys(update) as (keyof HostDetails)[]) {
       if (JSON.stringify(update[field]) !== JSON.stringify(this.#details[field])) this.#changed.add(field);
     }
@@ -115,6 +141,7 @@ export class HostRegistration extends EventEmitter<Events> implements AsyncDispo
     clearTimeout(this.#updateTimer);
     this.#updateTimer = undefined;
     const room = this.#room;
+    this.#introductions?.close("The host has closed the game.");
     this.#room = undefined;
     if (room?.connection.isOpen === true) {
       const { promise: late, resolve } = Promise.withResolvers<undefined>();
@@ -132,14 +159,14 @@ export class HostRegistration extends EventEmitter<Events> implements AsyncDispo
 
   async #run(): Promise<void> {
     const [first, longest] = this.#options.retryMs ?? [500, 30_000];
-    this.#code = await inviteCodeOf(this.secret);
+    const identity = await hostIdentityOf(this.secret);
     let wait = first;
     while (!this.#closing.signal.aborted) {
       let error: RendezvousError;
       try {
-        this.#room = await this.#enter();
+        this.#room = await this.#enter(identity);
         wait = first;
-        error = await this.#stay(this.#room);
+        error = await this.#stay(this.#room, identity);
       } catch (reason) {
         error = reason instanceof RendezvousError ? reason : new RendezvousError("unreachable", String(reason));
       }
@@ -157,23 +184,27 @@ export class HostRegistration extends EventEmitter<Events> implements AsyncDispo
     }
   }
 
-  #enter(): Promise<Room> {
+  #enter({ code, proof, key }: HostIdentity): Promise<Room> {
     this.#changed.clear(); // all of it goes along; what changes meanwhile is sent after
     return enterLobby({
       lobby: this.#lobby,
       roomName: this.#options.roomName ?? RENDEZVOUS_ROOM,
       method: "joinOrCreate",
-      options: { role: "host", invite: this.#code, secret: this.secret, details: this.#details },
+      options: { role: "host", invite: code, proof, key: toBase64Url(key.publicKey), details: this.#details },
       timeoutMs: this.#options.timeoutMs ?? 10_000,
       signal: this.#closing.signal,
     });
   }
 
   /** From the lobby's welcome to the end of the connection; answers why it ended. */
-  async #stay(room: Room): Promise<RendezvousError> {
+  async #stay(room: Room, identity: HostIdentity): Promise<RendezvousError> {
     const ended = Promise.withResolvers<RendezvousError>();
+    const introductions = this.#introduceThrough(room, identity);
+    this.#introductions = introductions;
     room.onMessage("*", (type, payload: unknown) => {
-      if (type === "registered") this.#onRegistered(payload as RegisteredMessage);
+      if (type === "registered") this.#onRegistered(payload as RegisteredMessage, identity);
+      else if (type === "servers") this.#onServers(payload);
+      else introductions.receive(type, payload);
     });
     // Also called, without a code, when the connection breaks.
     room.onError((_code, message) => {
@@ -196,18 +227,46 @@ export class HostRegistration extends EventEmitter<Events> implements AsyncDispo
       return await ended.promise;
     } finally {
       stop();
+      introductions.lose("The connection to the lobby is lost.");
       this.#closing.signal.removeEventListener("abort", onClosing);
       if (!this.#closing.signal.aborted) room.connection.close();
     }
   }
 
-  #onRegistered(message: RegisteredMessage): void {
-    if (message?.code !== this.#code) return;
-    // The link goes to people and terminals: take it only if it is a plain one.
-    const url = typeof message.url === "string" && URL.canParse(message.url) ? new URL(message.url).href : undefined;
-    const plain = url !== undefined && /^https?:/.test(url) && url.length <= 512;
-    this.invite = { code: this.#code, url: plain ? url : inviteUrl(this.#lobby, this.#code) };
+  #introduceThrough(room: Room, identity: HostIdentity): HostIntroductions {
+    return new HostIntroductions({
+      identity,
+      linkOnly: this.#options.linkOnly ?? false,
+      details: () => ({
+        ...this.#details,
+        endpoints: [...new Set([...this.#sealedEndpoints, ...this.#details.endpoints])].slice(0, MAX_ENDPOINTS),
+      }),
+      servers: () => this.servers,
+      send: (type, message) => {
+        if (room.connection.isOpen) room.send(type, message);
+      },
+      onIntroduction: (introduction) => this.emit("introduction", introduction),
+      now: () => performance.now(),
+    });
+  }
+
+  #onRegistered(message: RegisteredMessage | null, { code, seal }: HostIdentity): void {
+    if (message?.code !== code) return;
+    // The link goes to people and terminals. Of what the lobby says only the place is taken: code and seal are ours.
+    const url = typeof message.url === "string" && URL.canParse(message.url) ? new URL(message.url) : undefined;
+    const plain = url !== undefined && /^https?:$/.test(url.protocol) && url.href.length <= 512;
+    const lobby = plain ? url.origin + url.pathname : this.#lobby;
+    this.invite = { code, url: inviteUrl(lobby, code, seal) };
     this.emit("registered", this.invite);
+  }
+
+  #onServers(message: unknown): void {
+    try {
+      this.servers = parseServers(message);
+    } catch {
+      return; // the game can do without
+    }
+    this.emit("servers", this.servers);
   }
 
   /** A connection through a NAT can die without a word; ask now and then. */
@@ -251,4 +310,8 @@ export class HostRegistration extends EventEmitter<Events> implements AsyncDispo
     this.#closing.signal.addEventListener("abort", onClosing, { once: true });
     return promise.finally(() => this.#closing.signal.removeEventListener("abort", onClosing));
   }
+}
+
+function sealedEndpointsOf({ sealedEndpoints }: Partial<RegistrationDetails>): string[] | undefined {
+  return sealedEndpoints === undefined ? undefined : parseHostUpdate({ endpoints: sealedEndpoints }).endpoints;
 }

@@ -11,11 +11,12 @@ import {
   ServerError,
 } from "@colyseus/core";
 import { RendezvousError } from "./errors.ts";
+import { type GuestLimits, Guests } from "./guests.ts";
 import { inviteUrl, parseInviteCode } from "./invite.ts";
 import { RateLimiter } from "./limiter.ts";
 import {
   CLOSE_ENDED,
-  CLOSE_IDLE,
+  CLOSE_FLOOD,
   CLOSE_REPLACED,
   type GameListing,
   type GameSummary,
@@ -27,17 +28,18 @@ import {
   type RegisteredMessage,
   summaryOf,
 } from "./protocol.ts";
-import { digestOf, inviteCodeOf, isHostSecret, secretMatches } from "./secret.ts";
+import { ownsInvite, proofMatches, verifierOf } from "./secret.ts";
+import { checkServersOptions, mintServers, renewServersAfter, type ServersOptions } from "./servers.ts";
 
 /** The numbers are HTTP's, since that is how Colyseus' matchmaking carries them. */
 const STATUS = { invalid: 400, forbidden: 403, tooMany: 429, full: 507 } as const;
 
-export interface RendezvousOptions {
+export interface RendezvousOptions extends ServersOptions {
   /** The lobby's own URL, as players know it: makes the invite's link. Without it the host uses the URL it knows. */
   publicUrl?: string;
 }
 
-export interface RendezvousLimits {
+export interface RendezvousLimits extends GuestLimits {
   /** Requests of one address: at once, and per second in the long run. Guessing an invite costs one each. */
   burst: number;
   perSecond: number;
@@ -45,10 +47,6 @@ export interface RendezvousLimits {
   gamesPerAddress: number;
   /** Hosted games of this process. */
   games: number;
-  /** Players who are being introduced to one host at a time. */
-  guestsPerGame: number;
-  /** How long a player may stay, in milliseconds. */
-  guestMs: number;
   /** How long a game whose host has vanished stays known, in milliseconds. */
   holdMs: number;
 }
@@ -66,6 +64,9 @@ interface Caller {
   address: string;
 }
 
+/** Under which the lobby's own options come to a room, which also gets those of the client that makes it. */
+const LOBBY = "~lobby";
+
 /** Room for a host that has reserved its seat and has not come yet: the seat itself lasts 15 s. */
 const ARRIVAL_MS = 20_000;
 
@@ -77,7 +78,12 @@ export class RendezvousRoom extends Room<{ metadata: Metadata }> {
     gamesPerAddress: 16,
     games: 10_000,
     guestsPerGame: 64,
+    guestsPerAddress: 16,
     guestMs: 30_000,
+    introductionMs: 120_000,
+    relayBurst: 80,
+    relayPerSecond: 40,
+    relayBytes: 524_288,
     holdMs: 60_000,
   };
 
@@ -88,20 +94,27 @@ export class RendezvousRoom extends Room<{ metadata: Metadata }> {
   // Nothing here is synchronised state, and a room per game must not cost a timer of 20 Hz each.
   override patchRate = 60_000;
   override autoDispose = false;
-  override maxMessagesPerSecond = 20;
+  // A host that speaks with many players at once; what each may send is limited below.
+  override maxMessagesPerSecond = 4000;
   override messages: Messages<RendezvousRoom> = {
     update: (client: Client, message: unknown): void => this.#onUpdate(client, message),
+    introduce: (client: Client, message: unknown): void => this.#guests.introduce(client, message),
+    relay: (client: Client, message: unknown): void => this.#guests.relay(client, message),
+    end: (client: Client, message: unknown): void => this.#guests.end(client, message),
   };
 
   #code = "";
-  #digest: Buffer = Buffer.alloc(0);
-  #publicUrl: string | undefined;
+  #verifier: Buffer = Buffer.alloc(0);
+  #key = "";
+  #options: RendezvousOptions = {};
   #host: Client | undefined;
   #hostAddress: string | undefined;
   #details: HostDetails | undefined;
   #counted = false;
   #holdTimer: NodeJS.Timeout | undefined;
-  readonly #guests = new Map<Client, NodeJS.Timeout>();
+  #renewTimer: NodeJS.Timeout | undefined;
+  readonly #guests = new Guests(RendezvousRoom.limits);
+  readonly #updates = new RateLimiter({ burst: 40, perSecond: 20, maxKeys: 4 });
 
   /**
    * Every request comes through here before anything is looked up. Colyseus calls it without `this`.
@@ -137,8 +150,8 @@ export class RendezvousRoom extends Room<{ metadata: Metadata }> {
 
   /** Only a host can bring the room into being: it must own the invite that it claims. */
   override async onCreate(options: Record<string, unknown>): Promise<void> {
-    const { invite, secret, publicUrl } = options;
-    if (options["role"] !== "host" || !isHostSecret(secret)) {
+    const { invite, proof, key } = options;
+    if (options["role"] !== "host") {
       throw new ServerError(STATUS.invalid, "No game has this invite, and this is no host that brings one.");
     }
     if (RendezvousRoom.#games >= RendezvousRoom.limits.games) {
@@ -146,14 +159,16 @@ export class RendezvousRoom extends Room<{ metadata: Metadata }> {
     }
     RendezvousRoom.#games++;
     this.#counted = true;
-    const code = await inviteCodeOf(secret).catch(() => undefined);
-    if (code === undefined || code !== invite) {
+    if (!(await ownsInvite(invite, proof, key).catch(() => false))) {
       this.#uncount(); // onDispose is not called for a room that was never made
       throw new ServerError(STATUS.forbidden, "This invite belongs to another host.");
     }
+    const code = invite as string;
     this.#code = code;
-    this.#digest = digestOf(secret);
-    this.#publicUrl = typeof publicUrl === "string" ? publicUrl : undefined;
+    this.#verifier = verifierOf(proof as string);
+    this.#key = key as string;
+    // The lobby's own: Colyseus lays them over what the host says.
+    this.#options = options[LOBBY] as RendezvousOptions;
     this.metadata = { invite: code, listed: false, online: false };
     // Colyseus' own LobbyRoom shows the metadata of all listed rooms to everybody.
     await this.setMatchmaking({ unlisted: true });
@@ -167,11 +182,9 @@ export class RendezvousRoom extends Room<{ metadata: Metadata }> {
   }
 
   override async onLeave(client: Client, code?: number): Promise<void> {
-    const timer = this.#guests.get(client);
-    clearTimeout(timer);
-    this.#guests.delete(client);
+    this.#guests.remove(client);
     if (client !== this.#host) return;
-    this.#host = undefined;
+    this.#setHost(undefined);
     if (code === CloseCode.CONSENTED) {
       // Not disconnect(): that would wait for this very method. The room ends when the last one has gone.
       this.autoDispose = true;
@@ -180,7 +193,7 @@ export class RendezvousRoom extends Room<{ metadata: Metadata }> {
         locked: true,
         metadata: { invite: this.#code, listed: false, online: false },
       });
-      for (const guest of this.#guests.keys()) guest.leave(CLOSE_ENDED, "the host has closed the game");
+      for (const guest of this.#guests.clients) guest.leave(CLOSE_ENDED, "the host has closed the game");
       return;
     }
     this.#hold(RendezvousRoom.limits.holdMs);
@@ -189,17 +202,18 @@ export class RendezvousRoom extends Room<{ metadata: Metadata }> {
 
   override onDispose(): void {
     clearTimeout(this.#holdTimer);
-    for (const timer of this.#guests.values()) clearTimeout(timer);
+    clearTimeout(this.#renewTimer);
+    this.#guests.dispose();
     this.#uncount();
     this.#forgetAddress();
   }
 
   async #onHost(client: Client, options: Record<string, unknown>): Promise<void> {
-    if (!secretMatches(options["secret"], this.#digest)) {
+    if (!proofMatches(options["proof"], this.#verifier) || options["key"] !== this.#key) {
       throw new ServerError(STATUS.forbidden, "This invite belongs to another host.");
     }
     const details = this.#checked(() => parseHostDetails(options["details"]));
-    const address = (client.auth as Caller | undefined)?.address ?? "unknown";
+    const address = addressOf(client);
     if (address !== this.#hostAddress) {
       const games = RendezvousRoom.#gamesOf.get(address) ?? 0;
       if (games >= RendezvousRoom.limits.gamesPerAddress) {
@@ -211,29 +225,31 @@ export class RendezvousRoom extends Room<{ metadata: Metadata }> {
     }
     clearTimeout(this.#holdTimer);
     const previous = this.#host;
-    this.#host = client;
+    this.#setHost(client);
     previous?.leave(CLOSE_REPLACED, "another connection of this host has taken over");
     this.#details = details;
     const registered: RegisteredMessage = { code: this.#code };
-    if (this.#publicUrl !== undefined) registered.url = inviteUrl(this.#publicUrl, this.#code);
+    if (this.#options.publicUrl !== undefined) registered.url = inviteUrl(this.#options.publicUrl, this.#code);
     client.send("registered", registered);
+    this.#sendServers(client);
+    this.#renewServers();
     await this.#publish();
   }
 
   #onGuest(client: Client): void {
     if (this.#details === undefined) throw new ServerError(STATUS.full, "The host is not there yet. Try again.");
-    if (this.#guests.size >= RendezvousRoom.limits.guestsPerGame) {
-      throw new ServerError(STATUS.full, "Too many players are asking for this game. Try again.");
-    }
-    const timer = setTimeout(() => client.leave(CLOSE_IDLE, "introduced"), RendezvousRoom.limits.guestMs);
-    timer.unref();
-    this.#guests.set(client, timer);
+    this.#guests.add(client, addressOf(client));
+    this.#sendServers(client);
     client.send("host", this.#hostMessage(this.#details));
   }
 
   #onUpdate(client: Client, message: unknown): void {
     // A guest has nothing to update, and learns nothing from trying.
     if (client !== this.#host || this.#details === undefined) return;
+    if (!this.#updates.take(client.sessionId, performance.now())) {
+      client.leave(CLOSE_FLOOD, "too many updates");
+      return;
+    }
     let update: Partial<HostDetails>;
     try {
       update = parseHostUpdate(message);
@@ -246,13 +262,37 @@ export class RendezvousRoom extends Room<{ metadata: Metadata }> {
   }
 
   #hostMessage(details: HostDetails): HostMessage {
-    return { ...details, online: this.#host !== undefined };
+    const verifier = this.#verifier.toString("base64url");
+    return { ...details, online: this.#host !== undefined, key: this.#key, verifier };
+  }
+
+  #setHost(host: Client | undefined): void {
+    this.#host = host;
+    this.#guests.setHost(host);
+  }
+
+  /** Each gets credentials of its own. The label shows in the TURN server's log and opens nothing. */
+  #sendServers(client: Client): void {
+    client.send("servers", mintServers(this.#options, this.roomId, Date.now() / 1000));
+  }
+
+  /** A host stays longer than its credentials last. */
+  #renewServers(): void {
+    clearTimeout(this.#renewTimer);
+    const after = renewServersAfter(this.#options);
+    if (after === undefined) return;
+    this.#renewTimer = setTimeout(() => {
+      if (this.#host === undefined) return;
+      this.#sendServers(this.#host);
+      this.#renewServers();
+    }, after);
+    this.#renewTimer.unref();
   }
 
   async #publish(): Promise<void> {
     if (this.#details === undefined) return;
     const message = this.#hostMessage(this.#details);
-    for (const guest of this.#guests.keys()) guest.send("host", message);
+    for (const guest of this.#guests.clients) guest.send("host", message);
     await this.setMetadata({
       invite: this.#code,
       listed: true,
@@ -292,10 +332,16 @@ export class RendezvousRoom extends Room<{ metadata: Metadata }> {
   }
 }
 
+function addressOf(client: Client): string {
+  return (client.auth as Caller | undefined)?.address ?? "unknown";
+}
+
 /**
  * The room, ready to be mounted: `defineServer({ rooms: { rendezvous: defineRendezvous() } })`. It must be found by its
  * invite, which is what the filter is for.
+ * @throws RendezvousError `invalid` for STUN or TURN options that are none
  */
 export function defineRendezvous(options: RendezvousOptions = {}): RegisteredHandler<RendezvousRoom> {
-  return defineRoom(RendezvousRoom, options as Record<string, unknown>).filterBy(["invite"]);
+  checkServersOptions(options);
+  return defineRoom(RendezvousRoom, { [LOBBY]: options }).filterBy(["invite"]);
 }

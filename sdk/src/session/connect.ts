@@ -1,22 +1,28 @@
+import type { NetworkConditions } from "../channel/index.ts";
 import { NetcodeClient, NetcodeClientState, netcodeReady, readConnectToken } from "../netcode/index.ts";
-import { type Endpoint, formatEndpoint } from "../udp/endpoint.ts";
-import { UDPSocket } from "../udp/udp-socket.ts";
+import { formatEndpoint } from "../udp/endpoint.ts";
+import type { UDPSocket } from "../udp/udp-socket.ts";
 import { SessionError, type SessionErrorCode } from "./errors.ts";
+import type { SessionLimits } from "./limits.ts";
+import type { SessionPath } from "./path.ts";
 import { SessionPump } from "./pump.ts";
 import type { CloseReason, Session } from "./types.ts";
 import { UDPSession } from "./udp-session.ts";
+import { PathWay, SocketWay, type Way } from "./way.ts";
 
-export interface ConnectSessionOptions {
+export interface ConnectSessionOptions extends SessionLimits {
   /** Default: a socket of its own, closed with the session. A socket that is handed in stays open. */
   socket?: UDPSocket;
+  /** A way to the server that was found otherwise, as by ICE, in place of the token's addresses; closed with the session. */
+  path?: SessionPath;
   /** Gives the attempt up; has no effect once the session is open. */
   signal?: AbortSignal;
   /** The handshake as it goes on. */
   onProgress?: (progress: ConnectProgress) => void;
   /** Gives up after so many ms without a session; 0 = when netcode does (the token's timeout for each address). Default 5000. */
   timeoutMs?: number;
-  maxMessageBytes?: number;
-  maxBufferedBytes?: number;
+  /** A bad line to the server, for trying the game out; see {@link Session.conditions}. */
+  conditions?: NetworkConditions;
 }
 
 export interface ConnectProgress {
@@ -26,8 +32,6 @@ export interface ConnectProgress {
 }
 
 const UPDATE_MS = 20;
-/** Game updates come in bursts, and a burst that overruns the system's default buffer is loss. */
-const RECEIVE_BUFFER_BYTES = 1 << 20;
 
 /**
  * Opens a secure session with the server that a connect token names. Its addresses are taken as ways to one server, as
@@ -41,37 +45,31 @@ export async function connectSession(token: Uint8Array, options: ConnectSessionO
   if (options.signal?.aborted) throw new SessionError("aborted", "The attempt was given up before it began.");
   const parsed = readConnectToken(token);
   if (typeof parsed === "string") throw new SessionError("invalid-token");
-  const socket = options.socket ?? UDPSocket.open({ receiveBufferSize: RECEIVE_BUFFER_BYTES });
-  const connection = new ClientConnection(socket, options, parsed.serverAddresses);
-  return connection.open(token);
+  const way = options.path ? new PathWay(options.path) : new SocketWay(options.socket, parsed.serverAddresses);
+  return new ClientConnection(way, options).open(token);
 }
 
-/** A netcode client on a socket, and the session that stands on it once it is connected. */
+/** A netcode client on a way to its server, and the session that stands on it once it is connected. */
 class ClientConnection {
-  readonly #socket: UDPSocket;
+  readonly #way: Way;
   readonly #options: ConnectSessionOptions;
   readonly #pump = new SessionPump();
   readonly #netcode: NetcodeClient;
   readonly #timer: NodeJS.Timeout;
-  readonly #candidates: readonly Endpoint[];
   #limit: NodeJS.Timeout | undefined;
-  /** The address that answered with a challenge of this token's key; null until then. */
-  #path: Endpoint | null = null;
-  /** Where the datagram that is being read came from. */
-  #source: Endpoint = { address: "", port: 0 };
-  #requests = 0;
+  /** When the datagram came that is being read. */
+  #now = 0;
   #session: UDPSession | undefined;
   #settle: { resolve(session: Session): void; reject(error: SessionError): void } | undefined;
   #released = false;
 
-  constructor(socket: UDPSocket, options: ConnectSessionOptions, candidates: readonly Endpoint[]) {
-    this.#socket = socket;
+  constructor(way: Way, options: ConnectSessionOptions) {
+    this.#way = way;
     this.#options = options;
-    this.#candidates = candidates;
     this.#netcode = new NetcodeClient({
-      send: (data) => this.#send(data),
+      send: (data) => way.send(data),
       stateChanged: (state) => this.#stateChanged(state),
-      payload: (data) => this.#session?.receive(data, this.#pump.now()),
+      payload: (data) => this.#session?.receive(data, this.#now),
     });
     this.#timer = setInterval(() => this.#netcode.update(this.#pump.now()), UPDATE_MS);
     this.#timer.unref();
@@ -81,7 +79,10 @@ class ClientConnection {
     const { signal, timeoutMs = 5000 } = this.#options;
     return new Promise<Session>((resolve, reject) => {
       this.#settle = { resolve, reject };
-      this.#socket.onDatagram = (data, address, port) => this.#receive(data, address, port);
+      this.#way.open(
+        (data) => this.#receive(data),
+        () => this.#session?.moved(),
+      );
       signal?.addEventListener("abort", this.#abort, { once: true });
       if (timeoutMs > 0) this.#limit = setTimeout(this.#late, timeoutMs).unref();
       this.#netcode.connect(token, this.#pump.now());
@@ -89,28 +90,12 @@ class ClientConnection {
     });
   }
 
-  #send(data: Uint8Array): void {
-    if (this.#path) {
-      this.#socket.send(data, this.#path.port, this.#path.address);
-      return;
-    }
-    const ways = this.#requests++ === 0 ? this.#candidates.slice(0, 1) : this.#candidates;
-    for (const { address, port } of ways) this.#socket.send(data, port, address);
-  }
-
-  /** netcode knows one address at a time, so every way to the server goes by the name of the one that it is trying. */
-  #receive(data: Uint8Array, address: string, port: number): void {
+  /** netcode knows one address at a time, so the way goes by the name of the one that it is trying. */
+  #receive(data: Buffer): void {
     const { serverAddress } = this.#netcode;
-    const path = this.#path;
     if (!serverAddress) return;
-    if (path) {
-      if (port !== path.port || address !== path.address) return;
-    } else {
-      const source = this.#candidates.find((each) => each.port === port && each.address === address);
-      if (!source) return;
-      this.#source = source;
-    }
-    this.#netcode.receive(data, serverAddress.address, serverAddress.port, this.#pump.now());
+    this.#now = this.#pump.now();
+    this.#netcode.receive(data, serverAddress.address, serverAddress.port, this.#now);
   }
 
   readonly #abort = (): void => this.#giveUp("aborted", "The attempt was given up.");
@@ -124,21 +109,24 @@ class ClientConnection {
 
   #stateChanged(state: NetcodeClientState): void {
     // Only the token's server can have written the challenge that leads here.
-    if (state === NetcodeClientState.sendingResponse) this.#path = this.#source;
-    const way = this.#path ?? this.#candidates[0];
-    if (way) this.#options.onProgress?.({ state, server: formatEndpoint(way) });
+    if (state === NetcodeClientState.sendingResponse) this.#way.keep();
+    this.#options.onProgress?.({ state, server: formatEndpoint(this.#way.remote) });
     if (state === NetcodeClientState.connected) this.#connected();
     else if (state <= NetcodeClientState.disconnected) this.#ended(FINAL_STATES[state] ?? "remote");
   }
 
   #connected(): void {
     const netcode = this.#netcode;
-    const remote = this.#path ?? this.#source;
+    const way = this.#way;
     clearTimeout(this.#limit);
-    const { maxMessageBytes, maxBufferedBytes } = this.#options;
     this.#session = new UDPSession(
       {
-        remote,
+        get remote() {
+          return way.remote;
+        },
+        get kind() {
+          return way.kind;
+        },
         send: (payload, now) => netcode.send(payload, now),
         disconnect: (now) => {
           netcode.disconnect(now);
@@ -149,8 +137,8 @@ class ClientConnection {
       {
         clientId: 0n,
         userData: new Uint8Array(0),
-        ...(maxMessageBytes === undefined ? {} : { maxMessageBytes }),
-        ...(maxBufferedBytes === undefined ? {} : { maxBufferedBytes }),
+        limits: this.#options,
+        conditions: this.#options.conditions ?? null,
       },
     );
     this.#options.signal?.removeEventListener("abort", this.#abort);
@@ -178,8 +166,7 @@ class ClientConnection {
     clearTimeout(this.#limit);
     this.#options.signal?.removeEventListener("abort", this.#abort);
     this.#pump.close();
-    this.#socket.onDatagram = null;
-    if (!this.#options.socket) void this.#socket.close();
+    this.#way.close();
   }
 }
 

@@ -1,19 +1,23 @@
 import { randomBytes } from "node:crypto";
+import type { NetworkConditions } from "../channel/index.ts";
 import {
   generateConnectToken,
   type NetcodeDisconnectReason,
   NetcodeServer,
   type NetcodeServerClient,
+  netcodeReady,
 } from "../netcode/index.ts";
 import type { Endpoint } from "../udp/endpoint.ts";
 import type { UDPSocket } from "../udp/udp-socket.ts";
+import type { SessionLimits } from "./limits.ts";
+import { PATH_PORT, PathTable, type SessionPath } from "./path.ts";
 import { SESSION_PROTOCOL_ID } from "./protocol.ts";
 import { SessionPump } from "./pump.ts";
 import { Roaming } from "./roaming.ts";
 import type { CloseReason, Session, SessionServer, SessionTokenOptions } from "./types.ts";
 import { type SessionLink, UDPSession } from "./udp-session.ts";
 
-export interface UDPSessionServerOptions {
+export interface UDPSessionServerOptions extends SessionLimits {
   /** 32 bytes that servers which accept each other's tokens share. Default: random for each server. */
   privateKey?: Uint8Array;
   /**
@@ -25,22 +29,21 @@ export interface UDPSessionServerOptions {
   maxClients?: number;
   /** Seconds that a connect token is good for, and that tokens of an earlier run stay refused after a start. Default 30. */
   tokenLifetimeSeconds?: number;
-  /** Largest message in either direction, bytes. */
-  maxMessageBytes?: number;
-  /** Reliable bytes that may wait for one slow peer. */
-  maxBufferedBytes?: number;
+  /** A bad line to every peer, for trying the game out; see {@link Session.conditions}. */
+  conditions?: NetworkConditions;
 }
 
 const DEFAULT_TIMEOUT_SECONDS = 10;
 const CLOSE_GOING_AWAY = 1001;
 const UPDATE_MS = 100;
+/** How long a path's peer may take to come. */
+const PATH_TIMEOUT_MS = 30_000;
 
 /** Accepts secure sessions on a socket that it shares with STUN and TURN; it does not close the socket. */
 export class UDPSessionServer implements SessionServer, AsyncDisposable {
   onSession: ((session: Session) => void) | null = null;
   readonly #socket: UDPSocket;
   readonly #netcode: NetcodeServer;
-  readonly #sessions = new Map<NetcodeServerClient, UDPSession>();
   readonly #live = new Set<Session>();
   readonly #pump = new SessionPump();
   readonly #roaming: Roaming;
@@ -49,9 +52,19 @@ export class UDPSessionServer implements SessionServer, AsyncDisposable {
   readonly #identity: Endpoint;
   readonly #tokenLifetimeSeconds: number;
   readonly #timer: NodeJS.Timeout;
+  readonly #paths = new PathTable();
   #closed = false;
+  /** When the datagram came that is being read. */
+  #now = 0;
+  #unixSeconds = unixSeconds();
 
-  /** {@link netcodeReady} must have resolved. */
+  /** A server on a socket, once the cryptography is loaded. */
+  static async open(socket: UDPSocket, options: UDPSessionServerOptions = {}): Promise<UDPSessionServer> {
+    await netcodeReady();
+    return new UDPSessionServer(socket, options);
+  }
+
+  /** {@link netcodeReady} must have resolved; {@link open} sees to it. */
   constructor(socket: UDPSocket, options: UDPSessionServerOptions = {}) {
     this.#socket = socket;
     this.#options = options;
@@ -67,20 +80,28 @@ export class UDPSessionServer implements SessionServer, AsyncDisposable {
         maxTokenLifetimeSeconds: this.#tokenLifetimeSeconds,
       },
       {
-        send: (data, address, port) => void socket.send(data, port, address),
+        send: (data, address, port) => {
+          const entry = this.#paths.get(address, port);
+          if (entry) entry.path.send(data);
+          else socket.send(data, port, address);
+        },
         clientConnected: (client) => this.#connected(client),
         clientDisconnected: (client, reason) => this.#disconnected(client, reason),
-        payload: (client, data) => this.#sessions.get(client)?.receive(data, this.#pump.now()),
+        payload: (client, data) => sessionOf(client)?.receive(data, this.#now),
       },
     );
     this.#netcode.start(this.#pump.now(), unixSeconds());
-    this.#roaming = new Roaming(this.#netcode, (client) => this.#sessions.get(client)?.moved());
+    this.#roaming = new Roaming(this.#netcode, (client) => sessionOf(client)?.moved());
     socket.onDatagram = (data, address, port) => {
       const now = this.#pump.now();
-      if (!this.#netcode.receive(data, address, port, now, unixSeconds()))
+      this.#now = now;
+      if (!this.#netcode.receive(data, address, port, now, this.#unixSeconds))
         this.#roaming.receive(data, address, port, now);
     };
-    this.#timer = setInterval(() => this.#netcode.update(this.#pump.now()), UPDATE_MS);
+    this.#timer = setInterval(() => {
+      this.#unixSeconds = unixSeconds();
+      this.#netcode.update(this.#pump.now());
+    }, UPDATE_MS);
     this.#timer.unref();
   }
 
@@ -103,6 +124,18 @@ export class UDPSessionServer implements SessionServer, AsyncDisposable {
     });
   }
 
+  addPath(path: SessionPath, timeoutMs: number = PATH_TIMEOUT_MS): void {
+    if (this.#closed) {
+      path.close();
+      return;
+    }
+    const { name } = this.#paths.add(path, timeoutMs);
+    path.onData = (data) => {
+      this.#now = this.#pump.now();
+      this.#netcode.receive(data, name, PATH_PORT, this.#now, this.#unixSeconds);
+    };
+  }
+
   /** Says goodbye to every peer and stops listening. */
   async close(): Promise<void> {
     if (this.#closed) return;
@@ -113,8 +146,7 @@ export class UDPSessionServer implements SessionServer, AsyncDisposable {
     clearInterval(this.#timer);
     this.#netcode.stop(this.#pump.now());
     this.#socket.onDatagram = null;
-    for (const session of this.#sessions.values()) session.lost("shutdown");
-    this.#sessions.clear();
+    this.#paths.clear();
     this.#live.clear();
     this.#pump.close();
   }
@@ -125,31 +157,37 @@ export class UDPSessionServer implements SessionServer, AsyncDisposable {
 
   #connected(client: NetcodeServerClient): void {
     const netcode = this.#netcode;
+    const entry = this.#paths.get(client.address, client.port);
     const link: SessionLink = {
       get remote() {
-        return { address: client.address, port: client.port };
+        return entry?.remote ?? { address: client.address, port: client.port };
+      },
+      get kind() {
+        return entry?.kind ?? "direct";
       },
       send: (payload, now) => netcode.send(client, payload, now),
       disconnect: (now) => netcode.disconnect(client, now),
     };
-    const { maxMessageBytes, maxBufferedBytes } = this.#options;
     const session = new UDPSession(link, this.#pump, {
       clientId: client.clientId,
       userData: client.userData.slice(),
-      ...(maxMessageBytes === undefined ? {} : { maxMessageBytes }),
-      ...(maxBufferedBytes === undefined ? {} : { maxBufferedBytes }),
+      limits: this.#options,
+      conditions: this.#options.conditions ?? null,
     });
-    this.#sessions.set(client, session);
+    client.context = session;
+    if (entry) entry.session = session;
     this.#live.add(session);
     this.onSession?.(session);
   }
 
   #disconnected(client: NetcodeServerClient, reason: NetcodeDisconnectReason): void {
-    const session = this.#sessions.get(client);
+    const session = sessionOf(client);
     if (!session) return;
-    this.#sessions.delete(client);
+    client.context = undefined;
     this.#live.delete(session);
     session.lost(CLOSE_REASONS[reason]);
+    const entry = this.#paths.get(client.address, client.port);
+    if (entry) this.#paths.remove(entry);
   }
 }
 
@@ -158,5 +196,7 @@ const CLOSE_REASONS: Record<NetcodeDisconnectReason, CloseReason> = {
   client: "remote",
   server: "local",
 };
+
+const sessionOf = (client: NetcodeServerClient): UDPSession | undefined => client.context as UDPSession | undefined;
 
 const unixSeconds = (): number => Math.floor(Date.now() / 1000);

@@ -1,4 +1,6 @@
+import type { DeliveryMode, NetworkConditions, SendOptions } from "../channel/index.ts";
 import type { Endpoint } from "../udp/endpoint.ts";
+import type { SessionPath, SessionPathKind } from "./path.ts";
 
 /**
  * Why a session ended.
@@ -32,11 +34,17 @@ export interface SessionStats {
   bytesOut: number;
   packetsIn: number;
   packetsOut: number;
+  /** Packets of ours found lost (RFC 9002 section 6.1). */
+  packetsLost: number;
   /** Reliable bytes accepted by `send` and not yet acknowledged. */
   bufferedBytes: number;
+  /** Bytes that may be on their way at once (RFC 9002 section 7). */
+  congestionWindow: number;
+  /** Bytes on their way: sent, neither acknowledged nor lost. */
+  bytesInFlight: number;
 }
 
-export type SessionMode = "reliable" | "unreliable";
+export type SessionMode = DeliveryMode;
 
 /** One secure conversation with one peer. */
 export interface Session {
@@ -46,13 +54,17 @@ export interface Session {
   readonly userData: Uint8Array;
   /** The far end of the path in use. */
   readonly remote: Endpoint;
+  /** How the far end is reached. */
+  readonly pathKind: SessionPathKind;
   readonly stats: SessionStats;
   readonly open: boolean;
   /**
    * Copies `data` at once; it leaves at the end of the tick, together with all else for this peer.
-   * False when the session is closed or a cap would be broken.
+   * False when the session is closed or a cap would be broken. Messages that need several packets yield to all that don't.
+   * @param options channel 0-254 and priority, see {@link SendOptions}; each channel keeps its own order
+   * @throws RangeError for a mode, channel or priority that there is not
    */
-  send(data: Uint8Array, mode: SessionMode): boolean;
+  send(data: Uint8Array, mode: SessionMode, options?: SendOptions): boolean;
   /** Sends now what waits for the end of the tick. */
   flush(): void;
   /**
@@ -60,8 +72,13 @@ export interface Session {
    * UTF-8, as in RFC 6455) reach the other side as far as the path allows.
    */
   close(code?: number, reason?: string): void;
+  /**
+   * A bad line, for trying the game out: what is sent and what arrives passes through it, each way on its own, so that a
+   * delay of 50 ms makes the round trip 100 ms longer. netcode's handshake and keep alives are spared. Null: as it is.
+   */
+  conditions: NetworkConditions | null;
   /** `data` is valid only during the call. */
-  onMessage: ((data: Uint8Array, mode: SessionMode) => void) | null;
+  onMessage: ((data: Uint8Array, mode: SessionMode, channel: number) => void) | null;
   onClose: ((reason: CloseReason, code: number, text: string) => void) | null;
   /** The far end of the path is another: the peer moved, or a better way was found. */
   onPath: ((remote: Endpoint) => void) | null;
@@ -84,5 +101,10 @@ export interface SessionServer {
   createToken(options: SessionTokenOptions): Uint8Array;
   onSession: ((session: Session) => void) | null;
   readonly sessions: ReadonlySet<Session>;
+  /**
+   * Lets a peer in by a path that was found otherwise, as by ICE. The server closes the path with its session; a path
+   * whose peer does not come within `timeoutMs` (default 30 000) is closed too.
+   */
+  addPath?(path: SessionPath, timeoutMs?: number): void;
   close(): Promise<void>;
 }

@@ -1,17 +1,20 @@
-import { MessageEndpoint } from "../channel/index.ts";
+import { MessageEndpoint, type NetworkConditions, type SendOptions } from "../channel/index.ts";
 import type { Endpoint } from "../udp/endpoint.ts";
 import { type CloseFrame, decodeClose, encodeClose } from "./close-frame.ts";
-import type { SessionPump } from "./pump.ts";
+import { limitsOf, type SessionLimits } from "./limits.ts";
+import { Line } from "./line.ts";
+import type { SessionPathKind } from "./path.ts";
+import type { Pumped, SessionPump } from "./pump.ts";
 import type { CloseReason, Session, SessionMode, SessionStats } from "./types.ts";
 
-/** Application messages. */
-const DATA_CHANNEL = 0;
-/** What the sessions say to each other: the close frame. */
+/** What the sessions say to each other: the close frame. All other channels are the application's. */
 const CONTROL_CHANNEL = 255;
 
 const MAX_PAYLOAD_BYTES = 1200;
 // One for the process: a packet is built and sealed before the next one is begun.
 const packet = new Uint8Array(MAX_PAYLOAD_BYTES);
+/** Its beginnings by length, so that sending a packet makes no object. */
+const views: Uint8Array[] = [];
 
 /** How long a close waits for its acknowledgement before the path is given up. */
 const CLOSE_LINGER_MS = 1000;
@@ -24,6 +27,7 @@ const CLOSE_ABNORMAL = 1006;
 /** The secure path below a session: netcode's client, or one of its server's slots. */
 export interface SessionLink {
   readonly remote: Endpoint;
+  readonly kind?: SessionPathKind;
   /** Seals and sends one payload of 1-1200 bytes; `payload` is read during the call. */
   send(payload: Uint8Array, now: number): boolean;
   /** Says goodbye (netcode's redundant disconnect packets) and forgets the peer. */
@@ -33,17 +37,21 @@ export interface SessionLink {
 export interface UDPSessionOptions {
   clientId: bigint;
   userData: Uint8Array;
-  maxMessageBytes?: number;
-  maxBufferedBytes?: number;
+  limits: SessionLimits;
+  conditions: NetworkConditions | null;
 }
 
 /** A session over netcode and the message channels; made by {@link UDPSessionServer} and {@link connectSession}. */
-export class UDPSession implements Session {
+export class UDPSession implements Session, Pumped {
   readonly clientId: bigint;
   readonly userData: Uint8Array;
   onMessage: Session["onMessage"] = null;
   onClose: Session["onClose"] = null;
   onPath: Session["onPath"] = null;
+  /** @internal */
+  deadline: number = Number.POSITIVE_INFINITY;
+  /** @internal */
+  queued = false;
   readonly #link: SessionLink;
   readonly #pump: SessionPump;
   readonly #endpoint: MessageEndpoint;
@@ -53,21 +61,18 @@ export class UDPSession implements Session {
   #reliableReceived = 0;
   #remoteClose: CloseFrame | null = null;
   #lingerUntil = Number.POSITIVE_INFINITY;
+  #line: Line | null = null;
 
   constructor(link: SessionLink, pump: SessionPump, options: UDPSessionOptions) {
     this.clientId = options.clientId;
     this.userData = options.userData;
     this.#link = link;
     this.#pump = pump;
-    const { maxMessageBytes, maxBufferedBytes } = options;
+    this.conditions = options.conditions;
     this.#endpoint = new MessageEndpoint(
+      { ...limitsOf(options.limits), maxPacketBytes: MAX_PAYLOAD_BYTES },
       {
-        maxPacketBytes: MAX_PAYLOAD_BYTES,
-        ...(maxMessageBytes === undefined ? {} : { maxMessageBytes }),
-        ...(maxBufferedBytes === undefined ? {} : { maxBufferedBytes }),
-      },
-      {
-        message: (data, mode, channel) => this.#message(data, mode === "reliable" ? "reliable" : "unreliable", channel),
+        message: (data, mode, channel) => this.#message(data, mode, channel),
         failed: ({ message }) => this.#fail(message),
       },
     );
@@ -76,6 +81,10 @@ export class UDPSession implements Session {
 
   get remote(): Endpoint {
     return this.#link.remote;
+  }
+
+  get pathKind(): SessionPathKind {
+    return this.#link.kind ?? "direct";
   }
 
   get open(): boolean {
@@ -92,14 +101,28 @@ export class UDPSession implements Session {
       bytesOut: stats.bytesSent,
       packetsIn: stats.packetsReceived,
       packetsOut: stats.packetsSent,
+      packetsLost: stats.packetsLost,
       bufferedBytes: stats.bufferedBytes,
+      congestionWindow: stats.congestionWindow,
+      bytesInFlight: stats.bytesInFlight,
     };
   }
 
-  send(data: Uint8Array, mode: SessionMode): boolean {
+  get conditions(): NetworkConditions | null {
+    return this.#line?.conditions ?? null;
+  }
+
+  set conditions(conditions: NetworkConditions | null) {
+    if (conditions === null) this.#line = null;
+    else if (this.#line) this.#line.conditions = conditions;
+    else this.#line = new Line(conditions);
+  }
+
+  send(data: Uint8Array, mode: SessionMode, options?: SendOptions): boolean {
+    if (options?.channel === CONTROL_CHANNEL) throw new RangeError("channel is 255, it must be from 0 to 254");
     if (this.#state !== "open") return false;
-    if (!this.#endpoint.send(data, mode, { channel: DATA_CHANNEL })) return false;
-    if (mode === "reliable") this.#reliableSent++;
+    if (!this.#endpoint.send(data, mode, options)) return false;
+    if (isReliable(mode)) this.#reliableSent++;
     this.#pump.flushAtEndOfTick(this);
     return true;
   }
@@ -123,13 +146,17 @@ export class UDPSession implements Session {
   /** @internal One decrypted payload from the path. */
   receive(payload: Uint8Array, now: number): void {
     if (this.#state === "closed") return;
-    this.#endpoint.receive(payload, now);
-    this.#pump.flushAtEndOfTick(this);
+    if (this.#line) this.#line.receive(payload, now);
+    else this.#endpoint.receive(payload, now);
+    // A close may be waiting for this.
+    if (this.#state === "open") this.#pump.comeBack(this, this.#nextTimeout(now), now);
+    else this.#pump.flushAtEndOfTick(this);
   }
 
   /** @internal The far end has another address now: what waits is sent there at once. */
   moved(): void {
     if (this.#state === "closed") return;
+    this.#endpoint.pathChanged(this.#pump.now());
     this.#pump.flushAtEndOfTick(this);
     this.onPath?.(this.remote);
   }
@@ -145,18 +172,39 @@ export class UDPSession implements Session {
 
   /** @internal Sends what is due. @returns when to come back, in ms. */
   flushAt(now: number): number {
+    if (this.#line) this.#readLine(this.#line, now);
     if (this.#state === "closed") return Number.POSITIVE_INFINITY;
+    const line = this.#line;
+    let next: number;
     for (;;) {
       const length = this.#endpoint.poll(packet, now);
-      if (length === 0) break;
-      if (!this.#link.send(packet.subarray(0, length), now)) break;
+      if (length > 0) {
+        const payload = (views[length] ??= packet.subarray(0, length));
+        if (line) line.send(payload, now);
+        else this.#link.send(payload, now);
+      }
+      next = this.#endpoint.nextTimeout(now);
+      if (length === 0 || next > now) break;
+    }
+    if (line) {
+      for (let payload = line.leaving(now); payload; payload = line.leaving(now)) this.#link.send(payload, now);
+      next = Math.min(next, line.nextDue);
     }
     if (this.#state === "closing" && (now >= this.#lingerUntil || this.#endpoint.stats.bufferedBytes === 0)) {
       this.#link.disconnect(now);
       this.#release();
       return Number.POSITIVE_INFINITY;
     }
-    return Math.min(this.#endpoint.nextTimeout(now), this.#lingerUntil);
+    return Math.min(next, this.#lingerUntil);
+  }
+
+  #nextTimeout(now: number): number {
+    const next = this.#endpoint.nextTimeout(now);
+    return this.#line ? Math.min(next, this.#line.nextDue) : next;
+  }
+
+  #readLine(line: Line, now: number): void {
+    for (let payload = line.arrived(now); payload; payload = line.arrived(now)) this.#endpoint.receive(payload, now);
   }
 
   #message(data: Uint8Array, mode: SessionMode, channel: number): void {
@@ -165,8 +213,8 @@ export class UDPSession implements Session {
       if (frame === null) this.#fail("malformed close frame");
       else this.#remoteClose ??= frame;
     } else {
-      if (mode === "reliable") this.#reliableReceived++;
-      if (this.#state === "open") this.onMessage?.(data, mode);
+      if (isReliable(mode)) this.#reliableReceived++;
+      if (this.#state === "open") this.onMessage?.(data, mode, channel);
     }
     if (this.#remoteClose && this.#reliableReceived >= this.#remoteClose.after) this.#closedByRemote(this.#remoteClose);
   }
@@ -201,4 +249,8 @@ export class UDPSession implements Session {
     this.#endpoint.close();
     this.#pump.delete(this);
   }
+}
+
+function isReliable(mode: SessionMode): boolean {
+  return mode === "reliable" || mode === "reliable-unordered";
 }

@@ -10,6 +10,7 @@ export {
 } from "./behaviour.ts";
 export { isLocalEndpoint, type NatBehaviourOptions, natBehaviour } from "./behaviour-discovery.ts";
 export { type StunBindingRequestOptions, type StunBindingResult, StunBindings } from "./binding.ts";
+export { type StunTCPOptions, type StunTCPResult, stunBindingOverTCP } from "./binding-tcp.ts";
 export { newTransactionId, StunBuilder } from "./builder.ts";
 export { resolveStunServer, type StunBindingOptions, type StunServerOutcome, stunBinding } from "./client.ts";
 export {
@@ -25,6 +26,7 @@ export {
 export { StunError, type StunFailure } from "./errors.ts";
 export { type IntegrityAlgorithm, longTermKey, shortTermKey, userHash } from "./integrity.ts";
 export { isStun, type StunClass, StunMessage } from "./message.ts";
+export { type ProbeOptions, type ProbeResult, probePort } from "./probe.ts";
 export { respondToStun, type StunLocal, type StunReply, type StunResponderOptions } from "./responder.ts";
 export { answerStun, StunServer, type StunServerOptions } from "./server.ts";
 export { parseStunServer, type StunServerAddress } from "./server-url.ts";
@@ -36,3 +38,4 @@ export {
   StunTransactions,
   type StunTransmit,
 } from "./transaction.ts";
+export * from "./turn/index.ts";

@@ -24,6 +24,8 @@ export interface StunReply {
   changeAddress: boolean;
   /** Whether to send it from the other port. */
   changePort: boolean;
+  /** Where to: the source's port, or the one that RESPONSE-PORT names (RFC 5780 section 7.5). */
+  port: number;
 }
 
 /** What a request may carry without an answer 420. Without credentials of our own, integrity is not looked at. */
@@ -35,6 +37,7 @@ const KNOWN = new Set<number>([
   StunAttribute.NONCE,
   StunAttribute.PASSWORD_ALGORITHM,
   StunAttribute.USERHASH,
+  StunAttribute.RESPONSE_PORT,
 ]);
 const KNOWN_WITH_CHANGE = new Set<number>([...KNOWN, StunAttribute.CHANGE_REQUEST]);
 
@@ -66,7 +69,9 @@ export function respondToStun(
   const unknown = request.unknownRequired(canChangePort ? KNOWN_WITH_CHANGE : KNOWN);
   const change = request.uint32(StunAttribute.CHANGE_REQUEST) ?? 0;
   if (canChangePort && (change & CHANGE_IP) !== 0 && other === undefined) unknown.push(StunAttribute.CHANGE_REQUEST);
-  if (unknown.length > 0) return { data: refuse(request, unknown), changeAddress: false, changePort: false };
+  if (unknown.length > 0) {
+    return { data: refuse(request, unknown), changeAddress: false, changePort: false, port: source.port };
+  }
 
   const builder = new StunBuilder(StunMethod.BINDING, "success", request.transactionId);
   builder.xorAddress(StunAttribute.XOR_MAPPED_ADDRESS, source);
@@ -80,7 +85,9 @@ export function respondToStun(
   }
   if (other !== undefined) builder.address(StunAttribute.OTHER_ADDRESS, other);
   finish(builder, request, data.length, options.software ?? "sallyport");
-  return { data: builder.build(), changeAddress, changePort };
+  // Its value is a port and two bytes of padding. The address stays the source's, so that nobody else can be bothered.
+  const responsePort = (request.uint32(StunAttribute.RESPONSE_PORT) ?? 0) >>> 16;
+  return { data: builder.build(), changeAddress, changePort, port: responsePort === 0 ? source.port : responsePort };
 }
 
 function refuse(request: StunMessage, unknown: readonly number[]): Buffer {

@@ -28,7 +28,7 @@ export function answerStun(socket: UDPSocket, options: StunResponderOptions = {}
   return socket.tap((data, address, port) => {
     const reply = respondToStun(data, { address, port }, local, options);
     if (reply === null) return false;
-    socket.send(reply.data, port, address);
+    socket.send(reply.data, reply.port, address);
     return true;
   });
 }
@@ -50,7 +50,7 @@ export class StunServer implements AsyncDisposable {
           const reply = respondToStun(data, { address, port }, local, options);
           if (reply === null) return;
           const from = sockets[reply.changeAddress ? 1 - a : a]?.[reply.changePort ? 1 - p : p];
-          from?.send(reply.data, port, address);
+          from?.send(reply.data, reply.port, address);
         };
       }
     }

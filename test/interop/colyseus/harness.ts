@@ -3,6 +3,7 @@ import { logger, Server } from "@colyseus/core";
 import { Encoder } from "@colyseus/schema";
 import { SallyportClient, type SallyportClientOptions } from "../../../sdk/src/client/index.ts";
 import { SallyportTransport, type SallyportTransportOptions } from "../../../sdk/src/colyseus/index.ts";
+import type { SessionHost } from "../../../sdk/src/colyseus/session-host.ts";
 import { Link } from "./link.ts";
 import { ArenaRoom, TableRoom } from "./rooms.ts";
 
@@ -19,11 +20,11 @@ export interface TestServer extends AsyncDisposable {
 }
 
 /** One for each process: Colyseus' matchmaker is a singleton. */
-export async function startServer(options: SallyportTransportOptions = {}): Promise<TestServer> {
+export async function startServer(options: SallyportTransportOptions = {}, host?: SessionHost): Promise<TestServer> {
   // Refusals and losses are what many of these tests are about; Colyseus tells the console of each.
   logger.error = console.info = console.warn = () => {};
   Encoder.BUFFER_SIZE = 2 ** 21;
-  const transport = new SallyportTransport({ connectivity: false, ...options });
+  const transport = new SallyportTransport({ connectivity: false, ...options }, host);
   const server = new Server({ transport, greet: false, gracefullyShutdown: false });
   server.define("arena", ArenaRoom);
   server.define("table", TableRoom);

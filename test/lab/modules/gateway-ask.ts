@@ -1,12 +1,17 @@
-/** What answers at an address over UDP and TCP, asked until it answers. */
+/** What answers at an address over UDP and TCP, asked until it answers; `null` when nothing did in time. */
 import { createSocket } from "node:dgram";
 import { connect } from "node:net";
 
-const { address, port } = JSON.parse(process.argv[2] ?? "{}") as { address: string; port: number };
+interface Args {
+  address: string;
+  port: number;
+  timeoutMs?: number;
+}
+const { address, port, timeoutMs = 10_000 } = JSON.parse(process.argv[2] ?? "{}") as Args;
 
 function askUdp(): Promise<string> {
   return new Promise((resolve) => {
-    const socket = createSocket("udp4");
+    const socket = createSocket(address.includes(":") ? "udp6" : "udp4");
     const timer = setInterval(() => socket.send("?", port, address), 100);
     socket.on("message", (answer) => {
       clearInterval(timer);
@@ -18,15 +23,15 @@ function askUdp(): Promise<string> {
 
 function askTcp(): Promise<string> {
   return new Promise((resolve) => {
-    const again = (): void => void setTimeout(() => void askTcp().then(resolve), 100);
     let text = "";
     const socket = connect(port, address);
-    socket.on("error", again);
+    socket.on("error", () => setTimeout(() => void askTcp().then(resolve), 100));
     socket.on("data", (chunk) => (text += chunk.toString()));
     socket.on("end", () => resolve(text));
   });
 }
 
-const [udp, tcp] = await Promise.all([askUdp(), askTcp()]);
+const late = new Promise<null>((resolve) => setTimeout(() => resolve(null), timeoutMs));
+const [udp, tcp] = await Promise.all([askUdp(), askTcp()].map((asked) => Promise.race([asked, late])));
 console.log(JSON.stringify({ udp, tcp }));
 process.exit();

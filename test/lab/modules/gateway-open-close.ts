@@ -2,12 +2,17 @@
 import { readdirSync } from "node:fs";
 import { PortMapper, type Via } from "../../../sdk/src/gateway/index.ts";
 
-const { count, via, state } = JSON.parse(process.argv[2] ?? "{}") as { count: number; via: Via; state: string };
+const { count, via, state, port } = JSON.parse(process.argv[2] ?? "{}") as {
+  count: number;
+  via: Via;
+  state: string;
+  port: number;
+};
 const descriptors = (): number => readdirSync("/proc/self/fd").length;
 
 async function once(): Promise<void> {
   await using mapper = new PortMapper({ via: [via], journal: state });
-  await mapper.map({ internalPort: 7777, protocol: "udp" });
+  await mapper.map({ internalPort: port, protocol: "udp" });
 }
 
 // What is loaded and kept for good is there after a few.
@@ -18,5 +23,14 @@ for (let i = 0; i < count; i++) await once();
 // Sockets that were closed leave the table of descriptors with the next turn of the loop.
 await new Promise((resolve) => setTimeout(resolve, 100));
 globalThis.gc?.();
-const resources = process.getActiveResourcesInfo().filter((name) => name !== "PipeWrap" && name !== "TTYWrap" && name !== "Immediate" && name !== "Timeout");
-console.log(JSON.stringify({ resources, descriptors: descriptors() - before.descriptors, heapGrowth: process.memoryUsage().heapUsed - before.heap, files: readdirSync(`${state}`) }));
+const resources = process
+  .getActiveResourcesInfo()
+  .filter((name) => name !== "PipeWrap" && name !== "TTYWrap" && name !== "Immediate" && name !== "Timeout");
+console.log(
+  JSON.stringify({
+    resources,
+    descriptors: descriptors() - before.descriptors,
+    heapGrowth: process.memoryUsage().heapUsed - before.heap,
+    files: readdirSync(state),
+  }),
+);

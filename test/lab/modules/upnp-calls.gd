@@ -6,6 +6,7 @@ func _init():
 	var calls = JSON.parse(args[args.size() - 1]).result
 	var upnp = UPNP.new()
 	var results = []
+	var began = OS.get_ticks_msec()
 	for each in calls:
 		var name = each[0]
 		var given = each[1]
@@ -13,5 +14,6 @@ func _init():
 			if typeof(given[i]) == TYPE_REAL:
 				given[i] = int(given[i])
 		results.append(upnp.callv(name, given))
+	print("MS " + str(OS.get_ticks_msec() - began))
 	print("RESULTS " + JSON.print(results))
 	quit()

@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { MessageEndpoint } from "../../../sdk/src/channel/endpoint.ts";
 import type { ChannelHandler, DeliveryMode, MessageEndpointOptions } from "../../../sdk/src/channel/types.ts";
 import { Simulation } from "./simulator.ts";
@@ -107,6 +107,33 @@ describe("sending", () => {
     for (const { data } of simulation.b.arrived) expect(Buffer.compare(data, large.subarray(0, data.length))).toBe(0);
   });
 
+  test("while the first block of a large message is missing, no more than the window follows it", () => {
+    const received: number[] = [];
+    const [sender, receiver] = [
+      endpoint(),
+      endpoint({}, { message: (data) => received.push(data.length), failed: ({ message }) => expect.fail(message) }),
+    ];
+    const large = new Uint8Array(1 << 20);
+    large.fill(0xee, 0, 128);
+    const marker = Buffer.alloc(64, 0xee);
+    sender.send(large, "reliable");
+    let now = 0;
+    const exchange = (loseFirst: boolean): void => {
+      now += 10;
+      for (const packet of packets(sender, now)) {
+        if (!loseFirst || !Buffer.from(packet).includes(marker)) receiver.receive(packet, now);
+      }
+      for (const packet of packets(receiver, now)) sender.receive(packet, now);
+    };
+    for (let i = 0; i < 500; i++) exchange(true);
+    expect(received).toEqual([]);
+    expect(receiver.stats.receiveBufferedBytes).toBeGreaterThan(500_000);
+    expect(receiver.stats.receiveBufferedBytes).toBeLessThan(4096 * 128 + 8192);
+    for (let i = 0; i < 500 && received.length === 0; i++) exchange(false);
+    expect(received).toEqual([1 << 20]);
+    expect(receiver.stats.receiveBufferedBytes).toBe(0);
+  });
+
   test("options outside their range are refused", () => {
     expect(() => endpoint({ maxPacketBytes: 1201 })).toThrow(RangeError);
     expect(() => endpoint({ maxMessageBytes: 2 ** 28 })).toThrow(RangeError);
@@ -171,6 +198,25 @@ describe("the handler", () => {
     for (const packet of packets(sender, 0)) receiver.receive(packet, 1);
     expect(polled).toEqual([0]);
     expect(packets(receiver, 1)).toHaveLength(1);
+  });
+
+  test("may throw: the packet's other messages arrive, the fault is told outside", () => {
+    const faults: (() => void)[] = [];
+    vi.stubGlobal("queueMicrotask", (fault: () => void) => faults.push(fault));
+    let received = 0;
+    const throwing: ChannelHandler = {
+      message: () => {
+        received++;
+        throw new Error("the application's");
+      },
+    };
+    const [sender, receiver] = [endpoint(), endpoint({}, throwing)];
+    for (let i = 0; i < 3; i++) sender.send(Uint8Array.of(i), "reliable");
+    for (const packet of packets(sender, 0)) receiver.receive(packet, 1);
+    vi.unstubAllGlobals();
+    expect(received).toBe(3);
+    expect(faults).toHaveLength(3);
+    expect(faults[0]).toThrow("the application's");
   });
 
   test("may close in the middle of a packet", () => {

@@ -10,7 +10,9 @@ import {
   writePacketHeader,
 } from "../../../sdk/src/channel/reliable-header.ts";
 import type { ChannelFailure, DeliveryMode } from "../../../sdk/src/channel/types.ts";
+import { UnreliableAssemblies } from "../../../sdk/src/channel/unreliable-assemblies.ts";
 
+// All of it: SALLYPORT_FUZZ_RUNS=100000 npm exec -- vitest run --project unit test/unit/channel/fuzz (over a million packets)
 const RUNS = Number(process.env.SALLYPORT_FUZZ_RUNS ?? 2000);
 const CAP = 64 * 1024;
 
@@ -60,7 +62,7 @@ const sliceFrame = (mode: number, id: number, total: number, first: number, leng
 ];
 const CONTROL = 2;
 
-describe("hostile packets", () => {
+describe("hostile packets", { timeout: 3_600_000 }, () => {
   test("packet headers: what is written is read, what is not is refused without a throw", () => {
     const u = fc.integer({ min: 0, max: 0xffff });
     fc.assert(
@@ -190,6 +192,20 @@ describe("hostile packets", () => {
       expect(endpoint.reassemblyBytes).toBeLessThanOrEqual(CAP);
     }
     expect(endpoint.reassemblyBytes).toBeGreaterThan(CAP / 2);
+  });
+
+  test("unreliable messages that never complete stay within the cap", () => {
+    const assemblies = new UnreliableAssemblies(16_384);
+    const data = new Uint8Array(1024);
+    let most = 0;
+    for (let id = 0; id < 2000; id++) {
+      for (let first = 0; first < 56; first += 8) {
+        expect(assemblies.add(id % 3, id, 8192, first, data, 0, 1024)).toBeUndefined();
+        most = Math.max(most, assemblies.bytes);
+      }
+    }
+    expect(most).toBeGreaterThan(8192);
+    expect(most).toBeLessThanOrEqual(16_384);
   });
 
   test("a slice costs what it brings, not what it claims", () => {

@@ -190,6 +190,30 @@ describe("two endpoints over a bad line", () => {
     check(sent, simulation.b);
   });
 
+  test("on another path the conversation goes on at once, however long the old one was dead", () => {
+    const simulation = new Simulation(4, { delayMs: 20 });
+    const { a, b } = simulation;
+    const sent: Sent[] = [];
+    for (let i = 0; i < 50; i++) {
+      simulation.at(1000 + i * 100, () => {
+        sent.push({ data: numbered(i, 100), mode: "reliable", channel: 0 });
+        expect(a.endpoint.send(numbered(i, 100), "reliable")).toBe(true);
+      });
+    }
+    simulation.at(2000, () => (a.line.conditions = b.line.conditions = { loss: 1 }));
+    simulation.at(60_010, () => {
+      a.line.conditions = b.line.conditions = { delayMs: 30 };
+      a.endpoint.pathChanged(simulation.now);
+      b.endpoint.pathChanged(simulation.now);
+    });
+    simulation.runUntil(60_000);
+    expect(b.arrived.length).toBeLessThan(15);
+    // Two round trips on the new path, and the acknowledgements' delay.
+    simulation.runUntil(60_010 + 2 * 60 + 10);
+    check(sent, b);
+    expect(a.endpoint.stats.rttMs).toBeLessThan(70);
+  });
+
   test("a large transfer does not delay a small message", () => {
     const simulation = new Simulation(5, { delayMs: 15, bytesPerSecond: 1_250_000 });
     const large = numbered(0, 1 << 20);

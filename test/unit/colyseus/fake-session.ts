@@ -7,6 +7,9 @@ export class FakeSession implements Session {
   readonly userData: Uint8Array;
   remote: Endpoint = { address: "127.0.0.1", port: 1 };
   open = true;
+  conditions: Session["conditions"] = null;
+  readonly pathKind = "direct" as const;
+  onPath: Session["onPath"] = null;
   onMessage: Session["onMessage"] = null;
   onClose: Session["onClose"] = null;
   peer: FakeSession | undefined;
@@ -22,7 +25,19 @@ export class FakeSession implements Session {
   }
 
   get stats(): SessionStats {
-    return { rttMs: 1, jitterMs: 0, loss: 0, bytesIn: 0, bytesOut: 0, packetsIn: 0, packetsOut: 0, bufferedBytes: 0 };
+    return {
+      rttMs: 1,
+      jitterMs: 0,
+      loss: 0,
+      bytesIn: 0,
+      bytesOut: 0,
+      packetsIn: 0,
+      packetsOut: 0,
+      packetsLost: 0,
+      bufferedBytes: 0,
+      congestionWindow: 0,
+      bytesInFlight: 0,
+    };
   }
 
   send(data: Uint8Array, mode: SessionMode): boolean {
@@ -36,7 +51,7 @@ export class FakeSession implements Session {
 
   receive(data: Buffer, mode: SessionMode): void {
     if (!this.open) return;
-    this.onMessage?.(data, mode);
+    this.onMessage?.(data, mode, 0);
     // Valid only during the call.
     data.fill(0xee);
   }

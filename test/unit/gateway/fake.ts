@@ -2,7 +2,15 @@
 import { EventEmitter } from "node:events";
 import type { Clock } from "../../../sdk/src/gateway/clock.ts";
 import type { Discover, DiscoveryEvents } from "../../../sdk/src/gateway/discovery.ts";
-import { type Gateway, GatewayError, type GatewayErrorKind, type GatewayEvents, type Lease, type LeaseCheck, type Wish } from "../../../sdk/src/gateway/gateway.ts";
+import {
+  type Gateway,
+  GatewayError,
+  type GatewayErrorKind,
+  type GatewayEvents,
+  type Lease,
+  type LeaseCheck,
+  type Wish,
+} from "../../../sdk/src/gateway/gateway.ts";
 import type { GatewayInfo, Via } from "../../../sdk/src/gateway/types.ts";
 
 /** Time that passes when it is told to. */
@@ -51,7 +59,7 @@ async function settle(): Promise<void> {
 /** A table of port mappings without a network. */
 export class FakeGateway extends EventEmitter<GatewayEvents> implements Gateway {
   readonly localAddress = "192.168.1.10";
-  readonly table = new Map<string, { owner: string; internalPort: number }>();
+  readonly rows = new Map<string, { owner: string; internalPort: number }>();
   readonly asked: string[] = [];
   readonly #clock: FakeClock;
   readonly via: Via;
@@ -87,9 +95,10 @@ export class FakeGateway extends EventEmitter<GatewayEvents> implements Gateway 
     const failure = this.failures.shift();
     if (failure) throw failure;
     const key = `${wish.transport} ${wish.externalPort}`;
-    const entry = this.table.get(key);
-    if (entry && (entry.owner !== "us" || entry.internalPort !== wish.internalPort)) throw new GatewayError("conflict", `${key} is taken`);
-    this.table.set(key, { owner: "us", internalPort: wish.internalPort });
+    const entry = this.rows.get(key);
+    if (entry && (entry.owner !== "us" || entry.internalPort !== wish.internalPort))
+      throw new GatewayError("conflict", `${key} is taken`);
+    this.rows.set(key, { owner: "us", internalPort: wish.internalPort });
     const lifetimeSeconds = Math.min(wish.lifetimeSeconds, this.maxLifetime);
     return {
       transport: wish.transport,
@@ -112,16 +121,19 @@ export class FakeGateway extends EventEmitter<GatewayEvents> implements Gateway 
     this.asked.push(`check ${lease.transport} ${lease.externalPort}`);
     if (this.silent) return { state: "unknown", lease };
     await this.#wait(signal);
-    const entry = this.table.get(`${lease.transport} ${lease.externalPort}`);
+    const entry = this.rows.get(`${lease.transport} ${lease.externalPort}`);
     if (!entry) return { state: "gone", lease };
-    return { state: entry.owner === "us" ? "held" : "taken", lease: { ...lease, externalAddress: this.externalAddress } };
+    return {
+      state: entry.owner === "us" ? "held" : "taken",
+      lease: { ...lease, externalAddress: this.externalAddress },
+    };
   }
 
   async release(lease: Lease): Promise<boolean> {
     this.asked.push(`release ${lease.transport} ${lease.externalPort}`);
     if (this.silent) return false;
     const key = `${lease.transport} ${lease.externalPort}`;
-    if (this.table.get(key)?.owner === "us") this.table.delete(key);
+    if (this.rows.get(key)?.owner === "us") this.rows.delete(key);
     return true;
   }
 

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 
 /** How many mutated inputs each property sees: some thousands by default, as many as the environment says otherwise. */
 export const RUNS: number = Number(process.env["SALLYPORT_FUZZ_RUNS"] ?? 2000);
@@ -18,8 +18,10 @@ export function mutated(...seeds: readonly Uint8Array[]): fc.Arbitrary<Uint8Arra
       const piece = bytes.subarray(index, index + length);
       if (kind === "set" && bytes.length > 0) bytes[Math.min(index, bytes.length - 1)] = byte;
       else if (kind === "cut") bytes = Buffer.concat([bytes.subarray(0, index), bytes.subarray(index + length)]);
-      else if (kind === "insert") bytes = Buffer.concat([bytes.subarray(0, index), Buffer.alloc(length, byte), bytes.subarray(index)]);
-      else if (kind === "double") bytes = Buffer.concat([bytes.subarray(0, index), piece, piece, bytes.subarray(index)]);
+      else if (kind === "insert")
+        bytes = Buffer.concat([bytes.subarray(0, index), Buffer.alloc(length, byte), bytes.subarray(index)]);
+      else if (kind === "double")
+        bytes = Buffer.concat([bytes.subarray(0, index), piece, piece, bytes.subarray(index)]);
       else piece.fill(byte);
     }
     return new Uint8Array(bytes);

@@ -1,8 +1,12 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { isNatPmpEpochValid, isPcpEpochValid } from "../../../sdk/src/gateway/epoch.ts";
 import { addressToBytes, bytesToAddress } from "../../../sdk/src/gateway/ip-bytes.ts";
-import { decodeNatPmpResponse, encodeAddressRequest, encodeNatPmpMap } from "../../../sdk/src/gateway/nat-pmp/message.ts";
+import {
+  decodeNatPmpResponse,
+  encodeAddressRequest,
+  encodeNatPmpMap,
+} from "../../../sdk/src/gateway/nat-pmp/message.ts";
 import { decodePcpResponse, encodePcpAnnounce, encodePcpMap } from "../../../sdk/src/gateway/pcp/message.ts";
 import { NAT_PMP_RETRANSMIT, PCP_RETRANSMIT, Retransmission } from "../../../sdk/src/gateway/retransmit.ts";
 import { mutated, RUNS } from "./fuzz.ts";
@@ -31,12 +35,16 @@ describe("PCP (RFC 6887)", () => {
       preferFailure: true,
     });
     expect(hex(request)).toBe(
-      "02010000" + "00001c20" + "00000000000000000000ffffc0a8010a" + "0102030405060708090a0b0c" + "11000000" + "1e611e61" + "00000000000000000000ffff00000000" + "02000000",
+      hex(
+        bytes(
+          "02010000 00001c20 00000000000000000000ffffc0a8010a 0102030405060708090a0b0c 11000000 1e611e61 00000000000000000000ffff00000000 02000000",
+        ),
+      ),
     );
   });
 
   test("ANNOUNCE request", () => {
-    expect(hex(encodePcpAnnounce("192.168.1.10"))).toBe("0200000000000000" + "00000000000000000000ffffc0a8010a");
+    expect(hex(encodePcpAnnounce("192.168.1.10"))).toBe("020000000000000000000000000000000000ffffc0a8010a");
   });
 
   test("MAP response", () => {
@@ -65,11 +73,18 @@ describe("PCP (RFC 6887)", () => {
 describe("NAT-PMP (RFC 6886)", () => {
   test("requests, byte for byte", () => {
     expect(hex(encodeAddressRequest())).toBe("0000");
-    expect(hex(encodeNatPmpMap({ transport: "tcp", internalPort: 7777, externalPort: 80, lifetimeSeconds: 7200 }))).toBe("000200001e61005000001c20");
+    expect(
+      hex(encodeNatPmpMap({ transport: "tcp", internalPort: 7777, externalPort: 80, lifetimeSeconds: 7200 })),
+    ).toBe("000200001e61005000001c20");
   });
 
   test("responses", () => {
-    expect(decodeNatPmpResponse(NAT_PMP_ADDRESS_RESPONSE)).toEqual({ opcode: "address", result: 0, epoch: 100, externalAddress: "11.0.1.2" });
+    expect(decodeNatPmpResponse(NAT_PMP_ADDRESS_RESPONSE)).toEqual({
+      opcode: "address",
+      result: 0,
+      epoch: 100,
+      externalAddress: "11.0.1.2",
+    });
     expect(decodeNatPmpResponse(NAT_PMP_MAP_RESPONSE)).toEqual({
       opcode: "map",
       result: 0,
@@ -88,15 +103,18 @@ describe("NAT-PMP (RFC 6886)", () => {
 
 test("mutated packets: nothing throws, and what is read is within its ranges", () => {
   fc.assert(
-    fc.property(mutated(PCP_MAP_RESPONSE, NAT_PMP_ADDRESS_RESPONSE, NAT_PMP_MAP_RESPONSE, new Uint8Array(24)), (packet) => {
-      const pcp = decodePcpResponse(packet);
-      if (pcp?.map) {
-        expect(pcp.map.nonce.length).toBe(12);
-        expect(pcp.map.externalPort).toBeLessThanOrEqual(65535);
-        expect(pcp.map.externalAddress).not.toBe("");
-      }
-      decodeNatPmpResponse(packet);
-    }),
+    fc.property(
+      mutated(PCP_MAP_RESPONSE, NAT_PMP_ADDRESS_RESPONSE, NAT_PMP_MAP_RESPONSE, new Uint8Array(24)),
+      (packet) => {
+        const pcp = decodePcpResponse(packet);
+        if (pcp?.map) {
+          expect(pcp.map.nonce.length).toBe(12);
+          expect(pcp.map.externalPort).toBeLessThanOrEqual(65535);
+          expect(pcp.map.externalAddress).not.toBe("");
+        }
+        decodeNatPmpResponse(packet);
+      },
+    ),
     { numRuns: RUNS },
   );
 });

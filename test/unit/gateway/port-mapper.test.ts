@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { carelessKeeper } from "../../../sdk/src/gateway/establish.ts";
+import { CarelessKeeper } from "../../../sdk/src/gateway/establish.ts";
 import { type MappingEvent, PortMapError, PortMapper, type PortMapping } from "../../../sdk/src/gateway/index.ts";
 import { candidatePorts } from "../../../sdk/src/gateway/ports.ts";
 import type { MapRequest } from "../../../sdk/src/gateway/types.ts";
@@ -16,17 +16,27 @@ interface World {
   map(request?: MapRequest, options?: Parameters<PortMapper["map"]>[1]): Promise<PortMapping>;
 }
 
-function world(gateways: (clock: FakeClock) => readonly FakeGateway[], options: ConstructorParameters<typeof PortMapper>[0] = {}): World {
+function world(
+  gateways: (clock: FakeClock) => readonly FakeGateway[],
+  options: ConstructorParameters<typeof PortMapper>[0] = {},
+): World {
   const clock = new FakeClock();
   const network = new FakeNetwork(clock);
   for (const [index, gateway] of gateways(clock).entries()) network.add(gateway, 10 + 20 * index);
   const mapper = new PortMapper({
     interfaces: [],
-    environment: { clock, random: () => 0.5, discover: network.discover, keeper: carelessKeeper, machine: "test" },
+    environment: {
+      clock,
+      random: () => 0.5,
+      discover: network.discover,
+      keeper: new CarelessKeeper(),
+      machine: "test",
+    },
     ...options,
   });
   const events: MappingEvent[] = [];
-  for (const name of ["mapped", "renewed", "changed", "lost", "unmapped"] as const) mapper.on(name, (event) => events.push(event));
+  for (const name of ["mapped", "renewed", "changed", "lost", "unmapped"] as const)
+    mapper.on(name, (event) => events.push(event));
   const map: World["map"] = async (request = REQUEST, more) => {
     const outcome = mapper.map(request, more);
     outcome.catch(() => undefined);
@@ -56,11 +66,17 @@ test("maps at the first gateway that answers, and gives everything back", async 
   const w = world((clock) => [new FakeGateway(clock, "pcp"), new FakeGateway(clock, "upnp")]);
   const mapping = await w.map({ ...REQUEST, protocol: "both" });
   const [pcp, upnp] = w.network.gateways.map(({ gateway }) => gateway);
-  expect(mapping).toMatchObject({ via: "pcp", externalPort: 7777, externalAddress: "11.0.0.1", verified: true, state: "mapped" });
-  expect([...(pcp?.table.keys() ?? [])]).toEqual(["udp 7777", "tcp 7777"]);
+  expect(mapping).toMatchObject({
+    via: "pcp",
+    externalPort: 7777,
+    externalAddress: "11.0.0.1",
+    verified: true,
+    state: "mapped",
+  });
+  expect([...(pcp?.rows.keys() ?? [])]).toEqual(["udp 7777", "tcp 7777"]);
   expect(upnp?.asked).toEqual([]);
   await close(w);
-  expect(pcp?.table.size).toBe(0);
+  expect(pcp?.rows.size).toBe(0);
   expect([pcp?.closed, upnp?.closed]).toEqual([true, true]);
   expect(w.events.map(({ event }) => event)).toEqual(["mapped", "unmapped"]);
   expect(w.clock.pending).toBe(0);
@@ -81,9 +97,9 @@ test("a slow gateway does not hold up a quick one elsewhere; what it grants late
   if (slow) slow.latency = 60_000;
   const mapping = await w.map();
   expect(mapping.gateway.address).toBe("192.168.2.1");
-  expect(slow?.table.size).toBe(0);
+  expect(slow?.rows.size).toBe(0);
   await close(w);
-  expect(quick?.table.size).toBe(0);
+  expect(quick?.rows.size).toBe(0);
 });
 
 test("no gateway: a verdict within a second, and mapped when one appears", async () => {
@@ -148,7 +164,7 @@ test("renewed between half and five eighths of the lease, for ever", async () =>
 test("looked at every renewIntervalMs; what is gone is made again at once", async () => {
   const w = world((clock) => [new FakeGateway(clock)], { renewIntervalMs: 300_000 });
   await w.map();
-  w.network.gateways[0]?.gateway.table.clear();
+  w.network.gateways[0]?.gateway.rows.clear();
   await w.clock.advance(331_000);
   expect(w.events.map(({ event }) => event)).toEqual(["mapped", "lost", "mapped"]);
   expect(w.events[1]?.reason).toMatch(/gone from the router/);
@@ -196,7 +212,7 @@ test("the external address changes: told; it becomes private: lost", async () =>
   await w.clock.advance(2000);
   expect(w.events.at(-1)).toMatchObject({ event: "lost" });
   expect(w.events.at(-1)?.reason).toMatch(/double NAT/);
-  expect(gateway?.table.size).toBe(0);
+  expect(gateway?.rows.size).toBe(0);
   await close(w);
 });
 
@@ -204,11 +220,11 @@ test("sleep is noticed by the clocks that part", async () => {
   const w = world((clock) => [new FakeGateway(clock)], { watchIntervalMs: 1e9, renewIntervalMs: 1e9 });
   await w.map();
   const gateway = w.network.gateways[0]?.gateway;
-  gateway?.table.clear();
+  gateway?.rows.clear();
   w.clock.skew += 3_600_000;
   await w.clock.advance(5000);
   expect(w.events.map(({ event }) => event)).toContain("mapped");
-  expect(gateway?.table.has("udp 7777")).toBe(true);
+  expect(gateway?.rows.has("udp 7777")).toBe(true);
   await close(w);
 });
 
@@ -230,9 +246,9 @@ test("many mappings per process, each its own", async () => {
   const w = world((clock) => [new FakeGateway(clock)]);
   for (let port = 7000; port < 7020; port++) await w.map({ internalPort: port, protocol: "both" });
   expect(w.mapper.mappings().length).toBe(20);
-  expect(w.network.gateways[0]?.gateway.table.size).toBe(40);
+  expect(w.network.gateways[0]?.gateway.rows.size).toBe(40);
   await close(w);
-  expect(w.network.gateways[0]?.gateway.table.size).toBe(0);
+  expect(w.network.gateways[0]?.gateway.rows.size).toBe(0);
   expect(w.clock.pending).toBe(0);
 });
 
@@ -242,7 +258,11 @@ test("alternative ports are the same each time, others elsewhere, and never belo
   expect(candidatePorts(7777, 7777, seed)).toEqual(ports);
   expect(new Set(ports).size).toBe(10);
   expect(ports[0]).toBe(7777);
-  for (const other of [{ ...seed, machine: "x" }, { ...seed, application: "x" }, { ...seed, gateway: "x" }]) {
+  for (const other of [
+    { ...seed, machine: "x" },
+    { ...seed, application: "x" },
+    { ...seed, gateway: "x" },
+  ]) {
     expect(candidatePorts(7777, 7777, other).slice(1)).not.toEqual(ports.slice(1));
   }
   for (const port of candidatePorts(80, 80, seed).slice(1)) expect(port).toBeGreaterThanOrEqual(20_000);

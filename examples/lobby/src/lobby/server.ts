@@ -2,8 +2,8 @@
 import { createServer } from "node:http";
 import { defineServer } from "@colyseus/core";
 import { WebSocketTransport } from "@colyseus/ws-transport";
+import { guardRequests } from "sallyport/colyseus";
 import { defineRendezvous, RENDEZVOUS_ROOM } from "sallyport/rendezvous";
-import { guardFront } from "./front.ts";
 import { listen } from "./listen.ts";
 import { quietLogger } from "./logger.ts";
 import { servePage } from "./page.ts";
@@ -40,7 +40,7 @@ export async function startLobby(options: LobbyOptions): Promise<Lobby> {
     rooms: { [RENDEZVOUS_ROOM]: defineRendezvous({ publicUrl }) },
     express: (app) => servePage(app, connectivity),
   });
-  guardFront(http, { trustProxy });
+  guardRequests(http, { trustProxy });
   await listen(server, http, port, "End that program, or choose another port: PORT=2568 npm run lobby");
   const stun = startStun(stunPort, warn);
   if (stun !== undefined && stunUrls === undefined) connectivity.stun.push(stunUrlOf(publicUrl, stun.port));

@@ -93,6 +93,7 @@ function loadColyseus() {
 function codeOf(text) {
   const bare = text
     .slice(text.lastIndexOf("#") + 1)
+    .replace(/\.[\w-]*\s*$/, "")
     .replaceAll(/[\s-]/g, "")
     .toUpperCase();
   return /^[2-9A-HJ-NP-Z]{8}$/.test(bare) ? `${bare.slice(0, 4)}-${bare.slice(4)}` : undefined;

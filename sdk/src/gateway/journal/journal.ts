@@ -51,7 +51,7 @@ function keyOf({
 export interface Orphan {
   readonly entry: JournalEntry;
   /** Crosses it out. */
-  settle(): void;
+  settle: () => void;
 }
 
 /**

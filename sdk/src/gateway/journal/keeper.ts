@@ -22,6 +22,20 @@ export class JournalKeeper implements LeaseKeeper {
     });
   }
 
+  isTaken({ info, localAddress }: Gateway, { transport, internalPort, externalPort }: Wish): boolean {
+    return this.#journal
+      .everything()
+      .some(
+        ({ entry, pid }) =>
+          pid !== undefined &&
+          entry.gateway === info.address &&
+          entry.localAddress === localAddress &&
+          entry.transport === transport &&
+          entry.externalPort === externalPort &&
+          entry.internalPort !== internalPort,
+      );
+  }
+
   async intend(gateway: Gateway, wish: Wish): Promise<void> {
     const now = this.#clock.unixNow();
     // Until the answer is known the wish's own lifetime counts.

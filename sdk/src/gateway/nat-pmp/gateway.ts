@@ -118,8 +118,8 @@ export class NatPmpGateway extends EventEmitter<GatewayEvents> implements Gatewa
     this.noteAddress(answer.result === 0 ? answer.externalAddress : "", answer.epoch);
   }
 
-  /** An address and an epoch heard from this gateway, in an answer or an announcement (section 3.2.1). */
-  noteAddress(externalAddress: string, epoch: number): void {
+  /** An address and an epoch heard from this gateway (section 3.2.1). Whether they are as before. */
+  noteAddress(externalAddress: string, epoch: number): boolean {
     const valid = this.#epoch.observe(epoch, this.#clock.now());
     const before = this.#externalAddress;
     this.#externalAddress = externalAddress;
@@ -130,12 +130,14 @@ export class NatPmpGateway extends EventEmitter<GatewayEvents> implements Gatewa
         `the router's external address changed from ${before || "none"} to ${externalAddress || "none"}`,
       );
     }
+    return valid && externalAddress === before;
   }
 
   hear(announcement: Announcement): void {
-    if (announcement.kind === "nat-pmp") this.noteAddress(announcement.externalAddress, announcement.epoch);
+    if (announcement.kind !== "pcp" && announcement.kind !== "nat-pmp") return;
     // A router that speaks both announces itself in the words of the newer one, and has one epoch.
-    if (announcement.kind === "pcp") this.noteAddress(this.#externalAddress, announcement.epoch);
+    const address = announcement.kind === "nat-pmp" ? announcement.externalAddress : this.#externalAddress;
+    if (this.noteAddress(address, announcement.epoch)) this.emit("suspect", "the router announced that it restarted");
   }
 
   async close(): Promise<void> {

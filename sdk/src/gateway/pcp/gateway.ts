@@ -160,14 +160,10 @@ export class PcpGateway extends EventEmitter<GatewayEvents> implements Gateway {
 
   hear(announcement: Announcement): void {
     if (announcement.kind !== "pcp" && announcement.kind !== "nat-pmp") return;
-    // An announcement without a new epoch tells that the address changed (RFC 6886 section 3.2.1).
-    if (
-      this.noteEpoch(announcement.epoch) &&
-      announcement.kind === "nat-pmp" &&
-      announcement.externalAddress !== this.#externalAddress
-    ) {
-      this.emit("suspect", "the router's external address changed");
-    }
+    // A server announces itself after a restart (section 14.1.1) or a change of its address (RFC 6886 section 3.2.1). An epoch
+    // that still fits is no proof to the contrary: it may have restarted just after it had started.
+    if (this.noteEpoch(announcement.epoch))
+      this.emit("suspect", "the router announced that it restarted or changed its address");
   }
 
   async close(): Promise<void> {

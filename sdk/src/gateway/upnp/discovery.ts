@@ -105,9 +105,9 @@ export class UpnpDiscovery implements Disposable {
   }
 
   async #describe(where: Whereabouts): Promise<void> {
-    const { http, clock } = this.#options;
+    const { http, clock, interfaces } = this.#options;
     const { signal } = this.#abort;
-    const { inspectGateway } = await import("./inspect.ts");
+    const { inspectGateway, pinholeGateways } = await import("./inspect.ts");
     const found = await inspectGateway(http, where, clock, signal);
     if (found === undefined || signal.aborted) return;
     // The root may be found under several addresses or versions: one gateway per device and way to it.
@@ -116,6 +116,9 @@ export class UpnpDiscovery implements Disposable {
     this.#known.add(identity);
     this.#found++;
     this.#events.onGateway(found.gateway);
+    const through = interfaces.find(({ address }) => address === where.localAddress);
+    const own6 = interfaces.filter(({ name, family }) => family === 6 && name === through?.name);
+    for (const gateway of pinholeGateways(http, found.device, own6, clock)) this.#events.onGateway(gateway);
   }
 
   #settleIfDone(): void {

@@ -30,7 +30,6 @@ interface Options {
   name: string;
   address: string;
   externalAddress: string;
-  uptimeSeconds: number;
   clock: Clock;
   /** BOOTID.UPNP.ORG of the answer by which it was found. */
   bootId?: number | undefined;
@@ -49,18 +48,13 @@ export class UpnpGateway extends EventEmitter<GatewayEvents> implements Gateway 
   #entries: string | undefined;
   #bootId: number | undefined;
   #externalAddress: string;
-  #uptimeSeconds: number;
-  #uptimeReadAt: number;
   /** 725 was answered: nothing but permanent entries. */
   #permanentOnly = false;
   #leaseCap = Number.POSITIVE_INFINITY;
   /** GetSpecificPortMappingEntry does not work here: the whole table is read instead. */
   #scans = false;
 
-  constructor(
-    connection: WanConnection,
-    { name, address, externalAddress, uptimeSeconds, clock, bootId, subscribe }: Options,
-  ) {
+  constructor(connection: WanConnection, { name, address, externalAddress, clock, bootId, subscribe }: Options) {
     super();
     this.connection = connection;
     this.#clock = clock;
@@ -69,8 +63,6 @@ export class UpnpGateway extends EventEmitter<GatewayEvents> implements Gateway 
     this.#name = name;
     this.#address = address;
     this.#externalAddress = externalAddress;
-    this.#uptimeSeconds = uptimeSeconds;
-    this.#uptimeReadAt = clock.now();
   }
 
   get info(): GatewayInfo {
@@ -123,34 +115,15 @@ export class UpnpGateway extends EventEmitter<GatewayEvents> implements Gateway 
   }
 
   async probe(signal?: AbortSignal): Promise<void> {
-    const now = this.#clock.now();
-    const [status, externalAddress] = await Promise.all([
-      this.connection.getStatusInfo({ signal }).catch((error: unknown) => {
-        if (error instanceof UpnpError && error.kind !== "socket") return undefined;
-        throw toGatewayError(error, "the router");
-      }),
-      this.connection.getExternalIpAddress({ signal }).catch((error: unknown) => {
-        if (error instanceof UpnpError && error.kind !== "socket") return this.#externalAddress;
-        throw toGatewayError(error, "the router");
-      }),
-    ]);
-    if (externalAddress !== this.#externalAddress) {
-      const before = this.#externalAddress;
-      this.#externalAddress = externalAddress;
-      this.emit(
-        "suspect",
-        `the router's external address changed from ${before || "none"} to ${externalAddress || "none"}`,
-      );
+    let externalAddress: string;
+    try {
+      externalAddress = await this.connection.getExternalIpAddress({ signal });
+    } catch (error) {
+      // A router that does not tell is there all the same.
+      if (error instanceof UpnpError && error.kind !== "socket") return;
+      throw toGatewayError(error, this.#name);
     }
-    if (status === undefined) return;
-    const elapsed = (now - this.#uptimeReadAt) / 1000;
-    // Its clock may run a little slow, and some routers show one number for ever.
-    const behind = this.#uptimeSeconds + elapsed - status.uptimeSeconds > 5 + elapsed / 16;
-    if (behind && status.uptimeSeconds !== this.#uptimeSeconds) {
-      this.emit("suspect", "the router restarted, or its connection was made anew");
-    }
-    this.#uptimeSeconds = status.uptimeSeconds;
-    this.#uptimeReadAt = now;
+    this.noteExternalAddress(externalAddress);
   }
 
   table(): Promise<PortMappingEntry[]> {

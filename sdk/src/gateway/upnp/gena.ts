@@ -23,7 +23,7 @@ export interface SubscriptionOptions {
   address: string;
   /** Ours, and the only one on which events are taken. */
   localAddress: string;
-  onEvent(variables: ReadonlyMap<string, string>): void;
+  onEvent: (variables: ReadonlyMap<string, string>) => void;
 }
 
 /**

@@ -90,7 +90,7 @@ async function strictRequest(
   try {
     const response = await client.request({
       // GENA's methods are HTTP methods too (UPnP Device Architecture 2.0 section 4.1).
-      method: method as "GET",
+      method,
       path: url.pathname + url.search,
       headers: headers ?? {},
       body: body ?? null,

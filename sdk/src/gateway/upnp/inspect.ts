@@ -1,11 +1,13 @@
-import { whyNotPublic } from "../address.ts";
+import { isPublicAddress, whyNotPublic } from "../address.ts";
 import type { Clock } from "../clock.ts";
-import { connectionServices, type DeviceDescription, parseDescription } from "./description.ts";
+import type { LocalInterface } from "../interfaces.ts";
+import { connectionServices, type DeviceDescription, firewallService, parseDescription } from "./description.ts";
 import { UpnpError } from "./errors.ts";
 import { UpnpGateway } from "./gateway.ts";
 import { Subscription, type SubscriptionOptions } from "./gena.ts";
 import { type HttpClient, pinUrl } from "./http.ts";
 import { WanConnection } from "./igd.ts";
+import { FirewallControl, PinholeGateway } from "./pinhole.ts";
 
 export { warmUp } from "./http.ts";
 
@@ -48,7 +50,6 @@ interface Asked {
   connection: WanConnection;
   connected: boolean;
   externalAddress: string;
-  uptimeSeconds: number;
 }
 
 /**
@@ -77,7 +78,7 @@ export async function inspectGateway(
     (connected ? 2 : 0) + (whyNotPublic(externalAddress) === undefined ? 1 : 0);
   const best = asked.filter((each) => each !== undefined).sort((a, b) => rank(b) - rank(a))[0];
   if (!best) throw new UpnpError("response", `${device.name} does not answer for its connection`);
-  const { connection, externalAddress, uptimeSeconds } = best;
+  const { connection, externalAddress } = best;
   const eventUrl = services.find(({ controlUrl }) => controlUrl === connection.target.controlUrl)?.eventUrl;
   const subscribe =
     eventUrl &&
@@ -87,7 +88,6 @@ export async function inspectGateway(
     name: device.name,
     address,
     externalAddress,
-    uptimeSeconds,
     clock,
     subscribe,
     bootId: where.bootId,
@@ -107,6 +107,35 @@ async function askState(connection: WanConnection, signal: AbortSignal): Promise
     // A router that does not tell its state may well be connected.
     connected: status?.connected ?? externalAddress !== undefined,
     externalAddress: externalAddress ?? "",
-    uptimeSeconds: status?.uptimeSeconds ?? 0,
   };
+}
+
+/** A machine may have many IPv6 addresses; holes are made to the first ones. */
+const MAX_ADDRESSES_6 = 2;
+
+/**
+ * The gateway's IPv6 firewall, asked from each of our global addresses: gateways open a hole only to who asks. Its control URL is
+ * the one that was learned over IPv4, at the router's IPv6 address.
+ */
+export function pinholeGateways(
+  http: HttpClient,
+  device: DeviceDescription,
+  own: readonly LocalInterface[],
+  clock: Clock,
+): PinholeGateway[] {
+  const service = firewallService(device);
+  if (!service) return [];
+  return own
+    .filter(({ address, gateway }) => gateway !== undefined && isPublicAddress(address))
+    .slice(0, MAX_ADDRESSES_6)
+    .map(({ address: localAddress, gateway = "", name }) => {
+      const address = gateway.startsWith("fe80:") ? `${gateway}%${name}` : gateway;
+      const target = {
+        serviceType: service.serviceType,
+        controlUrl: pinUrl(service.controlUrl.href, address),
+        address,
+        localAddress,
+      };
+      return new PinholeGateway(new FirewallControl(target, http), { name: device.name, clock });
+    });
 }

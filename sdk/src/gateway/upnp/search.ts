@@ -25,9 +25,9 @@ export interface SearchReply {
 export interface SearchOptions {
   interfaces: readonly LocalInterface[];
   clock: Clock;
-  onReply(reply: SearchReply): void;
+  onReply: (reply: SearchReply) => void;
   /** An interface that cannot be searched on, with the system's reason. */
-  onError?(through: LocalInterface, error: Error): void;
+  onError?: (through: LocalInterface, error: Error) => void;
   targets?: readonly string[];
   /** Default 1900. */
   port?: number;

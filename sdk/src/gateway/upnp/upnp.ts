@@ -212,5 +212,7 @@ function statusOf(error: unknown): IGDStatus {
       return IGDStatus.INVALID_CONTROL;
     case "fault":
       return IGDStatus.UNKNOWN_ERROR;
+    default:
+      return error.kind satisfies never;
   }
 }

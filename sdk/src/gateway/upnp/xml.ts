@@ -22,7 +22,8 @@ const OPTIONS: X2jOptions = {
   processEntities: {
     enabled: true,
     maxEntityCount: 0,
-    maxTotalExpansions: 65_536, maxExpandedLength: MAX_DOCUMENT,
+    maxTotalExpansions: 65_536,
+    maxExpandedLength: MAX_DOCUMENT,
     maxEntitySize: 1,
   },
   htmlEntities: false,

@@ -1,0 +1,138 @@
+import {
+  ConnectivityManager,
+  type ConnectivityOptions,
+  type Reachability,
+  type Verdict,
+} from "../connectivity/index.ts";
+import { UDPSocketError } from "../udp/errors.ts";
+import { type Command, EXIT_SOFTWARE, parseOptions, UsageError, wholeNumber } from "./command.ts";
+import { Output } from "./output.ts";
+import { Interruption } from "./signals.ts";
+
+const EXIT_CODES: Record<Verdict, number> = { open: 0, mapped: 0, punchable: 0, "relay-only": 2, "lan-only": 3 };
+
+export const doctor: Command = {
+  summary: "find out how players can reach a game on this computer, and what to do where they cannot",
+  usage: `sallyport doctor [options]
+
+  --port N                the game's port, 1-65535 (default: 7777, or a free one where it is taken)
+  --stun HOST:PORT        a STUN server, which sees this computer from outside; may be given several times
+                          (default: SALLYPORT_STUN_URLS). One with two addresses tells most: coturn has that.
+  --lobby URL             a lobby, whose STUN servers are asked too
+  --json                  the report as JSON, for programs
+
+Exit code: 0 open, mapped or punchable; 2 through a relay only; 3 on this network only.
+Ports that were opened for the test are given back at the end.
+
+  sallyport doctor --port 7777 --stun stun.example:3478`,
+
+  async run(args) {
+    const { values, positionals } = parseOptions({
+      args: [...args],
+      allowPositionals: true,
+      options: {
+        port: { type: "string" },
+        stun: { type: "string", multiple: true },
+        lobby: { type: "string" },
+        json: { type: "boolean", default: false },
+      },
+    });
+    if (positionals.length > 0) throw new UsageError(`doctor takes options only, not ${positionals[0]}`);
+    const port = values.port === undefined ? undefined : wholeNumber("--port", values.port, 1, 65535);
+    const lobby = values.lobby === undefined ? undefined : lobbyUrl(values.lobby);
+    const output = new Output(values.json);
+    using interruption = new Interruption();
+    const stunServers = [...(values.stun ?? []), ...(lobby ? await stunServersOf(lobby, output) : [])];
+    const options: ConnectivityOptions = {
+      description: "Sallyport doctor",
+      ...(stunServers.length > 0 ? { stunServers } : {}),
+    };
+    await using connectivity = bind(options, port, output);
+    if (!connectivity) return EXIT_SOFTWARE;
+    if (!values.json) connectivity.on("step", (step) => output.step(step));
+    output.line(output.style("dim", `Looking for ways in to UDP and TCP port ${connectivity.port}`));
+    try {
+      await connectivity.open({ signal: interruption.signal });
+      await Promise.race([connectivity.settled(), aborted(interruption.signal)]);
+    } catch (error) {
+      if (!interruption.signal.aborted) throw error;
+    }
+    if (interruption.signal.aborted) return 130;
+    const { reachability } = connectivity;
+    if (values.json) process.stdout.write(`${JSON.stringify(reachability)}\n`);
+    else report(reachability, output);
+    return EXIT_CODES[reachability.verdict];
+  },
+};
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}
+
+/** The wished port, or any where none was wished and the usual one is taken. */
+function bind(options: ConnectivityOptions, port: number | undefined, output: Output): ConnectivityManager | undefined {
+  const usual = new ConnectivityManager({ ...options, port: port ?? 7777 });
+  try {
+    usual.bind();
+    return usual;
+  } catch (error) {
+    if (!(error instanceof UDPSocketError)) throw error;
+    if (port === undefined && error.code === "EADDRINUSE") {
+      output.line("Port 7777 is in use (by a game of yours?); a free one is tried in its place.");
+      const other = new ConnectivityManager({ ...options, port: 0 });
+      other.bind();
+      return other;
+    }
+    process.stderr.write(`sallyport doctor: ${error.message}\n`);
+    return undefined;
+  }
+}
+
+function lobbyUrl(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url?.protocol !== "http:" && url?.protocol !== "https:") {
+    throw new UsageError(`--lobby must be a URL such as https://lobby.example, not ${text}`);
+  }
+  return url;
+}
+
+async function stunServersOf(lobby: URL, output: Output): Promise<string[]> {
+  try {
+    const response = await fetch(new URL("connectivity", lobby), { signal: AbortSignal.timeout(3000) });
+    const { stun } = (await response.json()) as { stun?: unknown };
+    return Array.isArray(stun) ? stun.filter((server) => typeof server === "string").slice(0, 8) : [];
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    output.line(`The lobby ${lobby.href} does not answer (${reason}): is it running, and is the URL right?`);
+    return [];
+  }
+}
+
+const VERDICT_STYLES = {
+  open: "green",
+  mapped: "green",
+  punchable: "cyan",
+  "relay-only": "yellow",
+  "lan-only": "red",
+} as const;
+
+function report({ verdict, summary, endpoints, nat, gateways }: Reachability, output: Output): void {
+  output.line("");
+  output.line(`${output.style([VERDICT_STYLES[verdict], "bold"], verdict)}  ${summary}`);
+  const row = (name: string, text: string): void => output.line(`  ${output.style("dim", name.padEnd(10))} ${text}`);
+  for (const { protocol, address, port, kind, via, verified } of endpoints) {
+    const shown = address.includes(":") ? `[${address}]` : address;
+    row(kind, `${protocol} ${shown}:${port}${via === "interface" ? "" : ` by ${via}`}${verified ? ", verified" : ""}`);
+  }
+  for (const { via, name, address, externalAddress } of gateways) {
+    row("gateway", `${name} at ${address} (${via})${externalAddress ? `, outside ${externalAddress}` : ""}`);
+  }
+  const hairpin = nat.hairpinning === null ? "unknown" : nat.hairpinning ? "yes" : "no";
+  row(
+    "nat",
+    `mapping ${nat.mapping}, filtering ${nat.filtering}, hairpin ${hairpin}${nat.carrierGrade ? ", behind another NAT" : ""}`,
+  );
+}

@@ -1,0 +1,31 @@
+export { IceAgent } from "./agent.ts";
+export {
+  type CandidateType,
+  candidatePriority,
+  candidateToJSON,
+  DEFAULT_MAX_CANDIDATES,
+  type IceCandidate,
+  type IceCandidateJSON,
+  type LocalCandidate,
+  type LocalCandidateOptions,
+  localCandidate,
+  parseCandidate,
+  parseCandidates,
+} from "./candidate.ts";
+export { type IceCredentials, newIceCredentials, parseIceCredentials } from "./credentials.ts";
+export { type AddRelayOptions, IceMux, type IceMuxOptions, type IcePeerOptions } from "./mux.ts";
+export { IcePeer } from "./peer.ts";
+export type { RelayPath } from "./relay.ts";
+export { onLocalNetwork, sharesNetwork } from "./remote-policy.ts";
+export {
+  type IceAgentOptions,
+  type IceCounters,
+  type IceHandler,
+  type IcePairInfo,
+  type IcePath,
+  type IceRole,
+  type IceSource,
+  type IceState,
+  type RemoteContext,
+  SOCKET,
+} from "./types.ts";

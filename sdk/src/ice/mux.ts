@@ -1,0 +1,269 @@
+import { EndpointMap } from "../netcode/endpoint-map.ts";
+import { StunAttribute, StunMethod } from "../stun/constants.ts";
+import { isStun, StunMessage } from "../stun/message.ts";
+import type { UDPSocket } from "../udp/udp-socket.ts";
+import { IceAgent } from "./agent.ts";
+import type { LocalCandidate } from "./candidate.ts";
+import { localCandidate } from "./candidate.ts";
+import { splitUsername } from "./check-message.ts";
+import { type IceCredentials, newIceCredentials } from "./credentials.ts";
+import { IcePeer } from "./peer.ts";
+import type { RelayPath } from "./relay.ts";
+import { RequestTable } from "./request-table.ts";
+import { type IceAgentOptions, type IceSource, SOCKET } from "./types.ts";
+
+export interface IceMuxOptions {
+  /** Peers at one time. Default 1024. */
+  maxPeers?: number;
+  /** Milliseconds of a monotonic clock. */
+  now?: () => number;
+}
+
+export interface IcePeerOptions extends Omit<IceAgentOptions, "local" | "random"> {
+  /** Default: fresh ones. */
+  local?: IceCredentials;
+}
+
+export interface AddRelayOptions {
+  /** The TURN server, for the candidate's foundation. */
+  server?: string;
+}
+
+interface Target {
+  readonly peer: IcePeer;
+  readonly source: IceSource;
+}
+
+interface Base {
+  readonly relay: RelayPath | null;
+  readonly candidates: LocalCandidate[];
+  readonly targets: EndpointMap<Target>;
+}
+
+/** Timers closer than this are one. */
+const TIMER_SLACK_MS = 1;
+
+/**
+ * Many ICE agents on one UDP socket, and on the relays that were opened beside it: who a datagram belongs to is found in
+ * constant time, and one timer serves all.
+ *
+ * It takes from the socket what is an ICE agent's: checks and their answers, and datagrams from addresses that peers have
+ * proven. Checks for nobody here are swallowed without an answer. Everything else is left to those who come after.
+ */
+export class IceMux implements Disposable {
+  readonly #socket: UDPSocket;
+  readonly #maxPeers: number;
+  readonly #now: () => number;
+  readonly #peers: Map<IcePeer, number> = new Map();
+  readonly #byFragment: Map<string, IcePeer> = new Map();
+  readonly #requests: RequestTable<IcePeer> = new RequestTable();
+  readonly #bases: Map<string, Base> = new Map();
+  /** Of the socket itself, which all datagrams ask. */
+  readonly #direct: EndpointMap<Target> = new EndpointMap();
+  readonly #leave: (() => void)[];
+  #timer: NodeJS.Timeout | undefined;
+  #timerAt = Number.POSITIVE_INFINITY;
+
+  constructor(socket: UDPSocket, options: IceMuxOptions = {}) {
+    this.#socket = socket;
+    this.#maxPeers = options.maxPeers ?? 1024;
+    this.#now = options.now ?? (() => performance.now());
+    this.#bases.set(SOCKET, { relay: null, candidates: [], targets: this.#direct });
+    this.#leave = [
+      socket.tap((data, address, port) => this.#receive(data, address, port)),
+      socket.onClose(() => this.close()),
+    ];
+  }
+
+  get size(): number {
+    return this.#peers.size;
+  }
+
+  /**
+   * Begins with one peer. It has the candidates that the multiplexer knows, and gets those that come later.
+   * @throws {RangeError} when there are `maxPeers` already, or the credentials are in use
+   */
+  open(options: IcePeerOptions): IcePeer {
+    const local = options.local ?? newIceCredentials();
+    if (this.#leave.length === 0) throw new RangeError("the multiplexer is closed");
+    if (this.#peers.size >= this.#maxPeers) throw new RangeError(`there are ${this.#maxPeers} peers already`);
+    if (this.#byFragment.has(local.ufrag)) throw new RangeError("another peer uses these credentials");
+    const agent: IceAgent = new IceAgent(
+      { ...options, local },
+      {
+        send: (data, via, address, port) => this.#send(peer, data, via, address, port),
+        selected: (path, previous) => peer.onPath?.(path, previous),
+        stateChanged: (state) => peer.onState?.(state),
+        sourceAdded: (source) => {
+          // The last to prove that it is there has it: a peer that began anew from the same socket.
+          this.#bases.get(source.via)?.targets.set(source.address, source.port, { peer, source });
+        },
+        sourceRemoved: (source) => {
+          const targets = this.#bases.get(source.via)?.targets;
+          if (targets?.get(source.address, source.port)?.source === source) targets.delete(source.address, source.port);
+        },
+      },
+    );
+    const peer = new IcePeer(agent, {
+      socket: this.#socket,
+      relay: (id) => this.#bases.get(id)?.relay ?? undefined,
+      now: this.#now,
+      turn: (each) => this.#turn(each),
+      restarted: (each, old) => {
+        this.#byFragment.delete(old.ufrag);
+        this.#byFragment.set(each.localCredentials.ufrag, each);
+      },
+      forget: (each) => this.#forget(each),
+    });
+    this.#peers.set(peer, Number.POSITIVE_INFINITY);
+    this.#byFragment.set(local.ufrag, peer);
+    const now = this.#now();
+    for (const { candidates } of this.#bases.values()) {
+      for (const candidate of candidates) agent.addLocalCandidate(candidate, now);
+    }
+    this.#turn(peer);
+    return peer;
+  }
+
+  /** A way of ours that all peers, present and future, may use: an interface's address, a mapped or reflexive one. */
+  addLocalCandidate(candidate: LocalCandidate): void {
+    const base = this.#bases.get(candidate.via);
+    if (base === undefined) throw new RangeError(`there is no relay ${candidate.via}`);
+    base.candidates.push(candidate);
+    for (const peer of this.#peers.keys()) peer.addLocalCandidate(candidate);
+  }
+
+  removeLocalCandidate(candidate: LocalCandidate): void {
+    const candidates = this.#bases.get(candidate.via)?.candidates ?? [];
+    const { type, address, port } = candidate;
+    const index = candidates.findIndex((each) => each.type === type && each.address === address && each.port === port);
+    if (index >= 0) candidates.splice(index, 1);
+    for (const peer of this.#peers.keys()) peer.removeLocalCandidate(candidate);
+  }
+
+  /**
+   * Another base beside the socket. The multiplexer has its handlers from now on, and gives it up when it is lost; to
+   * close it stays with whoever opened it.
+   * @returns its candidate, which all peers have
+   */
+  addRelay(relay: RelayPath, options: AddRelayOptions = {}): LocalCandidate {
+    if (this.#bases.has(relay.id)) throw new RangeError(`there is a relay ${relay.id} already`);
+    const { server } = options;
+    const targets = new EndpointMap<Target>();
+    this.#bases.set(relay.id, { relay, candidates: [], targets });
+    relay.onData = (data, address, port) => {
+      if (isStun(data)) this.#receiveStun(data, relay.id, address, port);
+      else this.#deliver(targets.get(address, port), data);
+    };
+    relay.onLost = () => this.removeRelay(relay.id);
+    const candidate = localCandidate("relayed", relay.relayed, {
+      via: relay.id,
+      ...(server === undefined ? {} : { server }),
+    });
+    this.addLocalCandidate(candidate);
+    return candidate;
+  }
+
+  /** Peers that used it take another way, where there is one. */
+  removeRelay(id: string): void {
+    const base = this.#bases.get(id);
+    if (base?.relay == null) return;
+    base.relay.onData = null;
+    base.relay.onLost = null;
+    for (const candidate of [...base.candidates]) this.removeLocalCandidate(candidate);
+    this.#bases.delete(id);
+  }
+
+  /** For all peers: checks every way again, at once. */
+  networkChanged(): void {
+    for (const peer of this.#peers.keys()) peer.networkChanged();
+  }
+
+  /** Closes all peers and lets go of socket and relays, which stay open. */
+  close(): void {
+    clearTimeout(this.#timer);
+    for (const leave of this.#leave.splice(0)) leave();
+    for (const peer of [...this.#peers.keys()]) peer.close();
+    for (const id of [...this.#bases.keys()]) this.removeRelay(id);
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #receive(data: Buffer, address: string, port: number): boolean {
+    if (isStun(data)) return this.#receiveStun(data, SOCKET, address, port);
+    const target = this.#direct.get(address, port);
+    if (target === undefined) return false;
+    this.#deliver(target, data);
+    return true;
+  }
+
+  #deliver(target: Target | undefined, data: Buffer): void {
+    if (target === undefined) return;
+    target.source.heard = true;
+    target.peer.onData?.(data);
+  }
+
+  #receiveStun(data: Buffer, via: string, address: string, port: number): boolean {
+    const isRequest = ((data[0] ?? 0) & 1) === 0 && ((data[1] ?? 0) & 0x10) === 0;
+    // A response is looked up before it is read; a request must be read to find its user name.
+    let peer = isRequest ? undefined : this.#requests.get(data);
+    if (!isRequest && peer === undefined) return false;
+    const message = StunMessage.decode(data);
+    if (message === null || message.method !== StunMethod.BINDING) return false;
+    if (isRequest) {
+      const [ours, theirs] = splitUsername(message.text(StunAttribute.USERNAME) ?? "");
+      // Other Binding requests are a STUN responder's.
+      if (theirs === "") return false;
+      peer = this.#byFragment.get(ours);
+    }
+    if (peer !== undefined && peer.agent.receive(message, via, address, port, this.#now())) this.#turn(peer);
+    return true;
+  }
+
+  #send(peer: IcePeer, data: Uint8Array, via: string, address: string, port: number): void {
+    const isRequest = ((data[0] ?? 0) & 1) === 0 && ((data[1] ?? 0) & 0x10) === 0;
+    if (isRequest) this.#requests.set(data, peer, this.#now());
+    if (via === SOCKET) this.#socket.send(data, port, address);
+    else this.#bases.get(via)?.relay?.send(data, address, port);
+  }
+
+  #forget(peer: IcePeer): void {
+    if (!this.#peers.delete(peer)) return;
+    this.#byFragment.delete(peer.localCredentials.ufrag);
+  }
+
+  /** Notes when the peer wants to be woken. */
+  #turn(peer: IcePeer): void {
+    if (!this.#peers.has(peer)) return;
+    const now = this.#now();
+    const next = peer.agent.nextUpdate(now);
+    this.#peers.set(peer, next);
+    this.#wakeAt(next, now);
+  }
+
+  #wakeAt(time: number, now: number): void {
+    if (time >= this.#timerAt - TIMER_SLACK_MS) return;
+    clearTimeout(this.#timer);
+    this.#timerAt = time;
+    this.#timer = setTimeout(() => this.#wake(), Math.max(0, Math.ceil(time - now))).unref();
+  }
+
+  #wake(): void {
+    this.#timerAt = Number.POSITIVE_INFINITY;
+    const now = this.#now();
+    let next = Number.POSITIVE_INFINITY;
+    for (const [peer, at] of this.#peers) {
+      let again = at;
+      if (at <= now + TIMER_SLACK_MS) {
+        peer.agent.update(now);
+        if (!this.#peers.has(peer)) continue;
+        again = peer.agent.nextUpdate(now);
+        this.#peers.set(peer, again);
+      }
+      next = Math.min(next, again);
+    }
+    this.#wakeAt(next, now);
+  }
+}

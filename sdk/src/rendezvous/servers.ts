@@ -1,0 +1,111 @@
+/** The STUN and TURN servers of which a lobby tells its hosts and the players who were invited. */
+import { mintTurnCredentials } from "../stun/turn/credentials.ts";
+import { RendezvousError } from "./errors.ts";
+
+export interface TurnAccess {
+  /** `turn:turn.example:3478?transport=udp` (RFC 7065) */
+  urls: string[];
+  username: string;
+  credential: string;
+  /** When a TURN server begins to refuse it, in milliseconds since 1970; 0: never. */
+  expiresAt: number;
+}
+
+export interface TraversalServers {
+  /** `stun:stun.example:3478` (RFC 7064) */
+  stun: string[];
+  turn: TurnAccess[];
+}
+
+/** What the lobby is given: a secret shared with coturn (`use-auth-secret`), or credentials that never change. */
+export type TurnOptions =
+  | { urls: readonly string[]; secret: string; ttlSeconds?: number }
+  | { urls: readonly string[]; username: string; credential: string };
+
+export interface ServersOptions {
+  stun?: readonly string[];
+  turn?: TurnOptions;
+}
+
+/** Four hours. */
+export const DEFAULT_TTL_SECONDS = 14_400;
+const MAX_URLS = 8;
+const MAX_TURN_SERVERS = 4;
+const MAX_URL_LENGTH = 256;
+/** RFC 8489 section 14.3: a username has at most 508 bytes. */
+const MAX_CREDENTIAL_LENGTH = 508;
+const URL_OF = {
+  stun: /^stuns?:[^\s/?#@]+$/,
+  turn: /^turns?:[^\s/?#@]+(\?transport=(udp|tcp))?$/,
+} as const;
+
+/** @throws RendezvousError `invalid` */
+export function checkServersOptions({ stun = [], turn }: ServersOptions): void {
+  parseUrls(stun, "stun");
+  if (turn === undefined) return;
+  if (parseUrls(turn.urls, "turn").length === 0) fail("turn.urls must not be empty");
+  if ("secret" in turn) {
+    const ttl = turn.ttlSeconds ?? DEFAULT_TTL_SECONDS;
+    if (turn.secret === "") fail("turn.secret must not be empty");
+    if (!Number.isFinite(ttl) || ttl < 1) fail("turn.ttlSeconds must be at least 1");
+  }
+}
+
+/**
+ * Made anew for each who asks.
+ * @param label names whom the TURN server's log shall show. It travels in the clear: never an invite's code.
+ */
+export function mintServers({ stun = [], turn }: ServersOptions, label: string, unixSeconds: number): TraversalServers {
+  const servers: TraversalServers = { stun: [...stun], turn: [] };
+  if (turn === undefined) return servers;
+  const urls = [...turn.urls];
+  if ("secret" in turn) {
+    const { secret, ttlSeconds = DEFAULT_TTL_SECONDS } = turn;
+    const minted = mintTurnCredentials(secret, { ttlSeconds, label, unixSeconds });
+    servers.turn.push({ urls, ...minted, expiresAt: Math.floor(unixSeconds + ttlSeconds) * 1000 });
+  } else {
+    servers.turn.push({ urls, username: turn.username, credential: turn.credential, expiresAt: 0 });
+  }
+  return servers;
+}
+
+/** How long until a host that stays needs others, ms; undefined: never. */
+export function renewServersAfter({ turn }: ServersOptions): number | undefined {
+  if (turn === undefined || !("secret" in turn)) return undefined;
+  return Math.min(((turn.ttlSeconds ?? DEFAULT_TTL_SECONDS) * 1000) / 2, 2 ** 31 - 1);
+}
+
+/** What a lobby said, checked. @throws RendezvousError `invalid` */
+export function parseServers(value: unknown): TraversalServers {
+  const { stun, turn } = (value ?? {}) as { stun?: unknown; turn?: unknown };
+  if (!Array.isArray(turn) || turn.length > MAX_TURN_SERVERS)
+    fail(`turn must be a list of at most ${MAX_TURN_SERVERS}`);
+  return { stun: parseUrls(stun, "stun"), turn: turn.map(parseTurn) };
+}
+
+function parseTurn(value: unknown): TurnAccess {
+  const { urls, username, credential, expiresAt } = (value ?? {}) as Record<keyof TurnAccess, unknown>;
+  if (typeof username !== "string" || username.length > MAX_CREDENTIAL_LENGTH) fail("a TURN username is malformed");
+  if (typeof credential !== "string" || credential.length > MAX_CREDENTIAL_LENGTH) {
+    fail("a TURN credential is malformed");
+  }
+  if (typeof expiresAt !== "number" || !Number.isSafeInteger(expiresAt) || expiresAt < 0) {
+    fail("a TURN credential's expiry is malformed");
+  }
+  return { urls: parseUrls(urls, "turn"), username, credential, expiresAt };
+}
+
+function parseUrls(value: unknown, scheme: keyof typeof URL_OF): string[] {
+  if (!Array.isArray(value) || value.length > MAX_URLS) fail(`${scheme} must be a list of at most ${MAX_URLS} URLs`);
+  return value.map((url: unknown) => {
+    if (typeof url !== "string" || url.length > MAX_URL_LENGTH || !URL_OF[scheme].test(url)) {
+      const said = typeof url === "string" ? `"${url.slice(0, 80)}"` : typeof url;
+      fail(`${said} is no URL such as ${scheme}:${scheme}.example:3478`);
+    }
+    return url;
+  });
+}
+
+function fail(what: string): never {
+  throw new RendezvousError("invalid", what);
+}

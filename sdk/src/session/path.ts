@@ -1,0 +1,82 @@
+import type { Endpoint } from "../udp/endpoint.ts";
+
+/** `direct`: dialed as it is; `punched`: both sides had to send first; `relayed`: through TURN. */
+export type SessionPathKind = "direct" | "punched" | "relayed";
+
+/** Where a path leads at the moment. */
+export interface SessionPathState {
+  readonly kind: SessionPathKind;
+  readonly remote: Endpoint;
+}
+
+/** A way to one peer that may change under the session, as ICE's does. */
+export interface SessionPath {
+  /** Null while there is no way. */
+  readonly path: SessionPathState | null;
+  /** False when it cannot leave. `data` may be reused at once. */
+  send(data: Uint8Array): boolean;
+  onData: ((data: Buffer) => void) | null;
+  onPath: ((path: never, previous: never) => void) | null;
+  close(): void;
+}
+
+/** Stands in where a path leads nowhere at the moment. */
+const NOWHERE: Endpoint = { address: "", port: 0 };
+
+/** A path whose peer is awaited or connected. */
+export class PathEntry {
+  /** How netcode calls it. */
+  readonly name: string;
+  readonly path: SessionPath;
+  /** What stands on it, once its peer is connected. */
+  session: { moved(): void } | null = null;
+
+  constructor(name: string, path: SessionPath) {
+    this.name = name;
+    this.path = path;
+    path.onPath = () => this.session?.moved();
+  }
+
+  get remote(): Endpoint {
+    return this.path.path?.remote ?? NOWHERE;
+  }
+
+  get kind(): SessionPathKind {
+    return this.path.path?.kind ?? "direct";
+  }
+}
+
+/**
+ * Paths stand beside plain addresses in netcode's table of sources, under names that are no addresses: a path's peer stays
+ * who it is while its addresses change.
+ */
+export class PathTable {
+  readonly #entries = new Map<string, PathEntry>();
+  #count = 0;
+
+  /** Closed when nobody came by it within `timeoutMs`. */
+  add(path: SessionPath, timeoutMs: number): PathEntry {
+    const entry = new PathEntry(`path:${++this.#count}`, path);
+    this.#entries.set(entry.name, entry);
+    setTimeout(() => {
+      if (entry.session === null) this.remove(entry);
+    }, timeoutMs).unref();
+    return entry;
+  }
+
+  /** Null for what is a plain address. */
+  get(address: string, port: number): PathEntry | null {
+    return port === PATH_PORT ? (this.#entries.get(address) ?? null) : null;
+  }
+
+  remove(entry: PathEntry): void {
+    if (this.#entries.delete(entry.name)) entry.path.close();
+  }
+
+  clear(): void {
+    for (const entry of this.#entries.values()) this.remove(entry);
+  }
+}
+
+/** The port that goes with a path's name. */
+export const PATH_PORT = 1;

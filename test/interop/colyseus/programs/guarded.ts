@@ -1,0 +1,27 @@
+// A server behind SallyportTransport, or behind Colyseus' own transport with our guard; says `listening PORT`.
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { type AuthContext, logger, Room, Server } from "@colyseus/core";
+import { WebSocketTransport } from "@colyseus/ws-transport";
+import { guardRequests, SallyportTransport } from "../../../../sdk/src/colyseus/index.ts";
+
+class OpenRoom extends Room {
+  static override async onAuth(_token: string, _options: unknown, { ip }: AuthContext): Promise<boolean> {
+    console.log(`onAuth ${ip}`);
+    return true;
+  }
+}
+
+logger.error = () => {};
+const [kind = "sallyport", proxy] = process.argv.slice(2);
+const http = createServer();
+const options = { trustProxy: proxy === "trust-proxy" };
+if (kind === "guarded") guardRequests(http, options);
+const transport =
+  kind === "sallyport"
+    ? new SallyportTransport({ server: http, connectivity: false, ...options })
+    : new WebSocketTransport({ server: http });
+const server = new Server({ transport, greet: false, gracefullyShutdown: false });
+server.define("open", OpenRoom);
+await server.listen(0, "127.0.0.1");
+console.log(`listening ${(http.address() as AddressInfo).port}`);

@@ -1,0 +1,100 @@
+import { fileURLToPath } from "node:url";
+import { expect, test } from "vitest";
+import type { Reachability } from "../../sdk/src/connectivity/index.ts";
+import { type GatewayOptions, Lab } from "./lab/index.ts";
+import { describeLab } from "./lab/vitest.ts";
+
+const MAIN = fileURLToPath(new URL("../../sdk/dist/cli/main.js", import.meta.url));
+
+// What `turnutils_natdiscovery` says, in RFC 4787's words.
+const WORDS: Record<string, string> = {
+  "Endpoint Independent": "endpoint-independent",
+  "Address Dependent": "address-dependent",
+  "Address and Port Dependent": "address-and-port-dependent",
+};
+
+describeLab("sallyport doctor", () => {
+  test.each<{ gateway: GatewayOptions; verdict: string; exit: number }>([
+    { gateway: { nat: "full-cone" }, verdict: "open", exit: 0 },
+    { gateway: { nat: "address-restricted" }, verdict: "punchable", exit: 0 },
+    { gateway: { nat: "port-restricted" }, verdict: "punchable", exit: 0 },
+    { gateway: { nat: "masquerade-other-port" }, verdict: "punchable", exit: 0 },
+    { gateway: { nat: "symmetric" }, verdict: "relay-only", exit: 2 },
+  ])(
+    "a $gateway.nat NAT: $verdict, and agrees with coturn's own discovery",
+    async ({ gateway: options, verdict, exit }) => {
+      await using lab = await Lab.create();
+      const gateway = await lab.gateway(options);
+      const [host, judgeHost, coturn] = await Promise.all([gateway.host(), gateway.host(), lab.coturn()]);
+      const [doctor, judge] = await Promise.all([
+        host.exec([process.execPath, MAIN, "doctor", "--json", "--stun", `${coturn.address}:3478`], {
+          timeoutMs: 30_000,
+        }),
+        judgeHost.exec(["turnutils_natdiscovery", "-m", "-f", coturn.address], { timeoutMs: 30_000 }),
+      ]);
+      const report = JSON.parse(doctor.stdout) as Reachability;
+      expect(report.verdict, doctor.output).toBe(verdict);
+      expect(doctor.code).toBe(exit);
+      const word = (what: string): string | undefined =>
+        WORDS[new RegExp(`NAT with (.*?) ${what}`).exec(judge.output)?.[1] ?? ""];
+      expect({ mapping: report.nat.mapping, filtering: report.nat.filtering }, judge.output).toEqual({
+        mapping: word("Mapping"),
+        filtering: word("Filtering"),
+      });
+    },
+  );
+
+  test("a mapped port is proven by a packet from outside, for a person too", async () => {
+    await using lab = await Lab.create();
+    const gateway = await lab.gateway({ upnp: { igd: 2 } });
+    const [host, coturn] = await Promise.all([gateway.host(), lab.coturn()]);
+    const { code, stdout } = await host.exec([process.execPath, MAIN, "doctor", "--stun", `${coturn.address}:3478`], {
+      timeoutMs: 30_000,
+      env: { NO_COLOR: "1" },
+    });
+    expect(code, stdout).toBe(0);
+    expect(stdout).toMatch(/✓ probe +A packet that nobody here asked for came in by/);
+    expect(stdout).toMatch(/mapped {2}Anyone can join at 11\.0\.\d+\.2:7777/);
+    // oxlint-disable-next-line no-control-regex
+    expect(stdout).not.toMatch(/\u001b/);
+    expect(await gateway.mappings()).toEqual([]);
+  });
+
+  test("a router that maps behind another NAT is found out", async () => {
+    await using lab = await Lab.create();
+    // The inner router's outer address looks public, so that only what comes in, or does not, tells.
+    const outer = await lab.gateway({ lanPrefix: "11.200.1" });
+    const inner = await lab.gateway({ behind: outer, upnp: { igd: 2 } });
+    const [host, coturn] = await Promise.all([inner.host(), lab.coturn()]);
+    const { stdout, output } = await host.exec(
+      [process.execPath, MAIN, "doctor", "--json", "--stun", `${coturn.address}:3478`],
+      { timeoutMs: 30_000 },
+    );
+    const report = JSON.parse(stdout) as Reachability;
+    expect(report.verdict, output).toBe("punchable");
+    expect(report.nat.carrierGrade).toBe(true);
+    expect(report.steps).toContainEqual(expect.objectContaining({ step: "probe", outcome: "failed" }));
+  });
+
+  test("no gateway, no STUN server: exit code 3 and what to do", async () => {
+    await using lab = await Lab.create();
+    const gateway = await lab.gateway();
+    const host = await gateway.host();
+    const { code, stdout } = await host.exec([process.execPath, MAIN, "doctor"], {
+      timeoutMs: 30_000,
+      env: { NO_COLOR: "1" },
+    });
+    expect(code, stdout).toBe(3);
+    expect(stdout).toMatch(/switch UPnP on in its settings/);
+    expect(stdout).toMatch(/SALLYPORT_STUN_URLS/);
+  });
+
+  test("wrong usage is told, with exit code 64", async () => {
+    await using lab = await Lab.create();
+    for (const args of [["--port", "0"], ["--port", "http"], ["--lobby", "x"], ["--nope"], ["extra"]]) {
+      const { code, output } = await lab.internet.exec([process.execPath, MAIN, "doctor", ...args]);
+      expect(code, args.join(" ")).toBe(64);
+      expect(output).toMatch(/sallyport doctor/);
+    }
+  });
+});

@@ -1,0 +1,198 @@
+import { expect, test } from "vitest";
+
+import {
+  candidateToJSON,
+  IceMux,
+  type IcePeer,
+  localCandidate,
+  newIceCredentials,
+  onLocalNetwork,
+  parseCandidates,
+  type RelayPath,
+} from "../../../sdk/src/ice/index.ts";
+import { StunBuilder } from "../../../sdk/src/stun/builder.ts";
+import { StunAttribute, StunMethod } from "../../../sdk/src/stun/constants.ts";
+import { UDPSocket } from "../../../sdk/src/udp/udp-socket.ts";
+
+const LOOPBACK = "127.0.0.1";
+
+function openMux(stack: AsyncDisposableStack): { socket: UDPSocket; mux: IceMux } {
+  const socket = stack.use(UDPSocket.open({ address: LOOPBACK }));
+  const mux = stack.use(new IceMux(socket));
+  mux.addLocalCandidate(localCandidate("host", { address: LOOPBACK, port: socket.localPort }));
+  return { socket, mux };
+}
+
+function introduce(one: IcePeer, other: IcePeer): void {
+  for (const [from, to] of [
+    [one, other],
+    [other, one],
+  ] as const) {
+    to.setRemoteCredentials(from.localCredentials);
+    const signalled: unknown = JSON.parse(JSON.stringify(from.localCandidates.map(candidateToJSON)));
+    for (const candidate of parseCandidates(signalled)) to.addRemoteCandidate(candidate);
+  }
+}
+
+function connected(peer: IcePeer): Promise<void> {
+  return new Promise((resolve) => {
+    peer.onState = (state) => state === "connected" && resolve();
+  });
+}
+
+function received(peer: IcePeer): Promise<string> {
+  return new Promise((resolve) => {
+    peer.onData = (data) => resolve(data.toString());
+  });
+}
+
+test("many peers share two sockets, and each gets what is its own", async () => {
+  await using stack = new AsyncDisposableStack();
+  const [host, ...guests] = Array.from({ length: 5 }, () => openMux(stack));
+  if (host === undefined) return;
+  const pairs = guests.map((guest) => {
+    const here = host.mux.open({ role: "controlled", allowRemote: onLocalNetwork });
+    const there = guest.mux.open({ role: "controlling", allowRemote: onLocalNetwork });
+    const up = Promise.all([connected(here), connected(there)]);
+    introduce(here, there);
+    return { here, there, up };
+  });
+  await Promise.all(pairs.map(async ({ up }) => await up));
+  for (const [i, { here, there }] of pairs.entries()) {
+    const [up, down] = [received(here), received(there)];
+    expect(there.send(Buffer.from(`up ${i}`))).toBe(true);
+    expect(await up).toBe(`up ${i}`);
+    expect(here.send(Buffer.from(`down ${i}`))).toBe(true);
+    expect(await down).toBe(`down ${i}`);
+    expect(here.path).toMatchObject({ kind: "direct", via: "socket", localType: "host", remoteType: "host" });
+    expect(there.path?.remote).toEqual({ address: LOOPBACK, port: host.socket.localPort });
+  }
+});
+
+test("what is not an agent's is left to others; checks for nobody are swallowed without an answer", async () => {
+  await using stack = new AsyncDisposableStack();
+  const { socket, mux } = openMux(stack);
+  mux.open({ role: "controlled" });
+  const stranger = stack.use(UDPSocket.open({ address: LOOPBACK }));
+  const answers: Buffer[] = [];
+  stranger.onDatagram = (data) => answers.push(data);
+  const others: string[] = [];
+  const last = new Promise<void>((resolve) => {
+    socket.onDatagram = (data) => {
+      others.push(data.toString("latin1"));
+      if (data.toString() === "last") resolve();
+    };
+  });
+  const binding = new StunBuilder(StunMethod.BINDING, "request").fingerprint().build();
+  const check = new StunBuilder(StunMethod.BINDING, "request").text(StunAttribute.USERNAME, "nobody:here");
+  const answer = new StunBuilder(StunMethod.BINDING, "success").fingerprint().build();
+  for (const data of [Buffer.from("game"), binding, check.fingerprint().build(), answer, Buffer.from("last")]) {
+    stranger.send(data, socket.localPort, LOOPBACK);
+  }
+  await last;
+  expect(others).toEqual(["game", binding.toString("latin1"), answer.toString("latin1"), "last"]);
+  expect(answers).toEqual([]);
+});
+
+test("a relay is one more base: candidate, checks, data, and its loss", async () => {
+  await using stack = new AsyncDisposableStack();
+  const { mux } = openMux(stack);
+  const guest = openMux(stack);
+  const allocation = stack.use(UDPSocket.open({ address: LOOPBACK }));
+  const relayed = { address: LOOPBACK, port: allocation.localPort };
+  const relay: RelayPath = {
+    id: "relay-1",
+    relayed,
+    onData: null,
+    onLost: null,
+    send: (data, address, port) => allocation.send(data, port, address),
+    permit: () => undefined,
+  };
+  allocation.onDatagram = (data, address, port) => relay.onData?.(data, address, port);
+  expect(mux.addRelay(relay)).toMatchObject({ type: "relayed", ...relayed, via: "relay-1" });
+  // The guest may try the relay only.
+  const here = mux.open({ role: "controlled", allowRemote: () => false });
+  const there = guest.mux.open({ role: "controlling", allowRemote: ({ type }) => type === "relayed" });
+  const up = Promise.all([connected(here), connected(there)]);
+  introduce(here, there);
+  await up;
+  expect(here.path).toMatchObject({ kind: "relayed", via: "relay-1" });
+  expect(there.path).toMatchObject({ kind: "relayed", via: "socket", remote: relayed });
+  const text = received(here);
+  there.send(Buffer.from("over the relay"));
+  expect(await text).toBe("over the relay");
+  const back = received(there);
+  here.send(Buffer.from("and back"));
+  expect(await back).toBe("and back");
+  mux.removeRelay("relay-1");
+  expect(here.path).toBeNull();
+  expect(here.send(Buffer.from("nowhere"))).toBe(false);
+});
+
+test("a peer that begins anew from the same socket gets its own packets", async () => {
+  await using stack = new AsyncDisposableStack();
+  const [host, guest] = [openMux(stack), openMux(stack)];
+  const first = [
+    host.mux.open({ role: "controlled", allowRemote: onLocalNetwork }),
+    guest.mux.open({ role: "controlling", allowRemote: onLocalNetwork }),
+  ] as const;
+  const firstUp = Promise.all(first.map(connected));
+  introduce(...first);
+  await firstUp;
+  first[1].close();
+  const second = [
+    host.mux.open({ role: "controlled", allowRemote: onLocalNetwork }),
+    guest.mux.open({ role: "controlling", allowRemote: onLocalNetwork }),
+  ] as const;
+  const secondUp = Promise.all(second.map(connected));
+  introduce(...second);
+  await secondUp;
+  first[0].onData = () => expect.unreachable();
+  const text = received(second[0]);
+  second[1].send(Buffer.from("second"));
+  expect(await text).toBe("second");
+});
+
+test("restart keeps the way until the new credentials have one", async () => {
+  await using stack = new AsyncDisposableStack();
+  const [host, guest] = [openMux(stack), openMux(stack)];
+  const here = host.mux.open({ role: "controlled", allowRemote: onLocalNetwork });
+  const there = guest.mux.open({ role: "controlling", allowRemote: onLocalNetwork });
+  const up = Promise.all([connected(here), connected(there)]);
+  introduce(here, there);
+  await up;
+  const moved = Promise.all(
+    [here, there].map(
+      (peer) =>
+        new Promise<void>((resolve) => {
+          peer.onPath = (path) => path !== null && resolve();
+        }),
+    ),
+  );
+  here.restart(newIceCredentials());
+  there.restart(newIceCredentials());
+  const text = received(here);
+  expect(there.send(Buffer.from("meanwhile"))).toBe(true);
+  expect(await text).toBe("meanwhile");
+  introduce(here, there);
+  await moved;
+  const again = received(there);
+  here.send(Buffer.from("again"));
+  expect(await again).toBe("again");
+});
+
+test("closed peers and muxes leave nothing behind", async () => {
+  await using stack = new AsyncDisposableStack();
+  const { mux, socket } = openMux(stack);
+  const peer = mux.open({ role: "controlled" });
+  expect(() => mux.open({ role: "controlled", local: peer.localCredentials })).toThrow(RangeError);
+  peer.close();
+  expect(mux.size).toBe(0);
+  expect(peer.state).toBe("closed");
+  expect(peer.send(Buffer.from("x"))).toBe(false);
+  const other = mux.open({ role: "controlled" });
+  await socket.close();
+  await Promise.resolve();
+  expect(other.state).toBe("closed");
+  expect(() => mux.open({ role: "controlled" })).toThrow(RangeError);
+});
