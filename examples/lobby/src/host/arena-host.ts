@@ -10,12 +10,14 @@ import { createTransport } from "../network/transport.ts";
 import { endpointUrls } from "./endpoints.ts";
 import type { HostEvent } from "./events.ts";
 import { stunServersOf } from "./lobby-settings.ts";
+import type { HostPanel } from "./panel.ts";
 
 export interface ArenaHostOptions {
   /** UDP and TCP, 1-65535. */
   port: number;
   lobby?: string | undefined;
   name: string;
+  panel: HostPanel;
   report: (event: HostEvent) => void;
 }
 
@@ -34,7 +36,7 @@ export class ArenaHost {
 
   /** @throws Failure when the port cannot be had */
   async open(signal: AbortSignal): Promise<void> {
-    const { port, lobby, name, report } = this.#options;
+    const { port, lobby, name, panel, report } = this.#options;
     const stunServers = lobby === undefined ? [] : await stunServersOf(lobby, signal);
     if (signal.aborted) return;
     const arena = defineRoom(ArenaRoom);
@@ -47,6 +49,7 @@ export class ArenaHost {
       logger: quietLogger,
       transport: way.transport,
       rooms: { arena },
+      express: (app) => panel.serve(app),
     });
     this.#close = async () => {
       await server.gracefullyShutdown(false);
