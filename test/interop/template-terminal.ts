@@ -37,7 +37,7 @@ export class Terminal implements AsyncDisposable {
     this.#process = spawn(program, argv, {
       cwd,
       env: { ...cleanEnvironment(), ...env },
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: ["pipe", "pipe", "pipe"],
       // Its own process group, as a terminal makes it: Ctrl-C reaches all that npm has started.
       detached: true,
     });
@@ -63,6 +63,10 @@ export class Terminal implements AsyncDisposable {
       if (this.#over) throw new Error(`It ended without a line like ${pattern}:\n${this.output}`);
       await this.#wake.promise;
     }
+  }
+
+  type(line: string): void {
+    this.#process.stdin?.write(`${line}\n`);
   }
 
   /** Ctrl-C. */
