@@ -141,6 +141,33 @@ describe("the scaffolded game", () => {
     expect(late).toMatchObject({ code: 1, output: expect.stringMatching(/mistyped, or has the host gone/) });
   });
 
+  test("with a lobby that is not there it is playable all the same, and says so", { timeout: MINUTE }, async () => {
+    const port = await freePort();
+    const env = { PORT: String(port), LOBBY_URL: `http://127.0.0.1:${await freePort()}` };
+    await using server = new Terminal(["npm", "start"], { cwd: game, env });
+    await server.line(/^No lobby for now, trying on: The lobby http:\/\/127\.0\.0\.1:\d+\/? cannot be reached/);
+    const { output } = await run(["npm", "run", "play", "--", `http://127.0.0.1:${port}`, "--seconds", "0.2"], {
+      cwd: game,
+    });
+    expect(output).toMatch(/^In, direct to/m);
+    const wrong = await run(["npm", "run", "play", "--", env.LOBBY_URL], { cwd: game });
+    expect(wrong).toMatchObject({ code: 1, output: expect.stringMatching(/The host does not answer: .*ECONNREFUSED/) });
+  });
+
+  test("npm run doctor explains itself", { timeout: MINUTE }, async () => {
+    const { code, output } = await run(["npm", "run", "doctor", "--", "--json"], { cwd: game });
+    const report = JSON.parse(output.split("\n").find((line) => line.startsWith("{")) ?? "{}") as Record<
+      string,
+      unknown
+    >;
+    expect(report).toMatchObject({
+      verdict: expect.any(String),
+      summary: expect.any(String),
+      steps: expect.any(Array),
+    });
+    expect([0, 2, 3]).toContain(code);
+  });
+
   test.runIf(hasChromium)("its page, in a browser, beside a player over UDP", { timeout: MINUTE }, async () => {
     const port = await freePort();
     await using server = new Terminal(["npm", "start"], { cwd: game, env: { PORT: String(port) } });
