@@ -8,12 +8,14 @@ import { listen } from "../lobby/listen.ts";
 import { quietLogger } from "../lobby/logger.ts";
 import { createTransport } from "../network/transport.ts";
 import type { HostEvent } from "./events.ts";
+import type { HostPanel } from "./panel.ts";
 
 export interface ArenaHostOptions {
   /** UDP and TCP, 1-65535. */
   port: number;
   lobby?: string | undefined;
   name: string;
+  panel: HostPanel;
   report: (event: HostEvent) => void;
 }
 
@@ -31,7 +33,7 @@ export class ArenaHost {
 
   /** @throws Failure when the port cannot be had */
   async open(signal: AbortSignal): Promise<void> {
-    const { port, lobby, name, report } = this.#options;
+    const { port, lobby, name, panel, report } = this.#options;
     if (signal.aborted) return;
     const arena = defineRoom(ArenaRoom);
     arena.on("join", (_room, client: ArenaClient) => this.#onPlayer("joined", client));
@@ -43,6 +45,7 @@ export class ArenaHost {
       logger: quietLogger,
       transport: way.transport,
       rooms: { arena },
+      express: (app) => panel.serve(app),
     });
     this.#close = async () => {
       await server.gracefullyShutdown(false);
