@@ -96,9 +96,13 @@ export class DetectionRung {
     const examiner = this.#examiner;
     const { socket, signal } = this.#context;
     if (!examiner || this.behaviour !== undefined || signal.aborted) return;
-    const { mapping, filtering, hairpinning, portPreservation } = await this.#parts.natBehaviour(socket, examiner.server, {
-      signal,
-    });
+    const { mapping, filtering, hairpinning, portPreservation } = await this.#parts.natBehaviour(
+      socket,
+      examiner.server,
+      {
+        signal,
+      },
+    );
     if (signal.aborted || mapping === "unknown") return;
     this.behaviour = { mapping, filtering, hairpinning, portPreservation };
     this.#context.update();

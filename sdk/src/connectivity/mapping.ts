@@ -1,8 +1,8 @@
 import {
   type GatewayInfo,
   type GatewayStep,
-  type MapRequest,
   type MappingEvent,
+  type MapRequest,
   PortMapError,
   type PortMapper,
   type PortMapping,

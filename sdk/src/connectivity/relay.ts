@@ -30,7 +30,12 @@ export class RelayRung {
       onRelay: (relay) => {
         this.relay = relay;
         const { address, port } = relay.relayed;
-        step({ step: "turn", outcome: "ok", ms: ms(), reason: `${relay.server.address} relays for us at ${address}:${port}.` });
+        step({
+          step: "turn",
+          outcome: "ok",
+          ms: ms(),
+          reason: `${relay.server.address} relays for us at ${address}:${port}.`,
+        });
         onRelay(relay, undefined);
         first.resolve();
         update();

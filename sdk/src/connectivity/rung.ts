@@ -7,9 +7,9 @@ export interface RungContext {
   /** Ends with the manager. */
   readonly signal: AbortSignal;
   /** Something was tried. */
-  step(step: Step): void;
+  readonly step: (step: Step) => void;
   /** Something that the verdict depends on is different. */
-  update(): void;
+  readonly update: () => void;
 }
 
 export const LOOPBACK_ONLY = "The game listens on this machine's loopback address alone, which nobody else can reach.";
