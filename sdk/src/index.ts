@@ -1,6 +1,26 @@
 /** Sallyport: host a multiplayer game from anywhere. */
 export * from "./connectivity/index.ts";
 export { PortMapError, type PortMapErrorKind, type Via } from "./gateway/types.ts";
+export { netcodeReady } from "./netcode/index.ts";
+export {
+  type CloseReason,
+  type ConnectProgress,
+  type ConnectSessionOptions,
+  connectSession,
+  type DeliveryMode,
+  type NetworkConditions,
+  type SendOptions,
+  type Session,
+  SessionError,
+  type SessionErrorCode,
+  type SessionLimits,
+  type SessionMode,
+  type SessionServer,
+  type SessionStats,
+  type SessionTokenOptions,
+  UDPSessionServer,
+  type UDPSessionServerOptions,
+} from "./session/index.ts";
 export { type Endpoint, formatEndpoint, normalizeAddress } from "./udp/endpoint.ts";
 export { UDPSocketError } from "./udp/errors.ts";
 export { GodotError } from "./udp/godot-error.ts";

@@ -3,6 +3,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import type { Cost } from "./packets/child.ts";
 import type { Shape } from "./packets/contender.ts";
+import { crowd, flood } from "./packets/crowd.ts";
 import type { BenchRow } from "./row.ts";
 
 const ROUNDS = 25;
@@ -109,5 +110,5 @@ async function costs(): Promise<BenchRow[]> {
 }
 
 export async function rows(): Promise<BenchRow[]> {
-  return costs();
+  return [...(await costs()), await crowd(), ...(await flood())];
 }

@@ -1,6 +1,7 @@
 const SMALLEST = 64;
 const CLASSES = 6; // 64 to 2048 bytes
-const KEPT_PER_CLASS = 1024;
+/** What each class may hold: a tick of a crowded server has as much waiting. */
+const KEPT_BYTES_PER_CLASS = 1 << 20;
 
 const free: Uint8Array[][] = Array.from({ length: CLASSES }, () => []);
 
@@ -18,5 +19,6 @@ export function takeBuffer(bytes: number): Uint8Array {
 /** Gives a buffer of {@link takeBuffer} back. The caller keeps no reference. */
 export function giveBuffer(buffer: Uint8Array): void {
   const kept = free[classOf(buffer.length)];
-  if (kept && kept.length < KEPT_PER_CLASS && (buffer.length & (buffer.length - 1)) === 0) kept.push(buffer);
+  const bytes = buffer.length;
+  if (kept && kept.length * bytes < KEPT_BYTES_PER_CLASS && (bytes & (bytes - 1)) === 0) kept.push(buffer);
 }

@@ -11,6 +11,7 @@ import {
 } from "./frames.ts";
 import { type HeldBytes, type HeldMessage, type Received, ReceiveStream } from "./receive-stream.ts";
 import { sequenceNewer } from "./sequence.ts";
+import { viewOf } from "./views.ts";
 import type { ChannelFailure, ChannelHandler, ChannelStats } from "./types.ts";
 import { UnreliableAssemblies } from "./unreliable-assemblies.ts";
 
@@ -87,13 +88,13 @@ export class Inbox {
     if (!stream.isDue(id))
       return this.#received(stream.hold(id, reader.bytes, start, length), stream, id, mode, channel);
     stream.deliver(id)?.free();
-    this.#message(reader.bytes.subarray(start, start + length), mode, channel);
+    this.#message(viewOf(reader.bytes, start, length), mode, channel);
     return this.#drain(stream, mode, channel);
   }
 
   #unreliableWhole(mode: number, channel: number, id: number, bytes: Uint8Array, start: number, length: number): true {
     if (mode === MODE_UNRELIABLE || this.#advance(channel, id)) {
-      this.#message(bytes.subarray(start, start + length), mode, channel);
+      this.#message(viewOf(bytes, start, length), mode, channel);
     }
     return true;
   }

@@ -138,8 +138,11 @@ export class OutgoingMessage {
     if (this.length < 32) {
       // `set` with a view costs more than this for the smallest.
       for (let i = 0; i < this.length; i++) out[at + i] = this.#data[i] ?? 0;
+    } else if (at + this.#data.length <= out.length) {
+      // What the buffer has behind the message is overwritten by the next one, or not sent: cheaper than a view.
+      out.set(this.#data, at);
     } else {
-      out.set(this.#data.length === this.length ? this.#data : this.#data.subarray(0, this.length), at);
+      out.set(this.#data.subarray(0, this.length), at);
     }
     return at + this.length;
   }

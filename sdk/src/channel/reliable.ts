@@ -11,6 +11,8 @@ import {
   writePacketHeader,
 } from "./reliable-header.ts";
 
+import { sequenceDistance } from "./sequence.ts";
+
 /** How many sent packets are remembered: an acknowledgement of an older one says nothing. */
 export const SENT_WINDOW = 256;
 
@@ -63,6 +65,9 @@ export class ReliableEndpoint {
     dataBytes: 0,
   };
   #nextSequence = 0;
+  /** What the newest of the peer's headers said. */
+  #toldAck = 0xffff;
+  #toldBits = 0;
 
   constructor(options: ReliableOptions, handler: ReliableHandler) {
     this.#handler = handler;
@@ -158,8 +163,24 @@ export class ReliableEndpoint {
     if (!this.#handler.packet(sequence, datagram, headerBytes, datagram.length)) return false;
     this.received.insert(sequence);
     this.#reassembly.advance(sequence);
-    for (let n = 0, bits = ackBits; bits !== 0; n++, bits >>>= 1) if (bits & 1) this.ack((ack - n) & 0xffff);
+    this.#readAcks(ack, ackBits);
     return true;
+  }
+
+  /** Newest first. What the newest header before said is not looked at again: of 32 bits a packet tells one or two. */
+  #readAcks(ack: number, ackBits: number): void {
+    const ahead = sequenceDistance(ack, this.#toldAck);
+    let bits = ackBits;
+    if (ahead < 32) bits &= ~(this.#toldBits << ahead);
+    if (ahead < 0x8000) {
+      this.#toldAck = ack;
+      this.#toldBits = ackBits;
+    }
+    while (bits !== 0) {
+      const lowest = bits & -bits;
+      bits ^= lowest;
+      this.ack((ack - 31 + Math.clz32(lowest)) & 0xffff);
+    }
   }
 
   #receiveFragment(datagram: Uint8Array): boolean {

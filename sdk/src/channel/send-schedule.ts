@@ -5,15 +5,18 @@ export class SendSchedule {
   /** Streams in which something waits, highest priority first. */
   readonly active: SendStream[] = [];
   readonly #streams: Map<number, SendStream> = new Map<number, SendStream>();
+  /** The four of channel 0, which most messages take. */
+  readonly #first: (SendStream | undefined)[] = [undefined, undefined, undefined, undefined];
 
   /** The stream of a mode and channel, made when first asked for. */
   stream(mode: number, channel: number): SendStream {
-    const key = (channel << 2) | mode;
-    let stream = this.#streams.get(key);
-    if (!stream) {
-      stream = new SendStream(mode, channel);
-      this.#streams.set(key, stream);
-    }
+    return (channel === 0 ? this.#first[mode] : this.#streams.get((channel << 2) | mode)) ?? this.#begin(mode, channel);
+  }
+
+  #begin(mode: number, channel: number): SendStream {
+    const stream = new SendStream(mode, channel);
+    this.#streams.set((channel << 2) | mode, stream);
+    if (channel === 0) this.#first[mode] = stream;
     return stream;
   }
 
@@ -57,6 +60,7 @@ export class SendSchedule {
   clear(): void {
     for (const stream of this.#streams.values()) stream.clear((message) => message.release());
     this.#streams.clear();
+    this.#first.fill(undefined);
     this.active.length = 0;
   }
 }

@@ -7,6 +7,7 @@ import type { Session, SessionMode } from "../session/types.ts";
 import { formatEndpoint } from "../udp/endpoint.ts";
 import type { JoinProgress, RoomPath } from "./path.ts";
 import { PathHistory } from "./path-history.ts";
+import type { RequestToken } from "./token-request.ts";
 import { attemptUDP, type ConnectSession } from "./udp-attempt.ts";
 
 export interface RoomTransportSettings {
@@ -14,6 +15,7 @@ export interface RoomTransportSettings {
   udp: boolean;
   udpTimeoutMs: number;
   connectSession: ConnectSession;
+  requestToken?: RequestToken | undefined;
   onProgress: (stage: JoinProgress["stage"], detail?: string) => void;
   onPathChange: () => void;
 }
@@ -81,12 +83,12 @@ export class RoomTransport implements ITransport {
   }
 
   async #connect(url: string, headers: Record<string, string>, attempt: AbortController): Promise<void> {
-    const { udp, udpTimeoutMs: timeoutMs, connectSession, onProgress } = this.#settings;
+    const { udp, udpTimeoutMs: timeoutMs, connectSession, requestToken, onProgress } = this.#settings;
     const { signal } = attempt;
     let reason = "UDP is switched off";
     if (udp) {
       try {
-        const options = { headers, signal, timeoutMs, connectSession, onProgress };
+        const options = { headers, signal, timeoutMs, connectSession, requestToken, onProgress };
         const { session, endpoints } = await attemptUDP(new URL(url), options);
         if (signal.aborted) session.close();
         else this.#adoptSession(session, endpoints);
@@ -115,7 +117,8 @@ export class RoomTransport implements ITransport {
     const relayed = endpoints.some(
       (known) => known.kind === "relayed" && known.address === address && known.port === port,
     );
-    this.#moved(relayed ? "relayed" : "direct", formatEndpoint(session.remote), "UDP gets through");
+    this.#moved(relayed ? "relayed" : session.pathKind, formatEndpoint(session.remote), "UDP gets through");
+    session.onPath = (remote) => this.#moved(session.pathKind, formatEndpoint(remote), "the path has changed");
     this.events.onopen?.({});
   }
 

@@ -10,6 +10,7 @@ import {
 } from "@colyseus/core";
 import type { TransportOptions } from "@colyseus/ws-transport";
 import type { ConnectivityManager, ConnectivityOptions } from "../connectivity/index.ts";
+import type { HostRegistration } from "../rendezvous/index.ts";
 import { CONNECT_PROTOCOL, type ConnectReply, type ConnectEndpoint as Reachable } from "../session/exchange.ts";
 import type { Session, SessionServer } from "../session/types.ts";
 import { ConnectEndpoint } from "./connect-endpoint.ts";
@@ -17,6 +18,8 @@ import { isConnectRequest, type ParsedConnectRequest } from "./connect-request.t
 import { ConnectivityHost } from "./connectivity-host.ts";
 import { closeTCP, filterRequests, listenTCP } from "./http.ts";
 import { joinRoom } from "./join.ts";
+import { LobbyListing, type LobbyListingOptions } from "./lobby-listing.ts";
+import { servePassage } from "./passages.ts";
 import { PendingContexts } from "./pending-contexts.ts";
 import { PublicAddress } from "./public-address.ts";
 import { guardRequests, type RequestGuardOptions } from "./request-guard.ts";
@@ -31,6 +34,13 @@ export interface SallyportTransportOptions
     RequestGuardOptions {
   /** What routers show beside the mapping. Default "Sallyport". */
   description?: string;
+  /**
+   * A lobby's URL (with `defineRendezvous`): the game is listed there and gets an invite, and players whom no open port lets in are
+   * introduced there. {@link SallyportTransport.registration} tells how that goes. Default: none.
+   */
+  lobby?: string | undefined;
+  /** More for the lobby's list: the game's name (default: the description), a description, most players, a kept secret. */
+  listing?: Partial<Omit<LobbyListingOptions, "lobby">>;
   /** How the way in is opened and kept; `false` asks nobody, for a LAN or a server with a known address. Default: the whole ladder. */
   connectivity?: Omit<ConnectivityOptions, "port" | "address" | "description"> | false;
   /** The game's port, TCP and UDP, where `listen()` is called without one. Default 2567, as in Colyseus. */
@@ -78,6 +88,7 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
   readonly #timeoutSeconds: number;
   #sessions: SessionServer | undefined;
   #publicAddress: PublicAddress | undefined;
+  #listing: LobbyListing | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(options: SallyportTransportOptions = {}, host: SessionHost = hostFor(options)) {
@@ -86,6 +97,8 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
       port: _port,
       description: _,
       connectivity: __,
+      lobby: ______,
+      listing: _______,
       trustProxy: ___,
       maxMatchmakingBytes: ____,
       listPublicAddress: _____,
@@ -111,6 +124,11 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
       return true;
     });
     guardRequests(server, options);
+  }
+
+  /** The game's entry in the lobby, with its invite and its events; undefined without `lobby`, and before it listens. */
+  get registration(): HostRegistration | undefined {
+    return this.#listing?.registration;
   }
 
   /** Colyseus calls this by `server.listen(port)`. `listeningListener` is called with an error when a port cannot be had. */
@@ -179,6 +197,7 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
   #serve(sessions: SessionServer): void {
     this.#sessions = sessions;
     sessions.onSession = (session) => this.#accept(session);
+    this.#enlist(sessions);
     this.#holdShutdown();
     const publicAddress = new PublicAddress(this.#options.listPublicAddress ?? false);
     this.#publicAddress = publicAddress;
@@ -197,11 +216,29 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
     };
   }
 
+  #enlist(sessions: SessionServer): void {
+    const { lobby, listing, description = "Sallyport" } = this.#options;
+    const { connectivity } = this;
+    if (lobby === undefined || !connectivity) return;
+    const made = new LobbyListing({ name: description, ...listing, lobby }, connectivity);
+    this.#listing = made;
+    const server = this.server as http.Server;
+    made.registration.on("introduction", (introduction) => {
+      servePassage(introduction, { server, sessions, ice: connectivity.ice, isLocal: made.isLocal });
+    });
+  }
+
   async #close(): Promise<void> {
     this.#host.onChange = null;
     this.#publicAddress?.close();
     this.#webSocket.shutdown();
-    const work = this.#sessions?.close().then(() => this.#host.close()) ?? this.#host.close();
+    // Off the lobby's list at once, so that nobody is sent to a closed door.
+    const listing = this.#listing?.close();
+    const work = (async () => {
+      await this.#sessions?.close();
+      await this.#host.close();
+      await listing;
+    })();
     await Promise.race([work.catch(debugAndPrintError), timeout(CLOSE_TIMEOUT_MS)]);
   }
 

@@ -12,6 +12,12 @@ export interface Pumped {
 const MAX_SLEEP_MS = 100;
 
 /**
+ * So many sessions are flushed in one go; then the socket is read, as many datagrams as the event loop takes at a time, before
+ * the next: a server that sends to a thousand players for 10 ms would overrun its receive buffer meanwhile.
+ */
+const SESSIONS_PER_TURN = 32;
+
+/**
  * A reaction to this runs at the end of the tick. `queueMicrotask` does too, but makes an object and calls hooks each
  * time, which costs about a third of a datagram.
  */
@@ -26,9 +32,10 @@ export class SessionPump {
   /** Monotonic ms. */
   readonly now: () => number;
   readonly #sessions = new Set<Pumped>();
-  /** To be flushed at the end of the tick, and the array that takes its place meanwhile. */
-  #queue: Pumped[] = [];
-  #spare: Pumped[] = [];
+  /** To be flushed at the end of the tick: from `#flushed` on, up to `#queued`. The array keeps its length. */
+  #queue: (Pumped | null)[] = [];
+  #flushed = 0;
+  #queued = 0;
   #due: Pumped[] = [];
   #timer: NodeJS.Timeout | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
@@ -52,7 +59,8 @@ export class SessionPump {
   flushAtEndOfTick(session: Pumped): void {
     if (session.queued || this.#closed) return;
     session.queued = true;
-    if (this.#queue.push(session) === 1) void SETTLED.then(this.#flushQueue);
+    if (this.#queued === 0) void SETTLED.then(this.#flushQueue);
+    this.#queue[this.#queued++] = session;
   }
 
   /** Sends what is due without waiting for the end of the tick, and keeps the session's deadline. */
@@ -76,19 +84,29 @@ export class SessionPump {
     clearTimeout(this.#timer);
     this.#sessions.clear();
     this.#queue = [];
+    this.#flushed = 0;
+    this.#queued = 0;
     this.#due = [];
   }
 
   readonly #flushQueue = (): void => {
     const queue = this.#queue;
-    this.#queue = this.#spare;
+    const end = Math.min(this.#queued, this.#flushed + SESSIONS_PER_TURN);
     const now = this.now();
-    for (const session of queue) {
+    for (let n = this.#flushed; n < end; n++) {
+      const session = queue[n];
+      if (!session) continue;
+      queue[n] = null;
       session.queued = false;
       this.#flush(session, now);
     }
-    queue.length = 0;
-    this.#spare = queue;
+    if (end < this.#queued) {
+      this.#flushed = end;
+      setImmediate(this.#flushQueue);
+    } else {
+      this.#flushed = 0;
+      this.#queued = 0;
+    }
   };
 
   readonly #flushDue = (): void => {

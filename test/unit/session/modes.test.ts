@@ -1,0 +1,151 @@
+import { describe, expect, test } from "vitest";
+import type { Session, SessionMode } from "../../../sdk/src/session/index.ts";
+import { connectPair } from "./pair.ts";
+
+interface Heard {
+  text: string;
+  mode: SessionMode;
+  channel: number;
+}
+
+/** What arrives until `enough` says so. */
+function hear(session: Session, enough: (heard: Heard[]) => boolean): Promise<Heard[]> {
+  const heard: Heard[] = [];
+  return new Promise((resolve) => {
+    session.onMessage = (data, mode, channel) => {
+      heard.push({ text: data.length > 100 ? "large" : Buffer.from(data).toString(), mode, channel });
+      if (enough(heard)) resolve(heard);
+    };
+  });
+}
+
+describe("delivery modes", () => {
+  test("each message arrives with its mode and channel", async () => {
+    await using pair = await connectPair();
+    const heard = hear(pair.server, ({ length }) => length === 5);
+    pair.client.send(Buffer.from("a"), "reliable");
+    pair.client.send(Buffer.from("b"), "reliable", { channel: 3 });
+    pair.client.send(Buffer.from("c"), "reliable-unordered", { channel: 254 });
+    pair.client.send(Buffer.from("d"), "unreliable");
+    pair.client.send(Buffer.from("e"), "unreliable-sequenced", { channel: 7, priority: 5 });
+    expect((await heard).toSorted((x, y) => x.text.localeCompare(y.text))).toEqual([
+      { text: "a", mode: "reliable", channel: 0 },
+      { text: "b", mode: "reliable", channel: 3 },
+      { text: "c", mode: "reliable-unordered", channel: 254 },
+      { text: "d", mode: "unreliable", channel: 0 },
+      { text: "e", mode: "unreliable-sequenced", channel: 7 },
+    ]);
+  });
+
+  test("the sessions' own channel and modes that there are not are refused aloud", async () => {
+    await using pair = await connectPair();
+    const data = new Uint8Array(1);
+    expect(() => pair.client.send(data, "reliable", { channel: 255 })).toThrow(RangeError);
+    expect(() => pair.client.send(data, "reliable", { channel: -1 })).toThrow(RangeError);
+    expect(() => pair.client.send(data, "somehow" as SessionMode)).toThrow(RangeError);
+    expect(pair.client.open).toBe(true);
+  });
+
+  test("close waits for what was sent reliably on every channel", async () => {
+    await using pair = await connectPair({}, { conditions: { loss: 0.3 } });
+    const count = 40;
+    let heard = 0;
+    const end = new Promise<number>((resolve) => {
+      pair.server.onMessage = () => heard++;
+      pair.server.onClose = () => resolve(heard);
+    });
+    for (let n = 0; n < count; n++) {
+      pair.client.send(new Uint8Array(700), n % 2 === 0 ? "reliable" : "reliable-unordered", { channel: n % 5 });
+    }
+    pair.client.close(4001, "done");
+    expect(await end).toBe(count);
+  });
+
+  test.each(["reliable", "reliable-unordered"] as const)("a large %s transfer does not delay a jump", async (mode) => {
+    // A line that takes about a second for the transfer.
+    await using pair = await connectPair({ conditions: { delayMs: 10, bytesPerSecond: 1_000_000 } });
+    const heard = hear(pair.server, (all) => all.some(({ text }) => text === "large"));
+    pair.client.send(new Uint8Array(1 << 20), mode, { channel: 1 });
+    const jumps = 10;
+    for (let n = 0; n < jumps; n++) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      pair.client.send(Buffer.from(`jump ${n}`), "reliable");
+    }
+    const order = (await heard).map(({ text }) => text);
+    expect(order).toEqual([...Array.from({ length: jumps }, (_, n) => `jump ${n}`), "large"]);
+  });
+});
+
+describe("a bad line", () => {
+  test("delays both ways: the round trip shows it", async () => {
+    await using pair = await connectPair({}, { conditions: { delayMs: 20 } });
+    const heard = hear(pair.client, ({ length }) => length === 20);
+    pair.server.onMessage = (data) => void pair.server.send(data, "reliable");
+    for (let n = 0; n < 20; n++) {
+      pair.client.send(Buffer.from(String(n)), "reliable");
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    expect((await heard).map(({ text }) => Number(text))).toEqual(Array.from({ length: 20 }, (_, n) => n));
+    expect(pair.client.stats.rttMs).toBeGreaterThan(39);
+    expect(pair.server.stats.rttMs).toBeGreaterThan(39);
+  });
+
+  test("loss, duplication and reordering: every reliable message once and in order, and the statistics tell of it", async () => {
+    const conditions = { loss: 0.2, duplicate: 0.1, reorder: 0.2, reorderMs: 10, jitterMs: 3 };
+    await using pair = await connectPair({ conditions });
+    const count = 300;
+    const heard = hear(pair.client, ({ length }) => length === count);
+    for (let n = 0; n < count; n++) {
+      pair.server.send(Buffer.from(String(n)), "reliable");
+      if (n % 3 === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    expect((await heard).map(({ text }) => Number(text))).toEqual(Array.from({ length: count }, (_, n) => n));
+    const { packetsLost, loss, jitterMs, congestionWindow, bytesOut, packetsOut } = pair.server.stats;
+    expect(packetsLost).toBeGreaterThan(0);
+    expect(loss).toBeGreaterThan(0);
+    expect(jitterMs).toBeGreaterThan(0);
+    expect(congestionWindow).toBeGreaterThanOrEqual(4800);
+    expect(bytesOut).toBeGreaterThan(packetsOut);
+  });
+
+  test("can be switched on and off in mid-game", async () => {
+    await using pair = await connectPair();
+    const { client, server } = pair;
+    expect(server.conditions).toBeNull();
+    const first = hear(client, ({ length }) => length === 1);
+    server.conditions = { loss: 1 };
+    expect(server.conditions).toEqual({ loss: 1 });
+    for (let n = 0; n < 20; n++) server.send(Buffer.from("lost"), "unreliable");
+    server.flush();
+    server.conditions = null;
+    server.send(Buffer.from("here"), "unreliable");
+    expect(await first).toEqual([{ text: "here", mode: "unreliable", channel: 0 }]);
+  });
+});
+
+describe("limits", () => {
+  test("a message above the limit is not taken, and one that comes all the same ends the session", async () => {
+    await using pair = await connectPair({ maxMessageBytes: 1000 });
+    expect(pair.server.send(new Uint8Array(1001), "reliable")).toBe(false);
+    const end = new Promise<unknown[]>((resolve) => {
+      pair.server.onClose = (...how) => resolve(how);
+    });
+    // The client has another limit, so it takes what the server does not.
+    expect(pair.client.send(new Uint8Array(5000), "reliable")).toBe(true);
+    const [reason, code, text] = await end;
+    expect([reason, code]).toEqual(["protocol-error", 1002]);
+    expect(text).toMatch(/5000/);
+  });
+
+  test("what waits for a peer is bounded, and room comes back", async () => {
+    await using pair = await connectPair({}, { maxBufferedBytes: 10_000 });
+    const data = new Uint8Array(1000);
+    let taken = 0;
+    while (pair.client.send(data, "reliable")) taken++;
+    expect(taken).toBeGreaterThan(4);
+    expect(taken).toBeLessThanOrEqual(10);
+    expect(pair.client.stats.bufferedBytes).toBeLessThanOrEqual(10_000);
+    await expect.poll(() => pair.client.stats.bufferedBytes).toBe(0);
+    expect(pair.client.send(data, "reliable")).toBe(true);
+  });
+});
