@@ -8,6 +8,7 @@ import {
 } from "@colyseus/sdk";
 import type { SchemaConstructor } from "@colyseus/sdk/serializer/SchemaSerializer";
 import { connectSession as connectUDP } from "../session/index.ts";
+import type { AvailableRoom } from "./available-room.ts";
 import { abortable, type JoinSettings } from "./join.ts";
 import { Passage } from "./passage.ts";
 import type { JoinProgress } from "./path.ts";
@@ -23,6 +24,11 @@ export interface SallyportClientOptions extends ClientOptions {
   udpTimeoutMs?: number;
   /** For every join that brings none of its own. */
   onProgress?: (progress: JoinProgress) => void;
+  /**
+   * Gives the host's present URL. Asked before each reconnection, so that a room follows a host whose address changed; later joins go
+   * there too. Where it fails the last known address is dialed.
+   */
+  resolve?: () => Promise<string>;
   /** Opens a session with a connect token. Default: over a UDP socket of its own. */
   connectSession?: ConnectSession;
   /** Gets a connect token for a seat. Default: `POST /sallyport/connect` at the seat's address. */
@@ -216,6 +222,15 @@ export class SallyportClient<Types extends ServerTypes = Untyped, UserData = Unt
     return this.joinContext ? consume(this) : join(this, settings, consume);
   }
 
+  /**
+   * The rooms that are open to all, of one name or of any, where the server offers a list (`listRooms` of SallyportTransport).
+   * @throws ServerError 404 where it does not
+   */
+  async getAvailableRooms<Metadata = Untyped>(roomName = ""): Promise<AvailableRoom<Metadata>[]> {
+    const { data } = await (this.http as Untyped).get(`/matchmake/${encodeURIComponent(roomName)}`, {});
+    return data as AvailableRoom<Metadata>[];
+  }
+
   protected override createRoom<State>(
     name: string,
     rootSchema?: SchemaConstructor<State>,
@@ -225,6 +240,7 @@ export class SallyportClient<Types extends ServerTypes = Untyped, UserData = Unt
       udpTimeoutMs = DEFAULT_UDP_TIMEOUT_MS,
       connectSession = connectUDP,
       requestToken,
+      resolve,
     } = this.sallyport;
     const { signal, onProgress, startedAt = performance.now() } = this.joinContext ?? {};
     return new SallyportRoom<Untyped, State>(name, rootSchema, {
@@ -232,6 +248,7 @@ export class SallyportClient<Types extends ServerTypes = Untyped, UserData = Unt
       udpTimeoutMs,
       connectSession,
       requestToken,
+      resolve: resolve && (async () => follow(this.settings, await resolve())),
       signal,
       onProgress: (stage, detail) => report(onProgress, startedAt, stage, detail),
     });
@@ -243,6 +260,15 @@ export class SallyportClient<Types extends ServerTypes = Untyped, UserData = Unt
     const host = seat.publicAddress && new URL(`ws://${seat.publicAddress}`).hostname;
     return host && isIP(host.replace(/^\[|\]$/g, "")) !== 0 ? url.replace(/^wss:/, "ws:") : url;
   }
+}
+
+/** The host has moved: from now on everything goes there. The settings are shared by a client and the copies that do its joins. */
+function follow(settings: EndpointSettings, url: string): URL {
+  const moved = new URL(url);
+  const secure = moved.protocol === "https:" || moved.protocol === "wss:";
+  const port = Number(moved.port || (secure ? 443 : 80));
+  Object.assign(settings, { hostname: moved.hostname, port, secure, pathname: moved.pathname.replace(/\/+$/, "") });
+  return moved;
 }
 
 /** Runs one join on a copy of the client that carries the join's settings: joins of one client may overlap. */

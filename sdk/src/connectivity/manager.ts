@@ -425,7 +425,7 @@ export class ConnectivityManager extends EventEmitter<ConnectivityEvents> implem
       open: this.#parts.relay,
       onStep: (step) => this.#step(step),
       onRelay: (relay, lost) => {
-        if (lost) this.#ice?.removeRelay(lost.id);
+        if (lost) this.#ice?.removeBase(lost.id);
         if (relay) this.#ice?.addRelay(relay);
         this.#update();
       },
