@@ -30,7 +30,7 @@ async function join() {
     room = await client.joinOrCreate("arena", { name: new URLSearchParams(location.search).get("name") ?? "" });
   } catch (error) {
     status.textContent = `Not joined: ${error.message}. Trying again …`;
-    setTimeout(join, 2000);
+    setTimeout(() => void join(), 2000);
     return;
   }
   status.textContent = "You are in.";
@@ -50,7 +50,7 @@ async function join() {
     status.textContent = "The server has gone. Trying again …";
     room = undefined;
     tracks.clear();
-    setTimeout(join, 1000);
+    setTimeout(() => void join(), 1000);
   });
 }
 
@@ -69,7 +69,7 @@ function direction() {
     x += KEYS[code][0];
     y += KEYS[code][1];
   }
-  const me = room.state.players.get(room.sessionId);
+  const me = room.state?.players?.get(room.sessionId); // not before the first state
   if (pointer && me && Math.hypot(pointer.x - me.x, pointer.y - me.y) > 10) {
     [x, y] = [pointer.x - me.x, pointer.y - me.y];
   }
