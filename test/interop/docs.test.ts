@@ -174,9 +174,9 @@ describe("troubleshooting", () => {
   });
 
   test("each step that the ladder can take is there", () => {
-    const manager = read("sdk/src/connectivity/manager.ts");
+    const manager = globSync("sdk/src/connectivity/*.ts", { cwd: ROOT }).map(read).join("\n");
     const steps = new Set([...(manager.match(/(?<=\bstep: ")[\w-]+(?=")/g) ?? []), "pcp", "nat-pmp"]);
-    for (const step of ["interfaces", "stun", "upnp"]) expect(steps).toContain(step);
+    for (const step of ["interfaces", "stun", "turn", "upnp"]) expect(steps).toContain(step);
     for (const step of steps) expect(page).toMatch(new RegExp(`^\\|[^|]*\\b${step}\\b`, "m"));
   });
 

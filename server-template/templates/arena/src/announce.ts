@@ -1,5 +1,4 @@
 /** Tells whoever hosts how friends get in. */
-import type { Reachability } from "sallyport";
 import type { SallyportTransport } from "sallyport/colyseus";
 
 export async function announce({ connectivity, registration }: SallyportTransport): Promise<void> {
@@ -11,11 +10,21 @@ export async function announce({ connectivity, registration }: SallyportTranspor
   registration?.on("lost", ({ message }) => console.error(`No lobby for now, trying on: ${message}`));
   registration?.on("failed", ({ message }) => console.error(`No lobby: ${message}`));
 
+  if (connectivity === undefined) return;
+  console.log("Looking for a way in for players …");
   let said = "";
-  const tell = ({ summary }: Reachability): void => {
-    if (summary !== said) console.log(summary);
+  let isSettled = false;
+  const tell = (): void => {
+    const { summary, verdict } = connectivity.reachability;
+    // What is good is said at once, what is not only when all has been tried.
+    const isOpen = verdict === "open" || verdict === "mapped";
+    if (summary === said || (!isOpen && !isSettled)) return;
     said = summary;
+    console.log(summary);
   };
-  connectivity?.on("change", tell);
-  if (connectivity !== undefined) tell(await connectivity.open());
+  connectivity.on("change", tell);
+  await connectivity.open();
+  await connectivity.settled();
+  isSettled = true;
+  tell();
 }
