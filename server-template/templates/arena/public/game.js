@@ -92,8 +92,14 @@ function draw(now) {
     context.arc(x, y, 16, 0, 2 * Math.PI);
     context.fill();
     context.fillStyle = color;
-    const isWaving = now - (waves.get(id) ?? Number.NEGATIVE_INFINITY) < WAVE_MS;
-    context.fillText(`${player.name}${id === room.sessionId ? " (you)" : ""}${isWaving ? " 👋" : ""}`, x, y - 24);
+    context.fillText(`${player.name}${id === room.sessionId ? " (you)" : ""}`, x, y - 24);
+    const waved = (now - (waves.get(id) ?? Number.NEGATIVE_INFINITY)) / WAVE_MS;
+    if (waved > 1) return;
+    context.strokeStyle = `hsl(${player.hue} 70% 55% / ${1 - waved})`;
+    context.lineWidth = 4;
+    context.beginPath();
+    context.arc(x, y, 16 + 40 * waved, 0, 2 * Math.PI);
+    context.stroke();
   });
 }
 
