@@ -12,7 +12,7 @@ type Foreign = any;
 const load = async (name: string): Promise<Foreign> => await import(name);
 
 async function ours(via: "pcp" | "nat-pmp" | "upnp"): Promise<number> {
-  const { PortMapper } = await import("../../sdk/src/gateway/index.ts");
+  const { PortMapper } = await import("sallyport/gateway");
   const began = performance.now();
   const mapper = new PortMapper({ via: [via], journal: state });
   await mapper.map({ internalPort: 7777, protocol: "udp" });

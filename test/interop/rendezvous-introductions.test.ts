@@ -1,6 +1,6 @@
 /** Hosts and players who are introduced to each other, through honest lobbies and others. */
 import { once } from "node:events";
-import { ColyseusSDK } from "@colyseus/sdk";
+import { ColyseusSDK, type Room } from "@colyseus/sdk";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import {
   HostRegistration,
@@ -14,6 +14,7 @@ import {
 } from "../../sdk/src/rendezvous/index.ts";
 import { randomKeyPair } from "../../sdk/src/rendezvous/noise.ts";
 import { toBase64Url } from "../../sdk/src/rendezvous/seal.ts";
+import { createHostSecret, hostIdentityOf } from "../../sdk/src/rendezvous/secret.ts";
 import { EvilRoom, type Said, startLobby, type TestLobby } from "./rendezvous-lobby.ts";
 
 let lobby: TestLobby;
@@ -224,6 +225,18 @@ describe("STUN and TURN", () => {
     expect(turn[0]?.username).not.toContain(link.slice(-53, -44));
     expect(registration.servers.stun).toEqual(stun);
   });
+
+  test("a host that stays gets new credentials before its own end", async () => {
+    const { registration } = await host({ roomName: "brief" });
+    const names = new Set<string | undefined>();
+    await new Promise<void>((resolve) => {
+      registration.on("servers", ({ turn }) => {
+        names.add(turn[0]?.username);
+        if (names.size === 3) resolve();
+      });
+    });
+    expect(registration.servers.turn[0]?.expiresAt).toBeGreaterThan(Date.now() - 500);
+  });
 });
 
 describe("a lobby that does not play fair", () => {
@@ -364,8 +377,10 @@ describe("lobbies and connections that fail", () => {
 
   test("another process with the same secret has the same link, and is the one that is asked", async () => {
     const first = await host();
+    const [early] = await Promise.all([ask(first.link), first.next()]);
     const second = await host({ secret: first.registration.secret, name: "Second" });
     expect(second.link).toBe(first.link);
+    expect(await closed(early)).toMatchObject({ by: "lost" });
     const [player] = await Promise.all([ask(first.link), second.next()]);
     expect(player.details.name).toBe("Second");
   });
@@ -392,7 +407,7 @@ describe("players who send too much", () => {
     stranger.onMessage("*", (type, said) => {
       if (type === "end") ends.push((said as { reason: unknown }).reason);
     });
-    const hellos = [undefined, "x", {}, new Uint8Array(0), new Uint8Array(50), new Uint8Array(49)];
+    const hellos = [undefined, {}, new Uint8Array(50), new Uint8Array(49)];
     stranger.send("end", null);
     for (const hello of hellos) stranger.send("introduce", { hello });
     stranger.send("relay", { data: new Uint8Array(20) });
@@ -415,5 +430,52 @@ describe("players who send too much", () => {
     }
     await expect(ask(link)).rejects.toMatchObject({ message: expect.stringContaining("Too many players") });
     for (const room of crowd) room.connection.close();
+  });
+
+  test("a host that sends too much loses the introduction in which it does, and no other", async () => {
+    const { code: invite, proof, key } = await hostIdentityOf(createHostSecret());
+    const sdk = new ColyseusSDK(lobby.url);
+    const enter = async (options: object): Promise<{ room: Room; heard: [unknown, unknown][] }> => {
+      const room = await sdk.joinOrCreate("rendezvous", { invite, ...options });
+      room.reconnection.enabled = false;
+      const heard: [unknown, unknown][] = [];
+      room.onMessage("*", (type, said) => heard.push([type, said]));
+      return { room, heard };
+    };
+    const details = { name: "Raw" };
+    const raw = await enter({ role: "host", proof, key: toBase64Url(key.publicKey), details });
+    const [one, two] = [await enter({}), await enter({})];
+    for (const [i, { room }] of [one, two].entries()) {
+      room.send("introduce", { hello: new Uint8Array(49) });
+      await vi.waitFor(() => expect(raw.heard.filter(([type]) => type === "introduction")).toHaveLength(i + 1));
+    }
+    for (let i = 0; i < 200; i++) raw.room.send("relay", { id: 1, data: new Uint8Array(10) });
+    raw.room.send("relay", { id: 2, data: Uint8Array.of(1) });
+    await vi.waitFor(() => expect(two.heard).toContainEqual(["relay", { data: Uint8Array.of(1) }]));
+    expect(one.heard).toContainEqual(["end", { reason: "limit" }]);
+    expect(raw.heard).toContainEqual(["end", { id: 1, reason: "limit" }]);
+    expect(one.heard.filter(([type]) => type === "relay").length).toBeLessThan(120);
+    for (const { room } of [raw, one, two]) room.connection.close();
+  });
+
+  test("an introduction ends when its time is over", async () => {
+    const { introductionMs } = RendezvousRoom.limits;
+    RendezvousRoom.limits.introductionMs = 200;
+    const { link, next } = await host();
+    const [player, there] = await Promise.all([ask(link), next()]);
+    RendezvousRoom.limits.introductionMs = introductionMs;
+    expect(await closed(player)).toMatchObject({ by: "lost", reason: expect.stringContaining("time") });
+    expect(await closed(there)).toMatchObject({ by: "lost" });
+  });
+
+  test("an introduction ends when more bytes were sent than are relayed", async () => {
+    const { relayBytes } = RendezvousRoom.limits;
+    RendezvousRoom.limits.relayBytes = 20_000;
+    const { link, next } = await host();
+    const [player] = await Promise.all([ask(link), next()]);
+    player.send(new Uint8Array(16_000));
+    player.send(new Uint8Array(16_000));
+    expect(await closed(player)).toMatchObject({ by: "lost" });
+    RendezvousRoom.limits.relayBytes = relayBytes;
   });
 });

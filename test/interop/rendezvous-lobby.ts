@@ -37,6 +37,9 @@ export async function startLobby(options: RendezvousOptions = {}): Promise<TestL
   matchMaker.addRoomType(Object.assign(room, { name: "rendezvous" }));
   const evil = defineRoom(EvilRoom, room.options as Record<string, unknown>).filterBy(["invite"]);
   matchMaker.addRoomType(Object.assign(evil, { name: "evil" }));
+  // The same with credentials that hardly last.
+  const turn = { urls: ["turn:turn.example:3478"], secret: "north", ttlSeconds: 1 };
+  matchMaker.addRoomType(Object.assign(defineRendezvous({ turn }), { name: "brief" }));
   await server.listen(0);
   const breakConnections = (): void => {
     for (const socket of sockets) socket.destroy();

@@ -238,6 +238,47 @@ describeLab("port mapper", () => {
     expect(await ask()).toEqual({ udp: null, tcp: null });
   });
 
+  test("list shows every router and its table, unmap removes what is ours", async () => {
+    await using lab = await Lab.create();
+    const gateway = await lab.gateway({ upnp: { igd: 2, pcp: true } });
+    const [host, other] = [await gateway.host(), await gateway.host()];
+    await gateway.addMapping({ host: other, protocol: "udp", externalPort: 6000 });
+    const crashed = sallyport(host, "map", "7777", "--via", "pcp", "--json");
+    await next(crashed, "mapped");
+    crashed.kill("SIGKILL");
+    await crashed.exited;
+    const list = sallyport(host, "list", "--json");
+    expect(await list.exited).toMatchObject({ code: 0 });
+    const lines = list.stdout
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as Line & { isOurs?: boolean; transport?: string });
+    expect(lines.filter(({ event }) => event === "gateway").map(({ via }) => via)).toEqual(
+      expect.arrayContaining(["pcp", "nat-pmp", "upnp"]),
+    );
+    expect(
+      lines
+        .filter(({ event }) => event === "mapping")
+        .map(({ transport, externalPort, isOurs }) => [transport, externalPort, isOurs]),
+    ).toEqual([
+      ["udp", 6000, false],
+      ["tcp", 7777, true],
+      ["udp", 7777, true],
+    ]);
+    const unmap = sallyport(host, "unmap", "7777", "--json");
+    expect(await unmap.exited).toMatchObject({ code: 0 });
+    expect(await portsOf(gateway)).toEqual([`udp 6000 ${other.address}`]);
+  });
+
+  test("UPNP.discoverIpv6", async () => {
+    await using lab = await Lab.create({ ipv6: true });
+    const gateway = await lab.gateway({ upnp: { igd: 2 } });
+    const host = await gateway.host();
+    const found = await host.run<Record<string, unknown>>(new URL("./modules/upnp-ipv6.ts", import.meta.url));
+    expect(found).toMatchObject({ result: 0, gateway: true, externalAddress: gateway.wanAddress });
+    expect(found["controlUrl"]).toMatch(/^http:\/\/\[/);
+  });
+
   test("this computer gets another address", async () => {
     await using lab = await Lab.create();
     const gateway = await lab.gateway({ upnp: { igd: 2, pcp: true } });

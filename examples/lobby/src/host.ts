@@ -4,6 +4,7 @@ import { readArguments, readPort, readUrl, type Usage } from "./cli/arguments.ts
 import { interruption, keepOutputForJson, runProgram } from "./cli/program.ts";
 import { ArenaHost } from "./host/arena-host.ts";
 import { type HostEvent, Narrator, type TimedHostEvent } from "./host/events.ts";
+import { HostPanel } from "./host/panel.ts";
 
 const USAGE: Usage = {
   command: "npm run host --",
@@ -31,13 +32,15 @@ await runProgram(async ({ signal, onExit }) => {
   if (json) keepOutputForJson();
 
   const narrator = new Narrator();
+  const panel = new HostPanel();
   const report = (event: HostEvent): void => {
     const timed: TimedHostEvent = { ...event, ms: Math.round(performance.now() - began) };
+    panel.tell(timed);
     const lines = json ? [JSON.stringify(timed)] : narrator.describe(event);
     for (const line of lines) process.stdout.write(`${line}\n`);
   };
   const name = options.text("name") ?? `Arena on ${hostname()}`;
-  const host = new ArenaHost({ port, lobby, name: name.slice(0, 64), report });
+  const host = new ArenaHost({ port, lobby, name: name.slice(0, 64), panel, report });
   onExit(() => host.close());
   await Promise.race([host.open(signal), interruption(signal)]);
   await interruption(signal);

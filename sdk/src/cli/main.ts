@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { enableCompileCache } from "node:module";
 import { type Command, EXIT_SOFTWARE, EXIT_USAGE, UsageError } from "./command.ts";
 
 /** Subcommands, each loaded when it is called. */
@@ -41,6 +42,8 @@ async function main(args: readonly string[]): Promise<number> {
   }
 }
 
+// A command is mostly loading: compiled code is kept between starts.
+enableCompileCache();
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {

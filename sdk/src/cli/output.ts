@@ -53,7 +53,7 @@ export function mappingFields(mapping: PortMapping): object {
 }
 
 /** `2 h`, `30 min`, `45 s`. */
-export function duration(seconds: number): string {
+function duration(seconds: number): string {
   if (seconds >= 7200) return `${Math.round(seconds / 3600)} h`;
   return seconds >= 120 ? `${Math.round(seconds / 60)} min` : `${Math.max(0, Math.round(seconds))} s`;
 }

@@ -8,9 +8,12 @@ import {
 } from "@colyseus/sdk";
 import type { SchemaConstructor } from "@colyseus/sdk/serializer/SchemaSerializer";
 import { connectSession as connectUDP } from "../session/index.ts";
+import type { AvailableRoom } from "./available-room.ts";
 import { abortable, type JoinSettings } from "./join.ts";
+import { Passage } from "./passage.ts";
 import type { JoinProgress } from "./path.ts";
 import { SallyportRoom } from "./room.ts";
+import { type RequestToken, requestTokenThrough } from "./token-request.ts";
 import type { OptionsOf, RoomOf, ServerRoom, ServerTypes, StateOf, Untyped } from "./types.ts";
 import type { ConnectSession } from "./udp-attempt.ts";
 
@@ -21,11 +24,32 @@ export interface SallyportClientOptions extends ClientOptions {
   udpTimeoutMs?: number;
   /** For every join that brings none of its own. */
   onProgress?: (progress: JoinProgress) => void;
+  /**
+   * Gives the host's present URL. Asked before each reconnection, so that a room follows a host whose address changed; later joins go
+   * there too. Where it fails the last known address is dialed.
+   */
+  resolve?: () => Promise<string>;
   /** Opens a session with a connect token. Default: over a UDP socket of its own. */
   connectSession?: ConnectSession;
+  /** Gets a connect token for a seat. Default: `POST /sallyport/connect` at the seat's address. */
+  requestToken?: RequestToken;
 }
 
+export interface InviteOptions extends SallyportClientOptions {
+  /** The lobby's URL, where the invite is a bare code. */
+  lobby?: string;
+  /** Ends the search for the host. */
+  signal?: AbortSignal;
+  /** Until the host has answered through the lobby, ms. Default 10 000. */
+  timeoutMs?: number;
+}
+
+/** By invite all ways are tried at once, through other people's routers and relays: that takes longer than to dial. */
+const INVITED_UDP_TIMEOUT_MS = 12_000;
+
 const DEFAULT_UDP_TIMEOUT_MS = 2500;
+/** Stands for a host that told no address: its rooms are reached by introduction alone. */
+const NO_ENDPOINT = "http://host.invalid";
 
 /** What a join adds to the client it was asked of. */
 interface JoinContext extends JoinSettings {
@@ -49,6 +73,30 @@ export class SallyportClient<Types extends ServerTypes = Untyped, UserData = Unt
   constructor(settings?: string | EndpointSettings, options: SallyportClientOptions = {}) {
     super(settings, options);
     this.sallyport = options;
+  }
+
+  /**
+   * A client of the host that gave this invite, wherever it is: matchmaking goes through the lobby, sealed, and rooms over the best
+   * path that both sides find (direct, punched, relayed).
+   * @param invite `K7Q2-9FXM` with `lobby`, or the whole link, with which not even the lobby can listen
+   * @throws RendezvousError whose `code` says why: `unknown-invite`, `no-lobby`, `unreachable`, `forged`, …
+   */
+  static async fromInvite<Types extends ServerTypes = Untyped, UserData = Untyped>(
+    invite: string,
+    { lobby, signal, timeoutMs, ...options }: InviteOptions = {},
+  ): Promise<SallyportClient<Types, UserData>> {
+    const { passage, endpoints } = await Passage.open(invite, {
+      ...(lobby !== undefined && { lobby }),
+      ...(signal && { signal }),
+      ...(timeoutMs !== undefined && { timeoutMs }),
+    });
+    return new SallyportClient<Types, UserData>(endpoints[0] ?? NO_ENDPOINT, {
+      udpTimeoutMs: INVITED_UDP_TIMEOUT_MS,
+      fetchFn: passage.fetch,
+      connectSession: passage.connectSession,
+      requestToken: requestTokenThrough(passage.fetch),
+      ...options,
+    });
   }
 
   override joinOrCreate<Name extends keyof Types["~rooms"], State = StateOf<RoomOf<Types, Name>>>(
@@ -174,16 +222,33 @@ export class SallyportClient<Types extends ServerTypes = Untyped, UserData = Unt
     return this.joinContext ? consume(this) : join(this, settings, consume);
   }
 
+  /**
+   * The rooms that are open to all, of one name or of any, where the server offers a list (`listRooms` of SallyportTransport).
+   * @throws ServerError 404 where it does not
+   */
+  async getAvailableRooms<Metadata = Untyped>(roomName = ""): Promise<AvailableRoom<Metadata>[]> {
+    const { data } = await (this.http as Untyped).get(`/matchmake/${encodeURIComponent(roomName)}`, {});
+    return data as AvailableRoom<Metadata>[];
+  }
+
   protected override createRoom<State>(
     name: string,
     rootSchema?: SchemaConstructor<State>,
   ): SallyportRoom<Untyped, State> {
-    const { udp = true, udpTimeoutMs = DEFAULT_UDP_TIMEOUT_MS, connectSession = connectUDP } = this.sallyport;
+    const {
+      udp = true,
+      udpTimeoutMs = DEFAULT_UDP_TIMEOUT_MS,
+      connectSession = connectUDP,
+      requestToken,
+      resolve,
+    } = this.sallyport;
     const { signal, onProgress, startedAt = performance.now() } = this.joinContext ?? {};
     return new SallyportRoom<Untyped, State>(name, rootSchema, {
       udp,
       udpTimeoutMs,
       connectSession,
+      requestToken,
+      resolve: resolve && (async () => follow(this.settings, await resolve())),
       signal,
       onProgress: (stage, detail) => report(onProgress, startedAt, stage, detail),
     });
@@ -195,6 +260,15 @@ export class SallyportClient<Types extends ServerTypes = Untyped, UserData = Unt
     const host = seat.publicAddress && new URL(`ws://${seat.publicAddress}`).hostname;
     return host && isIP(host.replace(/^\[|\]$/g, "")) !== 0 ? url.replace(/^wss:/, "ws:") : url;
   }
+}
+
+/** The host has moved: from now on everything goes there. The settings are shared by a client and the copies that do its joins. */
+function follow(settings: EndpointSettings, url: string): URL {
+  const moved = new URL(url);
+  const secure = moved.protocol === "https:" || moved.protocol === "wss:";
+  const port = Number(moved.port || (secure ? 443 : 80));
+  Object.assign(settings, { hostname: moved.hostname, port, secure, pathname: moved.pathname.replace(/\/+$/, "") });
+  return moved;
 }
 
 /** Runs one join on a copy of the client that carries the join's settings: joins of one client may overlap. */

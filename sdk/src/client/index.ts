@@ -1,3 +1,4 @@
+export type { AvailableRoom } from "./available-room.ts";
 export { SallyportClient, type SallyportClientOptions } from "./client.ts";
 export type { JoinSettings } from "./join.ts";
 export type { JoinProgress, PathKind, PathRecord, RoomPath } from "./path.ts";

@@ -16,6 +16,13 @@ export interface ConnectGrant {
 
 const MAX_REPLY_BYTES = 16_384;
 
+/** Gets a connect token for a seat. */
+export type RequestToken = (
+  roomURL: URL,
+  headers: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+) => Promise<ConnectGrant>;
+
 /**
  * Asks the process that has the room for a connect token.
  *
@@ -27,7 +34,24 @@ export async function requestToken(
   signal: AbortSignal,
 ): Promise<ConnectGrant> {
   const { url, authorization, request } = describeRequest(roomURL);
-  const { status, body } = await post(url, { ...authorization, ...headers }, request, signal);
+  return grantOf(await post(url, { ...authorization, ...headers }, request, signal));
+}
+
+/** The same by way of something like `fetch` that needs no port of the server's. */
+export function requestTokenThrough(fetch: typeof globalThis.fetch): RequestToken {
+  return async (roomURL, headers, signal) => {
+    const { url, authorization, request } = describeRequest(roomURL);
+    const response = await fetch(url, {
+      method: "POST",
+      headers: { ...authorization, ...headers, "content-type": "application/json" },
+      body: JSON.stringify(request),
+      signal,
+    });
+    return grantOf({ status: response.status, body: await response.text() });
+  };
+}
+
+function grantOf({ status, body }: { status: number; body: string }): ConnectGrant {
   const reply = parseJSON(body) as Partial<ConnectReply> & { error?: string };
   if (status === 404 && reply.error === undefined) throw new Error("this server does not speak Sallyport");
   if (status !== 200) throw new Error(`no connect token: ${reply.error ?? `HTTP status ${status}`}`);

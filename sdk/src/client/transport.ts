@@ -3,10 +3,13 @@ import type { ITransport, ITransportEventMap } from "@colyseus/sdk/transport/ITr
 import { WebSocketTransport } from "@colyseus/sdk/transport/WebSocketTransport";
 import { CLOSE_ABNORMAL, CLOSE_NO_STATUS, webSocketCloseCode } from "../session/close-code.ts";
 import type { ConnectEndpoint } from "../session/exchange.ts";
+import { BATCH, readBatch } from "../session/frame-batch.ts";
 import type { Session, SessionMode } from "../session/types.ts";
 import { formatEndpoint } from "../udp/endpoint.ts";
+import { abortable } from "./join.ts";
 import type { JoinProgress, RoomPath } from "./path.ts";
 import { PathHistory } from "./path-history.ts";
+import type { RequestToken } from "./token-request.ts";
 import { attemptUDP, type ConnectSession } from "./udp-attempt.ts";
 
 export interface RoomTransportSettings {
@@ -14,10 +17,15 @@ export interface RoomTransportSettings {
   udp: boolean;
   udpTimeoutMs: number;
   connectSession: ConnectSession;
+  requestToken?: RequestToken | undefined;
+  /** The server's present URL, asked before each reconnection. */
+  resolve?: (() => Promise<URL>) | undefined;
   onProgress: (stage: JoinProgress["stage"], detail?: string) => void;
   onPathChange: () => void;
 }
 
+/** RFC 6455 section 7.4.1. */
+const CLOSE_PROTOCOL_ERROR = 1002;
 const CODE_MASK = 0x1f;
 const ROOM_STATE = 14;
 const UNRELIABLE_PATCH = 0x4f;
@@ -33,6 +41,9 @@ export class RoomTransport implements ITransport {
   #attempt: AbortController | undefined;
   #session: Session | undefined;
   #webSocket: WebSocketTransport | undefined;
+  #connects = 0;
+  /** Where the server was found last, if it has moved. */
+  #movedTo: URL | undefined;
 
   constructor(events: ITransportEventMap, settings: RoomTransportSettings) {
     this.events = events;
@@ -53,7 +64,7 @@ export class RoomTransport implements ITransport {
     this.#webSocket = undefined;
     const attempt = new AbortController();
     this.#attempt = attempt;
-    void this.#connect(url, headers ?? {}, attempt);
+    void this.#connect(url, headers ?? {}, attempt, this.#connects++ > 0);
   }
 
   send(data: Uint8Array): void {
@@ -80,13 +91,19 @@ export class RoomTransport implements ITransport {
     }
   }
 
-  async #connect(url: string, headers: Record<string, string>, attempt: AbortController): Promise<void> {
-    const { udp, udpTimeoutMs: timeoutMs, connectSession, onProgress } = this.#settings;
+  async #connect(
+    original: string,
+    headers: Record<string, string>,
+    attempt: AbortController,
+    isReconnection: boolean,
+  ): Promise<void> {
+    const url = isReconnection ? await this.#locate(original, attempt.signal) : original;
+    const { udp, udpTimeoutMs: timeoutMs, connectSession, requestToken, onProgress } = this.#settings;
     const { signal } = attempt;
     let reason = "UDP is switched off";
     if (udp) {
       try {
-        const options = { headers, signal, timeoutMs, connectSession, onProgress };
+        const options = { headers, signal, timeoutMs, connectSession, requestToken, onProgress };
         const { session, endpoints } = await attemptUDP(new URL(url), options);
         if (signal.aborted) session.close();
         else this.#adoptSession(session, endpoints);
@@ -98,15 +115,36 @@ export class RoomTransport implements ITransport {
     if (!signal.aborted) this.#connectWebSocket(url, headers, reason);
   }
 
+  /** The room's URL at the server's present address. */
+  async #locate(original: string, signal: AbortSignal): Promise<string> {
+    const { resolve, udpTimeoutMs } = this.#settings;
+    if (!resolve) return original;
+    try {
+      this.#movedTo = await abortable(resolve(), AbortSignal.any([signal, AbortSignal.timeout(udpTimeoutMs)]));
+    } catch {
+      // Nobody knows better: the address of last time it is.
+    }
+    return this.#movedTo ? moveTo(original, this.#movedTo) : original;
+  }
+
   #adoptSession(session: Session, endpoints: ConnectEndpoint[]): void {
     this.#session = session;
     let hasState = false;
-    session.onMessage = (data: Uint8Array, mode: SessionMode) => {
-      const [first = 0] = data;
-      // A patch that overtook the full state speaks of things that the client does not know yet.
-      if (mode === "reliable") hasState ||= (first & CODE_MASK) === ROOM_STATE;
-      else if (first === UNRELIABLE_PATCH && !hasState) return;
+    const deliver = (data: Uint8Array): boolean => {
+      hasState ||= ((data[0] ?? 0) & CODE_MASK) === ROOM_STATE;
       this.events.onmessage?.({ data });
+      // A handler may have left.
+      return session.open;
+    };
+    session.onMessage = (data: Uint8Array, mode: SessionMode) => {
+      const [first] = data;
+      if (mode === "reliable") {
+        if (first !== BATCH) deliver(data);
+        else if (!readBatch(data, deliver)) session.close(CLOSE_PROTOCOL_ERROR, "malformed batch of frames");
+      } else if (first !== UNRELIABLE_PATCH || hasState) {
+        // A patch that overtook the full state would speak of things that the client does not know yet.
+        this.events.onmessage?.({ data });
+      }
     };
     session.onClose = (reason, code, text) => {
       this.events.onclose?.({ code: webSocketCloseCode(reason, code), reason: text });
@@ -115,7 +153,8 @@ export class RoomTransport implements ITransport {
     const relayed = endpoints.some(
       (known) => known.kind === "relayed" && known.address === address && known.port === port,
     );
-    this.#moved(relayed ? "relayed" : "direct", formatEndpoint(session.remote), "UDP gets through");
+    this.#moved(relayed ? "relayed" : session.pathKind, formatEndpoint(session.remote), "UDP gets through");
+    session.onPath = (remote) => this.#moved(session.pathKind, formatEndpoint(remote), "the path has changed");
     this.events.onopen?.({});
   }
 
@@ -142,4 +181,21 @@ export class RoomTransport implements ITransport {
     this.#history.moved({ kind, remote, reason, since: Date.now() });
     this.#settings.onPathChange();
   }
+}
+
+/** `…/processId/roomId?…` of a room's URL, behind another server's address. */
+function moveTo(roomURL: string, server: URL): string {
+  const moved = new URL(roomURL);
+  const secure = server.protocol === "https:" || server.protocol === "wss:";
+  moved.protocol = secure ? "wss:" : "ws:";
+  moved.hostname = server.hostname;
+  moved.port = server.port;
+  moved.pathname =
+    server.pathname.replace(/\/+$/, "") +
+    moved.pathname
+      .split("/")
+      .slice(-2)
+      .map((part) => `/${part}`)
+      .join("");
+  return moved.href;
 }

@@ -1,6 +1,6 @@
 import type { ConnectEndpoint } from "../session/exchange.ts";
 import type { Session } from "../session/types.ts";
-import { requestToken } from "./token-request.ts";
+import { type RequestToken, requestToken as requestTokenOverHTTP } from "./token-request.ts";
 
 /** Opens a session with a connect token: `connectSession` of session/. */
 export type ConnectSession = (
@@ -15,6 +15,8 @@ export interface UDPAttemptOptions {
   /** How long the server may stay silent over UDP, ms, token request included. */
   timeoutMs: number;
   connectSession: ConnectSession;
+  /** Default: over HTTP, from the seat's address. */
+  requestToken?: RequestToken | undefined;
   onProgress: (stage: "token" | "udp", detail?: string) => void;
 }
 
@@ -30,7 +32,7 @@ const SENDING_RESPONSE = 2;
  */
 export async function attemptUDP(
   roomURL: URL,
-  { headers, signal, timeoutMs, connectSession, onProgress }: UDPAttemptOptions,
+  { headers, signal, timeoutMs, connectSession, requestToken = requestTokenOverHTTP, onProgress }: UDPAttemptOptions,
 ): Promise<{ session: Session; endpoints: ConnectEndpoint[] }> {
   const deadline = new AbortController();
   const timer = setTimeout(() => deadline.abort(new Error(`no answer over UDP within ${timeoutMs} ms`)), timeoutMs);

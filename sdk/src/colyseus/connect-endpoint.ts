@@ -21,6 +21,7 @@ export interface ConnectEndpointOptions {
   verifyClient?: VerifyClient | undefined;
   beforeUpgrade?: BeforeUpgradeHandler | undefined;
   /** Null while no UDP socket is open; a string says why this request cannot be served. */
+  onRefused?: (address: string, status: number, reason: string) => void;
   issue(request: ParsedConnectRequest, context: AuthContext): ConnectReply | string | null;
 }
 
@@ -56,11 +57,13 @@ export class ConnectEndpoint {
     const address = context.ip ?? "";
     const refuse = (status: number, code: number, error: string): void => {
       this.#limiter.refused(address, performance.now());
+      this.#options.onRefused?.(address, status, error);
       fail(response, status, code, error);
     };
     if (request.method !== "POST") return refuse(405, 405, "Use POST.");
     if (this.#limiter.isBlocked(address, performance.now())) {
       response.setHeader("Retry-After", "10");
+      this.#options.onRefused?.(address, 429, "too many requests without a seat");
       return fail(response, 429, 429, "Too many requests without a seat: wait ten seconds.");
     }
     const body = await readBody(request);

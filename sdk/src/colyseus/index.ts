@@ -1,3 +1,6 @@
+export type { DiagnosticsChannels, PlayerConnection } from "./diagnostics.ts";
+export { type Distribution, formatPrometheus, type TransportMetrics } from "./metrics.ts";
+export type { Traffic } from "./players.ts";
 export { hidePublicAddresses } from "./public-address.ts";
 export { guardRequests, type RequestGuardOptions } from "./request-guard.ts";
 export { SallyportTransport, type SallyportTransportOptions } from "./transport.ts";

@@ -1,6 +1,7 @@
 import { debugAndPrintError, type IRoomCache, LocalDriver, matchMaker } from "@colyseus/core";
 import { addressScope } from "../udp/address-scope.ts";
 import { type Endpoint, formatEndpoint } from "../udp/endpoint.ts";
+import { replaceMethod } from "./replace-method.ts";
 
 /**
  * Tells the processes that share a matchmaker where players reach the rooms of this one, and follows when that changes. The
@@ -115,25 +116,4 @@ export function choosePublicEndpoint(endpoints: readonly Endpoint[], isFleet: bo
   const open = endpoints.filter(({ address }) => addressScope(address) === "public");
   const candidates = open.length > 0 || !isFleet ? open : endpoints;
   return candidates.find(isIPv4) ?? candidates[0];
-}
-
-type AnyMethod = (...parameters: unknown[]) => unknown;
-
-function replaceMethod(target: object, name: string, make: (original: AnyMethod) => AnyMethod): () => void {
-  const methods = target as Record<string, AnyMethod>;
-  const original = methods[name];
-  if (!original) return () => {};
-  const own = Object.hasOwn(methods, name);
-  let active = true;
-  const bound = original.bind(target);
-  const wrapped = make(bound);
-  const replacement: AnyMethod = (...parameters) => (active ? wrapped : bound)(...parameters);
-  methods[name] = replacement;
-  return () => {
-    active = false;
-    // Whoever came after us still calls us.
-    if (methods[name] !== replacement) return;
-    if (own) methods[name] = original;
-    else delete methods[name];
-  };
 }

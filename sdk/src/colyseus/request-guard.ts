@@ -1,6 +1,7 @@
 import type { IncomingMessage, Server } from "node:http";
 import { matchMaker } from "@colyseus/core";
 import { normalizeAddress } from "../udp/endpoint.ts";
+import { diagnose } from "./diagnostics.ts";
 import { filterRequests } from "./http.ts";
 
 export interface RequestGuardOptions {
@@ -11,6 +12,8 @@ export interface RequestGuardOptions {
   trustProxy?: boolean;
   /** Largest body of a matchmaking request, bytes: the options of a join. Default 16 384. */
   maxMatchmakingBytes?: number;
+  /** Called for each request that was refused. */
+  onRefused?: (request: IncomingMessage, status: number) => void;
 }
 
 const DEFAULT_MAX_MATCHMAKING_BYTES = 16_384;
@@ -30,6 +33,10 @@ export function guardRequests(server: Server, options: RequestGuardOptions = {})
     if (!trustProxy) stampAddress(request);
     const status = refusalOf(request, maxMatchmakingBytes);
     if (status === undefined) return false;
+    options.onRefused?.(request, status);
+    diagnose("sallyport:request:refused", () => {
+      return { address: request.socket.remoteAddress ?? "", status, url: request.url ?? "" };
+    });
     if (response) response.writeHead(status, { connection: "close" }).end();
     else request.socket.end(`HTTP/1.1 ${status} Refused\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
     return true;

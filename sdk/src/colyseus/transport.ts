@@ -10,16 +10,26 @@ import {
 } from "@colyseus/core";
 import type { TransportOptions } from "@colyseus/ws-transport";
 import type { ConnectivityManager, ConnectivityOptions } from "../connectivity/index.ts";
+import type { HostRegistration } from "../rendezvous/index.ts";
 import { CONNECT_PROTOCOL, type ConnectReply, type ConnectEndpoint as Reachable } from "../session/exchange.ts";
 import type { Session, SessionServer } from "../session/types.ts";
 import { ConnectEndpoint } from "./connect-endpoint.ts";
 import { isConnectRequest, type ParsedConnectRequest } from "./connect-request.ts";
 import { ConnectivityHost } from "./connectivity-host.ts";
+import { diagnose, type PlayerConnection } from "./diagnostics.ts";
+import { FrameBatches } from "./frame-batches.ts";
 import { closeTCP, filterRequests, listenTCP } from "./http.ts";
+import { explainConnections } from "./inspect.ts";
 import { joinRoom } from "./join.ts";
+import { limitShutdown } from "./limit-shutdown.ts";
+import { LobbyListing, type LobbyListingOptions } from "./lobby-listing.ts";
+import { Counter, describePlayers, type TransportMetrics } from "./metrics.ts";
+import { servePassage } from "./passages.ts";
 import { PendingContexts } from "./pending-contexts.ts";
+import { Players } from "./players.ts";
 import { PublicAddress } from "./public-address.ts";
 import { guardRequests, type RequestGuardOptions } from "./request-guard.ts";
+import { answerRoomList, listedName } from "./room-list.ts";
 import { decodeSeat, encodeSeat } from "./seat.ts";
 import type { SessionHost } from "./session-host.ts";
 import { SocketHost } from "./socket-host.ts";
@@ -31,6 +41,13 @@ export interface SallyportTransportOptions
     RequestGuardOptions {
   /** What routers show beside the mapping. Default "Sallyport". */
   description?: string;
+  /**
+   * A lobby's URL (with `defineRendezvous`): the game is listed there and gets an invite, and players whom no open port lets in are
+   * introduced there. {@link SallyportTransport.registration} tells how that goes. Default: none.
+   */
+  lobby?: string | undefined;
+  /** More for the lobby's list: the game's name (default: the description), a description, most players, a kept secret. */
+  listing?: Partial<Omit<LobbyListingOptions, "lobby">>;
   /** How the way in is opened and kept; `false` asks nobody, for a LAN or a server with a known address. Default: the whole ladder. */
   connectivity?: Omit<ConnectivityOptions, "port" | "address" | "description"> | false;
   /** The game's port, TCP and UDP, where `listen()` is called without one. Default 2567, as in Colyseus. */
@@ -42,10 +59,20 @@ export interface SallyportTransportOptions
    */
   listPublicAddress?: boolean;
   /**
+   * True answers `client.getAvailableRooms()` (`GET /matchmake/NAME`) with the rooms that are neither private, unlisted nor locked.
+   * Default false: whoever may see which rooms there are is the game's business.
+   */
+  listRooms?: boolean;
+  /**
    * Largest message that a client may send, bytes; more closes the connection with 1009. Default 4096, as in Colyseus.
    * What the server sends has no such limit.
    */
   maxPayload?: number;
+  /**
+   * How long a graceful shutdown waits for rooms that do not end, ms; then all players are told (4001), ports are unmapped and the
+   * process ends all the same. Default 30 000; 0 waits for ever, as Colyseus does.
+   */
+  drainTimeoutMs?: number;
   /**
    * With `pingMaxRetries` (default 2) says how long a silent player is waited for: (pingMaxRetries + 1) · pingInterval ms over UDP.
    * Default 3000 ms; 0 = for ever.
@@ -59,6 +86,7 @@ const MAX_ENDPOINTS = 8;
 const TOKEN_LIFETIME_SECONDS = 30;
 /** A free TCP port may be taken over UDP; when the system chooses, another will do. */
 const PORT_ATTEMPTS = 16;
+const DEFAULT_DRAIN_TIMEOUT_MS = 30_000;
 /** How long Colyseus' graceful shutdown waits for ports to be unmapped. */
 const CLOSE_TIMEOUT_MS = 5000;
 
@@ -77,40 +105,61 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
   readonly #contexts = new PendingContexts(TOKEN_LIFETIME_SECONDS * 1000);
   readonly #timeoutSeconds: number;
   #sessions: SessionServer | undefined;
+  readonly #players = new Players();
+  readonly #refusedRequests = new Counter();
+  readonly #refusedTokens = new Counter();
+  #granted = 0;
   #publicAddress: PublicAddress | undefined;
+  #unexplain: (() => void) | undefined;
+  #listing: LobbyListing | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(options: SallyportTransportOptions = {}, host: SessionHost = hostFor(options)) {
     super();
-    const {
-      port: _port,
-      description: _,
-      connectivity: __,
-      trustProxy: ___,
-      maxMatchmakingBytes: ____,
-      listPublicAddress: _____,
-      server = http.createServer(),
-      ...webSocketOptions
-    } = options;
+    // The rest is for `ws`, which knows what is its own but would take the port for its own too.
+    const { port: _, server = http.createServer(), ...webSocketOptions } = options;
     const { maxPayload = 4096, pingInterval = 3000, pingMaxRetries = 2, verifyClient, beforeUpgrade } = options;
     this.#options = options;
     this.#host = host;
     this.connectivity = host instanceof ConnectivityHost ? host.connectivity : undefined;
     this.#webSocket = new FallbackWebSocketTransport({ ...webSocketOptions, server });
-    this.#clients = { latencyMs: 0, maxPayload };
+    this.#webSocket.enter(this.#players);
+    this.#clients = { latencyMs: 0, maxPayload, batches: new FrameBatches() };
     this.#timeoutSeconds = timeoutSeconds(pingInterval, pingMaxRetries);
     this.server = server;
     const endpoint = new ConnectEndpoint({
       verifyClient,
       beforeUpgrade,
       issue: (request, context) => this.#issue(request, context),
+      onRefused: (address, status, reason) => {
+        this.#refusedTokens.add(status);
+        diagnose("sallyport:connect:refused", () => ({ address, status, reason }));
+      },
     });
     filterRequests(server, (request, response) => {
       if (!response || !isConnectRequest(request)) return false;
       void endpoint.handle(request, response);
       return true;
     });
-    guardRequests(server, options);
+    filterRequests(server, (request, response) => {
+      const name = options.listRooms && response ? listedName(request) : undefined;
+      if (!response || name === undefined) return false;
+      void answerRoomList(name, request, response);
+      return true;
+    });
+    guardRequests(server, {
+      ...options,
+      onRefused: (request, status) => {
+        this.#refusedRequests.add(status);
+        options.onRefused?.(request, status);
+      },
+    });
+    this.connectivity?.on("change", (reachability) => diagnose("sallyport:reachability", () => reachability));
+  }
+
+  /** The game's entry in the lobby, with its invite and its events; undefined without `lobby`, and before it listens. */
+  get registration(): HostRegistration | undefined {
+    return this.#listing?.registration;
   }
 
   /** Colyseus calls this by `server.listen(port)`. `listeningListener` is called with an error when a port cannot be had. */
@@ -150,6 +199,26 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
     return this.#publicAddress?.current;
   }
 
+  /** A snapshot of what goes on here; {@link formatPrometheus} writes it for Prometheus. */
+  metrics(): TransportMetrics {
+    const reachability = this.connectivity?.reachability;
+    const mapping = reachability?.endpoints.find(({ kind, protocol }) => kind === "mapped" && protocol === "udp");
+    return {
+      ...describePlayers(this.#players),
+      handshakes: { granted: this.#granted, opened: this.#players.opened },
+      refusals: { requests: { ...this.#refusedRequests.counts }, tokens: { ...this.#refusedTokens.counts } },
+      reachability: reachability
+        ? { verdict: reachability.verdict, mapped: mapping !== undefined, expiresAt: mapping?.expiresAt ?? 0 }
+        : null,
+      publicAddress: this.publicAddress ?? null,
+    };
+  }
+
+  /** Everybody who is connected, and how. */
+  connections(): PlayerConnection[] {
+    return this.#players.list();
+  }
+
   override getExpressApp(): ReturnType<FallbackWebSocketTransport["getExpressApp"]> {
     return this.#webSocket.getExpressApp();
   }
@@ -179,11 +248,15 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
   #serve(sessions: SessionServer): void {
     this.#sessions = sessions;
     sessions.onSession = (session) => this.#accept(session);
+    this.#enlist(sessions);
     this.#holdShutdown();
+    const { drainTimeoutMs = DEFAULT_DRAIN_TIMEOUT_MS } = this.#options;
+    if (drainTimeoutMs > 0) limitShutdown(this, drainTimeoutMs, (code) => this.#players.closeAll(code));
     const publicAddress = new PublicAddress(this.#options.listPublicAddress ?? false);
     this.#publicAddress = publicAddress;
     this.#host.onChange = () => publicAddress.update(this.#host.dialable());
     this.#host.onChange();
+    this.#unexplain = explainConnections(this.#players);
   }
 
   /** Colyseus awaits its driver when it shuts down, not its transport, then ends the process: ports would stay mapped. */
@@ -197,11 +270,31 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
     };
   }
 
+  #enlist(sessions: SessionServer): void {
+    const { lobby, listing, description = "Sallyport" } = this.#options;
+    const { connectivity } = this;
+    if (lobby === undefined || !connectivity) return;
+    const made = new LobbyListing({ name: description, ...listing, lobby }, connectivity);
+    this.#listing = made;
+    const server = this.server as http.Server;
+    made.registration.on("introduction", (introduction) => {
+      servePassage(introduction, { server, sessions, ice: connectivity.ice, isLocal: made.isLocal });
+    });
+  }
+
   async #close(): Promise<void> {
     this.#host.onChange = null;
     this.#publicAddress?.close();
+    this.#unexplain?.();
+    diagnose("sallyport:shutdown", () => ({ players: this.#players.size }));
     this.#webSocket.shutdown();
-    const work = this.#sessions?.close().then(() => this.#host.close()) ?? this.#host.close();
+    // Off the lobby's list at once, so that nobody is sent to a closed door.
+    const listing = this.#listing?.close();
+    const work = (async () => {
+      await this.#sessions?.close();
+      await this.#host.close();
+      await listing;
+    })();
     await Promise.race([work.catch(debugAndPrintError), timeout(CLOSE_TIMEOUT_MS)]);
   }
 
@@ -222,6 +315,9 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
       timeoutSeconds: this.#timeoutSeconds,
     });
     this.#contexts.set(clientId, context, performance.now());
+    this.#granted++;
+    const { roomId, sessionId } = seat;
+    diagnose("sallyport:connect:granted", () => ({ roomId, sessionId, address: context.ip ?? "" }));
     return { protocol: CONNECT_PROTOCOL, token: Buffer.from(token).toString("base64"), endpoints };
   }
 
@@ -231,7 +327,9 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
       session.close(CloseCode.WITH_ERROR, "not a Sallyport seat");
       return;
     }
-    const client = new UDPClient(seat.sessionId, new UDPConnection(session, this.#clients));
+    const connection = new UDPConnection(session, this.#clients);
+    const client = new UDPClient(seat.sessionId, connection);
+    this.#players.add(connection, { roomId: seat.roomId, sessionId: seat.sessionId, session });
     const context =
       this.#contexts.take(session.clientId, performance.now()) ??
       createAuthContext({ headers: {}, remoteAddress: session.remote.address });

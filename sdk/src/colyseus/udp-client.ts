@@ -11,6 +11,7 @@ import {
 } from "@colyseus/core";
 import { CLOSE_ABNORMAL, CLOSE_NO_STATUS, CLOSE_TOO_BIG, webSocketCloseCode } from "../session/close-code.ts";
 import type { Session, SessionMode } from "../session/types.ts";
+import type { Batch, BatchReceiver, FrameBatches } from "./frame-batches.ts";
 import type { JoiningClient } from "./join.ts";
 import { UnreliableSequence, writeSequence } from "./unreliable-sequence.ts";
 
@@ -20,6 +21,7 @@ export interface UDPClientSettings {
   latencyMs: number;
   /** Largest frame that a client may send, bytes. */
   maxPayload: number;
+  batches: FrameBatches;
 }
 
 type SendCallback = (error?: Error) => void;
@@ -32,10 +34,14 @@ const CLOSED = 3;
  * The connection behind a {@link UDPClient}, which Colyseus hands from one client object to another when a player reconnects.
  * Emits `message` with each whole frame and, once, `close` with the code.
  */
-export class UDPConnection extends EventEmitter<{ message: [frame: Buffer]; close: [code: number, reason: string] }> {
+export class UDPConnection
+  extends EventEmitter<{ message: [frame: Buffer]; close: [code: number, reason: string] }>
+  implements BatchReceiver
+{
   readonly session: Session;
   readonly #settings: UDPClientSettings;
   readonly #sequence = new UnreliableSequence();
+  pendingBatch: Batch | null = null;
   #closed = false;
 
   constructor(session: Session, settings: UDPClientSettings) {
@@ -63,6 +69,7 @@ export class UDPConnection extends EventEmitter<{ message: [frame: Buffer]; clos
 
   /** `code` as for WebSocket.close(); without one the other side sees 1005, as it does there. */
   close(code: number = CLOSE_NO_STATUS, reason = ""): void {
+    this.#settings.batches.flush(this);
     this.session.close(code, reason);
   }
 
@@ -72,14 +79,26 @@ export class UDPConnection extends EventEmitter<{ message: [frame: Buffer]; clos
     this.session.close(CloseCode.WITH_ERROR, "superseded by a reconnection");
   }
 
+  sendBatch(message: Uint8Array): void {
+    this.#sendNow(message);
+  }
+
   #send(frame: Uint8Array, mode: SessionMode, callback: SendCallback | undefined): void {
     const sent = mode === "reliable" ? this.#sendReliable(frame) : this.#sendUnreliable(frame);
     if (callback) queueMicrotask(() => callback(sent ? undefined : new Error("The UDP session is closed or full.")));
   }
 
   #sendReliable(frame: Uint8Array): boolean {
+    if (!this.session.open) return false;
     this.#sequence.reliable(frame);
-    if (this.session.send(frame, "reliable")) return true;
+    const { batches } = this.#settings;
+    if (batches.push(this, frame)) return true;
+    batches.flush(this);
+    return this.#sendNow(frame);
+  }
+
+  #sendNow(message: Uint8Array): boolean {
+    if (this.session.send(message, "reliable")) return true;
     // A frame left out would break the state for good; a client that reconnects gets a whole new one.
     if (this.session.open) {
       this.session.close(CloseCode.MAY_TRY_RECONNECT, `too slow: ${this.session.stats.bufferedBytes} bytes wait`);
@@ -88,6 +107,8 @@ export class UDPConnection extends EventEmitter<{ message: [frame: Buffer]; clos
   }
 
   #sendUnreliable(frame: Uint8Array): boolean {
+    // Not before what it may speak of.
+    this.#settings.batches.flush(this);
     if (!this.#sequence.concerns(frame)) return this.#sendSomehow(frame);
     // The frame is the room's and goes to everyone: lent for the call, which copies it, and given back as it was.
     const roomSequence = this.#sequence.renumber(frame);

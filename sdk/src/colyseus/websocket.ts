@@ -1,7 +1,9 @@
 import type { IncomingMessage } from "node:http";
 import { type AuthContext, CloseCode, createAuthContext, type ISendOptions, Protocol } from "@colyseus/core";
 import { WebSocketClient, WebSocketTransport } from "@colyseus/ws-transport";
+import { formatEndpoint, normalizeAddress } from "../udp/endpoint.ts";
 import { joinRoom } from "./join.ts";
+import type { Players } from "./players.ts";
 import { UnreliableSequence } from "./unreliable-sequence.ts";
 
 type RawWebSocket = WebSocketClient["ref"] & { pingCount: number };
@@ -30,9 +32,17 @@ export class FallbackWebSocketClient extends WebSocketClient {
   }
 }
 
+/** Where players are entered, by the WebSocket server that they came to. */
+const registers = new WeakMap<object, Players>();
+
 /** Colyseus' WebSocket transport with {@link FallbackWebSocketClient}s. */
 export class FallbackWebSocketTransport extends WebSocketTransport {
-  /** Called without `this`. The same as Colyseus' own but for the kind of client. */
+  /** From now on those who come are entered there. */
+  enter(players: Players): void {
+    registers.set(this.wss, players);
+  }
+
+  /** Called with the WebSocket server as `this`. The same as Colyseus' own but for the kind of client. */
   protected override async onConnection(
     socket: RawWebSocket,
     request: IncomingMessage,
@@ -58,7 +68,11 @@ export class FallbackWebSocketTransport extends WebSocketTransport {
         token: url.searchParams.get("_authToken"),
         ...(request.socket.remoteAddress === undefined ? {} : { remoteAddress: request.socket.remoteAddress }),
       });
-    await joinRoom(roomId ?? "", new FallbackWebSocketClient(sessionId ?? "", socket), context, {
+    const client = new FallbackWebSocketClient(sessionId ?? "", socket);
+    const { remoteAddress: address = "", remotePort: port = 0 } = request.socket;
+    const remote = formatEndpoint({ address: normalizeAddress(address), port });
+    registers.get(this)?.add(socket, { roomId: roomId ?? "", sessionId: sessionId ?? "", remote });
+    await joinRoom(roomId ?? "", client, context, {
       reconnectionToken: url.searchParams.get("reconnectionToken") ?? "",
       skipHandshake: url.searchParams.has("skipHandshake"),
     });

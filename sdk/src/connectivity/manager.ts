@@ -8,13 +8,23 @@ import {
   type PortMapping,
   type Via,
 } from "../gateway/index.ts";
-import { natBehaviour, probePort, type StunServerOutcome, stunBinding } from "../stun/index.ts";
+import { IceMux } from "../ice/index.ts";
+import {
+  natBehaviour,
+  openTurnRelay,
+  probePort,
+  type StunServerOutcome,
+  stunBinding,
+  type TurnServer,
+} from "../stun/index.ts";
 import { addressScope } from "../udp/address-scope.ts";
 import type { Endpoint } from "../udp/endpoint.ts";
 import { UDPServer } from "../udp/udp-server.ts";
 import { UDPSocket } from "../udp/udp-socket.ts";
+import { feedCandidates } from "./candidates.ts";
 import { type InterfaceAddress, usableInterfaces } from "./interfaces.ts";
 import type { Reachability, Step } from "./reachability.ts";
+import { RelayRung } from "./relay.ts";
 import { assess, type Findings, isDialable, type ReflexiveFinding } from "./verdict.ts";
 
 export interface ConnectivityOptions {
@@ -30,6 +40,8 @@ export interface ConnectivityOptions {
   via?: readonly Via[];
   /** STUN servers, `host:port` or `stun:` URLs. Default: `SALLYPORT_STUN_URLS`, separated by commas or blanks. */
   stunServers?: readonly string[];
+  /** TURN servers, with credentials, for players who cannot be reached otherwise. Default none. */
+  turnServers?: readonly TurnServer[];
   /** How long a mapping lasts without renewal, s. Default 7200. */
   lifetimeSeconds?: number;
   /** How often everything is asked anew although nothing seems wrong, ms. Default: `SALLYPORT_RENEW_INTERVAL_MS`, or 300 000. */
@@ -52,6 +64,7 @@ export interface ConnectivityParts {
   ): Pick<PortMapper, "map" | "gateways" | "refresh" | "close" | "on">;
   stun: typeof stunBinding;
   natBehaviour: typeof natBehaviour;
+  relay: typeof openTurnRelay;
   probe: typeof probePort;
   interfaces(): InterfaceAddress[];
 }
@@ -60,6 +73,7 @@ const REAL_PARTS: ConnectivityParts = {
   createMapper: (options) => new PortMapper(options),
   stun: stunBinding,
   natBehaviour,
+  relay: openTurnRelay,
   probe: probePort,
   interfaces: usableInterfaces,
 };
@@ -94,6 +108,8 @@ export class ConnectivityManager extends EventEmitter<ConnectivityEvents> implem
   #probe: Findings["probe"];
   /** A STUN server with two addresses, which can prove and discover more (RFC 5780). */
   #examiner: { server: string; address: Endpoint } | undefined;
+  #relay: RelayRung | undefined;
+  #ice: IceMux | undefined;
   #reachability: Reachability | undefined;
   #settled: Promise<void> = Promise.resolve();
   #opening: Promise<Reachability> | undefined;
@@ -116,6 +132,19 @@ export class ConnectivityManager extends EventEmitter<ConnectivityEvents> implem
   get udp(): UDPServer {
     this.#udp ??= UDPServer.fromSocket(this.socket);
     return this.#udp;
+  }
+
+  /**
+   * ICE for many peers on the game's socket (RFC 8445), with the candidates that the ladder finds, as it finds them. It takes
+   * no packet of the game's.
+   */
+  get ice(): IceMux {
+    if (!this.#ice) {
+      this.#ice = new IceMux(this.socket);
+      feedCandidates(this.#ice, this);
+      if (this.#relay?.relay) this.#ice.addRelay(this.#relay.relay);
+    }
+    return this.#ice;
   }
 
   /** The port that the game's socket is bound to. */
@@ -166,6 +195,13 @@ export class ConnectivityManager extends EventEmitter<ConnectivityEvents> implem
     await this.#examine();
   }
 
+  /** Other TURN servers from now on, or newer credentials; a relay that stands is kept while it holds. */
+  async useTurnServers(servers: readonly TurnServer[]): Promise<void> {
+    this.#options.turnServers = servers;
+    if (this.#relay) this.#relay.servers = servers;
+    else await this.#openRelay();
+  }
+
   /** Asks everything anew, as after a change of network. */
   async refresh(): Promise<Reachability> {
     this.#updateInterfaces();
@@ -192,7 +228,7 @@ export class ConnectivityManager extends EventEmitter<ConnectivityEvents> implem
     signal?.addEventListener("abort", onAbort, { once: true });
     try {
       this.#updateInterfaces();
-      const rungs = Promise.all([this.#map(), this.#askStun()]);
+      const rungs = Promise.all([this.#map(), this.#askStun(), this.#openRelay()]);
       this.#settled = rungs.then(() => this.#examine());
       this.#settled.catch(() => {});
       this.#watch();
@@ -379,6 +415,25 @@ export class ConnectivityManager extends EventEmitter<ConnectivityEvents> implem
     return bound === "::" || bound === "0.0.0.0" ? all : all.filter(({ address }) => address === bound);
   }
 
+  async #openRelay(): Promise<void> {
+    const { turnServers } = this.#options;
+    if (turnServers.length === 0 || this.#relay || !this.#socket || this.#abort.signal.aborted) return;
+    const rung = new RelayRung({
+      socket: this.#socket,
+      servers: turnServers,
+      signal: this.#abort.signal,
+      open: this.#parts.relay,
+      onStep: (step) => this.#step(step),
+      onRelay: (relay, lost) => {
+        if (lost) this.#ice?.removeBase(lost.id);
+        if (relay) this.#ice?.addRelay(relay);
+        this.#update();
+      },
+    });
+    this.#relay = rung;
+    await rung.opened;
+  }
+
   #updateInterfaces(): void {
     const start = performance.now();
     this.#interfaces = this.#ownInterfaces();
@@ -452,6 +507,7 @@ export class ConnectivityManager extends EventEmitter<ConnectivityEvents> implem
       ),
       reflexive: this.#reflexive,
       behaviour: this.#behaviour,
+      relayed: this.#relay?.relay ? [{ ...this.#relay.relay.relayed, expiresAt: 0 }] : [],
       probe: this.#probe,
       gateways: this.#mapper?.gateways() ?? [],
       steps: [...this.#steps.values()],
@@ -461,7 +517,9 @@ export class ConnectivityManager extends EventEmitter<ConnectivityEvents> implem
   async #close(): Promise<void> {
     this.#abort.abort();
     for (const timer of this.#timers) clearInterval(timer);
-    if (this.#mapper) await within(this.#mapper.close(), CLOSE_TIMEOUT_MS);
+    this.#ice?.close();
+    const work = [this.#mapper?.close(), this.#relay?.close()];
+    await within(Promise.all(work), CLOSE_TIMEOUT_MS);
     this.#mappings.clear();
     this.#udp?.stop();
     await this.#socket?.close();
@@ -507,6 +565,7 @@ function withDefaults(options: ConnectivityOptions): Required<ConnectivityOption
     protocol: options.protocol ?? "both",
     via: options.via ?? protocolsFromEnvironment(),
     stunServers: options.stunServers ?? serversFromEnvironment(),
+    turnServers: options.turnServers ?? [],
     lifetimeSeconds: options.lifetimeSeconds ?? 7200,
     renewIntervalMs: options.renewIntervalMs ?? fromEnvironment("SALLYPORT_RENEW_INTERVAL_MS", 300_000),
     openTimeoutMs: options.openTimeoutMs ?? 1000,

@@ -26,6 +26,8 @@ export interface Findings {
   /** What gateways forward to us. `address` is empty where the gateway does not know its outer address. */
   mappings: readonly (Omit<ReachableEndpoint, "kind"> & { gatewayName: string })[];
   reflexive: readonly ReflexiveFinding[];
+  /** Addresses of ours on TURN servers. */
+  relayed?: readonly { address: string; port: number; expiresAt: number }[] | undefined;
   /** What RFC 5780's tests found, where a STUN server with two addresses helped. */
   behaviour?: Pick<NatDescription, "mapping" | "filtering" | "hairpinning" | "portPreservation"> | undefined;
   /** Whether a packet from outside came in by the mapped port; undefined where nobody could send one. */
@@ -46,7 +48,12 @@ const VIA_NAMES = {
 /** Judges what was found: pure, so that each sentence can be tested. */
 export function assess(findings: Findings): Reachability {
   const nat = describeNat(findings);
-  const endpoints = [...hostEndpoints(findings), ...mappedEndpoints(findings), ...reflexiveEndpoints(findings)];
+  const endpoints = [
+    ...hostEndpoints(findings),
+    ...mappedEndpoints(findings),
+    ...reflexiveEndpoints(findings),
+    ...relayedEndpoints(findings),
+  ];
   endpoints.sort((a, b) => rank(a, nat) - rank(b, nat));
   const verdict = judge(endpoints, nat);
   return {
@@ -119,6 +126,10 @@ function reflexiveEndpoints({ reflexive, interfaces }: Findings): ReachableEndpo
     });
   }
   return [...endpoints.values()];
+}
+
+function relayedEndpoints({ relayed = [] }: Findings): ReachableEndpoint[] {
+  return relayed.map((endpoint) => ({ kind: "relayed", protocol: "udp", via: "turn", verified: true, ...endpoint }));
 }
 
 function describeNat(findings: Findings): NatDescription {

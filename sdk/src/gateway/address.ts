@@ -40,12 +40,12 @@ export function isPublicAddress(address: string): boolean {
 }
 
 /** Shared address space of carrier-grade NAT (RFC 6598). */
-export function isCarrierGradeAddress(address: string): boolean {
+function isCarrierGradeAddress(address: string): boolean {
   return isIPv4(address) && carrierGrade.check(address, "ipv4");
 }
 
 /** An address that somebody could hold: not unspecified, broadcast or multicast. */
-export function isAssignedAddress(address: string): boolean {
+function isAssignedAddress(address: string): boolean {
   if (isIPv4(address)) {
     const first = Number(address.slice(0, address.indexOf(".")));
     return first !== 0 && first < 224;

@@ -39,12 +39,7 @@ export function discoverGateways(
       );
     }
     if (via.includes("upnp"))
-      searches.push(
-        new UpnpDiscovery(
-          { interfaces: usable, clock, http: httpRequest, port: ports?.ssdp, hasCompany: searches.length > 0 },
-          events,
-        ),
-      );
+      searches.push(new UpnpDiscovery({ interfaces: usable, clock, http: httpRequest, port: ports?.ssdp }, events));
     await Promise.all(searches.map(({ settled }) => settled));
   };
   const settled = begin();

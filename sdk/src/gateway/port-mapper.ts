@@ -432,6 +432,7 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
     this.#listen();
     while (!signal.aborted) {
       await delay(clock, this.#watchIntervalMs * (0.9 + 0.2 * random()), signal);
+      if (signal.aborted) break;
       await Promise.all(
         [...this.#gateways.values()].filter((each) => this.#isUsed(each)).map((each) => this.#probe(each)),
       );

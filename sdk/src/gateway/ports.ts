@@ -7,7 +7,7 @@ const FIRST = 20_000;
 const LAST = 49_151;
 
 /** How many ports are tried on one gateway before it is given up. */
-export const MAX_CANDIDATES = 10;
+const MAX_CANDIDATES = 10;
 
 /** Something that stays the same on this machine and differs on the next. */
 export function machineId(): string {

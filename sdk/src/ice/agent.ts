@@ -2,13 +2,17 @@ import { randomBytes } from "node:crypto";
 
 import { StunAttribute, StunErrorCode, StunMethod, TRANSACTION_ID_BYTES } from "../stun/constants.ts";
 import { StunMessage } from "../stun/message.ts";
+import { Budget } from "./budget.ts";
 import { DEFAULT_MAX_CANDIDATES, type IceCandidate, type LocalCandidate } from "./candidate.ts";
 import { CheckCredentials, nominationOf, roleOf } from "./check-message.ts";
 import { Checklist, checkPriority } from "./checklist.ts";
 import type { IceCredentials } from "./credentials.ts";
 import { byPriority, type CandidatePair } from "./pair.ts";
 import { sharesNetwork } from "./remote-policy.ts";
+import { CheckSchedule } from "./schedule.ts";
 import { choosePair } from "./selection.ts";
+import { SilenceWatch } from "./silence.ts";
+import { type Transaction, Transactions } from "./transactions.ts";
 import {
   type IceAgentOptions,
   type IceCounters,
@@ -17,46 +21,19 @@ import {
   type IcePath,
   type IceRole,
   type IceState,
-  SOCKET,
+  isSocket,
 } from "./types.ts";
 
 const DEFAULT_KEEP_ALIVE_MS = 15_000;
 const DEFAULT_PACE_MS = 50;
-/** The first checks decide how long a player waits; RFC 8445 section 14.2 allows 5 ms. */
-const FAST_PACE_MS = 20;
-const FAST_CHECKS = 12;
-/** RFC 7675 section 5.1, of which 80 to 120 % are taken. */
-const CONSENT_INTERVAL_MS = 5_000;
-/** How long an answer is waited for. */
-const TRANSACTION_MS = 8_000;
-const MAX_TRANSACTIONS = 256;
+const DEFAULT_MAX_PAIRS = 100;
 /** A relayed way waits so long for a direct one before it is nominated. Packets take it meanwhile. */
 const NOMINATE_RELAY_AFTER_MS = 1_000;
-/** How often pairs that failed are tried again: better ones than a relay, others better than the one in use, the rest. */
-const UPGRADE_PROBE_MS = 4_000;
-const BETTER_PROBE_MS = 15_000;
-const RESERVE_PROBE_MS = 30_000;
-/** … and all of them, when there is no path: at first, and after two minutes. */
-const LOST_PROBE_MS = 5_000;
-const LOST_MS = 120_000;
-/** Failed pairs that are tried again. */
-const MAX_PROBED = 16;
-/** Silence after packets that leads to a check at once. */
-const QUIET_MS = 500;
-const IDLE_TICK_MS = 2_000;
 /** How long to wait for further candidates, unless the peer has said that there are none. */
 const PATIENCE_MS = 10_000;
-/** Two checks of one pair that are triggered by the peer's follow one another no faster. */
-const TRIGGER_GAP_MS = 20;
-/** Checks that are answered: at once, and per second. */
+/** Checks of the peer that are answered: at once, and per second. */
 const MAX_REQUEST_BURST = 100;
 const REQUESTS_PER_SECOND = 50;
-
-interface Transaction {
-  readonly pair: CandidatePair;
-  readonly sentAt: number;
-  readonly role: IceRole;
-}
 
 /**
  * An ICE agent (RFC 8445, full implementation) for one peer and one component, without I/O: it is told of candidates, of
@@ -80,46 +57,38 @@ export class IceAgent {
   };
   readonly #handler: IceHandler;
   readonly #random: (bytes: number) => Uint8Array;
-  readonly #keepAliveMs: number;
-  readonly #paceMs: number;
   readonly #checklist: Checklist;
-  readonly #transactions: Map<string, Transaction> = new Map();
+  readonly #schedule: CheckSchedule;
+  readonly #transactions: Transactions = new Transactions();
+  readonly #silence: SilenceWatch = new SilenceWatch();
+  readonly #requests: Budget = new Budget(MAX_REQUEST_BURST, REQUESTS_PER_SECOND);
   #credentials: CheckCredentials;
   #role: IceRole;
   #tieBreaker: bigint;
   #state: IceState = "new";
-  #triggered: CandidatePair[] = [];
   #selected: CandidatePair | null = null;
   #path: IcePath | null = null;
   /** The pair that the controlling side chose. */
   #nominated: CandidatePair | null = null;
   /** Number of the last nomination, sent or received. */
   #nomination = 0;
-  #relayMayBeNominatedAt = Number.POSITIVE_INFINITY;
-  #nextSlot = Number.NEGATIVE_INFINITY;
-  #fastChecks = FAST_CHECKS;
-  #quietCheckAt = Number.POSITIVE_INFINITY;
-  #talking = false;
+  #relayMayBeNominatedAt: number = Number.POSITIVE_INFINITY;
   #remoteEnded = false;
-  /** When there was last a path, or a new reason to hope for one. */
-  #hopeAt = Number.NEGATIVE_INFINITY;
-  #requestTokens = MAX_REQUEST_BURST;
-  #tokensAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: IceAgentOptions, handler: IceHandler) {
+    const { random = randomBytes, keepAliveMs = DEFAULT_KEEP_ALIVE_MS, paceMs = DEFAULT_PACE_MS } = options;
     this.#handler = handler;
-    this.#random = options.random ?? randomBytes;
+    this.#random = random;
     this.#role = options.role;
     this.#tieBreaker = options.tieBreaker ?? this.#newTieBreaker();
-    this.#keepAliveMs = options.keepAliveMs ?? DEFAULT_KEEP_ALIVE_MS;
-    this.#paceMs = options.paceMs ?? DEFAULT_PACE_MS;
     this.#credentials = new CheckCredentials(options.local);
     this.#checklist = new Checklist({
       maxCandidates: options.maxCandidates ?? DEFAULT_MAX_CANDIDATES,
-      maxPairs: options.maxPairs ?? 100,
+      maxPairs: options.maxPairs ?? DEFAULT_MAX_PAIRS,
       allowRemote: options.allowRemote ?? sharesNetwork,
     });
     this.#checklist.onRemoved = (pair) => this.#forget(pair);
+    this.#schedule = new CheckSchedule(this.#checklist, { paceMs, keepAliveMs, random });
     if (options.remote !== undefined) {
       this.#credentials.remote = options.remote;
       this.#state = "checking";
@@ -156,10 +125,18 @@ export class IceAgent {
 
   /** A way of ours that is no more. Its pairs go when it was the last of its family on this socket or relay. */
   removeLocalCandidate(candidate: LocalCandidate, now: number): boolean {
-    if (this.#state === "closed" || !this.#checklist.removeLocal(candidate)) return false;
-    if (this.#selected !== null && !this.#checklist.has(this.#selected)) this.#selected.fail();
-    this.#choose(now);
+    if (this.#state === "closed") return false;
+    const wasListed = this.#selected !== null && this.#checklist.has(this.#selected);
+    if (!this.#checklist.removeLocal(candidate)) return false;
+    if (wasListed) this.#chooseAnew(now);
     return true;
+  }
+
+  /** A socket or relay of ours is no more: all that went over it takes another way. */
+  removeBase(via: string, now: number): void {
+    if (this.#state === "closed") return;
+    this.#checklist.removeBase(via);
+    if (this.#selected?.via === via) this.#chooseAnew(now);
   }
 
   /** A way of the peer, at any time. @returns `false` for one that is known, or too many */
@@ -183,9 +160,20 @@ export class IceAgent {
 
   /** Checks everything again at once, where the network may have changed: another interface, another address. */
   networkChanged(now: number): void {
-    for (const pair of this.#checklist.pairs) pair.restart(now);
-    this.#fastChecks = FAST_CHECKS;
+    this.#schedule.restart(now);
     this.#hope(now);
+  }
+
+  /**
+   * Sends one check to where no candidate is, and expects nothing: it opens our translator for who answers, or meets a
+   * translator of the peer's that is open for us. What comes of it begins with the peer's own check.
+   */
+  knock(via: string, address: string, port: number): void {
+    if (this.#credentials.remote === null || this.#state === "closed") return;
+    this.counters.checksSent++;
+    const fields = { role: this.#role, tieBreaker: this.#tieBreaker, priority: checkPriority(via), nomination: null };
+    const request = this.#credentials.request(fields, this.#random(TRANSACTION_ID_BYTES));
+    this.#handler.send(request, via, address, port);
   }
 
   /** Checks the path in use at once, where something else has reason to doubt it. */
@@ -201,7 +189,7 @@ export class IceAgent {
     if (this.#state === "closed") return;
     this.#credentials = new CheckCredentials(local);
     this.#transactions.clear();
-    this.#triggered = [];
+    this.#schedule.clear();
     this.#nominated = null;
     this.#remoteEnded = false;
     this.#relayMayBeNominatedAt = Number.POSITIVE_INFINITY;
@@ -212,7 +200,7 @@ export class IceAgent {
   close(): void {
     if (this.#state === "closed") return;
     this.#transactions.clear();
-    this.#triggered = [];
+    this.#schedule.clear();
     const selected = this.#selected;
     this.#selected = null;
     this.#checklist.clear();
@@ -254,38 +242,33 @@ export class IceAgent {
   /** When {@link update} has something to do, in ms; Infinity for never. */
   nextUpdate(now: number): number {
     if (this.#state === "closed") return Number.POSITIVE_INFINITY;
-    let next = this.#selected === null ? Number.POSITIVE_INFINITY : this.#quietCheckAt;
-    if (this.#nominated === null && this.#role === "controlling" && this.#selected?.usable === true) {
+    const selected = this.#selected;
+    let next = selected === null ? Number.POSITIVE_INFINITY : Math.min(this.#silence.nextAt, selected.consentExpired);
+    if (this.#nominated === null && this.#role === "controlling" && selected?.usable === true) {
       next = Math.min(next, this.#relayMayBeNominatedAt);
     }
-    if (this.#state === "checking" && now < this.#hopeAt + PATIENCE_MS) next = Math.min(next, this.#hopeAt + PATIENCE_MS);
-    if (this.#selected !== null) next = Math.min(next, this.#selected.consentExpired);
-    if (this.#credentials.remote === null) return next;
-    if (this.#triggered.length > 0) return Math.min(next, this.#nextSlot);
-    for (const pair of this.#checklist.pairs) {
-      next = Math.min(next, Math.max(pair.dueAt, this.#nextSlot), pair.consentExpired);
-    }
-    return next;
+    const patientUntil = this.#schedule.hopeAt + PATIENCE_MS;
+    if (this.#state === "checking" && now < patientUntil) next = Math.min(next, patientUntil);
+    for (const pair of this.#checklist.pairs) next = Math.min(next, pair.consentExpired);
+    return this.#credentials.remote === null ? next : Math.min(next, this.#schedule.nextAt());
   }
 
   /** Does what is due: checks, and what follows from silence. */
   update(now: number): void {
     if (this.#state === "closed") return;
-    if (this.#hopeAt === Number.NEGATIVE_INFINITY) this.#hopeAt = now;
-    for (const [key, { sentAt }] of this.#transactions) {
-      if (now - sentAt < TRANSACTION_MS) break;
-      this.#transactions.delete(key);
-    }
+    if (this.#schedule.hopeAt === Number.NEGATIVE_INFINITY) this.#schedule.hopeAt = now;
+    this.#transactions.expire(now);
     for (const pair of this.#checklist.pairs) this.#judge(pair, now);
-    this.#listenForSilence(now);
+    if (this.#selected !== null) this.#silence.look(this.#selected, now);
     this.#choose(now);
     this.#nominate(now);
-    this.#sendDue(now);
+    const pair = this.#credentials.remote === null ? undefined : this.#schedule.take(now);
+    if (pair !== undefined) this.#check(pair, now);
     this.#mayFail(now);
   }
 
   #hope(now: number): void {
-    this.#hopeAt = now;
+    this.#schedule.hopeAt = now;
     if (this.#state === "failed") this.#setState("checking");
   }
 
@@ -294,42 +277,19 @@ export class IceAgent {
     if (pair.heard) {
       pair.heard = false;
       pair.heardAt = now;
-      if (pair === this.#selected) this.#heardSelected(now);
+      if (pair === this.#selected) this.#silence.heard(now);
     }
     if (pair.state === "succeeded") {
-      if (pair.fellSilent(now) && pair === this.#selected) this.#checkReserve(now);
+      if (pair.fellSilent(now) && pair === this.#selected) this.#schedule.checkReserve(now);
       if (now < pair.consentExpired) return;
       this.#retract(pair);
       pair.fail();
-      pair.dueAt = now + this.#probePause(pair, now);
+      this.#schedule.probeLater(pair, now);
       // An address that the peer had once, and that nobody signalled.
       if (!pair.remote.signalled) this.#checklist.remove(pair);
-    } else if (pair.state === "in-progress" && now >= pair.dueAt && pair.exhausted(this.#isReserve(pair))) {
+    } else if (pair.state === "in-progress" && now >= pair.dueAt && pair.exhausted(this.#schedule.isReserve(pair))) {
       pair.fail();
-      pair.dueAt = now + this.#probePause(pair, now);
-    }
-  }
-
-  #heardSelected(now: number): void {
-    this.#talking = true;
-    this.#quietCheckAt = now + QUIET_MS;
-  }
-
-  /** Packets came until now, and then none: it may be the peer's silence, or the path's. */
-  #listenForSilence(now: number): void {
-    const selected = this.#selected;
-    if (selected === null || now < this.#quietCheckAt) return;
-    if (this.#talking && now - selected.heardAt >= QUIET_MS) {
-      this.#talking = false;
-      if (selected.unanswered === 0) selected.dueAt = now;
-    }
-    this.#quietCheckAt = now + (this.#talking ? QUIET_MS : IDLE_TICK_MS);
-  }
-
-  /** Asks the other ways whether they still work, before one of them is needed. */
-  #checkReserve(now: number): void {
-    for (const pair of this.#checklist.pairs) {
-      if (pair !== this.#selected && pair.state === "succeeded" && pair.unanswered === 0) pair.dueAt = now;
+      this.#schedule.probeLater(pair, now);
     }
   }
 
@@ -344,16 +304,22 @@ export class IceAgent {
       best = choosePair(this.#checklist.pairs, known, now);
     }
     // A silent path is better than none, until consent expires.
-    if (best === null && current !== null && now < current.consentExpired && current.state === "succeeded") best = current;
+    if (best === null && current?.state === "succeeded" && now < current.consentExpired) best = current;
     if (best !== current) this.#use(best, now);
     else if (best !== null && this.#path !== null) this.#refresh(best, this.#path);
   }
 
+  /** Where the pair in use has gone with its base. */
+  #chooseAnew(now: number): void {
+    if (this.#selected !== null && !this.#checklist.has(this.#selected)) this.#selected.fail();
+    this.#choose(now);
+  }
+
   /** The way is the same, but more may be known of it. */
-  #refresh({ rttMs, localType, remote }: CandidatePair, path: IcePath): void {
-    path.rttMs = rttMs;
-    if (path.localType === localType && path.remoteType === remote.type) return;
-    this.#path = this.#selected?.path() ?? null;
+  #refresh(selected: CandidatePair, path: IcePath): void {
+    path.rttMs = selected.rttMs;
+    if (path.localType === selected.localType && path.remoteType === selected.remote.type) return;
+    this.#path = selected.path();
     this.#handler.selected?.(this.#path, path);
   }
 
@@ -363,15 +329,9 @@ export class IceAgent {
     this.#selected = pair;
     this.#path = pair?.path() ?? null;
     this.counters.switches++;
-    this.#hopeAt = now;
-    this.#quietCheckAt = now + QUIET_MS;
-    this.#talking = false;
-    if (pair !== null) pair.dueAt = Math.min(pair.dueAt, now + this.#consentPause());
+    this.#schedule.select(pair, now);
+    this.#silence.begin(now);
     if (old !== null && !this.#checklist.has(old)) this.#retract(old);
-    for (const each of this.#checklist.pairs) {
-      if (pair === null) each.restart(now);
-      else if (each.state === "failed") each.dueAt = Math.min(each.dueAt, now + this.#probePause(each, now));
-    }
     this.#handler.selected?.(this.#path, previous);
     if (this.#state === "closed" || this.#selected !== pair) return;
     this.#setState(pair === null ? "failed" : "connected");
@@ -390,103 +350,32 @@ export class IceAgent {
     selected.dueAt = now;
   }
 
-  #sendDue(now: number): void {
-    if (this.#credentials.remote === null || now < this.#nextSlot) return;
-    const pair = this.#nextPair(now);
-    if (pair === undefined) return;
-    const pace = this.#fastChecks-- > 0 ? Math.min(FAST_PACE_MS, this.#paceMs) : this.#paceMs;
-    this.#nextSlot = now + pace;
-    this.#check(pair, now);
-  }
-
-  /** Triggered checks first (RFC 8445 section 6.1.4.2), then the path in use, then whoever has waited longest. */
-  #nextPair(now: number): CandidatePair | undefined {
-    for (let pair = this.#triggered.shift(); pair !== undefined; pair = this.#triggered.shift()) {
-      if (this.#checklist.has(pair)) return pair;
-    }
-    const selected = this.#selected;
-    if (selected !== null && selected.dueAt <= now && this.#checklist.has(selected)) return selected;
-    let next: CandidatePair | undefined;
-    for (const pair of this.#checklist.pairs) {
-      if (pair.dueAt > now) continue;
-      if (pair.state === "failed" && !this.#isProbed(pair)) pair.dueAt = now + RESERVE_PROBE_MS;
-      else if (next === undefined || (pair.dueAt - next.dueAt || byPriority(pair, next)) < 0) next = pair;
-    }
-    return next;
-  }
-
   #check(pair: CandidatePair, now: number): void {
     const role = this.#role;
     const id = this.#random(TRANSACTION_ID_BYTES);
     const nominates = role === "controlling" && pair === this.#nominated;
-    const request = this.#credentials.request(
-      {
-        role,
-        tieBreaker: this.#tieBreaker,
-        priority: checkPriority(pair.via),
-        nomination: nominates ? this.#nomination : null,
-      },
-      id,
-    );
-    if (this.#transactions.size >= MAX_TRANSACTIONS) {
-      for (const oldest of this.#transactions.keys()) {
-        this.#transactions.delete(oldest);
-        break;
-      }
-    }
-    this.#transactions.set(Buffer.from(id).toString("latin1"), { pair, sentAt: now, role });
-    const failed = pair.state === "failed";
-    pair.sent(now, this.#isReserve(pair));
-    if (failed) pair.dueAt = now + this.#probePause(pair, now);
-    if (pair === this.#selected && pair.unanswered === 2) this.#checkReserve(now);
+    const fields = {
+      role,
+      tieBreaker: this.#tieBreaker,
+      priority: checkPriority(pair.via),
+      nomination: nominates ? this.#nomination : null,
+    };
+    this.#transactions.add(id, { pair, sentAt: now, role });
+    this.#schedule.sent(pair, now);
     this.counters.checksSent++;
-    this.#handler.send(request, pair.via, pair.address, pair.port);
-  }
-
-  /** Whether the path in use is as good as this pair would be. */
-  #isReserve(pair: CandidatePair): boolean {
-    return this.#selected !== null && pair !== this.#selected && pair.tier >= this.#selected.tier;
-  }
-
-  #isProbed(pair: CandidatePair): boolean {
-    if (this.#checklist.size <= MAX_PROBED) return true;
-    let better = 0;
-    let isBefore = true;
-    for (const each of this.#checklist.pairs) {
-      if (each === pair) isBefore = false;
-      if (each.state !== "failed") continue;
-      const order = byPriority(each, pair);
-      if (order < 0 || (order === 0 && isBefore)) better++;
-    }
-    return better < MAX_PROBED;
-  }
-
-  #probePause(pair: CandidatePair, now: number): number {
-    const selected = this.#selected;
-    let pause: number;
-    if (selected === null) pause = now - this.#hopeAt < LOST_MS ? LOST_PROBE_MS : RESERVE_PROBE_MS;
-    else if (pair.tier >= selected.tier) pause = RESERVE_PROBE_MS;
-    else pause = selected.tier >= 2 ? UPGRADE_PROBE_MS : BETTER_PROBE_MS;
-    return pause * this.#jitter(0.9, 1.1);
-  }
-
-  #consentPause(): number {
-    return Math.min(CONSENT_INTERVAL_MS, this.#keepAliveMs) * this.#jitter(0.8, 1.2);
-  }
-
-  #jitter(from: number, to: number): number {
-    return from + ((to - from) * (this.#random(1)[0] ?? 0)) / 255;
+    this.#handler.send(this.#credentials.request(fields, id), pair.via, pair.address, pair.port);
   }
 
   #mayFail(now: number): void {
     if (this.#state !== "checking") return;
     for (const { state } of this.#checklist.pairs) if (state !== "failed") return;
-    if ((this.#remoteEnded && this.#checklist.size > 0) || now - this.#hopeAt >= PATIENCE_MS) this.#setState("failed");
+    if ((this.#remoteEnded && this.#checklist.size > 0) || now - this.#schedule.hopeAt >= PATIENCE_MS)
+      this.#setState("failed");
   }
 
   #receiveRequest(message: StunMessage, via: string, address: string, port: number, now: number): boolean {
     // No answer to what is not the peer's, not even a 401: who forges a source shall have nothing of it.
-    if (!this.#credentials.acceptsRequest(message) || !this.#takeToken(now)) return false;
+    if (!this.#credentials.acceptsRequest(message) || !this.#requests.take(now)) return false;
     this.counters.checksReceived++;
     const refusal = this.#credentials.unknownAttributes(message) ?? this.#repairRoles(message, now);
     const answer = refusal ?? this.#credentials.success(message, { address, port });
@@ -503,7 +392,7 @@ export class IceAgent {
     // Is the old address still there? Asked at once, so that the answer decides between the two.
     const selected = this.#selected;
     if (!pair.remote.signalled && pair.state === "waiting" && selected?.unanswered === 0) this.#check(selected, now);
-    this.#trigger(pair, now);
+    this.#schedule.trigger(pair, now);
     return true;
   }
 
@@ -536,23 +425,11 @@ export class IceAgent {
     else pair.nominated = nomination;
   }
 
-  /** RFC 8445 section 7.3.1.4. */
-  #trigger(pair: CandidatePair, now: number): void {
-    if (pair.usable && pair.unanswered === 0) return;
-    if (pair.state === "failed") pair.restart(now);
-    if (now - pair.sentAt < TRIGGER_GAP_MS || this.#triggered.includes(pair)) return;
-    this.#triggered.push(pair);
-  }
-
   #receiveResponse(message: StunMessage, via: string, address: string, port: number, now: number): boolean {
-    const key = message.transactionKey;
-    const transaction = this.#transactions.get(key);
+    const accepts = (): boolean => this.#credentials.acceptsResponse(message);
+    const transaction = this.#transactions.take(message, via, address, port, accepts);
     if (transaction === undefined) return false;
     const { pair, sentAt } = transaction;
-    // Section 7.2.5.2.1: only from where the check went. The transaction stays: a forger must not be able to end it.
-    if (pair.via !== via || pair.address !== address || pair.port !== port) return false;
-    if (!this.#credentials.acceptsResponse(message)) return false;
-    this.#transactions.delete(key);
     if (message.class === "error") {
       if (message.errorCode()?.code === StunErrorCode.ROLE_CONFLICT) this.#roleRefused(transaction, now);
       return true;
@@ -560,14 +437,11 @@ export class IceAgent {
     const mapped = message.xorAddress(StunAttribute.XOR_MAPPED_ADDRESS);
     if (mapped === null || !this.#checklist.has(pair)) return false;
     this.counters.responsesReceived++;
-    if (via === SOCKET) pair.localType = this.#typeOfOurs(mapped.address, mapped.port);
+    if (isSocket(via)) pair.localType = this.#checklist.typeOfOurs(mapped);
     pair.confirm(sentAt, now);
-    if (pair.nominated !== null) {
-      if (this.#role === "controlled" && pair.nominated === this.#nomination) this.#nominated = pair;
-      pair.nominated = null;
-    }
-    pair.dueAt =
-      now + (pair === this.#selected ? this.#consentPause() : this.#keepAliveMs * this.#jitter(0.8, 1));
+    if (this.#role === "controlled" && pair.nominated === this.#nomination) this.#nominated = pair;
+    pair.nominated = null;
+    this.#schedule.answered(pair, now);
     if (!pair.announced) {
       pair.announced = true;
       this.#handler.sourceAdded?.(pair);
@@ -581,26 +455,7 @@ export class IceAgent {
       this.#switchRole(now);
       this.#tieBreaker = this.#newTieBreaker();
     }
-    if (!this.#triggered.includes(pair)) this.#triggered.push(pair);
-  }
-
-  #typeOfOurs(address: string, port: number): CandidatePair["localType"] {
-    let type: CandidatePair["localType"] = "peer-reflexive";
-    let priority = 0;
-    for (const each of this.#checklist.locals) {
-      if (each.via !== SOCKET || each.address !== address || each.port !== port || each.priority <= priority) continue;
-      ({ type, priority } = each);
-    }
-    return type;
-  }
-
-  #takeToken(now: number): boolean {
-    const earned = ((now - this.#tokensAt) * REQUESTS_PER_SECOND) / 1000;
-    this.#requestTokens = Math.min(MAX_REQUEST_BURST, this.#requestTokens + earned);
-    this.#tokensAt = now;
-    if (this.#requestTokens < 1) return false;
-    this.#requestTokens--;
-    return true;
+    this.#schedule.enqueue(pair);
   }
 
   /** A pair has left the list. */

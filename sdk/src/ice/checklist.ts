@@ -1,7 +1,14 @@
 import { addressScope } from "../udp/address-scope.ts";
-import { candidatePriority, type IceCandidate, type LocalCandidate, localPreferenceOf } from "./candidate.ts";
+import type { Endpoint } from "../udp/endpoint.ts";
+import {
+  type CandidateType,
+  candidatePriority,
+  type IceCandidate,
+  type LocalCandidate,
+  localPreferenceOf,
+} from "./candidate.ts";
 import { byPriority, CandidatePair, type RemoteCandidate } from "./pair.ts";
-import { type RemoteContext, SOCKET } from "./types.ts";
+import { isSocket, type RemoteContext, SOCKET } from "./types.ts";
 
 /** Addresses of the peer that checks brought to light and that are not proven yet, or are old ones of a peer that moves. */
 const MAX_PEER_REFLEXIVE = 8;
@@ -66,12 +73,19 @@ export class Checklist {
     const index = this.locals.findIndex((each) => each.type === candidate.type && isAt(each, candidate));
     if (index < 0) return false;
     this.locals.splice(index, 1);
-    const bases = this.#bases();
+    const { via } = candidate;
+    const ipv6 = candidate.address.includes(":");
+    if (this.#bases().some((base) => base.via === via && base.ipv6 === ipv6)) return true;
     for (const pair of this.#pairs.values()) {
-      const ipv6 = pair.address.includes(":");
-      if (!bases.some((base) => base.via === pair.via && base.ipv6 === ipv6)) this.remove(pair);
+      if (pair.via === via && pair.address.includes(":") === ipv6) this.remove(pair);
     }
     return true;
+  }
+
+  /** A socket or relay is no more. */
+  removeBase(via: string): void {
+    for (let i = this.locals.length - 1; i >= 0; i--) if (this.locals[i]?.via === via) this.locals.splice(i, 1);
+    for (const pair of this.#pairs.values()) if (pair.via === via) this.remove(pair);
   }
 
   /** @returns `false` for one that is known or too many; refused ones are kept, as they may be allowed later */
@@ -116,8 +130,19 @@ export class Checklist {
     }
     const ipv6 = address.includes(":");
     const base = this.#bases().find((each) => each.via === via && each.ipv6 === ipv6);
-    const basePriority = base?.priority ?? candidatePriority(via === SOCKET ? "host" : "relayed");
+    const basePriority = base?.priority ?? candidatePriority(isSocket(via) ? "host" : "relayed");
     return this.#add(new CandidatePair(via, remote, basePriority, localTypeOf(via), now));
+  }
+
+  /** Which of our candidates the peer sees, when it sees this address. */
+  typeOfOurs({ address, port }: Endpoint): CandidateType {
+    let type: CandidateType = "peer-reflexive";
+    let priority = 0;
+    for (const each of this.locals) {
+      if (each.via !== SOCKET || each.address !== address || each.port !== port || each.priority <= priority) continue;
+      ({ type, priority } = each);
+    }
+    return type;
   }
 
   /** Forgets a pair, and its remote candidate where nobody signalled that. */
@@ -192,11 +217,11 @@ export class Checklist {
 
 /** PRIORITY of a check from this base (RFC 8445 section 7.1.1); relays get the least local preference. */
 export function checkPriority(via: string): number {
-  return via === SOCKET ? candidatePriority("peer-reflexive") : candidatePriority("peer-reflexive", 0);
+  return isSocket(via) ? candidatePriority("peer-reflexive") : candidatePriority("peer-reflexive", 0);
 }
 
 function localTypeOf(via: string): "relayed" | "peer-reflexive" {
-  return via === SOCKET ? "peer-reflexive" : "relayed";
+  return isSocket(via) ? "peer-reflexive" : "relayed";
 }
 
 function keyOf(via: string, address: string, port: number): string {

@@ -15,6 +15,18 @@ export {
 export { type IceCredentials, newIceCredentials, parseIceCredentials } from "./credentials.ts";
 export { type AddRelayOptions, IceMux, type IceMuxOptions, type IcePeerOptions } from "./mux.ts";
 export { IcePeer } from "./peer.ts";
+export { guessPorts, type PortGuessingOptions } from "./port-guessing.ts";
+export {
+  birthdayChance,
+  type Guess,
+  type GuessOptions,
+  GuessPlan,
+  guessingSide,
+  MAX_GUESS_PROBES,
+  MAX_GUESS_SOCKETS,
+  type NatView,
+  predictPorts,
+} from "./port-prediction.ts";
 export type { RelayPath } from "./relay.ts";
 export { onLocalNetwork, sharesNetwork } from "./remote-policy.ts";
 export {

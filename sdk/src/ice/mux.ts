@@ -1,7 +1,7 @@
 import { EndpointMap } from "../netcode/endpoint-map.ts";
 import { StunAttribute, StunMethod } from "../stun/constants.ts";
 import { isStun, StunMessage } from "../stun/message.ts";
-import type { UDPSocket } from "../udp/udp-socket.ts";
+import type { DatagramHandler, UDPSocket } from "../udp/udp-socket.ts";
 import { IceAgent } from "./agent.ts";
 import type { LocalCandidate } from "./candidate.ts";
 import { localCandidate } from "./candidate.ts";
@@ -34,8 +34,11 @@ interface Target {
   readonly source: IceSource;
 }
 
+/** From where datagrams leave: the socket, another one, a relay. */
 interface Base {
-  readonly relay: RelayPath | null;
+  send(data: Uint8Array, address: string, port: number): boolean;
+  /** Lets go of it. */
+  leave(): void;
   readonly candidates: LocalCandidate[];
   readonly targets: EndpointMap<Target>;
 }
@@ -68,7 +71,12 @@ export class IceMux implements Disposable {
     this.#socket = socket;
     this.#maxPeers = options.maxPeers ?? 1024;
     this.#now = options.now ?? (() => performance.now());
-    this.#bases.set(SOCKET, { relay: null, candidates: [], targets: this.#direct });
+    this.#bases.set(SOCKET, {
+      send: (data, address, port) => socket.send(data, port, address),
+      leave: () => undefined,
+      candidates: [],
+      targets: this.#direct,
+    });
     this.#leave = [
       socket.tap((data, address, port) => this.#receive(data, address, port)),
       socket.onClose(() => this.close()),
@@ -106,7 +114,7 @@ export class IceMux implements Disposable {
     );
     const peer = new IcePeer(agent, {
       socket: this.#socket,
-      relay: (id) => this.#bases.get(id)?.relay ?? undefined,
+      send: (data, via, address, port) => this.#bases.get(via)?.send(data, address, port) ?? false,
       now: this.#now,
       turn: (each) => this.#turn(each),
       restarted: (each, old) => {
@@ -128,7 +136,7 @@ export class IceMux implements Disposable {
   /** A way of ours that all peers, present and future, may use: an interface's address, a mapped or reflexive one. */
   addLocalCandidate(candidate: LocalCandidate): void {
     const base = this.#bases.get(candidate.via);
-    if (base === undefined) throw new RangeError(`there is no relay ${candidate.via}`);
+    if (base === undefined) throw new RangeError(`there is no socket or relay ${candidate.via}`);
     base.candidates.push(candidate);
     for (const peer of this.#peers.keys()) peer.addLocalCandidate(candidate);
   }
@@ -147,15 +155,15 @@ export class IceMux implements Disposable {
    * @returns its candidate, which all peers have
    */
   addRelay(relay: RelayPath, options: AddRelayOptions = {}): LocalCandidate {
-    if (this.#bases.has(relay.id)) throw new RangeError(`there is a relay ${relay.id} already`);
     const { server } = options;
-    const targets = new EndpointMap<Target>();
-    this.#bases.set(relay.id, { relay, candidates: [], targets });
-    relay.onData = (data, address, port) => {
-      if (isStun(data)) this.#receiveStun(data, relay.id, address, port);
-      else this.#deliver(targets.get(address, port), data);
-    };
-    relay.onLost = () => this.removeRelay(relay.id);
+    relay.onData = this.#addBase(relay.id, {
+      send: (data, address, port) => relay.send(data, address, port),
+      leave: () => {
+        relay.onData = null;
+        relay.onLost = null;
+      },
+    });
+    relay.onLost = () => this.removeBase(relay.id);
     const candidate = localCandidate("relayed", relay.relayed, {
       via: relay.id,
       ...(server === undefined ? {} : { server }),
@@ -164,14 +172,41 @@ export class IceMux implements Disposable {
     return candidate;
   }
 
-  /** Peers that used it take another way, where there is one. */
-  removeRelay(id: string): void {
+  /**
+   * Another socket, from which peers may be met though no candidate names it. To close it stays with whoever opened it.
+   * @param id `socket:` and a name
+   */
+  addSocket(id: string, socket: UDPSocket): void {
+    const receive = this.#addBase(id, {
+      send: (data, address, port) => socket.send(data, port, address),
+      leave: () => {
+        socket.onDatagram = null;
+      },
+    });
+    socket.onDatagram = receive;
+  }
+
+  /** Gives a relay or a further socket up. Peers that used it take another way, where there is one. */
+  removeBase(id: string): void {
     const base = this.#bases.get(id);
-    if (base?.relay == null) return;
-    base.relay.onData = null;
-    base.relay.onLost = null;
-    for (const candidate of [...base.candidates]) this.removeLocalCandidate(candidate);
+    if (base === undefined || id === SOCKET) return;
+    base.leave();
+    const now = this.#now();
+    for (const peer of this.#peers.keys()) {
+      peer.agent.removeBase(id, now);
+      this.#turn(peer);
+    }
     this.#bases.delete(id);
+  }
+
+  #addBase(id: string, { send, leave }: Pick<Base, "send" | "leave">): DatagramHandler {
+    if (this.#bases.has(id)) throw new RangeError(`there is a socket or relay ${id} already`);
+    const targets = new EndpointMap<Target>();
+    this.#bases.set(id, { send, leave, candidates: [], targets });
+    return (data, address, port) => {
+      if (isStun(data)) this.#receiveStun(data, id, address, port);
+      else this.#deliver(targets.get(address, port), data);
+    };
   }
 
   /** For all peers: checks every way again, at once. */
@@ -183,8 +218,8 @@ export class IceMux implements Disposable {
   close(): void {
     clearTimeout(this.#timer);
     for (const leave of this.#leave.splice(0)) leave();
-    for (const peer of [...this.#peers.keys()]) peer.close();
-    for (const id of [...this.#bases.keys()]) this.removeRelay(id);
+    for (const peer of this.#peers.keys()) peer.close();
+    for (const id of this.#bases.keys()) this.removeBase(id);
   }
 
   [Symbol.dispose](): void {
@@ -225,8 +260,7 @@ export class IceMux implements Disposable {
   #send(peer: IcePeer, data: Uint8Array, via: string, address: string, port: number): void {
     const isRequest = ((data[0] ?? 0) & 1) === 0 && ((data[1] ?? 0) & 0x10) === 0;
     if (isRequest) this.#requests.set(data, peer, this.#now());
-    if (via === SOCKET) this.#socket.send(data, port, address);
-    else this.#bases.get(via)?.relay?.send(data, address, port);
+    this.#bases.get(via)?.send(data, address, port);
   }
 
   #forget(peer: IcePeer): void {

@@ -23,9 +23,13 @@ const SILENCE_MS = 1500;
 const SILENT_CHECKS = 4;
 /** RFC 7675 section 5.1: consent expires. */
 export const CONSENT_MS = 30_000;
-/** A pair that fell silent must prove itself this long before packets go back to it, doubled each time. */
-const HOLD_MS = 5_000;
+/**
+ * A pair that fell silent must prove itself this long before packets go back to it, doubled each time, until it has
+ * answered for a minute.
+ */
+const HOLD_MS = 2_000;
 const MAX_HOLD_MS = 60_000;
+const TRUSTED_MS = 60_000;
 
 /**
  * One way to the peer: from our socket or a relay of ours to one of its addresses. Host and reflexive candidates of the
@@ -57,11 +61,14 @@ export class CandidatePair implements IceSource {
   /** The first check after the last answer. */
   unansweredSince: number = Number.POSITIVE_INFINITY;
   unanswered = 0;
+  /** Checks that the peer's triggered, since the last answer. */
+  triggers = 0;
   heardAt: number = Number.NEGATIVE_INFINITY;
   /** Until when a better class alone is no reason to come back. */
   holdUntil = 0;
   #attempts = 0;
   #silences = 0;
+  #recoveredAt = 0;
 
   constructor(via: string, remote: RemoteCandidate, localPriority: number, localType: CandidateType, now: number) {
     this.via = via;
@@ -117,12 +124,14 @@ export class CandidatePair implements IceSource {
     const rtt = now - sentAt;
     this.rttMs = this.rttSamples++ === 0 ? rtt : this.rttMs + (rtt - this.rttMs) / Math.min(8, this.rttSamples);
     if (this.state === "succeeded" && !this.healthy) {
+      this.#recoveredAt = now;
       this.holdUntil = now + Math.min(MAX_HOLD_MS, HOLD_MS * 2 ** (this.#silences - 1));
     }
     this.state = "succeeded";
     this.healthy = true;
     this.confirmedAt = now;
     this.unanswered = 0;
+    this.triggers = 0;
     this.unansweredSince = Number.POSITIVE_INFINITY;
     this.#attempts = 0;
   }
@@ -133,7 +142,7 @@ export class CandidatePair implements IceSource {
     const patience = now - this.heardAt < SILENCE_MS ? 2 * SILENCE_MS : SILENCE_MS;
     if (now - this.unansweredSince < patience + this.rttMs) return false;
     this.healthy = false;
-    this.#silences++;
+    this.#silences = now - this.#recoveredAt > TRUSTED_MS ? 1 : this.#silences + 1;
     return true;
   }
 
@@ -150,6 +159,7 @@ export class CandidatePair implements IceSource {
   /** Begins again, as if never checked, but without taking back what was proven. */
   restart(now: number): void {
     this.#attempts = 0;
+    this.triggers = 0;
     this.#silences = 0;
     this.holdUntil = 0;
     this.dueAt = now;
@@ -159,8 +169,7 @@ export class CandidatePair implements IceSource {
   path(): IcePath {
     const { via, remote, localType, rttMs } = this;
     const behindNat = (type: CandidateType): boolean => type === "reflexive" || type === "peer-reflexive";
-    const kind =
-      this.tier >= 2 ? "relayed" : behindNat(localType) && behindNat(remote.type) ? "punched" : "direct";
+    const kind = this.tier >= 2 ? "relayed" : behindNat(localType) && behindNat(remote.type) ? "punched" : "direct";
     const endpoint = { address: remote.address, port: remote.port };
     return { kind, via, remote: endpoint, localType, remoteType: remote.type, rttMs };
   }

@@ -2,13 +2,12 @@ import type { UDPSocket } from "../udp/udp-socket.ts";
 import type { IceAgent } from "./agent.ts";
 import type { IceCandidate, LocalCandidate } from "./candidate.ts";
 import type { IceCredentials } from "./credentials.ts";
-import type { RelayPath } from "./relay.ts";
 import { type IceCounters, type IcePairInfo, type IcePath, type IceState, SOCKET } from "./types.ts";
 
 /** What a peer needs of the multiplexer that made it. */
 export interface IcePeerHost {
   readonly socket: UDPSocket;
-  relay(id: string): RelayPath | undefined;
+  send(data: Uint8Array, via: string, address: string, port: number): boolean;
   now(): number;
   /** The agent was told something: its timer may have changed. */
   turn(peer: IcePeer): void;
@@ -29,6 +28,7 @@ export class IcePeer implements Disposable {
   /** The agent behind it; tell it things by the peer's own methods, which keep its timer. */
   readonly agent: IceAgent;
   readonly #host: IcePeerHost;
+  readonly #closeListeners: (() => void)[] = [];
 
   constructor(agent: IceAgent, host: IcePeerHost) {
     this.agent = agent;
@@ -58,7 +58,7 @@ export class IcePeer implements Disposable {
     if (path === null) return false;
     const { address, port } = path.remote;
     if (path.via === SOCKET) return this.#host.socket.send(data, port, address);
-    return this.#host.relay(path.via)?.send(data, address, port) ?? false;
+    return this.#host.send(data, path.via, address, port);
   }
 
   setRemoteCredentials(credentials: IceCredentials): void {
@@ -121,6 +121,13 @@ export class IcePeer implements Disposable {
   close(): void {
     this.agent.close();
     this.#host.forget(this);
+    for (const listener of this.#closeListeners.splice(0)) listener();
+  }
+
+  /** Calls `listener` when the peer is closed, or now. */
+  onceClosed(listener: () => void): void {
+    if (this.state === "closed") listener();
+    else this.#closeListeners.push(listener);
   }
 
   [Symbol.dispose](): void {

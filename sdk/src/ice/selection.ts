@@ -40,6 +40,8 @@ function mayReplace(pair: CandidatePair, current: CandidatePair, now: number): b
 /** The peer shows up at a new address, and the old one has left a check unanswered that the new one answered. */
 function hasMoved(pair: CandidatePair, current: CandidatePair, now: number): boolean {
   return (
-    !pair.remote.signalled && now - pair.remote.foundAt < MOVE_MS && pair.confirmedAt - pair.rttMs >= current.unansweredSince
+    !pair.remote.signalled &&
+    now - pair.remote.foundAt < MOVE_MS &&
+    pair.confirmedAt - pair.rttMs >= current.unansweredSince
   );
 }

@@ -17,6 +17,11 @@ export type IceState = "new" | "checking" | "connected" | "failed" | "closed";
 /** The `via` of candidates that are the game's own socket; relays have names of their own. */
 export const SOCKET = "socket";
 
+/** Further sockets of ours, opened beside the game's, are `socket:1` and so on; everything else is a relay. */
+export function isSocket(via: string): boolean {
+  return via === SOCKET || via.startsWith("socket:");
+}
+
 /** The way that packets take to the peer. Replaced when the way changes; `rttMs` is kept up to date in between. */
 export interface IcePath {
   /**
@@ -46,7 +51,7 @@ export interface IceSource {
 
 /** What an agent wants done. Called inside the agent's own calls; it may be asked and told anything meanwhile. */
 export interface IceHandler {
-  /** Sends a STUN message; `data` is the receiver's to keep. `via` is {@link SOCKET} or a relay's id. */
+  /** Sends a STUN message; `data` is the receiver's to keep. `via` is {@link SOCKET}, another socket's name or a relay's id. */
   send(data: Uint8Array, via: string, address: string, port: number): void;
   /** Packets go another way from now on; `null` when there is none any more. */
   selected?(path: IcePath | null, previous: IcePath | null): void;

@@ -6,7 +6,7 @@ const SALT = "sallyport invite 1";
 const COST = { N: 16384, r: 8, p: 1 } as const;
 
 /** Not imported, so that a game in a browser, where there is no scrypt, can load what needs it only to check. */
-const crypto: typeof import("node:crypto") | undefined = globalThis.process?.getBuiltinModule?.("node:crypto");
+const crypto = globalThis.process?.getBuiltinModule?.("node:crypto");
 
 /** Whether {@link inviteCodeOf} works here. */
 export const CAN_HASH_CODES: boolean = crypto !== undefined;

@@ -42,6 +42,8 @@ interface Guest {
 export class Guests {
   readonly #limits: GuestLimits;
   readonly #limiter: RateLimiter;
+  /** Each costs the host some arithmetic, of which it does only so much. */
+  readonly #introduces: RateLimiter;
   readonly #guests = new Map<Client, Guest>();
   readonly #byId = new Map<number, Guest>();
   #nextId = 1;
@@ -55,6 +57,7 @@ export class Guests {
       perSecond: limits.relayPerSecond,
       maxKeys: limits.guestsPerGame * 4,
     });
+    this.#introduces = new RateLimiter({ burst: 4, perSecond: 0.5, maxKeys: limits.guestsPerGame * 2 });
   }
 
   get clients(): Iterable<Client> {
@@ -83,13 +86,17 @@ export class Guests {
   /** What went through the host's last connection is over. */
   setHost(host: Client | undefined): void {
     if (this.#host === host) return;
-    for (const guest of [...this.#byId.values()]) this.#end(guest, "away", "guest");
+    for (const guest of this.#byId.values()) this.#end(guest, "away", "guest");
     this.#host = host;
   }
 
   introduce(client: Client, message: unknown): void {
     const guest = this.#guests.get(client);
-    if (guest === undefined || !this.#mayRelay(guest, "guest", 0)) return;
+    if (guest === undefined) return;
+    if (!this.#introduces.take(client.sessionId, performance.now())) {
+      client.leave(CLOSE_FLOOD, "too many introductions");
+      return;
+    }
     const hello = parseBytes(message, "hello", HELLO_BYTES);
     if (hello?.length !== HELLO_BYTES) return this.#tell(guest, "unreadable");
     if (this.#host === undefined) return this.#tell(guest, "away");

@@ -58,12 +58,12 @@ export class HostIntroductions {
 
   /** The connection to the lobby has ended. */
   lose(reason: string): void {
-    for (const { introduction } of [...this.#open.values()]) introduction.lose(reason);
+    for (const { introduction } of this.#open.values()) introduction.lose(reason);
   }
 
   /** Tells all players, sealed. */
   close(reason: string): void {
-    for (const { introduction } of [...this.#open.values()]) introduction.close(reason);
+    for (const { introduction } of this.#open.values()) introduction.close(reason);
   }
 
   #onHello(id: number, hello: Uint8Array | undefined): void {

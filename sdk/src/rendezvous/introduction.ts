@@ -1,9 +1,10 @@
 /** A sealed conversation between a host and an invited player, through a lobby that can relay it or not, and no more. */
 import { RateLimiter } from "./limiter.ts";
 import type { CipherState } from "./noise.ts";
-import { type HostDetails, parseHostDetails, UNPRINTABLE } from "./protocol.ts";
+import { type HostDetails, parseHostDetails } from "./protocol.ts";
 import { MAX_MESSAGE_BYTES, RECORD, RecordReader, type RecordType, recordsOf, sealRecords } from "./records.ts";
 import type { TraversalServers } from "./servers.ts";
+import { printable } from "./text.ts";
 
 export interface IntroductionClosed {
   /**
@@ -181,7 +182,7 @@ export class SealedIntroduction implements Introduction {
         this.#onDetails(content);
         break;
       case RECORD.close:
-        this.#end({ by: "there", reason: printable(content) });
+        this.#end({ by: "there", reason: printable(new TextDecoder().decode(content.subarray(0, MAX_REASON_BYTES))) });
         break;
       case RECORD.ready:
         break;
@@ -227,10 +228,4 @@ export class SealedIntroduction implements Introduction {
     this.#options.wire.end();
     for (const listener of this.#closeListeners.splice(0)) listener(closed);
   }
-}
-
-/** Another's reason goes to people and terminals. */
-function printable(bytes: Uint8Array): string {
-  const text = new TextDecoder().decode(bytes.subarray(0, MAX_REASON_BYTES));
-  return text.replaceAll(UNPRINTABLE, " ").trim();
 }

@@ -1,6 +1,7 @@
 /** What hosts, lobby and players say to each other, and the checks that each does on what another said. */
 import type { Verdict } from "../connectivity/reachability.ts";
 import { RendezvousError } from "./errors.ts";
+import { printable } from "./text.ts";
 
 /** The name under which the room is mounted unless another is agreed. */
 export const RENDEZVOUS_ROOM = "rendezvous";
@@ -121,15 +122,11 @@ function record(value: unknown): Record<string, unknown> {
   return value as Record<string, unknown>;
 }
 
-/** Control characters and those that turn the direction of the text round have no place in what strangers are shown. */
-// oxlint-disable-next-line no-control-regex
-export const UNPRINTABLE: RegExp = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g;
-
 function text(value: unknown, what: string, max: number): string {
   if (typeof value !== "string") fail(`${what} must be a string`);
   // Four times the allowance is refused unread; the rest is judged after cleaning.
   if (value.length > max * 4) fail(`${what} is longer than ${max} characters`);
-  const clean = value.toWellFormed().replaceAll(UNPRINTABLE, " ").trim();
+  const clean = printable(value);
   if (clean.length > max) fail(`${what} is longer than ${max} characters`);
   return clean;
 }

@@ -124,7 +124,7 @@ export class HostRegistration extends EventEmitter<Events> implements AsyncDispo
     }
   }
 
-  /** Tells the lobby, and whoever is asking there, what has changed. @throws RendezvousError `invalid` */
+  /** Tells the lobby, whoever is asking there, and those who are introduced from now on, what has changed. @throws RendezvousError `invalid` */
   update(details: Partial<RegistrationDetails>): void {
     const update = parseHostUpdate(details);
     this.#sealedEndpoints = sealedEndpointsOf(details) ?? this.#sealedEndpoints;

@@ -11,7 +11,7 @@ import {
   ServerError,
 } from "@colyseus/core";
 import { RendezvousError } from "./errors.ts";
-import { type GuestLimits, Guests } from "./guests.ts";
+import { Guests } from "./guests.ts";
 import { inviteUrl, parseInviteCode } from "./invite.ts";
 import { RateLimiter } from "./limiter.ts";
 import {
@@ -28,6 +28,7 @@ import {
   type RegisteredMessage,
   summaryOf,
 } from "./protocol.ts";
+import { LIMITS, Quota, type RendezvousLimits } from "./quota.ts";
 import { ownsInvite, proofMatches, verifierOf } from "./secret.ts";
 import { checkServersOptions, mintServers, renewServersAfter, type ServersOptions } from "./servers.ts";
 
@@ -37,18 +38,6 @@ const STATUS = { invalid: 400, forbidden: 403, tooMany: 429, full: 507 } as cons
 export interface RendezvousOptions extends ServersOptions {
   /** The lobby's own URL, as players know it: makes the invite's link. Without it the host uses the URL it knows. */
   publicUrl?: string;
-}
-
-export interface RendezvousLimits extends GuestLimits {
-  /** Requests of one address: at once, and per second in the long run. Guessing an invite costs one each. */
-  burst: number;
-  perSecond: number;
-  /** Hosted games of one address. */
-  gamesPerAddress: number;
-  /** Hosted games of this process. */
-  games: number;
-  /** How long a game whose host has vanished stays known, in milliseconds. */
-  holdMs: number;
 }
 
 interface Metadata {
@@ -70,26 +59,11 @@ const LOBBY = "~lobby";
 /** Room for a host that has reserved its seat and has not come yet: the seat itself lasts 15 s. */
 const ARRIVAL_MS = 20_000;
 
+const quota = new Quota(LIMITS);
+
 export class RendezvousRoom extends Room<{ metadata: Metadata }> {
   /** For the whole process; change them before the server listens. */
-  static readonly limits: RendezvousLimits = {
-    burst: 30,
-    perSecond: 1,
-    gamesPerAddress: 16,
-    games: 10_000,
-    guestsPerGame: 64,
-    guestsPerAddress: 16,
-    guestMs: 30_000,
-    introductionMs: 120_000,
-    relayBurst: 80,
-    relayPerSecond: 40,
-    relayBytes: 524_288,
-    holdMs: 60_000,
-  };
-
-  static #limiter: RateLimiter | undefined;
-  static #games = 0;
-  static readonly #gamesOf = new Map<string, number>();
+  static readonly limits: RendezvousLimits = LIMITS;
 
   // Nothing here is synchronised state, and a room per game must not cost a timer of 20 Hz each.
   override patchRate = 60_000;
@@ -113,7 +87,7 @@ export class RendezvousRoom extends Room<{ metadata: Metadata }> {
   #counted = false;
   #holdTimer: NodeJS.Timeout | undefined;
   #renewTimer: NodeJS.Timeout | undefined;
-  readonly #guests = new Guests(RendezvousRoom.limits);
+  readonly #guests = new Guests(LIMITS);
   readonly #updates = new RateLimiter({ burst: 40, perSecond: 20, maxKeys: 4 });
 
   /**
@@ -124,9 +98,7 @@ export class RendezvousRoom extends Room<{ metadata: Metadata }> {
    */
   static override async onAuth(_token: string, options: unknown, context: AuthContext): Promise<Caller> {
     const address = context.ip ?? "unknown";
-    const { burst, perSecond } = RendezvousRoom.limits;
-    RendezvousRoom.#limiter ??= new RateLimiter({ burst, perSecond });
-    if (!RendezvousRoom.#limiter.take(address, performance.now())) {
+    if (!quota.takeRequest(address)) {
       throw new ServerError(STATUS.tooMany, "Too many requests from this address. Wait a minute, then try again.");
     }
     // Without this check a request that names no invite would match any game.
@@ -154,10 +126,9 @@ export class RendezvousRoom extends Room<{ metadata: Metadata }> {
     if (options["role"] !== "host") {
       throw new ServerError(STATUS.invalid, "No game has this invite, and this is no host that brings one.");
     }
-    if (RendezvousRoom.#games >= RendezvousRoom.limits.games) {
+    if (!quota.addGame()) {
       throw new ServerError(STATUS.full, "This lobby is full. Host without it, or use another.");
     }
-    RendezvousRoom.#games++;
     this.#counted = true;
     if (!(await ownsInvite(invite, proof, key).catch(() => false))) {
       this.#uncount(); // onDispose is not called for a room that was never made
@@ -196,7 +167,7 @@ export class RendezvousRoom extends Room<{ metadata: Metadata }> {
       for (const guest of this.#guests.clients) guest.leave(CLOSE_ENDED, "the host has closed the game");
       return;
     }
-    this.#hold(RendezvousRoom.limits.holdMs);
+    this.#hold(LIMITS.holdMs);
     await this.#publish();
   }
 
@@ -215,12 +186,10 @@ export class RendezvousRoom extends Room<{ metadata: Metadata }> {
     const details = this.#checked(() => parseHostDetails(options["details"]));
     const address = addressOf(client);
     if (address !== this.#hostAddress) {
-      const games = RendezvousRoom.#gamesOf.get(address) ?? 0;
-      if (games >= RendezvousRoom.limits.gamesPerAddress) {
+      if (!quota.addHost(address)) {
         throw new ServerError(STATUS.tooMany, "Too many games are hosted from this address. Close one first.");
       }
       this.#forgetAddress();
-      RendezvousRoom.#gamesOf.set(address, games + 1);
       this.#hostAddress = address;
     }
     clearTimeout(this.#holdTimer);
@@ -237,10 +206,10 @@ export class RendezvousRoom extends Room<{ metadata: Metadata }> {
   }
 
   #onGuest(client: Client): void {
-    if (this.#details === undefined) throw new ServerError(STATUS.full, "The host is not there yet. Try again.");
     this.#guests.add(client, addressOf(client));
     this.#sendServers(client);
-    client.send("host", this.#hostMessage(this.#details));
+    // Else the host has reserved its seat and is on its way: they are told when it comes.
+    if (this.#details !== undefined) client.send("host", this.#hostMessage(this.#details));
   }
 
   #onUpdate(client: Client, message: unknown): void {
@@ -310,15 +279,13 @@ export class RendezvousRoom extends Room<{ metadata: Metadata }> {
   }
 
   #uncount(): void {
-    if (this.#counted) RendezvousRoom.#games--;
+    if (this.#counted) quota.removeGame();
     this.#counted = false;
   }
 
   #forgetAddress(): void {
     if (this.#hostAddress === undefined) return;
-    const games = (RendezvousRoom.#gamesOf.get(this.#hostAddress) ?? 1) - 1;
-    if (games > 0) RendezvousRoom.#gamesOf.set(this.#hostAddress, games);
-    else RendezvousRoom.#gamesOf.delete(this.#hostAddress);
+    quota.removeHost(this.#hostAddress);
     this.#hostAddress = undefined;
   }
 

@@ -16,6 +16,9 @@ const packet = new Uint8Array(MAX_PAYLOAD_BYTES);
 /** Its beginnings by length, so that sending a packet makes no object. */
 const views: Uint8Array[] = [];
 
+/** Kept for a listener that comes late. */
+const MAX_EARLY_BYTES = 8 << 20;
+
 /** How long a close waits for its acknowledgement before the path is given up. */
 const CLOSE_LINGER_MS = 1000;
 
@@ -45,7 +48,6 @@ export interface UDPSessionOptions {
 export class UDPSession implements Session, Pumped {
   readonly clientId: bigint;
   readonly userData: Uint8Array;
-  onMessage: Session["onMessage"] = null;
   onClose: Session["onClose"] = null;
   onPath: Session["onPath"] = null;
   /** @internal */
@@ -55,6 +57,10 @@ export class UDPSession implements Session, Pumped {
   readonly #link: SessionLink;
   readonly #pump: SessionPump;
   readonly #endpoint: MessageEndpoint;
+  #onMessage: Session["onMessage"] = null;
+  /** What came before anybody listened: the first message may stand right behind the packet that opened the session. */
+  readonly #early: { data: Uint8Array; mode: SessionMode; channel: number }[] = [];
+  #earlyBytes = 0;
   #state: "open" | "closing" | "closed" = "open";
   /** Reliable messages, so that a close frame on its own channel does not overtake them. */
   #reliableSent = 0;
@@ -81,6 +87,17 @@ export class UDPSession implements Session, Pumped {
 
   get remote(): Endpoint {
     return this.#link.remote;
+  }
+
+  get onMessage(): Session["onMessage"] {
+    return this.#onMessage;
+  }
+
+  set onMessage(listener: Session["onMessage"]) {
+    this.#onMessage = listener;
+    if (listener === null) return;
+    for (const { data, mode, channel } of this.#early.splice(0)) this.#onMessage?.(data, mode, channel);
+    this.#earlyBytes = 0;
   }
 
   get pathKind(): SessionPathKind {
@@ -214,7 +231,7 @@ export class UDPSession implements Session, Pumped {
       else this.#remoteClose ??= frame;
     } else {
       if (isReliable(mode)) this.#reliableReceived++;
-      if (this.#state === "open") this.onMessage?.(data, mode, channel);
+      if (this.#state === "open") this.#deliver(data, mode, channel);
     }
     if (this.#remoteClose && this.#reliableReceived >= this.#remoteClose.after) this.#closedByRemote(this.#remoteClose);
   }
@@ -226,6 +243,16 @@ export class UDPSession implements Session, Pumped {
     this.#state = "closing";
     this.#lingerUntil = this.#pump.now();
     if (open) this.#finish("remote", code, text);
+  }
+
+  #deliver(data: Uint8Array, mode: SessionMode, channel: number): void {
+    if (this.#onMessage) {
+      this.#onMessage(data, mode, channel);
+      return;
+    }
+    this.#earlyBytes += data.length;
+    if (this.#earlyBytes <= MAX_EARLY_BYTES) this.#early.push({ data: data.slice(), mode, channel });
+    else if (mode.startsWith("reliable")) this.#fail("more came than is kept for a listener that is not there yet");
   }
 
   #fail(failure: string): void {

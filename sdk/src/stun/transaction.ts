@@ -133,8 +133,8 @@ export class StunTransactions<T> {
 
   /** One transmission for all that are due: after a pause of the process there is no burst. */
   #transmitDue(pending: Pending<T>, now: number): void {
-    const elapsed = now - pending.startedAt;
-    const due = pending.scheduleMs.filter((at) => at <= elapsed).length;
+    // The same sum as in `nextTimeout`: rounded otherwise, a time that it names could be too early for ever.
+    const due = pending.scheduleMs.filter((at) => pending.startedAt + at <= now).length;
     if (due <= pending.attempts) return;
     pending.attempts = due;
     this.#transmits.push({ data: pending.request, destination: pending.server });

@@ -81,6 +81,7 @@ test("leaves all other paths to Colyseus", async () => {
   expect((await fetch(`${arena.url}/__healthcheck`)).status).toBe(200);
   expect((await fetch(`${arena.url}/sallyport`)).status).toBe(404);
   expect((await fetch(`${arena.url}/sallyport/connect`)).status).toBe(405);
+  await expect(arena.client().getAvailableRooms("arena")).rejects.toMatchObject({ code: 404 });
 });
 
 describe("Colyseus' gatekeepers", () => {

@@ -3,6 +3,11 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
+export interface ProgramOptions {
+  cwd?: string;
+  env?: Record<string, string>;
+}
+
 /** A module of ./programs in a process of its own, watched by its lines. */
 export class Program implements AsyncDisposable {
   readonly process: ChildProcess;
@@ -12,10 +17,11 @@ export class Program implements AsyncDisposable {
   #over = false;
   #wake = Promise.withResolvers<void>();
 
-  constructor(module: string, argv: readonly string[] = [], env: Record<string, string> = {}) {
+  constructor(module: string, argv: readonly string[] = [], { cwd, env }: ProgramOptions = {}) {
     const path = fileURLToPath(new URL(module, new URL("./programs/", import.meta.url)));
     this.process = spawn(process.execPath, [path, ...argv], {
       env: { ...process.env, SALLYPORT_VIA: "none", SALLYPORT_STUN_URLS: "", ...env },
+      ...(cwd === undefined ? {} : { cwd }),
       stdio: ["ignore", "pipe", "pipe"],
     });
     for (const input of [this.process.stdout, this.process.stderr]) {

@@ -1,5 +1,6 @@
 import { ClientState, CloseCode, getMessageBytes, logger, Protocol } from "@colyseus/core";
 import { beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { FrameBatches } from "../../../sdk/src/colyseus/frame-batches.ts";
 import { UDPClient, type UDPClientSettings, UDPConnection } from "../../../sdk/src/colyseus/udp-client.ts";
 import { FakeSession } from "./fake-session.ts";
 
@@ -7,6 +8,7 @@ let session: FakeSession;
 let peer: FakeSession;
 let settings: UDPClientSettings;
 let connection: UDPConnection;
+const batches = new FrameBatches();
 let client: UDPClient;
 
 beforeAll(() => {
@@ -18,7 +20,7 @@ beforeEach(() => {
   peer = new FakeSession(0n, new Uint8Array(0));
   session.peer = peer;
   peer.peer = session;
-  settings = { latencyMs: 0, maxPayload: 100 };
+  settings = { latencyMs: 0, maxPayload: 100, batches };
   connection = new UDPConnection(session, settings);
   client = new UDPClient("session", connection);
 });
@@ -59,7 +61,9 @@ describe("frames that go out", () => {
     expect(client._enqueuedMessages.map((frame) => frame[0])).toEqual([Protocol.ROOM_DATA, Protocol.ROOM_DATA_BYTES]);
     client.state = ClientState.JOINED;
     client.send("a", 1);
+    batches.flush(connection);
     client.error(4000, "no");
+    batches.flush(connection);
     expect(frames()).toEqual([
       [[...getMessageBytes.raw(Protocol.ROOM_DATA, "a", 1)], "reliable"],
       [[...getMessageBytes[Protocol.ERROR](4000, "no")], "reliable"],

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 
 import {
@@ -44,7 +44,7 @@ describe("from the wire", () => {
       fc.property(type, endpoint, (kind, at) => {
         let candidate: IceCandidate;
         try {
-          candidate = localCandidate(kind as "host", at);
+          candidate = localCandidate(kind, at);
         } catch {
           return; // multicast and the like
         }
@@ -119,13 +119,21 @@ test("credentials: fresh ones differ and are read; others are not", () => {
   const one = newIceCredentials();
   expect(parseIceCredentials(JSON.parse(JSON.stringify(one)))).toEqual(one);
   expect(newIceCredentials()).not.toEqual(one);
-  for (const bad of [null, "x", {}, { ufrag: "abc", password: one.password }, { ...one, password: "short" }, { ...one, ufrag: "a:bcd" }]) {
+  for (const bad of [
+    null,
+    "x",
+    {},
+    { ufrag: "abc", password: one.password },
+    { ...one, password: "short" },
+    { ...one, ufrag: "a:bcd" },
+  ]) {
     expect(parseIceCredentials(bad)).toBeNull();
   }
 });
 
 describe("whose candidates are tried", () => {
-  const remote = (type: "host" | "reflexive", address: string): IceCandidate => localCandidate(type, { address, port: 9 });
+  const remote = (type: "host" | "reflexive", address: string): IceCandidate =>
+    localCandidate(type, { address, port: 9 });
   const local = (type: "host" | "reflexive", address: string) => localCandidate(type, { address, port: 7 });
   const home = [local("host", "192.168.1.10"), local("reflexive", "11.1.1.2")];
 
@@ -136,9 +144,13 @@ describe("whose candidates are tried", () => {
     expect(judge(home, remote("reflexive", "11.1.1.2"))).toBe(true);
     expect(judge(home, remote("reflexive", "11.1.1.3"))).toBe(false);
     expect(judge(home)).toBe(false);
-    expect(judge([local("host", "192.168.2.10"), local("reflexive", "11.1.1.2")], remote("reflexive", "11.1.1.2"))).toBe(false);
+    expect(
+      judge([local("host", "192.168.2.10"), local("reflexive", "11.1.1.2")], remote("reflexive", "11.1.1.2")),
+    ).toBe(false);
     // A private address that both call their public one proves nothing.
-    expect(judge([local("host", "192.168.1.10"), local("reflexive", "10.0.0.1")], remote("reflexive", "10.0.0.1"))).toBe(false);
+    expect(
+      judge([local("host", "192.168.1.10"), local("reflexive", "10.0.0.1")], remote("reflexive", "10.0.0.1")),
+    ).toBe(false);
   });
 
   test("the same holds for unique local IPv6 addresses", () => {
@@ -154,10 +166,18 @@ describe("whose candidates are tried", () => {
   test("public ones always; loopback and reserved ones never", () => {
     const judge = (address: string): boolean => {
       const candidate = remote("host", address);
-      return sharesNetwork(candidate, { local: [local("host", address), ...home], remote: [candidate, remote("reflexive", "11.1.1.2")] });
+      return sharesNetwork(candidate, {
+        local: [local("host", address), ...home],
+        remote: [candidate, remote("reflexive", "11.1.1.2")],
+      });
     };
     expect([judge("9.9.9.9"), judge("2a11::1")]).toEqual([true, true]);
-    expect([judge("127.0.0.1"), judge("::1"), judge("203.0.113.1"), judge("2001:db8::1")]).toEqual([false, false, false, false]);
+    expect([judge("127.0.0.1"), judge("::1"), judge("203.0.113.1"), judge("2001:db8::1")]).toEqual([
+      false,
+      false,
+      false,
+      false,
+    ]);
     expect(onLocalNetwork(remote("host", "127.0.0.1"))).toBe(true);
     expect(onLocalNetwork(remote("host", "203.0.113.1"))).toBe(false);
   });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 
 import { Clock } from "./network.ts";
-import { type Home, Player, World, type WorldOptions } from "./player.ts";
+import { type Home, type Player, World, type WorldOptions } from "./player.ts";
 
 const HOMES: readonly Home[] = [
   "public",

@@ -124,7 +124,7 @@ test("a relay is one more base: candidate, checks, data, and its loss", async ()
   const back = received(there);
   here.send(Buffer.from("and back"));
   expect(await back).toBe("and back");
-  mux.removeRelay("relay-1");
+  mux.removeBase("relay-1");
   expect(here.path).toBeNull();
   expect(here.send(Buffer.from("nowhere"))).toBe(false);
 });
@@ -179,6 +179,43 @@ test("restart keeps the way until the new credentials have one", async () => {
   const again = received(there);
   here.send(Buffer.from("again"));
   expect(await again).toBe("again");
+});
+
+test("the packets of a peer that was closed are others' again", async () => {
+  await using stack = new AsyncDisposableStack();
+  const [host, guest] = [openMux(stack), openMux(stack)];
+  const here = host.mux.open({ role: "controlled", allowRemote: onLocalNetwork });
+  const there = guest.mux.open({ role: "controlling", allowRemote: onLocalNetwork });
+  const up = Promise.all([connected(here), connected(there)]);
+  introduce(here, there);
+  await up;
+  here.onData = () => expect.unreachable();
+  here.close();
+  const text = new Promise<string>((resolve) => {
+    host.socket.onDatagram = (data) => resolve(data.toString());
+  });
+  there.send(Buffer.from("anybody?"));
+  expect(await text).toBe("anybody?");
+});
+
+test("a peer is met on a further socket, which no candidate names", async () => {
+  await using stack = new AsyncDisposableStack();
+  const [host, guest] = [openMux(stack), openMux(stack)];
+  const further = stack.use(UDPSocket.open({ address: LOOPBACK }));
+  host.mux.addSocket("socket:1", further);
+  const here = host.mux.open({ role: "controlled", allowRemote: () => false });
+  const there = guest.mux.open({ role: "controlling", allowRemote: () => false });
+  const up = Promise.all([connected(here), connected(there)]);
+  introduce(here, there);
+  there.agent.knock("socket", LOOPBACK, further.localPort);
+  await up;
+  expect(here.path).toMatchObject({ via: "socket:1", localType: "peer-reflexive" });
+  expect(there.path?.remote).toEqual({ address: LOOPBACK, port: further.localPort });
+  const text = received(there);
+  here.send(Buffer.from("from there"));
+  expect(await text).toBe("from there");
+  host.mux.removeBase("socket:1");
+  expect(here.path).toBeNull();
 });
 
 test("closed peers and muxes leave nothing behind", async () => {

@@ -183,7 +183,9 @@ export class Nat {
   }
 
   #translate({ from, to }: Packet): Endpoint {
-    const forwarded = [...this.#forwards].find(([, { address, port }]) => address === from.address && port === from.port);
+    const forwarded = [...this.#forwards].find(
+      ([, { address, port }]) => address === from.address && port === from.port,
+    );
     if (forwarded !== undefined) return { address: this.address, port: forwarded[0] };
     const symmetric = this.options.mapping === "address-and-port-dependent";
     const key = `${from.address} ${from.port}${symmetric ? ` ${to.address} ${to.port}` : ""}`;

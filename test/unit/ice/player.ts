@@ -13,7 +13,16 @@ import {
 } from "../../../sdk/src/ice/index.ts";
 import { isStun } from "../../../sdk/src/stun/message.ts";
 import type { Endpoint } from "../../../sdk/src/udp/endpoint.ts";
-import { type Allocation, type Clock, Host, Nat, type NatOptions, Network, type Packet, RelayServer } from "./network.ts";
+import {
+  type Allocation,
+  type Clock,
+  Host,
+  Nat,
+  type NatOptions,
+  Network,
+  type Packet,
+  RelayServer,
+} from "./network.ts";
 
 export const STUN_SERVER: Endpoint = { address: "11.0.0.1", port: 3478 };
 const RELAY = "relay";
@@ -34,7 +43,11 @@ export class Player {
   strangers = 0;
   #wakeAt = Number.POSITIVE_INFINITY;
 
-  constructor(host: Host, options: Partial<IceAgentOptions> & Pick<IceAgentOptions, "role">, allocation: Allocation | null) {
+  constructor(
+    host: Host,
+    options: Partial<IceAgentOptions> & Pick<IceAgentOptions, "role">,
+    allocation: Allocation | null,
+  ) {
     this.host = host;
     this.clock = host.network.clock;
     this.allocation = allocation;
@@ -183,7 +196,11 @@ export class World {
   }
 
   /** A LAN behind a translator. */
-  lan(options: NatOptions, outside: Network = this.internet, address = `11.1.${++this.#homes}.2`): { lan: Network; nat: Nat } {
+  lan(
+    options: NatOptions,
+    outside: Network = this.internet,
+    address = `11.1.${++this.#homes}.2`,
+  ): { lan: Network; nat: Nat } {
     const lan = new Network(this.clock, 1);
     return { lan, nat: new Nat(lan, outside, address, options) };
   }

@@ -241,6 +241,21 @@ describe("a client whose address changes in mid-game", () => {
   });
 });
 
+test("messages that come before anybody listens are kept, in order", async () => {
+  await netcodeReady();
+  const host = openServer();
+  host.server.onSession = (session) => {
+    for (const text of ["first", "second"]) session.send(Buffer.from(text), "reliable");
+  };
+  const client = await connectSession(host.token());
+  await expect.poll(() => client.stats.packetsIn).toBeGreaterThan(0);
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(await collect(client, 2)).toEqual(["first", "second"]);
+  client.close();
+  await host.server.close();
+  await host.socket.close();
+});
+
 test("of several addresses the one that answers is taken", async () => {
   await netcodeReady();
   const host = openServer();

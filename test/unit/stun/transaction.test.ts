@@ -50,6 +50,17 @@ describe("StunTransactions", () => {
     expect([sent(transactions).length, transactions.pollOutcome()?.type]).toEqual([0, "timeout"]);
   });
 
+  test("each time that it names has something to do, whatever the clock's fractions", () => {
+    for (let i = 0; i < 1000; i++) {
+      const transactions = new StunTransactions<string>();
+      transactions.start("a", binding(), server, 1000 + i * 1.1234567);
+      for (let turns = 0; transactions.size > 0; turns++) {
+        expect(turns).toBeLessThan(10);
+        transactions.handleTimeout(transactions.nextTimeout() ?? 0);
+      }
+    }
+  });
+
   test("takes the answer to its own request from the server that was asked, once", () => {
     const transactions = new StunTransactions<string>();
     const request = binding();

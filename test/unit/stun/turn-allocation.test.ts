@@ -279,6 +279,17 @@ describe("peers", () => {
     expect(world.received.map(({ port }) => port)).toEqual([2, 3]);
   });
 
+  test("a peer that only sends, and is never answered, is let in for hours", () => {
+    const world = new World().allocate();
+    world.allocation.permit(PEER.address, world.now);
+    world.run(100);
+    for (let i = 0; i < 360; i++) {
+      world.peerSends("news", PEER.address, PEER.port);
+      world.run(20_000);
+    }
+    expect(world.received.length).toBe(360);
+  });
+
   test("a refused address is told of, and left alone for a while", () => {
     const world = new World().allocate();
     world.server.fault = (message) => (message.method === StunMethod.CREATE_PERMISSION ? { code: 403 } : null);

@@ -22,7 +22,10 @@ export class Narrator {
   describe(event: HostEvent): string[] {
     switch (event.event) {
       case "listening":
-        return [`Arena on port ${event.port}; looking for a way in …`];
+        return [
+          `Arena on port ${event.port}; looking for a way in …`,
+          `Your page: ${style("cyan", `http://localhost:${event.port}/host`)}`,
+        ];
       case "reachability":
         return this.#reachability(event);
       case "invite":

@@ -3,7 +3,7 @@ import { createServer } from "node:http";
 import { defineServer } from "@colyseus/core";
 import { WebSocketTransport } from "@colyseus/ws-transport";
 import { guardRequests } from "sallyport/colyseus";
-import { defineRendezvous, RENDEZVOUS_ROOM } from "sallyport/rendezvous";
+import { defineRendezvous, RENDEZVOUS_ROOM, type TurnOptions } from "sallyport/rendezvous";
 import { listen } from "./listen.ts";
 import { quietLogger } from "./logger.ts";
 import { servePage } from "./page.ts";
@@ -20,6 +20,8 @@ export interface LobbyOptions {
   stunPort: number;
   /** STUN servers to tell of instead of our own responder. */
   stunUrls: string[] | undefined;
+  /** TURN servers to tell of. */
+  turn: TurnOptions | undefined;
   warn: (text: string) => void;
 }
 
@@ -29,21 +31,32 @@ export interface Lobby {
 
 /** @throws Failure when the port cannot be had */
 export async function startLobby(options: LobbyOptions): Promise<Lobby> {
-  const { port, publicUrl, trustProxy, stunPort, stunUrls, warn } = options;
+  const { port, publicUrl, trustProxy, stunPort, stunUrls, turn, warn } = options;
   const http = createServer();
-  const connectivity: LobbyConnectivity = { stun: stunUrls ?? [] };
+  // Before the room is defined, which tells hosts and players of it.
+  const stun = startStun(stunPort, warn);
+  const connectivity: LobbyConnectivity = { stun: stunUrls ?? (stun ? [stunUrlOf(publicUrl, stun.port)] : []) };
   const server = defineServer({
     greet: false,
     gracefullyShutdown: false,
     logger: quietLogger,
     transport: new WebSocketTransport({ server: http }),
-    rooms: { [RENDEZVOUS_ROOM]: defineRendezvous({ publicUrl }) },
+    rooms: {
+      [RENDEZVOUS_ROOM]: defineRendezvous({
+        publicUrl,
+        stun: connectivity.stun,
+        ...(turn === undefined ? {} : { turn }),
+      }),
+    },
     express: (app) => servePage(app, connectivity),
   });
   guardRequests(http, { trustProxy });
-  await listen(server, http, port, "End that program, or choose another port: PORT=2568 npm run lobby");
-  const stun = startStun(stunPort, warn);
-  if (stun !== undefined && stunUrls === undefined) connectivity.stun.push(stunUrlOf(publicUrl, stun.port));
+  try {
+    await listen(server, http, port, "End that program, or choose another port: PORT=2568 npm run lobby");
+  } catch (error) {
+    await stun?.close();
+    throw error;
+  }
   return {
     async close() {
       await stun?.close();

@@ -1,6 +1,6 @@
 /** A player's way to a host. */
 import { type PathKind, SallyportClient, type SallyportRoom } from "sallyport/client";
-import { firstReachable, parseInvite, resolveInvite } from "sallyport/rendezvous";
+import { firstReachable, parseInvite } from "sallyport/rendezvous";
 import type { ArenaRoom } from "../arena/room.ts";
 
 export type ArenaSession = SallyportRoom<ArenaRoom, ArenaRoom["state"]>;
@@ -24,7 +24,7 @@ const BEST_FIRST: readonly PathKind[] = ["direct", "punched", "relayed", "websoc
 
 /** @throws RendezvousError, and what Colyseus' client throws */
 export async function joinGame(target: string, { lobby, name, signal }: JoinOptions): Promise<Joined> {
-  const client = new SallyportClient(await endpointOf(target, lobby, signal));
+  const client = await clientFor(target, lobby, signal);
   const room = await client.joinOrCreate<ArenaRoom>("arena", { name }, undefined, { signal });
   let upgrades = 0;
   let kind = room.path.kind;
@@ -35,10 +35,10 @@ export async function joinGame(target: string, { lobby, name, signal }: JoinOpti
   return { room, path: () => room.path, upgrades: () => upgrades, leave: () => leave(room) };
 }
 
-async function endpointOf(target: string, lobby: string, signal: AbortSignal): Promise<string> {
-  const direct = parseInvite(target) === undefined && /^https?:\/\//.test(target);
-  const endpoints = direct ? [target.replace(/\/+$/, "")] : (await resolveInvite(target, { lobby, signal })).endpoints;
-  return await firstReachable(endpoints, { signal });
+async function clientFor(target: string, lobby: string, signal: AbortSignal): Promise<SallyportClient> {
+  const isUrl = parseInvite(target) === undefined && /^https?:\/\//.test(target);
+  if (!isUrl) return await SallyportClient.fromInvite(target, { lobby, signal });
+  return new SallyportClient(await firstReachable([target.replace(/\/+$/, "")], { signal }));
 }
 
 /** Says goodbye, and does not wait long for the answer. */

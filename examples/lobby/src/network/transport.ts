@@ -3,6 +3,7 @@ import type { Server as HttpServer } from "node:http";
 import type { Transport } from "@colyseus/core";
 import type { Reachability } from "sallyport";
 import { SallyportTransport } from "sallyport/colyseus";
+import type { HostRegistration } from "sallyport/rendezvous";
 
 export interface GameTransport {
   transport: Transport;
@@ -10,6 +11,8 @@ export interface GameTransport {
   /** Answers as soon as something usable is known; better things come later. Call it when the server listens. */
   reachability(): Promise<Reachability>;
   onChange(listener: (reachability: Reachability) => void): void;
+  /** The entry in the lobby; undefined without one, and before the server listens. */
+  registration(): HostRegistration | undefined;
   /** Resolves when sockets are closed and ports unmapped. */
   close(): Promise<void>;
 }
@@ -19,15 +22,16 @@ export interface GameTransportOptions {
   port: number;
   /** What the router shows beside the mapping. */
   description: string;
-  /** Instead of SALLYPORT_STUN_URLS; an empty list leaves those. */
-  stunServers: readonly string[];
+  lobby?: string | undefined;
+  maxPlayers: number;
 }
 
-export function createTransport({ port, description, stunServers }: GameTransportOptions): GameTransport {
+export function createTransport({ port, description, lobby, maxPlayers }: GameTransportOptions): GameTransport {
   const transport = new SallyportTransport({
     port,
     description,
-    connectivity: stunServers.length > 0 ? { stunServers } : {},
+    lobby,
+    listing: { description: "Walk about, collect coins.", maxPlayers, openEndpoints: true },
   });
   const { connectivity } = transport;
   if (connectivity === undefined) throw new Error("The transport has no connectivity."); // it was not switched off
@@ -36,6 +40,7 @@ export function createTransport({ port, description, stunServers }: GameTranspor
     http: transport.server as HttpServer,
     reachability: () => connectivity.open(),
     onChange: (listener) => void connectivity.on("change", listener),
+    registration: () => transport.registration,
     close: () => transport[Symbol.asyncDispose](),
   };
 }

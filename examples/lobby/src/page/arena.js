@@ -1,8 +1,9 @@
-// The arena as a player sees it: draws what the host says, a little smoothed, and sends where the player wants to go.
+// The arena as a player sees it: others between two known positions, oneself where one's keys have led already.
+import { Drawing } from "./drawing.js";
+import { Motion } from "./motion.js";
 
 const SEND_MS = 50;
-/** Each frame closes this share of the distance to the last known position, per millisecond. */
-const SMOOTHING = 0.012;
+const PING_MS = 2000;
 const KEYS = {
   ArrowLeft: [-1, 0],
   KeyA: [-1, 0],
@@ -18,10 +19,10 @@ export class Arena {
   onEnd = () => {};
   #room;
   #canvas;
-  #context;
   #scores;
   #ping;
-  #drawn = new Map();
+  #drawing;
+  #motion;
   #pressed = new Set();
   #pointer;
   #sequence = 0;
@@ -33,15 +34,17 @@ export class Arena {
   constructor(room, { canvas, scores, ping }) {
     this.#room = room;
     this.#canvas = canvas;
-    this.#context = canvas.getContext("2d");
+    this.#drawing = new Drawing(canvas);
+    this.#motion = new Motion(room.sessionId);
     this.#scores = scores;
     this.#ping = ping;
     this.#listen();
     room.onMessage("*", () => {});
-    room.onLeave((code) => this.#end(this.#left ? "You have left." : `The game has ended (${code}).`));
+    room.onStateChange((state) => this.#motion.learn(state, performance.now()));
+    room.onLeave((code) => this.#end(this.#left ? "You have left." : reasonOf(code)));
     this.#timers.push(setInterval(() => this.#send(), SEND_MS));
-    this.#timers.push(setInterval(() => this.#measure(), 2000));
-    this.#timers.push(setInterval(() => this.#showScores(), 500));
+    this.#timers.push(setInterval(() => this.#measure(), PING_MS));
+    this.#timers.push(setInterval(() => this.#showScores(), 250));
     this.#measure();
     requestAnimationFrame((now) => this.#frame(now));
   }
@@ -60,139 +63,91 @@ export class Arena {
   #listen() {
     const { signal } = this.#listeners;
     const canvas = this.#canvas;
-    canvas.addEventListener(
-      "keydown",
-      (event) => {
-        if (!(event.code in KEYS)) return;
-        event.preventDefault();
-        this.#pressed.add(event.code);
-      },
-      { signal },
-    );
-    addEventListener("keyup", (event) => this.#pressed.delete(event.code), { signal });
-    canvas.addEventListener("blur", () => this.#pressed.clear(), { signal });
-    const point = (event) => {
-      const box = canvas.getBoundingClientRect();
-      this.#pointer = {
-        x: ((event.clientX - box.left) / box.width) * canvas.width,
-        y: ((event.clientY - box.top) / box.height) * canvas.height,
-      };
-    };
-    canvas.addEventListener(
-      "pointerdown",
-      (event) => {
-        canvas.setPointerCapture(event.pointerId);
-        point(event);
-      },
-      { signal },
-    );
-    canvas.addEventListener("pointermove", (event) => this.#pointer && point(event), { signal });
+    const on = (target, type, listener) => target.addEventListener(type, listener, { signal });
+    on(canvas, "keydown", (event) => {
+      if (!(event.code in KEYS) || event.ctrlKey || event.metaKey || event.altKey) return;
+      event.preventDefault();
+      this.#pressed.add(event.code);
+    });
+    on(window, "keyup", (event) => this.#pressed.delete(event.code));
+    on(canvas, "blur", () => this.#pressed.clear());
+    on(canvas, "pointerdown", (event) => {
+      canvas.setPointerCapture(event.pointerId);
+      this.#pointer = this.#drawing.toField(event);
+    });
+    on(canvas, "pointermove", (event) => {
+      if (this.#pointer) this.#pointer = this.#drawing.toField(event);
+    });
     for (const type of ["pointerup", "pointercancel"]) {
-      canvas.addEventListener(
-        type,
-        () => {
-          this.#pointer = undefined;
-        },
-        { signal },
-      );
+      on(canvas, type, () => {
+        this.#pointer = undefined;
+      });
     }
   }
 
   #direction() {
+    const own = this.#motion.own;
+    if (this.#pointer && own) {
+      const dx = this.#pointer.x - own.x;
+      const dy = this.#pointer.y - own.y;
+      const distance = Math.hypot(dx, dy);
+      return distance > 12 ? { x: dx / distance, y: dy / distance } : { x: 0, y: 0 };
+    }
     let x = 0;
     let y = 0;
     for (const code of this.#pressed) {
       x += KEYS[code][0];
       y += KEYS[code][1];
     }
-    const own = this.#drawn.get(this.#room.sessionId);
-    if (this.#pointer && own) {
-      const dx = this.#pointer.x - own.x;
-      const dy = this.#pointer.y - own.y;
-      const distance = Math.hypot(dx, dy);
-      if (distance > 12) return { x: dx / distance, y: dy / distance };
-    }
     const length = Math.hypot(x, y) || 1;
     return { x: x / length, y: y / length };
   }
 
   #send() {
-    this.#room.send("move", { n: ++this.#sequence, ...this.#direction() });
+    if (this.#room.connection.isOpen) this.#room.send("move", { n: ++this.#sequence, ...this.#direction() });
   }
 
   #measure() {
     this.#room.ping((ms) => {
-      this.#ping.textContent = `${ms} ms by WebSocket`;
+      this.#motion.roundTripMs = ms;
+      this.#ping.textContent = `${ms} ms, WebSocket`;
+      this.#ping.dataset.quality = ms < 60 ? "good" : ms < 150 ? "fair" : "poor";
     });
   }
 
   #showScores() {
     const players = [];
-    this.#room.state?.players?.forEach((player, id) =>
-      players.push({ id, name: player.name, hue: player.hue, score: player.score }),
-    );
-    players.sort((a, b) => b.score - a.score);
-    const rows = players.map(({ id, name, hue, score }) => {
-      const row = document.createElement("li");
-      const dot = document.createElement("i");
-      dot.style.background = `hsl(${hue} 75% 58%)`;
-      row.append(dot, `${name}${id === this.#room.sessionId ? " (you)" : ""} ${score}`);
-      return row;
-    });
-    const signature = rows.map((row) => row.textContent).join("|");
+    this.#room.state?.players?.forEach(({ name, hue, score }, id) => players.push({ id, name, hue, score }));
+    players.sort((a, b) => b.score - a.score || (a.id < b.id ? -1 : 1));
+    const signature = JSON.stringify(players);
     if (this.#scores.dataset.signature === signature) return;
     this.#scores.dataset.signature = signature;
-    this.#scores.replaceChildren(...rows);
+    this.#scores.replaceChildren(
+      ...players.map(({ id, name, hue, score }) => {
+        const row = document.createElement("li");
+        const dot = document.createElement("i");
+        dot.style.background = `hsl(${hue} 75% 58%)`;
+        const who = document.createElement("span");
+        who.textContent = `${name}${id === this.#room.sessionId ? " (you)" : ""}`;
+        const points = document.createElement("b");
+        points.textContent = score;
+        row.append(dot, who, points);
+        return row;
+      }),
+    );
   }
 
   #frame(now) {
     if (this.#listeners.signal.aborted) return;
-    const share = 1 - Math.exp(-SMOOTHING * Math.min(100, now - this.#last));
+    const seconds = Math.min(0.1, (now - this.#last) / 1000);
     this.#last = now;
-    this.#draw(share);
+    this.#motion.walk(this.#direction(), seconds, now);
+    this.#drawing.draw(this.#room.state, this.#motion, this.#room.sessionId, now);
     requestAnimationFrame((next) => this.#frame(next));
   }
+}
 
-  #draw(share) {
-    const { width, height } = this.#canvas;
-    const context = this.#context;
-    const css = getComputedStyle(this.#canvas);
-    context.clearRect(0, 0, width, height);
-    context.strokeStyle = css.getPropertyValue("--line");
-    context.lineWidth = 1;
-    context.beginPath();
-    for (let x = 60; x < width; x += 60) context.rect(x, -1, 0, height + 2);
-    for (let y = 60; y < height; y += 60) context.rect(-1, y, width + 2, 0);
-    context.stroke();
-
-    context.fillStyle = css.getPropertyValue("--accent");
-    this.#room.state?.coins?.forEach(({ x, y }) => {
-      context.beginPath();
-      context.arc(x, y, 9, 0, Math.PI * 2);
-      context.fill();
-    });
-
-    const seen = new Set();
-    context.font = "600 14px system-ui, sans-serif";
-    context.textAlign = "center";
-    this.#room.state?.players?.forEach((player, id) => {
-      seen.add(id);
-      const drawn = this.#drawn.get(id) ?? { x: player.x, y: player.y };
-      drawn.x += (player.x - drawn.x) * share;
-      drawn.y += (player.y - drawn.y) * share;
-      this.#drawn.set(id, drawn);
-      context.fillStyle = `hsl(${player.hue} 75% 58%)`;
-      context.beginPath();
-      context.arc(drawn.x, drawn.y, 16, 0, Math.PI * 2);
-      context.fill();
-      if (id === this.#room.sessionId) {
-        context.lineWidth = 3;
-        context.strokeStyle = css.getPropertyValue("--text");
-        context.stroke();
-      }
-      context.fillStyle = css.getPropertyValue("--text");
-      context.fillText(player.name, drawn.x, drawn.y - 24);
-    });
-    for (const id of this.#drawn.keys()) if (!seen.has(id)) this.#drawn.delete(id);
-  }
+function reasonOf(code) {
+  if (code === 4001) return "The host has ended the game.";
+  return `The connection to the host is lost (${code}). Press Join to come back.`;
 }

@@ -1,5 +1,6 @@
 // The list of games, and the way from an invite into one.
 import { Arena } from "./arena.js";
+import { showInvite } from "./share.js";
 
 const VERDICTS = {
   open: ["Open", "The host is on the internet directly."],
@@ -90,13 +91,14 @@ function loadColyseus() {
   return colyseus;
 }
 
-function codeOf(text) {
-  const bare = text
-    .slice(text.lastIndexOf("#") + 1)
-    .replace(/\.[\w-]*\s*$/, "")
-    .replaceAll(/[\s-]/g, "")
-    .toUpperCase();
-  return /^[2-9A-HJ-NP-Z]{8}$/.test(bare) ? `${bare.slice(0, 4)}-${bare.slice(4)}` : undefined;
+/** From a code, a link, or what stands behind a link's #: the code, and all that belongs to the link. */
+function inviteOf(text) {
+  const fragment = text.slice(text.lastIndexOf("#") + 1).trim();
+  const [written, seal] = fragment.split(".", 2);
+  const bare = written.replaceAll(/[\s-]/g, "").toUpperCase();
+  if (!/^[2-9A-HJ-NP-Z]{8}$/.test(bare)) return undefined;
+  const code = `${bare.slice(0, 4)}-${bare.slice(4)}`;
+  return { code, url: new URL(`#${code}${seal ? `.${seal}` : ""}`, base).href };
 }
 
 /** Rejects when it takes too long. */
@@ -147,7 +149,7 @@ $("join").addEventListener("submit", (event) => {
 });
 
 async function join(button) {
-  const invite = codeOf($("invite").value);
+  const invite = inviteOf($("invite").value);
   if (invite === undefined) {
     say("An invite looks like K7Q2-9FXM, without 0, O, 1 and I.", true);
     $("invite").focus();
@@ -158,18 +160,24 @@ async function join(button) {
   try {
     arena?.leave();
     const Colyseus = await loadColyseus();
-    const host = await resolve(Colyseus, invite);
+    const host = await resolve(Colyseus, invite.code);
     const room = await enter(Colyseus, host, $("name").value);
-    history.replaceState(null, "", `#${invite}`);
+    history.replaceState(null, "", new URL(invite.url).hash);
+    showInvite($("passing-on"), invite);
+    $("passing-on").hidden = true;
+    $("share").ariaExpanded = "false";
     $("arena").hidden = false;
     $("arena-title").textContent = host.name;
     arena = new Arena(room, { canvas: $("field"), scores: $("scores"), ping: $("ping") });
     arena.onEnd = (reason) => {
       $("arena").hidden = true;
+      document.body.classList.remove("playing");
       say(reason);
     };
-    say("You are in: arrow keys, W A S D, or hold the pointer where you want to go.");
-    $("field").focus();
+    say("You are in.");
+    document.body.classList.add("playing");
+    $("arena").scrollIntoView({ block: "start" });
+    $("field").focus({ preventScroll: true });
   } catch (error) {
     say(error.message, true);
   } finally {
@@ -177,12 +185,17 @@ async function join(button) {
   }
 }
 $("leave").addEventListener("click", () => arena?.leave());
+$("share").addEventListener("click", () => {
+  const isOpen = $("passing-on").hidden;
+  $("passing-on").hidden = !isOpen;
+  $("share").ariaExpanded = String(isOpen);
+});
 
 // An invite's link carries the code behind the #.
 function readFragment() {
-  const invite = codeOf(location.hash);
-  if (invite === undefined || invite === $("invite").value) return;
-  $("invite").value = invite;
+  const invite = inviteOf(location.hash);
+  if (invite === undefined || invite.url === inviteOf($("invite").value)?.url) return;
+  $("invite").value = location.hash.slice(1);
   say("Press Join to play.");
 }
 addEventListener("hashchange", readFragment);

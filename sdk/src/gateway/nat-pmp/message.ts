@@ -1,7 +1,7 @@
 /** NAT-PMP's messages (RFC 6886). No I/O. */
 import type { Transport } from "../types.ts";
 
-export const NAT_PMP_VERSION = 0;
+const NAT_PMP_VERSION = 0;
 const RESPONSE = 0x80;
 const OPCODE_ADDRESS = 0;
 const OPCODES: Readonly<Record<Transport, number>> = { udp: 1, tcp: 2 };

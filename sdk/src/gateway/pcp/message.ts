@@ -6,7 +6,7 @@ import type { Transport } from "../types.ts";
 export const PCP_PORT = 5351;
 /** Where servers announce themselves to clients, to 224.0.0.1 and ff02::1 (section 14.1). */
 export const PCP_CLIENT_PORT = 5350;
-export const PCP_VERSION = 2;
+const PCP_VERSION = 2;
 /** Section 7. */
 const MAX_MESSAGE = 1100;
 const HEADER = 24;

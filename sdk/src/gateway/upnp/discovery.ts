@@ -3,14 +3,12 @@ import type { DiscoveryEvents } from "../discovery.ts";
 import type { LocalInterface } from "../interfaces.ts";
 import { UpnpError } from "./errors.ts";
 import { type HttpClient, pinUrl } from "./http.ts";
-import type { Whereabouts } from "./inspect.ts";
+import { inspectGateway, pinholeGateways, type Whereabouts } from "./inspect.ts";
 import { Search, type SearchReply } from "./search.ts";
 import { mayBeGateway } from "./ssdp.ts";
 
 /** Descriptions fetched in one search: a flood of answers is no reason for a flood of requests. */
 const MAX_DESCRIPTIONS = 16;
-/** PCP and NAT-PMP answer by then, and mapping over them needs none of what is loaded for UPnP. */
-const HEAD_START = 15;
 /** After this time without an answer there is no UPnP gateway here. */
 const VERDICT = 850;
 
@@ -20,8 +18,6 @@ export interface UpnpDiscoveryOptions {
   http: HttpClient;
   /** SSDP's port, default 1900. */
   port?: number | undefined;
-  /** Other protocols are asked beside this one, and quicker. */
-  hasCompany: boolean;
 }
 
 /** Finds UPnP gateways and gives each one on as soon as it has shown that it is one. */
@@ -52,10 +48,6 @@ export class UpnpDiscovery implements Disposable {
       ...(options.port === undefined ? {} : { port: options.port }),
       onReply: (reply) => void this.#follow(reply),
       onError: (through, error) => errors.push(`${through.name}: ${error.message}`),
-    });
-    // Parser and HTTP take longer to load than PCP takes to map: they are loaded while routers think about their answers.
-    options.clock.after(options.hasCompany ? HEAD_START : 0, () => {
-      if (!this.#abort.signal.aborted) void import("./inspect.ts").then(({ warmUp }) => warmUp());
     });
     options.clock.after(VERDICT, () => {
       this.#verdictDue = true;
@@ -107,7 +99,6 @@ export class UpnpDiscovery implements Disposable {
   async #describe(where: Whereabouts): Promise<void> {
     const { http, clock, interfaces } = this.#options;
     const { signal } = this.#abort;
-    const { inspectGateway, pinholeGateways } = await import("./inspect.ts");
     const found = await inspectGateway(http, where, clock, signal);
     if (found === undefined || signal.aborted) return;
     // The root may be found under several addresses or versions: one gateway per device and way to it.

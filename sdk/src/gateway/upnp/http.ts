@@ -1,6 +1,6 @@
 import { request as plainRequest } from "node:http";
 import { isIPv6 } from "node:net";
-import type { buildConnector as BuildConnector } from "undici";
+import { buildConnector, Client } from "undici";
 import { UpnpError } from "./errors.ts";
 import { MAX_DOCUMENT } from "./xml.ts";
 
@@ -65,19 +65,12 @@ export const httpRequest: HttpClient = async (request) => {
   }
 };
 
-/** Loads undici ahead of the first request. */
-export async function warmUp(): Promise<void> {
-  await import("undici");
-}
-
 async function strictRequest(
   { method, url, address, localAddress, headers, body, timeoutMs }: HttpRequest,
   signal: AbortSignal,
 ): Promise<HttpResponse> {
-  // Loaded when a router is first asked: PCP and NAT-PMP do without.
-  const { Client, buildConnector } = await import("undici");
   const connector = buildConnector({ timeout: timeoutMs, localAddress });
-  const connect: ReturnType<typeof BuildConnector> = (options, callback) =>
+  const connect: ReturnType<typeof buildConnector> = (options, callback) =>
     connector({ ...options, hostname: address }, callback);
   const client = new Client(url.origin, {
     connect,

@@ -9,8 +9,6 @@ import { type HttpClient, pinUrl } from "./http.ts";
 import { WanConnection } from "./igd.ts";
 import { FirewallControl, PinholeGateway } from "./pinhole.ts";
 
-export { warmUp } from "./http.ts";
-
 /** Milliseconds for a description, and for the questions that follow. */
 const TIMEOUT = 2500;
 
@@ -72,7 +70,9 @@ export async function inspectGateway(
   const connections = services.map(
     ({ serviceType, controlUrl }) => new WanConnection({ serviceType, controlUrl, address, localAddress }, http),
   );
-  const asked = await Promise.all(connections.map((each) => askState(each, signal)));
+  // Whether it is connected decides among several; of a single one the external address tells enough.
+  const isChoice = connections.length > 1;
+  const asked = await Promise.all(connections.map((each) => askState(each, isChoice, signal)));
   // Connected and public before connected before any; the order of the services decides among equals.
   const rank = ({ connected, externalAddress }: Asked): number =>
     (connected ? 2 : 0) + (whyNotPublic(externalAddress) === undefined ? 1 : 0);
@@ -95,10 +95,14 @@ export async function inspectGateway(
   return { gateway, device, udn: device.udn };
 }
 
-async function askState(connection: WanConnection, signal: AbortSignal): Promise<Asked | undefined> {
+async function askState(
+  connection: WanConnection,
+  asksStatus: boolean,
+  signal: AbortSignal,
+): Promise<Asked | undefined> {
   const options = { signal, timeoutMs: TIMEOUT };
   const [status, externalAddress] = await Promise.all([
-    connection.getStatusInfo(options).catch(() => undefined),
+    asksStatus ? connection.getStatusInfo(options).catch(() => undefined) : undefined,
     connection.getExternalIpAddress(options).catch(() => undefined),
   ]);
   if (status === undefined && externalAddress === undefined) return undefined;

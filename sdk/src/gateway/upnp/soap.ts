@@ -53,7 +53,7 @@ export interface SoapTarget {
 }
 
 /** Milliseconds that an action may take: some routers rewrite their firewall before they answer. */
-export const ACTION_TIMEOUT = 5000;
+const ACTION_TIMEOUT = 5000;
 
 export interface CallOptions {
   signal?: AbortSignal | undefined;

@@ -14,6 +14,8 @@ import { IGDStatus, UPNPDevice } from "./upnp-device.ts";
 
 /** Milliseconds in which more gateways may answer after the first good one. */
 const GRACE = 50;
+/** Milliseconds after the timeout in which those that answered may still be asked what they are. */
+const AFTERWARDS = 1000;
 /** Devices kept of one discovery. */
 const MAX_DEVICES = 64;
 /** Searches for whatever there is, not gateways alone. */
@@ -51,6 +53,7 @@ export class UPNP {
     const seen = new Set<string>();
     const inspections = new Set<Promise<void>>();
     const done = new AbortController();
+    const limit = AbortSignal.timeout(timeout + AFTERWARDS);
     const failed = new Set<LocalInterface>();
     const isForGateways = /^$|InternetGatewayDevice|WANIPConnection|WANPPPConnection|rootdevice/.test(deviceFilter);
     const onReply = ({ message, responder, through }: SearchReply): void => {
@@ -62,7 +65,7 @@ export class UPNP {
       device.descriptionUrl = message.location;
       device.serviceType = message.target;
       found.push(device);
-      const inspection = inspect(device, responder, through.address).then(() => {
+      const inspection = inspect(device, responder, through.address, limit).then(() => {
         inspections.delete(inspection);
         if (isForGateways && device.isValidGateway()) systemClock.after(GRACE, () => done.abort());
       });
@@ -84,7 +87,7 @@ export class UPNP {
       await delay(systemClock, timeout, done.signal);
     }
     done.abort();
-    // Who answered in time is still looked at; each look has its own limit.
+    // Who answered in time is still looked at for a while.
     await Promise.all(inspections);
     this.#devices = found;
     if (found.length > 0) return UPNPResult.SUCCESS;
@@ -168,13 +171,22 @@ function interfaces6(): LocalInterface[] {
 }
 
 /** Finds out what a device is; says so in its `igdStatus`. */
-async function inspect(device: UPNPDevice, responder: string, localAddress: string): Promise<void> {
+async function inspect(
+  device: UPNPDevice,
+  responder: string,
+  localAddress: string,
+  signal: AbortSignal,
+): Promise<void> {
   try {
-    const description = await fetchDescription(httpRequest, {
-      location: device.descriptionUrl,
-      responder,
-      localAddress,
-    });
+    const description = await fetchDescription(
+      httpRequest,
+      {
+        location: device.descriptionUrl,
+        responder,
+        localAddress,
+      },
+      signal,
+    );
     const services = connectionServices(description);
     if (services.length === 0) {
       device.igdStatus = description.services.length > 0 ? IGDStatus.UNKNOWN_DEVICE : IGDStatus.NO_URLS;
@@ -184,7 +196,7 @@ async function inspect(device: UPNPDevice, responder: string, localAddress: stri
     let isAnswering = false;
     for (const { serviceType, controlUrl } of services) {
       const connection = new WanConnection({ serviceType, controlUrl, address: responder, localAddress }, httpRequest);
-      const status = await connection.getStatusInfo().catch(() => undefined);
+      const status = await connection.getStatusInfo({ signal }).catch(() => undefined);
       isAnswering ||= status !== undefined;
       if (status && !status.connected) continue;
       if (!status && services.length > 1) continue;
@@ -196,7 +208,7 @@ async function inspect(device: UPNPDevice, responder: string, localAddress: stri
     }
     device.igdStatus = isAnswering ? IGDStatus.DISCONNECTED : IGDStatus.NO_IGD;
   } catch (error) {
-    device.igdStatus = statusOf(error);
+    device.igdStatus = signal.aborted ? IGDStatus.HTTP_ERROR : statusOf(error);
   }
 }
 

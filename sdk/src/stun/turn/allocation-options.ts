@@ -51,10 +51,10 @@ export interface TurnAllocationSink {
   refused(address: string, error: TurnError): void;
 }
 
-type Settings = Required<Omit<TurnAllocationOptions, "credentials" | "lifetimeSeconds" | "server">>;
+export type TurnSettings = Required<Omit<TurnAllocationOptions, "credentials" | "lifetimeSeconds" | "server">>;
 
 /** The options with their defaults. */
-export function allocationSettings(options: TurnAllocationOptions): Settings {
+export function allocationSettings(options: TurnAllocationOptions): TurnSettings {
   return {
     reliable: options.reliable ?? false,
     family: options.family ?? 4,

@@ -1,15 +1,19 @@
 import { type Endpoint, formatEndpoint } from "../../udp/endpoint.ts";
-import { StunBuilder } from "../builder.ts";
 import { StunAttribute as A, StunErrorCode as Code, StunMethod } from "../constants.ts";
 import { isStun, messageType, StunMessage } from "../message.ts";
 import { type StunOutcome, StunTransactions } from "../transaction.ts";
-import { allocationSettings, type TurnAllocationOptions, type TurnAllocationSink } from "./allocation-options.ts";
+import {
+  allocationSettings,
+  type TurnAllocationOptions,
+  type TurnAllocationSink,
+  type TurnSettings,
+} from "./allocation-options.ts";
 import { LongTermAuthentication } from "./authentication.ts";
-import { ChannelDataWriter, isChannelData, MAX_RELAYED_BYTES } from "./channel-data.ts";
+import { isChannelData } from "./channel-data.ts";
 import { TurnError } from "./errors.ts";
-import { type TurnPeer, TurnPeers, type TurnPermission } from "./peers.ts";
 import { describeRefusal } from "./refusal.ts";
 import { buildRequest, type TurnAsk, type TurnRequest } from "./request.ts";
+import { TurnTraffic } from "./traffic.ts";
 
 export type TurnState = "new" | "allocating" | "allocated" | "releasing" | "ended";
 
@@ -25,11 +29,6 @@ const RELEASE_TIMEOUT_MS = 1000;
 /** 401 and 438 in answer to one request: a challenge, its nonce going stale, and one more. */
 const MAX_CHALLENGES = 3;
 const RETRY_MS = 1000;
-const REFUSED_RETRY_MS = 30_000;
-/** A peer that answers gets a channel; one that does not after so many packets. A check that nobody answers wastes none. */
-const PACKETS_BEFORE_CHANNEL = 4;
-/** Of the server's lifetime for permissions: 4 of 5 minutes. */
-const PERMISSION_RENEWAL = 0.8;
 const JITTER = 0.1;
 /** Whatever falls due, there is at least this much between two looks at it. */
 const MIN_MAINTENANCE_MS = 10;
@@ -47,15 +46,13 @@ const TRANSIENT: ReadonlySet<number> = new Set([
  */
 export class TurnAllocation {
   readonly server: Endpoint;
-  readonly #settings: ReturnType<typeof allocationSettings>;
+  readonly #settings: TurnSettings;
   readonly #lifetimeSeconds: number | undefined;
   readonly #sink: TurnAllocationSink;
   readonly #authentication: LongTermAuthentication;
   readonly #transactions: StunTransactions<TurnRequest> = new StunTransactions();
-  readonly #peers: TurnPeers;
-  readonly #writer: ChannelDataWriter;
+  readonly #traffic: TurnTraffic;
   #state: TurnState = "new";
-  #dontFragment: boolean;
   #relayed: Endpoint | null = null;
   #mapped: Endpoint | null = null;
   #expiresAt = 0;
@@ -69,12 +66,12 @@ export class TurnAllocation {
     this.server = options.server;
     this.#settings = allocationSettings(options);
     this.#lifetimeSeconds = options.lifetimeSeconds;
-    this.#dontFragment = this.#settings.dontFragment;
     this.#sink = sink;
     this.#authentication = new LongTermAuthentication(options.credentials ?? null);
-    const { maxPermissions, maxChannels } = this.#settings;
-    this.#peers = new TurnPeers({ maxPermissions, maxPeers: maxChannels });
-    this.#writer = new ChannelDataWriter(this.#settings.reliable);
+    this.#traffic = new TurnTraffic(this.#settings, sink, {
+      request: (ask, now) => this.#request(ask, now),
+      jittered: (ms) => this.#jittered(ms),
+    });
   }
 
   get state(): TurnState {
@@ -124,41 +121,33 @@ export class TurnAllocation {
 
   /** Lets an address in. It lapses when nothing was sent to it or came from it for a while: call it again then. */
   permit(address: string, now: number): void {
-    if (this.#state !== "allocated") return;
-    const permission = this.#peers.permit(address, this.#settings.family, now);
-    if (permission === null) return;
-    permission.usedAt = now;
-    this.#askPermission(permission, now);
+    if (this.#state === "allocated") this.#traffic.permit(address, now);
   }
 
   /** Sends to a peer. `false` where there is no allocation, no way to the address, or the server has refused it. */
   send(data: Uint8Array, address: string, port: number, now: number): boolean {
-    if (this.#state !== "allocated" || data.length > MAX_RELAYED_BYTES || !(port > 0 && port < 65536)) return false;
-    const permission = this.#peers.permission(address) ?? this.#peers.permit(address, this.#settings.family, now);
-    if (permission === null) return false;
-    permission.usedAt = now;
-    if (now >= permission.dueAt) this.#askPermission(permission, now);
-    if (permission.refused) return false;
-    const peer = permission.peers.get(port) ?? this.#peers.addPeer(permission, port, now);
-    if (peer === null) return this.#sendIndication(data, permission.address, port);
-    peer.usedAt = now;
-    if (now < peer.boundUntil) return this.#sink.transmit(this.#writer.frame(peer.channel, data));
-    if (!peer.asking && (permission.heard || ++peer.unchanneled >= PACKETS_BEFORE_CHANNEL))
-      this.#wantChannel(peer, now);
-    return this.#sendIndication(data, permission.address, port);
+    return this.#state === "allocated" && this.#traffic.send(data, address, port, now);
   }
 
   /** Looks at a datagram or frame. `true` when it is this allocation's, and nobody else's. Never throws. */
   receive(data: Buffer, address: string, port: number, now: number): boolean {
     if (port !== this.server.port || address !== this.server.address) return false;
-    if (isChannelData(data)) return this.#receiveChannelData(data, now);
+    if (this.#state === "ended") return false;
+    const stands = this.#state === "allocated";
+    if (isChannelData(data)) {
+      if (stands && this.#traffic.receiveChannelData(data, now)) this.#heardAt = now;
+      return true;
+    }
     if (!isStun(data)) return false;
     if (this.#transactions.receive(data, address, port, now)) {
       this.#heardAt = now;
       this.#drain(now);
       return true;
     }
-    return this.#receiveIndication(data, now);
+    if (data.readUInt16BE(0) !== DATA_INDICATION) return false;
+    const message = StunMessage.decode(data);
+    if (stands && message !== null && this.#traffic.receiveIndication(message, now)) this.#heardAt = now;
+    return true;
   }
 
   /** When {@link handleTimeout} has something to do; `null` for never. */
@@ -174,69 +163,12 @@ export class TurnAllocation {
     if (now >= this.#maintainAt) this.#maintain(now);
   }
 
-  #receiveChannelData(data: Buffer, now: number): boolean {
-    if (this.#state !== "allocated") return this.#state !== "ended";
-    const length = data.readUInt16BE(2);
-    const peer = this.#peers.byChannel(data.readUInt16BE(0));
-    // Over UDP there may be padding, which is none of the data.
-    if (peer === undefined || length > data.length - 4) return true;
-    this.#heardAt = now;
-    peer.usedAt = now;
-    peer.permission.usedAt = now;
-    peer.permission.heard = true;
-    this.#sink.data(data.subarray(4, 4 + length), peer.address, peer.port);
-    return true;
-  }
-
-  #receiveIndication(datagram: Buffer, now: number): boolean {
-    if (datagram.readUInt16BE(0) !== DATA_INDICATION || this.#state === "ended") return false;
-    const message = StunMessage.decode(datagram);
-    const from = message?.xorAddress(A.XOR_PEER_ADDRESS) ?? null;
-    const data = message?.get(A.DATA);
-    // One without data tells of an ICMP error (RFC 8656 section 11.5); ICE finds that out by itself.
-    if (message === null || from === null || data === undefined || message.fingerprintMatches() === false) return true;
-    const permission = this.#peers.permission(from.address);
-    if (permission === undefined || this.#state !== "allocated") return true;
-    this.#heardAt = now;
-    permission.usedAt = now;
-    permission.heard = true;
-    const peer = permission.peers.get(from.port);
-    if (peer !== undefined) {
-      peer.usedAt = now;
-      if (peer.channel === 0 && !peer.asking) this.#wantChannel(peer, now);
-    }
-    this.#sink.data(data, from.address, from.port);
-    return true;
-  }
-
-  #sendIndication(data: Uint8Array, address: string, port: number): boolean {
-    const builder = new StunBuilder(StunMethod.SEND, "indication").xorAddress(A.XOR_PEER_ADDRESS, { address, port });
-    if (this.#dontFragment) builder.flag(A.DONT_FRAGMENT);
-    return this.#sink.transmit(builder.add(A.DATA, data).build());
-  }
-
-  #askPermission(permission: TurnPermission, now: number): void {
-    if (permission.asking || now < permission.dueAt) return;
-    permission.asking = true;
-    this.#request({ kind: "permission", permission }, now);
-  }
-
-  #wantChannel(peer: TurnPeer, now: number): void {
-    if (peer.asking || (now < peer.dueAt && peer.dueAt !== Number.POSITIVE_INFINITY)) return;
-    if (!this.#peers.assignChannel(peer, now)) {
-      peer.dueAt = now + REFUSED_RETRY_MS;
-      return;
-    }
-    peer.asking = true;
-    this.#request({ kind: "channel", peer }, now);
-  }
-
   #request(ask: TurnAsk, now: number, challenges = 0): void {
     const signed = this.#authentication.ready;
     const builder = buildRequest(ask, {
       family: this.#settings.family,
       lifetimeSeconds: this.#lifetimeSeconds,
-      dontFragment: this.#dontFragment,
+      dontFragment: this.#traffic.dontFragment,
     });
     const request = this.#authentication.sign(builder);
     this.#transactions.start({ ask, signed, challenges }, request, this.server, now, {
@@ -296,21 +228,9 @@ export class TurnAllocation {
         this.#refreshing = false;
         this.#extend(response, grantedAt);
         break;
-      case "permission": {
-        const { permission } = ask;
-        permission.asking = false;
-        permission.refused = false;
-        permission.dueAt = grantedAt + this.#jittered(this.#settings.permissionLifetimeMs * PERMISSION_RENEWAL);
-        break;
-      }
-      case "channel": {
-        const { peer } = ask;
-        peer.asking = false;
-        peer.unchanneled = 0;
-        peer.boundUntil = grantedAt + this.#settings.channelLifetimeMs;
-        peer.dueAt = grantedAt + this.#jittered(this.#settings.channelLifetimeMs / 2);
-        break;
-      }
+      case "permission":
+      case "channel":
+        this.#traffic.granted(ask, grantedAt);
     }
     this.#maintain(now);
   }
@@ -354,25 +274,14 @@ export class TurnAllocation {
       this.#refreshing = false;
       this.#refreshAt = now + Math.max(RETRY_MS, (this.#expiresAt - now) / 4);
       this.#maintain(now);
-    } else if (ask.kind === "permission") {
-      const { permission } = ask;
-      permission.asking = false;
-      permission.refused = true;
-      permission.dueAt = now + REFUSED_RETRY_MS;
-      this.#sink.refused(permission.address, error);
-    } else {
-      // Without a channel it goes on by indications.
-      ask.peer.asking = false;
-      this.#peers.abandonChannel(ask.peer, now);
-      ask.peer.dueAt = now + REFUSED_RETRY_MS;
-    }
+    } else this.#traffic.refused(ask, error, now);
   }
 
   #allocateFailed(ask: TurnAsk & { kind: "allocate" }, response: StunMessage, error: TurnError, now: number): void {
     const code = error.stunCode;
-    if (code === Code.UNKNOWN_ATTRIBUTE && this.#dontFragment) {
+    if (code === Code.UNKNOWN_ATTRIBUTE && this.#traffic.dontFragment) {
       if (response.unknownAttributes().includes(A.DONT_FRAGMENT)) {
-        this.#dontFragment = false;
+        this.#traffic.dontFragment = false;
         this.#request({ kind: "allocate" }, now);
         return;
       }
@@ -404,26 +313,20 @@ export class TurnAllocation {
         this.#refreshAt = now;
         break;
       case "permission":
-        ask.permission.asking = false;
-        ask.permission.dueAt = now;
-        break;
       case "channel":
-        ask.peer.asking = false;
-        ask.peer.dueAt = now + RETRY_MS;
-        break;
+        this.#traffic.unanswered(ask, now);
     }
     this.#maintain(now);
   }
 
-  /** Renews what is due, forgets what is idle, and sets the time of the next look. */
+  /** Renews what is due, and sets the time of the next look. */
   #maintain(now: number): void {
     if (this.#state !== "allocated") return;
-    const { keepAliveMs, idleMs } = this.#settings;
+    const { keepAliveMs } = this.#settings;
     if (now >= this.#expiresAt) {
       this.#end(new TurnError("expired", `The TURN server ${this.#name()} was not asked in time to keep the relay.`));
       return;
     }
-    this.#peers.forgetIdle(now - idleMs, now);
     let next = this.#expiresAt;
     if (!this.#refreshing) {
       const at = Math.min(this.#refreshAt, this.#heardAt + keepAliveMs);
@@ -432,19 +335,7 @@ export class TurnAllocation {
         this.#request({ kind: "refresh" }, now);
       } else next = Math.min(next, at);
     }
-    for (const permission of this.#peers.permissions()) {
-      // What is idle or refused is not asked for again unless somebody uses it.
-      if (now < permission.usedAt + idleMs) {
-        if (!permission.refused) this.#askPermission(permission, now);
-        if (!permission.refused && !permission.asking) next = Math.min(next, permission.dueAt);
-        next = Math.min(next, permission.usedAt + idleMs);
-      }
-      for (const peer of permission.peers.values()) {
-        const inUse = now < peer.usedAt + idleMs;
-        if (inUse && now >= peer.dueAt) this.#wantChannel(peer, now);
-        if (!peer.asking) next = Math.min(next, inUse ? peer.dueAt : peer.boundUntil);
-      }
-    }
+    next = Math.min(next, this.#traffic.maintain(now));
     this.#maintainAt = Math.max(next, now + MIN_MAINTENANCE_MS);
   }
 

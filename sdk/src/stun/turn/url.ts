@@ -24,7 +24,7 @@ export function parseTurnUrl(text: string): TurnServerUrl | null {
   const secure = scheme.toLowerCase() === "turns";
   const transport = given?.toLowerCase();
   if (secure && transport === "udp") return null;
-  const address = parseStunServer(authority);
+  const address = /^stun:/i.test(authority) ? null : parseStunServer(authority);
   if (address === null) return null;
   const port = secure && !hasPort(authority) ? TURNS_PORT : address.port;
   return { host: address.host, port, transport: secure ? "tls" : transport === "tcp" ? "tcp" : "udp" };

@@ -1,0 +1,44 @@
+// The game: `host NAME` or `join NAME URL`. Both play by the same client; the host has the server beside it.
+import { createInterface } from "node:readline";
+import { SallyportClient } from "sallyport/client";
+import { type Hosting, host, type TableRoom } from "./host.ts";
+
+const [mode, name, address] = process.argv.slice(2);
+if ((mode !== "host" && mode !== "join") || name === undefined || (mode === "join" && address === undefined)) {
+  console.error("Usage: host NAME, or join NAME http://ADDRESS:PORT");
+  process.exit(64);
+}
+
+const port = Number(process.env["PORT"] || 7777);
+let hosting: Hosting | undefined;
+if (mode === "host") {
+  try {
+    hosting = await host(port);
+  } catch (error) {
+    console.error(
+      `Cannot host: ${error instanceof Error ? error.message : String(error)}. PORT=7778 takes another port.`,
+    );
+    process.exit(1);
+  }
+}
+
+const room = await new SallyportClient(hosting?.url ?? address)
+  .joinOrCreate<TableRoom>("table", { name })
+  .catch((error: unknown) => {
+    console.error(`Not in: ${error instanceof Error ? error.message : String(error)}. Is the host still there?`);
+    process.exit(1);
+  });
+room.onMessage("said", ({ by, text }: { by: string; text: string }) => console.log(`${by}: ${text}`));
+console.log(`In, ${room.path.kind} to ${room.path.remote}. What you type is said to all.`);
+void hosting?.reachability().then((reachability) => console.log(reachability?.summary));
+
+const over = Promise.withResolvers<void>();
+room.onLeave(() => over.resolve());
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => over.resolve());
+createInterface({ input: process.stdin }).on("line", (text) => room.send("say", text));
+await over.promise;
+
+if (room.connection.isOpen) await room.leave();
+await hosting?.[Symbol.asyncDispose]();
+console.log("The game is over.");
+process.exit(0);

@@ -1,0 +1,213 @@
+import { usableInterfaces } from "../connectivity/interfaces.ts";
+import {
+  type IceMux,
+  type IcePeer,
+  localCandidate,
+  IceMux as Mux,
+  onLocalNetwork,
+  sharesNetwork,
+} from "../ice/index.ts";
+import {
+  type IntroduceOptions,
+  type Introduction,
+  introduce,
+  isLocalLobby,
+  parseInvite,
+  RendezvousError,
+} from "../rendezvous/index.ts";
+import { parsePassageMessage, type ResponseMessage, sendPassageMessage, trickle } from "../rendezvous/passage.ts";
+import type { SessionPath, SessionPathState } from "../session/index.ts";
+import { connectSession } from "../session/index.ts";
+import { openTurnRelay, stunBinding, type TurnRelay } from "../stun/index.ts";
+import { UDPSocket } from "../udp/udp-socket.ts";
+import type { ConnectSession } from "./udp-attempt.ts";
+
+const ANSWER_TIMEOUT_MS = 10_000;
+/** An introduction that nobody needs any more is given back to the lobby. */
+const IDLE_MS = 20_000;
+/** Everything is asked at once, and the slowest way is through a relay. */
+const SESSION_TIMEOUT_MS = 20_000;
+const STUN_TIMEOUT_MS = 3_000;
+
+/** An invited player's way to a host: matchmaking and the search for a path both go through an introduction. */
+export class Passage {
+  readonly #invite: string;
+  readonly #options: IntroduceOptions;
+  readonly #isLocal: boolean;
+  #introduction: Promise<Introduction> | undefined;
+  #answers = new Map<number, (message: ResponseMessage) => void>();
+  #peers = new Map<number, IcePeer>();
+  #ids = 0;
+  #idle: NodeJS.Timeout | undefined;
+
+  private constructor(invite: string, options: IntroduceOptions) {
+    this.#invite = invite;
+    this.#options = options;
+    this.#isLocal = isLocalLobby(parseInvite(invite)?.lobby ?? options.lobby);
+  }
+
+  /** @throws RendezvousError as {@link introduce} */
+  static async open(invite: string, options: IntroduceOptions): Promise<{ passage: Passage; endpoints: string[] }> {
+    const passage = new Passage(invite, options);
+    const { details } = await passage.#introduced();
+    return { passage, endpoints: details.endpoints };
+  }
+
+  /** As `fetch`, to the host, whatever the URL's host is: only path and query count. */
+  readonly fetch = async (input: string | URL | Request, init: RequestInit = {}): Promise<Response> => {
+    const asked = new Request(input, init);
+    const { pathname, search } = new URL(asked.url);
+    const introduction = await this.#introduced();
+    const id = ++this.#ids;
+    const headers = Object.fromEntries(asked.headers);
+    const body = await asked.text();
+    const method = asked.method as "GET" | "POST" | "PUT" | "DELETE";
+    const response = await new Promise<ResponseMessage>((resolve, reject) => {
+      const fail = (error: Error): void => {
+        this.#answers.delete(id);
+        clearTimeout(timer);
+        reject(error);
+      };
+      const timer = setTimeout(
+        () => fail(new RendezvousError("unreachable", "The host did not answer in time.")),
+        ANSWER_TIMEOUT_MS,
+      ).unref();
+      asked.signal.addEventListener("abort", () => fail(asked.signal.reason as Error), { once: true });
+      introduction.onClose(({ reason }) => fail(new RendezvousError("unreachable", reason)));
+      this.#answers.set(id, (message) => {
+        this.#answers.delete(id);
+        clearTimeout(timer);
+        resolve(message);
+      });
+      if (!sendPassageMessage(introduction, { type: "request", id, method, path: pathname + search, headers, body })) {
+        fail(new RendezvousError("unreachable", "The request could not be sent to the host: it is too long."));
+      }
+    });
+    return new Response(response.status === 204 ? null : response.body, {
+      status: response.status,
+      headers: response.headers,
+    });
+  };
+
+  /** Finds a path by ICE (RFC 8445) and opens the session on it. */
+  readonly connectSession: ConnectSession = async (token, { signal, onProgress }) => {
+    const introduction = await this.#introduced();
+    const way = new InvitedWay(introduction, ++this.#ids, this.#peers, this.#isLocal);
+    try {
+      return await connectSession(token, { path: way, signal, onProgress, timeoutMs: SESSION_TIMEOUT_MS });
+    } catch (error) {
+      way.close();
+      throw error;
+    }
+  };
+
+  /** The introduction under way, or a new one: the lobby ends each after a while. */
+  #introduced(): Promise<Introduction> {
+    this.#rest();
+    this.#introduction ??= introduce(this.#invite, this.#options).then(
+      (introduction) => {
+        introduction.onMessage((bytes) => this.#receive(bytes));
+        introduction.onClose(() => {
+          this.#introduction = undefined;
+        });
+        return introduction;
+      },
+      (error: unknown) => {
+        this.#introduction = undefined;
+        throw error;
+      },
+    );
+    return this.#introduction;
+  }
+
+  #rest(): void {
+    clearTimeout(this.#idle);
+    this.#idle = setTimeout(() => {
+      void this.#introduction?.then((introduction) => introduction.close("done"));
+    }, IDLE_MS).unref();
+  }
+
+  #receive(bytes: Uint8Array): void {
+    const message = parsePassageMessage(bytes);
+    if (message?.type === "response") this.#answers.get(message.id)?.(message);
+    else if (message?.type === "path") {
+      const peer = this.#peers.get(message.id);
+      peer?.setRemoteCredentials(message.ice);
+      for (const candidate of message.candidates) peer?.addRemoteCandidate(candidate);
+    } else if (message?.type === "candidates") {
+      for (const candidate of message.candidates) this.#peers.get(message.id)?.addRemoteCandidate(candidate);
+    }
+  }
+}
+
+/** One session's socket, ICE and relay; they go when the session goes. */
+class InvitedWay implements SessionPath {
+  onData: SessionPath["onData"] = null;
+  onPath: (() => void) | null = null;
+  readonly #socket: UDPSocket = UDPSocket.open({ receiveBufferSize: 1 << 20 });
+  readonly #mux: IceMux = new Mux(this.#socket);
+  readonly #peer: IcePeer;
+  readonly #closing = new AbortController();
+  readonly #forget: () => void;
+  #relay: TurnRelay | undefined;
+
+  constructor(introduction: Introduction, id: number, peers: Map<number, IcePeer>, isLocal: boolean) {
+    const { localPort: port } = this.#socket;
+    const interfaces = usableInterfaces();
+    for (const { address } of interfaces) this.#mux.addLocalCandidate(localCandidate("host", { address, port }));
+    // A host on this very machine, perhaps without any network.
+    if (isLocal)
+      this.#mux.addLocalCandidate(localCandidate("host", { address: "127.0.0.1", port }, { localPreference: 0 }));
+    this.#peer = this.#mux.open({ role: "controlling", allowRemote: isLocal ? onLocalNetwork : sharesNetwork });
+    this.#peer.onData = (data) => this.onData?.(data);
+    this.#peer.onPath = () => this.onPath?.();
+    peers.set(id, this.#peer);
+    this.#forget = () => peers.delete(id);
+    const told = [...this.#peer.localCandidates];
+    sendPassageMessage(introduction, { type: "path", id, ice: this.#peer.localCredentials, candidates: told });
+    trickle(introduction, id, this.#peer, told);
+    void this.#learn(introduction, interfaces.find(({ address }) => !address.includes(":"))?.address);
+  }
+
+  get path(): SessionPathState | null {
+    return this.#peer.path;
+  }
+
+  send(data: Uint8Array): boolean {
+    return this.#peer.send(data);
+  }
+
+  close(): void {
+    if (this.#closing.signal.aborted) return;
+    this.#closing.abort();
+    this.#forget();
+    this.#mux.close();
+    // The relay is given back over the socket.
+    void (this.#relay?.close() ?? Promise.resolve()).then(() => this.#socket.close());
+  }
+
+  /** What others see of us; told as it comes. */
+  async #learn({ servers }: Introduction, base: string | undefined): Promise<void> {
+    const { signal } = this.#closing;
+    const reflexive = stunBinding(this.#socket, servers.stun, {
+      timeoutMs: STUN_TIMEOUT_MS,
+      signal,
+      onOutcome: ({ server, mapped }) => {
+        if (!mapped || signal.aborted) return;
+        const options = base === undefined || mapped.address.includes(":") ? { server } : { server, base };
+        this.#mux.addLocalCandidate(localCandidate("reflexive", mapped, options));
+      },
+    });
+    if (servers.turn.length > 0) {
+      try {
+        const relay = await openTurnRelay({ socket: this.#socket, servers: servers.turn, signal });
+        if (signal.aborted) return void relay.close();
+        this.#relay = relay;
+        this.#mux.addRelay(relay);
+      } catch {
+        // Other ways may do; where none does, the session's timeout says so.
+      }
+    }
+    await reflexive;
+  }
+}

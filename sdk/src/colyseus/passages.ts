@@ -1,0 +1,98 @@
+import type http from "node:http";
+import type { AddressInfo } from "node:net";
+import { request } from "undici";
+import { type IceMux, type IcePeer, newIceCredentials, onLocalNetwork, sharesNetwork } from "../ice/index.ts";
+import type { Introduction } from "../rendezvous/index.ts";
+import {
+  type PathMessage,
+  parsePassageMessage,
+  type RequestMessage,
+  sendPassageMessage,
+  trickle,
+} from "../rendezvous/passage.ts";
+import type { SessionServer } from "../session/types.ts";
+
+/** What one introduced player may ask for. */
+const MAX_PATHS = 8;
+const MAX_REQUESTS = 64;
+/** An answer has to fit into one sealed message. */
+const MAX_ANSWER_BYTES = 12_288;
+const REQUEST_TIMEOUT_MS = 10_000;
+const FORWARDED_HEADERS = ["content-type", "authorization", "accept"];
+
+export interface PassageHostOptions {
+  server: http.Server;
+  sessions: SessionServer;
+  ice: IceMux;
+  /** The lobby is on this machine or this network, and so are the players that it brings. */
+  isLocal: boolean;
+}
+
+/** Serves introduced players: answers their matchmaking, and opens ways for their sessions. */
+export function servePassage(introduction: Introduction, { server, sessions, ice, isLocal }: PassageHostOptions): void {
+  const paths = new Map<number, IcePeer>();
+  let requests = 0;
+  introduction.onMessage((bytes) => {
+    const message = parsePassageMessage(bytes);
+    switch (message?.type) {
+      case "path":
+        if (paths.size < MAX_PATHS && !paths.has(message.id)) paths.set(message.id, openPath(message));
+        return;
+      case "candidates":
+        for (const candidate of message.candidates) paths.get(message.id)?.addRemoteCandidate(candidate);
+        return;
+      case "request":
+        if (++requests <= MAX_REQUESTS) void answer(introduction, server, message);
+        return;
+      case "response":
+      case undefined:
+        introduction.close("That is no message of a player.");
+    }
+  });
+
+  function openPath({ id, ice: remote, candidates }: PathMessage): IcePeer {
+    const allowRemote = isLocal ? onLocalNetwork : sharesNetwork;
+    const peer = ice.open({ role: "controlled", local: newIceCredentials(), remote, allowRemote });
+    sessions.addPath?.(peer);
+    for (const candidate of candidates) peer.addRemoteCandidate(candidate);
+    const told = [...peer.localCandidates];
+    sendPassageMessage(introduction, { type: "path", id, ice: peer.localCredentials, candidates: told });
+    trickle(introduction, id, peer, told);
+    return peer;
+  }
+}
+
+/** As if the player had reached the host's own TCP port. */
+async function answer(introduction: Introduction, server: http.Server, message: RequestMessage): Promise<void> {
+  const { id, method, path, body } = message;
+  const reply = (status: number, text: string, type = "application/json"): void => {
+    const sent = { type: "response" as const, id, status, headers: { "content-type": type }, body: text };
+    if (!sendPassageMessage(introduction, sent)) introduction.close("The answer could not be sent.");
+  };
+  const headers = Object.fromEntries(
+    Object.entries(message.headers).filter(([name]) => FORWARDED_HEADERS.includes(name)),
+  );
+  try {
+    const response = await request(new URL(path, originOf(server)), {
+      method,
+      headers,
+      ...(method === "GET" ? {} : { body }),
+      signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
+    });
+    const text = await response.body.text();
+    if (text.length > MAX_ANSWER_BYTES)
+      reply(502, JSON.stringify({ error: "The answer is too long for an introduction." }));
+    else reply(response.statusCode, text, String(response.headers["content-type"] ?? "application/json"));
+  } catch (error) {
+    reply(
+      502,
+      JSON.stringify({ error: `The host did not answer: ${error instanceof Error ? error.message : String(error)}` }),
+    );
+  }
+}
+
+function originOf(server: http.Server): string {
+  const { address, port } = server.address() as AddressInfo;
+  if (address === "::" || address === "0.0.0.0") return `http://127.0.0.1:${port}`;
+  return `http://${address.includes(":") ? `[${address}]` : address}:${port}`;
+}

@@ -1,0 +1,27 @@
+import { type IceMux, type LocalCandidate, localCandidate } from "../ice/index.ts";
+import type { ConnectivityManager } from "./manager.ts";
+import type { Reachability } from "./reachability.ts";
+
+/** What the ladder found, as ICE's candidates (RFC 8445 section 5.1.1). Relays are bases of their own and not among them. */
+export function candidatesOf({ endpoints }: Reachability): LocalCandidate[] {
+  const base = endpoints.find(({ kind, address }) => kind === "host" && !address.includes(":"))?.address;
+  return endpoints.flatMap(({ kind, protocol, address, port }) => {
+    if (protocol !== "udp" || address === "" || kind === "relayed") return [];
+    return [localCandidate(kind, { address, port }, kind === "host" || base === undefined ? {} : { base })];
+  });
+}
+
+/** Keeps ICE's candidates as the ladder finds and loses them. */
+export function feedCandidates(mux: IceMux, connectivity: Pick<ConnectivityManager, "reachability" | "on">): void {
+  let known = new Map<string, LocalCandidate>();
+  const update = (reachability: Reachability): void => {
+    const now = new Map(candidatesOf(reachability).map((each) => [`${each.type} ${each.address} ${each.port}`, each]));
+    for (const [key, candidate] of known) if (!now.has(key)) mux.removeLocalCandidate(candidate);
+    for (const [key, candidate] of now) if (!known.has(key)) mux.addLocalCandidate(candidate);
+    const moved = [...known.keys()].some((key) => key.startsWith("host") && !now.has(key));
+    known = now;
+    if (moved) mux.networkChanged();
+  };
+  update(connectivity.reachability);
+  connectivity.on("change", update);
+}

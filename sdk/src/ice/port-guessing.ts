@@ -1,0 +1,97 @@
+import { randomBytes } from "node:crypto";
+
+import { addressScope } from "../udp/address-scope.ts";
+import type { Endpoint } from "../udp/endpoint.ts";
+import { UDPSocket } from "../udp/udp-socket.ts";
+import type { IceMux } from "./mux.ts";
+import type { IcePeer } from "./peer.ts";
+import { GuessPlan, guessingSide, type NatView } from "./port-prediction.ts";
+import { isSocket, SOCKET } from "./types.ts";
+
+export interface PortGuessingOptions {
+  /** How our translator behaves, and the peer's, as it was signalled. */
+  ours: NatView;
+  theirs: NatView;
+  /** The peer's reflexive addresses: what the opener sends to, and whose ports the prober tries. Public ones count. */
+  remote: readonly Endpoint[];
+  /** The peer's ports as {@link predictPorts} foresees them. */
+  predicted?: readonly number[];
+  /** Default 256 and at most that. */
+  sockets?: number;
+  /** Default 1024 and at most that. */
+  probes?: number;
+  /** Milliseconds between two packets. Default 10. */
+  intervalMs?: number;
+  /** Milliseconds after which the round is over. Default 20 000. */
+  timeoutMs?: number;
+  signal?: AbortSignal;
+}
+
+const DEFAULT_TIMEOUT_MS = 20_000;
+
+let rounds = 0;
+
+/**
+ * Guesses ports for one peer, in the background while packets go over a relay; both sides must do so at the same time.
+ * Some twelve seconds, at a hundred packets a second and no more than 256 sockets. For a peer that
+ * is known already only: it is that peer who names the address that gets the packets.
+ *
+ * @returns whether a direct way was found. What the opener's way goes over is kept until the peer closes.
+ */
+export async function guessPorts(mux: IceMux, peer: IcePeer, options: PortGuessingOptions): Promise<boolean> {
+  const { ours, theirs, timeoutMs = DEFAULT_TIMEOUT_MS, signal } = options;
+  const side = guessingSide(ours, theirs);
+  const targets = options.remote.filter(({ address }) => addressScope(address) === "public");
+  const first = targets[0];
+  if (side === null || first === undefined) return false;
+  const round = ++rounds;
+  const sockets: UDPSocket[] = [];
+  const nameOf = (index: number): string => (side === "prober" ? SOCKET : `socket:${round}.${index}`);
+  const limits = { ...options, random: randomBytes };
+  const plan =
+    side === "opener"
+      ? GuessPlan.open(targets, performance.now(), limits)
+      : GuessPlan.probe(first.address, options.predicted ?? [], performance.now(), limits);
+
+  const { promise: over, resolve: end } = Promise.withResolvers<void>();
+  const isDone = (): boolean =>
+    peer.state === "closed" || (peer.path !== null && peer.path.kind !== "relayed") || signal?.aborted === true;
+  const tick = setInterval(() => {
+    if (isDone()) end();
+    const guess = plan.take(performance.now());
+    if (guess === null) return;
+    if (side === "opener" && guess.socket >= sockets.length) {
+      const socket = tryOpen(first.address.includes(":") ? "::" : "0.0.0.0");
+      // Fewer sockets are a smaller chance, no more.
+      if (socket === null) return;
+      mux.addSocket(nameOf(sockets.push(socket) - 1), socket);
+    }
+    peer.agent.knock(nameOf(Math.min(guess.socket, Math.max(0, sockets.length - 1))), guess.to.address, guess.to.port);
+  }, options.intervalMs ?? 10).unref();
+  const limit = setTimeout(end, timeoutMs).unref();
+  try {
+    if (!isDone()) await over;
+  } finally {
+    clearInterval(tick);
+    clearTimeout(limit);
+    const { path } = peer;
+    const used = path !== null && isSocket(path.via) ? path.via : null;
+    for (const [index, socket] of sockets.entries()) {
+      const release = (): void => {
+        mux.removeBase(nameOf(index));
+        void socket.close();
+      };
+      if (nameOf(index) === used) peer.onceClosed(release);
+      else release();
+    }
+  }
+  return peer.path !== null && peer.path.kind !== "relayed";
+}
+
+function tryOpen(address: string): UDPSocket | null {
+  try {
+    return UDPSocket.open({ address }).unref();
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,91 @@
+/** Makes a hosted game known on the local network. */
+import { randomBytes } from "node:crypto";
+import { type LanNetwork, UDPLanNetwork } from "./network.ts";
+import { ID_BYTES, type LanDetails, MAX_APPLICATION_BYTES, MAX_NAME_BYTES, shortened } from "./packet.ts";
+import { LanResponder } from "./responder.ts";
+
+export interface LanAnnouncerDetails extends Partial<LanDetails> {
+  application: string;
+  name: string;
+  port: number;
+}
+
+export interface LanAnnouncerOptions {
+  /** Default: multicast on all interfaces. */
+  network?: LanNetwork;
+  /** UDP port of announcements, for all of one application. Default 28772. */
+  announcePort?: number;
+}
+
+export class LanAnnouncer implements AsyncDisposable {
+  /** Stays the same for this announcer; players know the game by it. */
+  readonly id: string = randomBytes(ID_BYTES).toString("hex");
+
+  readonly #network: LanNetwork;
+  readonly #responder: LanResponder;
+  #details: LanDetails;
+  #timer: NodeJS.Timeout | undefined;
+  #closing: Promise<void> | undefined;
+
+  /**
+   * Begins at once, and does not keep the process alive.
+   * @throws RangeError for an empty application or name, or a port that is none
+   */
+  constructor(details: LanAnnouncerDetails, options: LanAnnouncerOptions = {}) {
+    this.#details = checked({ players: 0, maxPlayers: 0, version: "", ...details });
+    this.#network = options.network ?? new UDPLanNetwork({ port: options.announcePort, unref: true });
+    const now = performance.now();
+    this.#responder = new LanResponder({ id: this.id, details: this.#details, random: Math.random }, now);
+    this.#network.onPacket = (datagram, remote) => {
+      const answer = this.#responder.handlePacket(datagram, remote.address, performance.now());
+      if (answer !== undefined) this.#network.unicast(answer, remote);
+    };
+    this.#schedule();
+  }
+
+  /** @throws RangeError as the constructor does */
+  update(details: Partial<LanDetails>): void {
+    this.#details = checked({ ...this.#details, ...details });
+    this.#responder.update(this.#details, performance.now());
+    this.#schedule();
+  }
+
+  /** Says goodbye. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#network.multicast(this.#responder.goodbye());
+    // What is sent leaves in this turn of the event loop.
+    await new Promise((resolve) => setImmediate(resolve));
+    await this.#network.close();
+  }
+
+  #schedule(): void {
+    clearTimeout(this.#timer);
+    if (this.#closing !== undefined) return;
+    const wait = Math.max(0, this.#responder.nextTimeout - performance.now());
+    this.#timer = setTimeout(() => {
+      const packet = this.#responder.handleTimeout(performance.now());
+      this.#network.refresh();
+      if (packet !== undefined) this.#network.multicast(packet);
+      this.#schedule();
+    }, wait);
+    this.#timer.unref();
+  }
+}
+
+function checked(details: LanDetails): LanDetails {
+  const { application, name, port } = details;
+  if (shortened(application, MAX_APPLICATION_BYTES) === "") throw new RangeError("application must not be empty");
+  if (shortened(name, MAX_NAME_BYTES) === "") throw new RangeError("name must not be empty");
+  if (!Number.isInteger(port) || port < 1 || port > 65_535) throw new RangeError(`port must be 1-65535, not ${port}`);
+  return { ...details, application: shortened(application, MAX_APPLICATION_BYTES) };
+}

@@ -1,0 +1,62 @@
+/** The host's state machine: when to announce, and whom to answer. No I/O. */
+import { RateLimiter } from "../rendezvous/limiter.ts";
+import { decodeLanPacket, encodeAnnouncement, encodeGoodbye, type LanDetails } from "./packet.ts";
+
+/** Between announcements that nobody asked for, ms; each is between half of and the whole of it. */
+export const ANNOUNCE_MS = 10_000;
+/** The first ones follow sooner, since Wi-Fi loses multicast. */
+const FIRST_MS: readonly number[] = [250, 1000];
+/** After a change, ms. */
+const CHANGE_MS = 250;
+const MAX_SOURCES = 256;
+
+export class LanResponder {
+  readonly #id: string;
+  readonly #random: () => number;
+  /** A player asks a few times in its first seconds; whoever asks more, or all together, waits for announcements. */
+  readonly #perSource = new RateLimiter({ burst: 4, perSecond: 1, maxKeys: MAX_SOURCES });
+  readonly #all = new RateLimiter({ burst: 40, perSecond: 20, maxKeys: 1 });
+  #details: LanDetails;
+  #packet: Uint8Array;
+  #announced = 0;
+  #next: number;
+
+  constructor(options: { id: string; details: LanDetails; random: () => number }, now: number) {
+    this.#id = options.id;
+    this.#random = options.random;
+    this.#details = options.details;
+    this.#packet = encodeAnnouncement(options.id, options.details);
+    this.#next = now;
+  }
+
+  /** When {@link handleTimeout} wants to be called. */
+  get nextTimeout(): number {
+    return this.#next;
+  }
+
+  update(details: LanDetails, now: number): void {
+    this.#details = details;
+    this.#packet = encodeAnnouncement(this.#id, details);
+    this.#next = Math.min(this.#next, now + CHANGE_MS);
+  }
+
+  /** What to multicast now. */
+  handleTimeout(now: number): Uint8Array | undefined {
+    if (now < this.#next) return undefined;
+    this.#next = now + (FIRST_MS[this.#announced++] ?? ANNOUNCE_MS * (0.5 + this.#random() / 2));
+    return this.#packet;
+  }
+
+  /** What to answer, to the address and port from which it came, which must be on a network of ours. */
+  handlePacket(datagram: Uint8Array, address: string, now: number): Uint8Array | undefined {
+    const packet = decodeLanPacket(datagram);
+    if (packet?.kind !== "query" || packet.application !== this.#details.application) return undefined;
+    if (!this.#perSource.take(address, now) || !this.#all.take("", now)) return undefined;
+    return this.#packet;
+  }
+
+  /** What to multicast at last. */
+  goodbye(): Uint8Array {
+    return encodeGoodbye(this.#id, this.#details.application);
+  }
+}

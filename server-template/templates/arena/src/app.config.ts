@@ -1,0 +1,31 @@
+/** The server: its rooms, its page, and the way in. */
+import { fileURLToPath } from "node:url";
+import { defineRoom, defineServer } from "@colyseus/core";
+import { RedisDriver } from "@colyseus/redis-driver";
+import { RedisPresence } from "@colyseus/redis-presence";
+import express from "express";
+import { SallyportTransport } from "sallyport/colyseus";
+import { ArenaRoom } from "./rooms/ArenaRoom.ts";
+
+/** Rooms over UDP, and over WebSocket for browsers, on one port number that it opens on the router. */
+export const transport = new SallyportTransport({ description: process.env.GAME_NAME || "My game" });
+
+const redis = process.env.REDIS_URL;
+
+export const server = defineServer({
+  greet: false,
+  transport,
+  ...(redis ? { driver: new RedisDriver(redis), presence: new RedisPresence(redis) } : {}),
+  rooms: {
+    arena: defineRoom(ArenaRoom),
+  },
+  express: (app) => {
+    app.use(express.static(fileURLToPath(new URL("../public", import.meta.url))));
+    // Colyseus' client, for the page.
+    app.get("/colyseus.js", (_request, response) => {
+      response.sendFile(fileURLToPath(new URL("../dist/colyseus.js", import.meta.resolve("@colyseus/sdk"))));
+    });
+  },
+});
+
+export default server;

@@ -1,0 +1,18 @@
+import { announce } from "./announce.ts";
+import { server, transport } from "./app.config.ts";
+
+const port = Number(process.env.PORT || 2567);
+
+try {
+  await server.listen(port);
+} catch (error) {
+  const { code, message } = error as NodeJS.ErrnoException;
+  console.error(
+    code === "EADDRINUSE"
+      ? `Port ${port} is in use by another program. End that program, or choose another PORT in .env.`
+      : `The server cannot listen on port ${port}: ${message}`,
+  );
+  process.exit(1);
+}
+console.log(`Play in this machine's browser: http://localhost:${port}`);
+await announce(transport, port);

@@ -1,0 +1,189 @@
+/** A lobby of two processes that share a Redis: hosts at one, players at the other, and one that is killed. */
+import { type ChildProcess, fork, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { connect, createServer, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import {
+  HostRegistration,
+  type HostRegistrationOptions,
+  type Introduction,
+  introduce,
+  parseInvite,
+  resolveInvite,
+} from "../../sdk/src/rendezvous/index.ts";
+import { freePort } from "./lobby-programs.ts";
+
+/** What is not there, or nothing. */
+async function missing(): Promise<string> {
+  if (spawnSync("redis-server", ["--version"]).status !== 0) return "redis-server";
+  for (const name of ["@colyseus/redis-driver", "@colyseus/redis-presence"]) {
+    const found = await import(name).then(
+      () => true,
+      () => false,
+    );
+    if (!found) return name;
+  }
+  return "";
+}
+
+const absent = await missing();
+if (absent !== "") {
+  const line = `the lobby of several processes is not tested: ${absent} is missing`;
+  // Where all is said to be tested, a test that did not run is a failure.
+  if (process.env["CI"] === "true") throw new Error(line);
+  console.warn(line);
+}
+
+class LobbyProcess {
+  readonly url: string;
+  readonly port: number;
+  readonly #child: ChildProcess;
+
+  private constructor(port: number, child: ChildProcess) {
+    this.port = port;
+    this.url = `http://127.0.0.1:${port}/`;
+    this.#child = child;
+  }
+
+  static async start(redis: string): Promise<LobbyProcess> {
+    const port = await freePort();
+    const module = fileURLToPath(new URL("rendezvous-lobby-process.ts", import.meta.url));
+    const child = fork(module, [JSON.stringify({ port, redis })], {
+      // How long Colyseus waits for a process that is gone, ms; the default is 2000.
+      env: { ...process.env, COLYSEUS_PRESENCE_SHORT_TIMEOUT: "500" },
+      stdio: ["ignore", "ignore", "inherit", "ipc"],
+    });
+    const lobby = new LobbyProcess(port, child);
+    await Promise.race([
+      once(child, "message"),
+      once(child, "exit").then(([code]) => {
+        throw new Error(`the lobby ended with ${code}`);
+      }),
+    ]);
+    return lobby;
+  }
+
+  async games(): Promise<{ name: string }[]> {
+    this.#child.send({ list: true });
+    const [{ games }] = (await once(this.#child, "message")) as [{ games: { name: string }[] }];
+    return games;
+  }
+
+  async kill(): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    const exited = once(this.#child, "exit");
+    this.#child.kill("SIGKILL");
+    await exited;
+  }
+}
+
+describe.skipIf(absent !== "")("two lobby processes and a Redis", () => {
+  let folder = "";
+  let redis: ChildProcess;
+  let socket = "";
+  let a: LobbyProcess;
+  let b: LobbyProcess;
+  const registrations: HostRegistration[] = [];
+
+  beforeAll(async () => {
+    vi.spyOn(console, "warn").mockReturnValue();
+    vi.spyOn(console, "info").mockReturnValue();
+    folder = await mkdtemp(join(tmpdir(), "sallyport-redis-"));
+    socket = join(folder, "redis.sock");
+    redis = spawn("redis-server", ["--port", "0", "--unixsocket", socket, "--dir", folder, "--save", ""], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    await new Promise<void>((resolve, reject) => {
+      redis.stdout?.on("data", (text) => {
+        if (/ready to accept connections/i.test(String(text))) resolve();
+      });
+      redis.once("exit", () => reject(new Error("redis-server ended")));
+    });
+    [a, b] = await Promise.all([LobbyProcess.start(socket), LobbyProcess.start(socket)]);
+  }, 30_000);
+
+  afterAll(async () => {
+    await Promise.all(registrations.map((registration) => registration.close()));
+    await Promise.all([a?.kill(), b?.kill()]);
+    redis?.removeAllListeners("exit");
+    const exited = once(redis, "exit");
+    redis.kill("SIGKILL");
+    await exited;
+    await rm(folder, { recursive: true });
+  }, 30_000);
+
+  async function host(lobby: string, name: string, options: Partial<HostRegistrationOptions> = {}) {
+    const registration = new HostRegistration({ lobby, name, retryMs: [50, 200], ...options });
+    registrations.push(registration);
+    registration.on("introduction", (introduction: Introduction) =>
+      introduction.onMessage((data) => introduction.send(data)),
+    );
+    const invite = await registration.open();
+    return { registration, ...invite, seal: parseInvite(invite.url)?.seal ?? "" };
+  }
+
+  /** What comes back from the host, by this lobby. */
+  async function echo(lobby: string, code: string, seal: string): Promise<Uint8Array> {
+    const introduction = await introduce(`${lobby}#${code}.${seal}`, { timeoutMs: 20_000 });
+    const answer = new Promise<Uint8Array>((resolve) => introduction.onMessage(resolve));
+    introduction.send(Uint8Array.of(1, 2, 3));
+    const data = await answer;
+    expect(introduction).toMatchObject({ authenticated: true, servers: { stun: ["stun:stun.example:3478"] } });
+    introduction.close();
+    return data;
+  }
+
+  test("a player at one is introduced to a host at the other; both list all games", async () => {
+    // Colyseus makes each room where there are fewest: of four hosts, some are on either.
+    const hosts = [];
+    for (const name of ["one", "two", "three", "four"]) {
+      hosts.push(await host(a.url, name, { endpoints: ["http://203.0.113.7:7777"] }));
+    }
+    for (const { code, seal } of hosts) {
+      for (const lobby of [a, b]) {
+        expect(await echo(lobby.url, code, seal)).toEqual(Uint8Array.of(1, 2, 3));
+        expect((await resolveInvite(code, { lobby: lobby.url })).endpoints).toEqual(["http://203.0.113.7:7777"]);
+      }
+    }
+    for (const lobby of [a, b]) {
+      const names = (await lobby.games()).map(({ name }) => name).sort();
+      expect(names).toEqual(["four", "one", "three", "two"]);
+    }
+    await Promise.all(registrations.splice(0).map((registration) => registration.close()));
+  });
+
+  test("a process is killed: its hosts return by the other with the same link, and players find them", async () => {
+    // What a load balancer is to a lobby of several processes.
+    let target = a.port;
+    const through = new Set<Socket>();
+    const balancer = createServer((inside) => {
+      const outside = connect(target, "127.0.0.1");
+      for (const each of [inside, outside]) {
+        through.add(each);
+        each.on("error", () => each.destroy());
+        each.on("close", () => through.delete(each));
+      }
+      inside.pipe(outside).pipe(inside);
+    });
+    balancer.listen(0, "127.0.0.1");
+    await once(balancer, "listening");
+    const url = `http://127.0.0.1:${(balancer.address() as { port: number }).port}/`;
+    const hosts = await Promise.all(["five", "six", "seven", "eight"].map((name) => host(url, name)));
+    await a.kill();
+    target = b.port;
+    for (const each of through) each.destroy();
+    for (const { registration, url: link, code, seal } of hosts) {
+      // Those whose room was at the other process have lost nothing; the others need a moment.
+      const answer = await vi.waitFor(() => echo(b.url, code, seal), { timeout: 30_000, interval: 100 });
+      expect(answer).toEqual(Uint8Array.of(1, 2, 3));
+      expect(registration.invite?.url).toBe(link);
+    }
+    expect((await b.games()).map(({ name }) => name).sort()).toEqual(["eight", "five", "seven", "six"]);
+    balancer.close();
+    for (const each of through) each.destroy();
+  }, 60_000);
+});

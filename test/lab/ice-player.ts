@@ -1,0 +1,62 @@
+// One side of an ICE session, for ice.test.ts: prints its own candidates, reads the other's from standard input, then says
+// a number every 50 ms and prints which way it goes and what it hears.
+import { networkInterfaces } from "node:os";
+import { createInterface } from "node:readline";
+
+import {
+  candidateToJSON,
+  guessPorts,
+  IceMux,
+  localCandidate,
+  type PortGuessingOptions,
+  parseCandidates,
+  parseIceCredentials,
+} from "../../sdk/src/ice/index.ts";
+import { stunBinding } from "../../sdk/src/stun/index.ts";
+import { UDPSocket } from "../../sdk/src/udp/udp-socket.ts";
+
+const { stun, role } = JSON.parse(process.argv[2] ?? "{}") as { stun: string; role: "controlling" | "controlled" };
+const print = (event: string, fields: object = {}): void => console.log(JSON.stringify({ event, ...fields }));
+
+const socket = UDPSocket.open({ port: 7777 });
+const mux = new IceMux(socket);
+for (const { address, internal, family } of Object.values(networkInterfaces()).flatMap((each) => each ?? [])) {
+  if (internal || family !== "IPv4") continue;
+  mux.addLocalCandidate(localCandidate("host", { address, port: socket.localPort }));
+}
+async function reflexive(): Promise<void> {
+  const [answer] = await stunBinding(socket, [stun]);
+  if (answer?.mapped !== undefined) mux.addLocalCandidate(localCandidate("reflexive", answer.mapped, { server: stun }));
+}
+await reflexive();
+const peer = mux.open({ role });
+peer.onPath = (path) => print("path", { path });
+let heard = 0;
+let heardAt = performance.now();
+let longest = 0;
+peer.onData = () => {
+  longest = Math.max(longest, performance.now() - heardAt);
+  heardAt = performance.now();
+  if (heard++ === 0) print("first");
+};
+let count = 0;
+setInterval(() => peer.send(Buffer.from(String(count++))), 50);
+
+const local = (): void =>
+  print("local", { credentials: peer.localCredentials, candidates: peer.localCandidates.map(candidateToJSON) });
+local();
+for await (const line of createInterface({ input: process.stdin })) {
+  const message = JSON.parse(line) as Record<string, unknown>;
+  const credentials = parseIceCredentials(message["credentials"]);
+  if (credentials !== null) peer.setRemoteCredentials(credentials);
+  for (const candidate of parseCandidates(message["candidates"])) peer.addRemoteCandidate(candidate);
+  if (message["do"] === "guess") {
+    const { ours, theirs, remote } = message as unknown as Pick<PortGuessingOptions, "ours" | "theirs" | "remote">;
+    void guessPorts(mux, peer, { ours, theirs, remote }).then((found) => print("guessed", { found }));
+  }
+  if (message["do"] === "networkChanged") peer.networkChanged();
+  if (message["do"] === "report") {
+    print("report", { path: peer.path, heard, longest: Math.max(longest, performance.now() - heardAt), sent: count });
+    longest = 0;
+  }
+}

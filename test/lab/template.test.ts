@@ -1,0 +1,77 @@
+// What `npm create sallyport` makes, in two real homes: the host behind one router, the friend behind another.
+import { mkdtemp, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { expect, test } from "vitest";
+import { Lab } from "./lab/index.ts";
+import { describeLab } from "./lab/vitest.ts";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const LOBBY = join(ROOT, "examples/lobby/src/lobby.ts");
+const HOST = join(ROOT, "examples/lobby/src/host.ts");
+
+describeLab("a newcomer's game behind a home router", () => {
+  test("the invite that it prints brings a friend in from another home; Ctrl-C gives the port back", async () => {
+    await using lab = await Lab.create();
+    // Within the workspace, so that its packages are found without a registry.
+    const scratch = await mkdtemp(join(ROOT, "test/lab/.template-"));
+    await using _ = { [Symbol.asyncDispose]: () => rm(scratch, { recursive: true, force: true }) };
+    const [home, elsewhere] = [await lab.gateway({ upnp: { igd: 2 } }), await lab.gateway({ nat: "port-restricted" })];
+    const [machine, friend, site] = [await home.host(), await elsewhere.host(), await lab.host()];
+    const create = join(ROOT, "server-template/bin/create-sallyport.js");
+    const created = await site.exec([process.execPath, create, "my-game", "--yes", "--no-install", "--no-git"], {
+      cwd: scratch,
+    });
+    expect(created.code, created.output).toBe(0);
+    const game = join(scratch, "my-game");
+
+    const lobbyUrl = `http://${site.address}:2567`;
+    const lobby = site.spawn([process.execPath, LOBBY], { env: { PUBLIC_URL: lobbyUrl, NO_COLOR: "1" }, cwd: ROOT });
+    await lobby.waitForLine(/Lobby at/, 20_000);
+    const env = { XDG_STATE_HOME: join(scratch, "state"), LOBBY_URL: lobbyUrl, GAME_NAME: "First game", NO_COLOR: "1" };
+    const server = machine.spawn(["npm", "start"], { cwd: game, env });
+    await server.waitForLine(new RegExp(`^Anyone can join at ${home.wanAddress.replaceAll(".", "\\.")}:2567`), 30_000);
+    const invite = /http:\S+/.exec(await server.waitForLine(/^Invite your friends: /, 20_000))?.[0] ?? "";
+    expect(await home.mappings()).toHaveLength(2); // UDP and TCP
+
+    const played = await friend.exec(["npm", "run", "play", "--", invite, "--seconds", "1"], {
+      cwd: game,
+      timeoutMs: 30_000,
+    });
+    expect(played.output).toContain(`In, direct to ${home.wanAddress}:2567`);
+    expect(played.code).toBe(0);
+
+    server.kill("SIGINT");
+    await server.exited;
+    expect(await home.mappings()).toEqual([]);
+  });
+
+  test("the host's own page shows the rung on which it stands, and to nobody but the host", async () => {
+    await using lab = await Lab.create();
+    const home = await lab.gateway({ upnp: { igd: 1 } });
+    const [machine, stranger] = [await home.host(), await lab.host()];
+    const env = { XDG_STATE_HOME: `/tmp/${lab.prefix}-panel`, NO_COLOR: "1" };
+    await using _ = { [Symbol.asyncDispose]: () => rm(env.XDG_STATE_HOME, { recursive: true, force: true }) };
+    const host = machine.spawn([process.execPath, HOST], { cwd: ROOT, env });
+    await host.waitForLine(/^mapped: Anyone can join at/, 30_000);
+    const told = await machine.exec(["curl", "-sS", "--max-time", "2", "http://localhost:7777/host/events"]);
+    const event = told.stdout.split("\n").find((line) => line.includes('"event":"reachability"')) ?? "";
+    const reachability = JSON.parse(event.replace(/^data: /, "")) as Record<string, unknown>;
+    expect(reachability).toMatchObject({
+      verdict: "mapped",
+      steps: expect.arrayContaining([expect.objectContaining({ step: "upnp", outcome: "ok" })]),
+    });
+    const asked = await stranger.exec([
+      "curl",
+      "-sS",
+      "-o",
+      "/dev/null",
+      "-w",
+      "%{http_code}",
+      `http://${home.wanAddress}:7777/host`,
+    ]);
+    expect(asked.stdout.trim()).toBe("404");
+    host.kill("SIGINT");
+    await host.exited;
+  });
+});

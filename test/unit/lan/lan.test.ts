@@ -1,0 +1,267 @@
+/** Hosts and players on a network that exists in this test only. */
+import type { NetworkInterfaceInfo } from "node:os";
+import { describe, expect, test } from "vitest";
+import {
+  discoverLan,
+  LanAnnouncer,
+  type LanGame,
+  type LanNetwork,
+  type LanRemote,
+  lanUrls,
+} from "../../../sdk/src/lan/index.ts";
+import { LanListener, LOST_AFTER_MS, MAX_GAMES } from "../../../sdk/src/lan/listener.ts";
+import { linksOf, neighbourhoodOf } from "../../../sdk/src/lan/network.ts";
+import { decodeLanPacket, encodeAnnouncement, encodeGoodbye, encodeQuery } from "../../../sdk/src/lan/packet.ts";
+import { ANNOUNCE_MS, LanResponder } from "../../../sdk/src/lan/responder.ts";
+
+const ID = "0123456789abcdef";
+const details = { application: "arena", name: "Ann's", port: 7777, players: 2, maxPlayers: 16, version: "1.0" };
+const id = (i: number): string => i.toString(16).padStart(16, "0");
+
+/** All who plug into it hear each other. */
+class Cable {
+  readonly ends = new Set<CableEnd>();
+  /** Each datagram that went over it. */
+  readonly seen: Uint8Array[] = [];
+}
+class CableEnd implements LanNetwork {
+  onPacket: LanNetwork["onPacket"] = () => undefined;
+  readonly #cable: Cable;
+  readonly #address: string;
+  constructor(cable: Cable, address: string) {
+    this.#cable = cable;
+    this.#address = address;
+    cable.ends.add(this);
+  }
+  multicast(datagram: Uint8Array): void {
+    for (const end of this.#cable.ends) this.#send(end, datagram);
+  }
+  unicast(datagram: Uint8Array, { address }: LanRemote): void {
+    for (const end of this.#cable.ends) if (end.#address === address) this.#send(end, datagram);
+  }
+  refresh(): void {}
+  close(): Promise<void> {
+    this.#cable.ends.delete(this);
+    return Promise.resolve();
+  }
+  #send(to: CableEnd, datagram: Uint8Array): void {
+    this.#cable.seen.push(datagram);
+    if (to !== this) setImmediate(() => to.onPacket(datagram, { address: this.#address, port: 28_772 }));
+  }
+}
+
+describe("announcer and search", () => {
+  test("find each other, whoever comes first, and notice changes and goodbyes", async () => {
+    const cable = new Cable();
+    const announcer = new LanAnnouncer(details, { network: new CableEnd(cable, "192.168.1.10") });
+    const caller = new AbortController();
+    const heard: [string, number][] = [];
+    const lost = Promise.withResolvers<LanGame>();
+    const search = discoverLan({
+      application: "arena",
+      network: new CableEnd(cable, "192.168.1.20"),
+      timeoutMs: Number.POSITIVE_INFINITY,
+      signal: caller.signal,
+      onGame: (game) => {
+        heard.push([game.name, game.players]);
+        if (heard.length === 1) announcer.update({ players: 3 });
+        if (heard.length === 2) void announcer.close();
+      },
+      onLost: lost.resolve,
+    });
+    expect(lanUrls(await lost.promise)).toEqual(["http://192.168.1.10:7777"]);
+    expect(heard).toEqual([
+      ["Ann's", 2],
+      ["Ann's", 3],
+    ]);
+    caller.abort();
+    expect(await search).toEqual([]);
+    await announcer.close();
+    expect(cable.ends.size).toBe(0);
+  });
+
+  test("a search answers what it found when its time is over", async () => {
+    const cable = new Cable();
+    await using _one = new LanAnnouncer(details, { network: new CableEnd(cable, "192.168.1.10") });
+    await using _two = new LanAnnouncer(
+      { ...details, name: "Bob's" },
+      { network: new CableEnd(cable, "fe80::1%eth0") },
+    );
+    await using _other = new LanAnnouncer(
+      { ...details, application: "chess" },
+      { network: new CableEnd(cable, "192.168.1.12") },
+    );
+    const games = await discoverLan({
+      application: "arena",
+      network: new CableEnd(cable, "192.168.1.20"),
+      timeoutMs: 100,
+    });
+    expect(Object.fromEntries(games.map(({ name, addresses }) => [name, addresses]))).toEqual({
+      "Ann's": ["192.168.1.10"],
+      "Bob's": ["fe80::1%eth0"],
+    });
+    expect(games.flatMap(lanUrls)).toEqual(["http://192.168.1.10:7777"]);
+  });
+
+  test("nonsense on the network hurts nobody, and a listener that throws ends its search", async () => {
+    const cable = new Cable();
+    await using _one = new LanAnnouncer(details, { network: new CableEnd(cable, "192.168.1.10") });
+    const noise = new CableEnd(cable, "192.168.1.66");
+    for (let i = 0; i < 300; i++) noise.multicast(new Uint8Array(i).fill(i));
+    const search = discoverLan({
+      application: "arena",
+      network: new CableEnd(cable, "192.168.1.20"),
+      onGame: () => {
+        throw new Error("the caller's own");
+      },
+    });
+    await expect(search).rejects.toThrow("the caller's own");
+    expect(await discoverLan({ application: "arena", signal: AbortSignal.abort() })).toEqual([]);
+  });
+
+  test.each([{ name: "" }, { application: "\u0007" }, { port: 0 }, { port: 65_536 }, { port: 1.5 }])(
+    "what cannot be announced is refused: %j",
+    (part) => {
+      expect(() => new LanAnnouncer({ ...details, ...part }, { network: new CableEnd(new Cable(), "x") })).toThrow(
+        RangeError,
+      );
+    },
+  );
+});
+
+describe("the neighbourhood", () => {
+  test("is the networks of our interfaces, and the links", () => {
+    const of = (address: string, family: "IPv4" | "IPv6", cidr: string): NetworkInterfaceInfo => ({
+      address,
+      family,
+      cidr,
+      netmask: "",
+      mac: "",
+      internal: false,
+      scopeid: 0,
+    });
+    const links = linksOf({
+      lo: [of("127.0.0.1", "IPv4", "127.0.0.1/8"), of("::1", "IPv6", "::1/128")],
+      eth0: [
+        of("192.168.1.10", "IPv4", "192.168.1.10/24"),
+        of("fe80::1", "IPv6", "fe80::1/64"),
+        of("2001:db8::1", "IPv6", "2001:db8::1/64"),
+      ],
+    });
+    expect(links.map(({ address }) => address)).toEqual(["127.0.0.1", "192.168.1.10", "fe80::1"]);
+    const isNear = neighbourhoodOf(links);
+    expect(["127.0.0.1", "192.168.1.77", "fe80::2%eth0"].map(isNear)).toEqual([true, true, true]);
+    const far = ["192.168.2.1", "203.0.113.7", "2001:db8::2", "::1", "", "x", "0.0.0.0"];
+    expect(far.map(isNear)).toEqual(far.map(() => false));
+  });
+});
+
+describe("a host", () => {
+  const responder = (): LanResponder => new LanResponder({ id: ID, details, random: () => 0.5 }, 0);
+
+  test("announces itself at once, soon again, and then every few seconds", () => {
+    const host = responder();
+    const times: number[] = [];
+    for (let now = 0; now < 60_000; now = Math.max(now + 1, host.nextTimeout)) {
+      if (host.handleTimeout(now) !== undefined) times.push(now);
+    }
+    expect(times.slice(0, 4)).toEqual([0, 250, 1250, 8750]);
+    expect(times.length).toBeLessThanOrEqual(4 + 60_000 / (ANNOUNCE_MS / 2));
+    expect(host.handleTimeout(host.nextTimeout - 1)).toBeUndefined();
+  });
+
+  test("a change is announced soon, and many changes not one by one", () => {
+    const host = responder();
+    for (const now of [0, 250, 1250]) host.handleTimeout(now);
+    let sent = 0;
+    for (let now = 2000; now < 3000; now += 10) {
+      host.update({ ...details, players: now }, now);
+      if (host.handleTimeout(now) !== undefined) sent++;
+    }
+    expect(sent).toBeGreaterThan(0);
+    expect(sent).toBeLessThanOrEqual(4);
+  });
+
+  test("answers who asks for its game, not too often, and never more than twice what came", () => {
+    const host = responder();
+    const query = encodeQuery("arena");
+    let [asked, answered] = [0, 0];
+    for (let now = 0; now < 10_000; now += 10) {
+      asked += query.length;
+      answered += host.handlePacket(query, "192.168.1.20", now)?.length ?? 0;
+    }
+    expect(answered).toBeGreaterThan(0);
+    expect(answered).toBeLessThan(asked / 10);
+    expect(host.handlePacket(encodeQuery("chess"), "192.168.1.21", 0)).toBeUndefined();
+    expect(host.handlePacket(encodeAnnouncement(ID, details), "192.168.1.21", 0)).toBeUndefined();
+  });
+
+  test("a flood of askers, each with an address of its own, gets little", () => {
+    const host = responder();
+    let answers = 0;
+    for (let i = 0; i < 100_000; i++) {
+      if (host.handlePacket(encodeQuery("arena"), `10.0.${i >> 8}.${i & 255}`, i / 100) !== undefined) answers++;
+    }
+    expect(answers).toBeLessThanOrEqual(40 + 20 + 1);
+  });
+});
+
+describe("a player", () => {
+  test("asks at once, some times more, and then seldom", () => {
+    const player = new LanListener("arena", 0);
+    const times: number[] = [];
+    for (let now = 0; now < 30_000; now = Math.max(now + 1, player.nextTimeout)) {
+      const { query } = player.handleTimeout(now);
+      if (query === undefined) continue;
+      times.push(now);
+      expect(decodeLanPacket(query)).toEqual({ kind: "query", application: "arena" });
+    }
+    expect(times).toEqual([0, 250, 1000, 3000, 13_000, 23_000]);
+  });
+
+  test("forgets a game that is no longer heard of", () => {
+    const player = new LanListener("arena", 0);
+    expect(player.handlePacket(encodeAnnouncement(ID, details), "192.168.1.10", 0)?.type).toBe("found");
+    expect(player.handlePacket(encodeAnnouncement(ID, details), "192.168.1.10", 1000)).toBeUndefined();
+    expect(player.handleTimeout(LOST_AFTER_MS + 999).events).toEqual([]);
+    expect(player.handleTimeout(LOST_AFTER_MS + 1000).events).toMatchObject([{ type: "lost", game: { id: ID } }]);
+    expect(player.games).toEqual([]);
+  });
+
+  test("keeps the addresses from which a game is heard, those that a URL can name first", () => {
+    const player = new LanListener("arena", 0);
+    for (const address of ["127.0.0.1", "fe80::1%eth0", "192.168.1.10", "192.168.1.10"]) {
+      player.handlePacket(encodeAnnouncement(ID, details), address, 0);
+    }
+    expect(player.games[0]?.addresses).toEqual(["192.168.1.10", "fe80::1%eth0", "127.0.0.1"]);
+    for (let i = 0; i < 100; i++) player.handlePacket(encodeAnnouncement(ID, details), `10.0.0.${i}`, 0);
+    expect(player.games[0]?.addresses).toHaveLength(8);
+  });
+
+  test("forgets an address that a game has left", () => {
+    const player = new LanListener("arena", 0);
+    const packet = encodeAnnouncement(ID, details);
+    player.handlePacket(packet, "192.168.1.10", 0);
+    for (let now = 5000; now < LOST_AFTER_MS; now += 5000) player.handlePacket(packet, "192.168.1.77", now);
+    expect(player.games[0]?.addresses).toEqual(["192.168.1.10", "192.168.1.77"]);
+    const event = player.handlePacket(packet, "192.168.1.77", LOST_AFTER_MS);
+    expect(event).toMatchObject({ type: "changed", game: { addresses: ["192.168.1.77"] } });
+  });
+
+  test("believes a goodbye only from where the game was heard", () => {
+    const player = new LanListener("arena", 0);
+    player.handlePacket(encodeAnnouncement(ID, details), "192.168.1.10", 0);
+    expect(player.handlePacket(encodeGoodbye(ID, "arena"), "192.168.1.66", 0)).toBeUndefined();
+    expect(player.handlePacket(encodeGoodbye(ID, "chess"), "192.168.1.10", 0)).toBeUndefined();
+    expect(player.handlePacket(encodeGoodbye(ID, "arena"), "192.168.1.10", 0)?.type).toBe("lost");
+  });
+
+  test("keeps no more games than it may, and still hears those that it has", () => {
+    const player = new LanListener("arena", 0);
+    let now = 0;
+    for (let i = 0; i < 5000; i++) player.handlePacket(encodeAnnouncement(id(i), details), "192.168.1.66", (now += 10));
+    expect(player.games).toHaveLength(MAX_GAMES);
+    const update = encodeAnnouncement(id(0), { ...details, players: 9 });
+    expect(player.handlePacket(update, "192.168.1.66", now + 10)?.type).toBe("changed");
+  });
+});
