@@ -88,7 +88,13 @@ async function costs(): Promise<BenchRow[]> {
     row("UDPSocket alone, CPU per 200 B packet, to raw dgram", socket, raw, 1.05),
     row("session, CPU per encrypted 200 B packet, to raw dgram", session, raw, 1.3),
     row("session, CPU per encrypted 200 B packet, to ws", session, ws, 0.75),
-    row("session, CPU per reliable 64 B message, aggregated and encrypted, to ws", reliable, wsMany, 0.15, many(reliable)),
+    row(
+      "session, CPU per reliable 64 B message, aggregated and encrypted, to ws",
+      reliable,
+      wsMany,
+      0.15,
+      many(reliable),
+    ),
     row(
       "session, CPU per unreliable 64 B message, aggregated and encrypted, to ws",
       unreliable,

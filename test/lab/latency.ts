@@ -43,7 +43,9 @@ export async function measureLatency(
     players: PLAYERS,
     messages,
   } satisfies ServerArgs);
-  const { tokens } = await server.waitForJson<{ event: string; tokens: string[] }>(({ event }) => event === "listening");
+  const { tokens } = await server.waitForJson<{ event: string; tokens: string[] }>(
+    ({ event }) => event === "listening",
+  );
   const args: PlayersArgs = { role: "players", address, port: PORT, tokens, messages };
   const players = home.spawnModule(MODULE, args);
   await players.waitForJson(({ event }) => event === "ready", 30_000);

@@ -49,7 +49,7 @@ const WIDE_WINDOW = 32 * MAX_PACKET_BYTES;
 
 /**
  * Messages over packets: reliable 1.0's headers, RFC 9002's loss detection, CUBIC, and frames of several delivery modes
- * and channels; the wire is laid out in PROTOCOL-channel.md. Does no I/O: packets and a time go in, packets and messages
+ * and channels; the wire is laid out in PROTOCOL.md. Does no I/O: packets and a time go in, packets and messages
  * come out. One per connection: both peers must begin fresh together.
  *
  * The owner calls {@link receive} for each payload that arrives, then {@link poll} until it answers 0 (and sends what it

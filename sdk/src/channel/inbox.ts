@@ -11,9 +11,9 @@ import {
 } from "./frames.ts";
 import { type HeldBytes, type HeldMessage, type Received, ReceiveStream } from "./receive-stream.ts";
 import { sequenceNewer } from "./sequence.ts";
-import { viewOf } from "./views.ts";
 import type { ChannelFailure, ChannelHandler, ChannelStats } from "./types.ts";
 import { UnreliableAssemblies } from "./unreliable-assemblies.ts";
+import { viewOf } from "./views.ts";
 
 export interface InboxOptions {
   maxMessageBytes: number;

@@ -96,7 +96,7 @@ export interface ChannelStats {
   messagesReceived: number;
   /** Messages and slices sent again because they were found lost or probed for. */
   retransmissions: number;
-  /** Bytes sent a second time ahead of any evidence of loss, see PROTOCOL-channel.md. */
+  /** Bytes sent a second time ahead of any evidence of loss, see PROTOCOL.md. */
   redundantBytes: number;
   /** Unreliable messages that gave way in a full queue. */
   unreliableDropped: number;

@@ -40,7 +40,7 @@ async function tick(): Promise<number> {
   return arrivals;
 }
 
-process.on("message", async (ticks: number) => {
+async function measure(ticks: number): Promise<void> {
   const datagrams = contender.datagrams?.() ?? 0;
   const heap = getHeapStatistics().total_allocated_bytes;
   const before = process.cpuUsage();
@@ -55,6 +55,8 @@ process.on("message", async (ticks: number) => {
     datagrams: (contender.datagrams?.() ?? 0) - datagrams,
   };
   process.send?.(cost);
-});
+}
+
+process.on("message", (ticks: number) => void measure(ticks));
 process.on("disconnect", () => process.exit());
 process.send?.("ready");

@@ -45,10 +45,11 @@ export class Part implements Disposable {
 
 /** In the part: what the parent may call. The process ends when the parent lets go of it. */
 export function serve(functions: Record<string, (argument: never) => unknown>): void {
-  process.on("message", async ({ id, name, argument }: Call) => {
+  const answer = async ({ id, name, argument }: Call): Promise<void> => {
     const value = await functions[name]?.(argument as never);
     process.send?.({ id, value: value ?? null } satisfies Answer);
-  });
+  };
+  process.on("message", (call: Call) => void answer(call));
   process.on("disconnect", () => process.exit());
 }
 

@@ -256,7 +256,7 @@ describe("time", () => {
 describe("the wire", () => {
   const hex = (bytes: Uint8Array | undefined): string => Buffer.from(bytes ?? []).toString("hex");
 
-  test("is as PROTOCOL-channel.md's example has it", () => {
+  test("is as PROTOCOL.md's example has it", () => {
     const [sender, receiver] = [endpoint(), endpoint()];
     sender.send(new TextEncoder().encode("hi"), "reliable");
     const [packet] = packets(sender, 0);

@@ -230,7 +230,7 @@ test(`${DATAGRAMS} hostile datagrams: no throw, no hang, no growth, nothing give
         expect(player.session.send(number, "reliable")).toBe(true);
       }
       await network.settle();
-      if (++run % Math.ceil(runs / 8) === 0) {
+      if (++run % Math.ceil(runs / 32) === 0) {
         collect();
         heap.push(process.memoryUsage().heapUsed);
       }
@@ -246,6 +246,7 @@ test(`${DATAGRAMS} hostile datagrams: no throw, no hang, no growth, nothing give
   expect(ended.get("protocol-error")).toBeGreaterThan(DATAGRAMS / 1000);
   expect(server.sessions.size).toBeLessThanOrEqual(HONEST + villains.length);
   expect(replyBytes).toBeLessThanOrEqual(0.31 * strangerBytes);
-  const growth = (heap.at(-1) ?? 0) - (heap[1] ?? 0);
-  expect(growth).toBeLessThan(8 << 20);
+  // A villain may hold some MiB while it lasts, so the valleys are what tells of growth.
+  const half = heap.length >> 1;
+  expect(Math.min(...heap.slice(half))).toBeLessThan(Math.min(...heap.slice(1, half)) + (8 << 20));
 });
