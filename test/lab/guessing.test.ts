@@ -5,7 +5,8 @@ import { Lab } from "./lab/index.ts";
 import { describeLab } from "./lab/vitest.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
-const program = (name: string): string => fileURLToPath(new URL(`../../examples/lobby/src/${name}.ts`, import.meta.url));
+const program = (name: string): string =>
+  fileURLToPath(new URL(`../../examples/lobby/src/${name}.ts`, import.meta.url));
 
 describeLab("guessing ports", () => {
   test("a relayed game becomes direct while it is played, and loses nothing", async () => {
@@ -33,9 +34,12 @@ describeLab("guessing ports", () => {
     });
     const { url } = await game.waitForJson<{ event: string; url: string }>(({ event }) => event === "invite", 20_000);
     // Three rounds of guessing fit in; the first meets in most runs.
-    const player = away.spawn([process.execPath, program("join"), url, "--seconds", "60", "--until", "punched", "--json"], {
-      cwd: ROOT,
-    });
+    const player = away.spawn(
+      [process.execPath, program("join"), url, "--seconds", "60", "--until", "punched", "--json"],
+      {
+        cwd: ROOT,
+      },
+    );
     const report = await player.waitForJson<Record<string, unknown>>((value) => "connected" in value, 90_000);
     expect(report, player.output.join("\n")).toMatchObject({ connected: true, path: "punched", lost: 0 });
     expect(report["upgrades"]).toBeGreaterThan(0);

@@ -2,12 +2,13 @@ import { usableInterfaces } from "../connectivity/interfaces.ts";
 import {
   type IceMux,
   type IcePeer,
-  type NatView,
   localCandidate,
   IceMux as Mux,
+  type NatView,
   onLocalNetwork,
   sharesNetwork,
 } from "../ice/index.ts";
+import { Guessing } from "../rendezvous/guessing.ts";
 import {
   type IntroduceOptions,
   type Introduction,
@@ -16,7 +17,6 @@ import {
   parseInvite,
   RendezvousError,
 } from "../rendezvous/index.ts";
-import { Guessing } from "../rendezvous/guessing.ts";
 import {
   type PassageMessage,
   parsePassageMessage,

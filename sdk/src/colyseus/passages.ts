@@ -1,7 +1,15 @@
 import type http from "node:http";
 import type { AddressInfo } from "node:net";
 import { request } from "undici";
-import { type IceMux, type IcePeer, type NatView, newIceCredentials, onLocalNetwork, sharesNetwork } from "../ice/index.ts";
+import {
+  type IceMux,
+  type IcePeer,
+  type NatView,
+  newIceCredentials,
+  onLocalNetwork,
+  sharesNetwork,
+} from "../ice/index.ts";
+import { Guessing } from "../rendezvous/guessing.ts";
 import type { Introduction } from "../rendezvous/index.ts";
 import {
   type PathMessage,
@@ -10,7 +18,6 @@ import {
   sendPassageMessage,
   trickle,
 } from "../rendezvous/passage.ts";
-import { Guessing } from "../rendezvous/guessing.ts";
 import type { SessionServer } from "../session/types.ts";
 
 /** What one introduced player may ask for. */
@@ -32,7 +39,10 @@ export interface PassageHostOptions {
 }
 
 /** Serves introduced players: answers their matchmaking, and opens ways for their sessions. */
-export function servePassage(introduction: Introduction, { server, sessions, ice, nat, isLocal }: PassageHostOptions): void {
+export function servePassage(
+  introduction: Introduction,
+  { server, sessions, ice, nat, isLocal }: PassageHostOptions,
+): void {
   const paths = new Map<number, { peer: IcePeer; guessing: Guessing }>();
   let requests = 0;
   introduction.onMessage((bytes) => {

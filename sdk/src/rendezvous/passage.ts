@@ -124,7 +124,13 @@ function parseObject(bytes: Uint8Array): Record<string, unknown> | null {
   }
 }
 
-const BEHAVIOURS = ["none", "endpoint-independent", "address-dependent", "address-and-port-dependent", "unknown"] as const;
+const BEHAVIOURS = [
+  "none",
+  "endpoint-independent",
+  "address-dependent",
+  "address-and-port-dependent",
+  "unknown",
+] as const;
 
 function parseNat(value: Record<string, unknown>, id: number): NatMessage | null {
   const mapping = BEHAVIOURS.find((word) => word === value["mapping"]);
