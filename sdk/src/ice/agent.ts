@@ -387,6 +387,7 @@ export class IceAgent {
     const pair = this.#checklist.observe(via, address, port, priority, this.#selected, now);
     if (pair === null) return true;
     pair.heardAt = now;
+    if (!pair.announced) this.#handler.sourceHeard?.(pair);
     const nomination = nominationOf(message);
     if (nomination !== null && this.#role === "controlled") this.#nominatedByPeer(pair, nomination);
     // Is the old address still there? Asked at once, so that the answer decides between the two.
@@ -466,8 +467,9 @@ export class IceAgent {
   }
 
   #retract(pair: CandidatePair): void {
-    if (!pair.announced) return;
+    if (!pair.announced && pair.heardAt === Number.NEGATIVE_INFINITY) return;
     pair.announced = false;
+    pair.heardAt = Number.NEGATIVE_INFINITY;
     this.#handler.sourceRemoved?.(pair);
   }
 

@@ -102,6 +102,13 @@ export class IceMux implements Disposable {
         send: (data, via, address, port) => this.#send(peer, data, via, address, port),
         selected: (path, previous) => peer.onPath?.(path, previous),
         stateChanged: (state) => peer.onState?.(state),
+        sourceHeard: (source) => {
+          // Takes nothing away from whoever has proven that it is there: a check may be a copy from a forged address.
+          const targets = this.#bases.get(source.via)?.targets;
+          if (targets?.get(source.address, source.port) === undefined) {
+            targets?.set(source.address, source.port, { peer, source });
+          }
+        },
         sourceAdded: (source) => {
           // The last to prove that it is there has it: a peer that began anew from the same socket.
           this.#bases.get(source.via)?.targets.set(source.address, source.port, { peer, source });

@@ -56,6 +56,11 @@ export interface IceHandler {
   /** Packets go another way from now on; `null` when there is none any more. */
   selected?(path: IcePath | null, previous: IcePath | null): void;
   stateChanged?(state: IceState): void;
+  /**
+   * An authentic check came from there, and our own is not answered yet: the peer may well send by this way already, since its
+   * check of it may have been answered before.
+   */
+  sourceHeard?(source: IceSource): void;
   /** The peer proved by its credentials that it is there: packets from this address are its own. */
   sourceAdded?(source: IceSource): void;
   sourceRemoved?(source: IceSource): void;

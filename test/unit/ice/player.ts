@@ -37,6 +37,7 @@ export class Player {
   readonly states: IceState[] = [];
   readonly received: { text: string; at: number }[] = [];
   readonly candidates: IceCandidate[] = [];
+  readonly heard: Set<IceSource> = new Set();
   readonly sources: Set<IceSource> = new Set();
   stunSent = 0;
   /** Packets that came from addresses which are not proven. */
@@ -64,7 +65,13 @@ export class Player {
           expect(this.sources.has(source)).toBe(false);
           this.sources.add(source);
         },
-        sourceRemoved: (source) => expect(this.sources.delete(source)).toBe(true),
+        sourceHeard: (source) => {
+          this.heard.add(source);
+        },
+        sourceRemoved: (source) => {
+          const wasHeard = this.heard.delete(source);
+          expect(this.sources.delete(source) || wasHeard).toBe(true);
+        },
         stateChanged: (state) => this.states.push(state),
       },
     );
