@@ -5,6 +5,7 @@ import type { Cost } from "./packets/child.ts";
 import type { Shape } from "./packets/contender.ts";
 import { crowd, flood } from "./packets/crowd.ts";
 import type { BenchRow } from "./row.ts";
+import { makeUrgent } from "./urgent.ts";
 
 const ROUNDS = 25;
 /** The first rounds compile. */
@@ -28,6 +29,7 @@ class Runner implements Disposable {
   static async start(module: string, name: string, shape: Shape, ticks: number): Promise<Runner> {
     const child = fork(new URL("./packets/child.ts", import.meta.url), [JSON.stringify({ module, name, shape })]);
     await once(child, "message");
+    makeUrgent(child.pid);
     return new Runner(child, ticks);
   }
 
