@@ -1,8 +1,13 @@
 // `npm test`: every vitest project, then one line that counts them all. The lab runs where it can (root on Debian); what it
 // could not run is counted as skipped, and with CI=true a skipped lab fails.
 import { startVitest } from "vitest/node";
+import { prepare } from "./lab/lab/prepare.ts";
 
 const projects = process.argv.slice(2);
+// Before any test: interop's need other people's programs too.
+const missing = prepare();
+if (missing !== undefined)
+  console.log(`Tests that need routers' software, or a root's rights, are skipped: ${missing}.`);
 const vitest = await startVitest("test", [], {
   run: true,
   watch: false,

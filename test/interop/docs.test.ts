@@ -118,7 +118,7 @@ describe("commands exist", () => {
       const [, assignments = "", words = ""] = /^((?:[A-Z_]+=\S+ )*)(.*)$/.exec(command) ?? [];
       // A variable that no program reads would be a promise that nobody keeps.
       for (const [name] of assignments.matchAll(/[A-Z_]+(?==)/g)) {
-        if (!KEPT_FOR_THE_LOBBY.includes(name)) expect(sources.some((source) => source.includes(name))).toBe(true);
+        expect(sources.some((source) => source.includes(name))).toBe(true);
       }
       expect(words).toMatch(
         /^(npm (install|test|start|ci --omit=dev|create sallyport .*|run .*|install \S+)|npx sallyport .*|cd my-game|sudo (apt-get install|cp|systemctl) .*)$/,
@@ -137,9 +137,6 @@ describe("commands exist", () => {
     }
   });
 });
-
-/** Of the lobby's environment, as its contract has it. */
-const KEPT_FOR_THE_LOBBY = ["TURN_URLS", "TURN_SECRET"];
 
 test("coturn knows each line of its configuration", () => {
   const { stdout, stderr, error } = spawnSync("turnserver", ["-h"], { encoding: "utf8" });
@@ -177,9 +174,9 @@ describe("troubleshooting", () => {
   });
 
   test("each step that the ladder can take is there", () => {
-    const manager = read("sdk/src/connectivity/manager.ts");
+    const manager = globSync("sdk/src/connectivity/*.ts", { cwd: ROOT }).map(read).join("\n");
     const steps = new Set([...(manager.match(/(?<=\bstep: ")[\w-]+(?=")/g) ?? []), "pcp", "nat-pmp"]);
-    for (const step of ["interfaces", "stun", "upnp"]) expect(steps).toContain(step);
+    for (const step of ["interfaces", "stun", "turn", "upnp"]) expect(steps).toContain(step);
     for (const step of steps) expect(page).toMatch(new RegExp(`^\\|[^|]*\\b${step}\\b`, "m"));
   });
 

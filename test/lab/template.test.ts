@@ -30,8 +30,14 @@ describeLab("a newcomer's game behind a home router", () => {
     await lobby.waitForLine(/Lobby at/, 20_000);
     const env = { XDG_STATE_HOME: join(scratch, "state"), LOBBY_URL: lobbyUrl, GAME_NAME: "First game", NO_COLOR: "1" };
     const server = machine.spawn(["npm", "start"], { cwd: game, env });
-    await server.waitForLine(new RegExp(`^Anyone can join at ${home.wanAddress.replaceAll(".", "\\.")}:2567`), 30_000);
-    const invite = /http:\S+/.exec(await server.waitForLine(/^Invite your friends: /, 20_000))?.[0] ?? "";
+    // In whatever order: the lobby may answer before the router.
+    const said: string[] = [];
+    await server.waitForLine((line) => {
+      said.push(line);
+      const text = said.join("\n");
+      return text.includes(`Anyone can join at ${home.wanAddress}:2567`) && text.includes("Invite your friends: ");
+    }, 30_000);
+    const invite = /Invite your friends: .*(http:\S+)/.exec(said.join("\n"))?.[1] ?? "";
     expect(await home.mappings()).toHaveLength(2); // UDP and TCP
 
     const played = await friend.exec(["npm", "run", "play", "--", invite, "--seconds", "1"], {

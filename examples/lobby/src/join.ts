@@ -13,6 +13,7 @@ const USAGE: Usage = {
     lobby: { type: "string", value: "URL", help: "lobby to ask (LOBBY_URL, else http://localhost:2567)" },
     seconds: { type: "string", value: "N", help: "how long to play (10)" },
     name: { type: "string", value: "TEXT", help: "the player's name" },
+    until: { type: "string", value: "PATH", help: "end a second after this path is reached: direct, punched, relayed" },
     json: { type: "boolean", help: "one JSON line at the end" },
   },
   environment: { LOBBY_URL: "lobby to ask when the invite is a bare code" },
@@ -50,6 +51,9 @@ const NOTHING: JoinReport = {
   reason: null,
 };
 
+/** `--until`: what is on its way still counts. */
+const AFTER_REACHED_MS = 1000;
+
 await runProgram(async ({ signal, onExit }) => {
   const options = readArguments(USAGE, process.argv.slice(2));
   const target = options.positionals[0];
@@ -78,7 +82,13 @@ await runProgram(async ({ signal, onExit }) => {
         console.log(
           `${style("green", "Connected")} by ${game.path().kind} to ${game.path().remote} in ${connectMs} ms`,
         );
-      const { ended, ...measured } = await measure(game.room, seconds, signal);
+      const enough = new AbortController();
+      const look = (): void => {
+        if (game.path().kind === options.text("until")) setTimeout(() => enough.abort(), AFTER_REACHED_MS).unref();
+      };
+      game.room.onPathChange(look);
+      look();
+      const { ended, ...measured } = await measure(game.room, seconds, signal, enough.signal);
       const { kind: path, remote } = game.path();
       return {
         connected: true,

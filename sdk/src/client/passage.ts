@@ -4,9 +4,11 @@ import {
   type IcePeer,
   localCandidate,
   IceMux as Mux,
+  type NatView,
   onLocalNetwork,
   sharesNetwork,
 } from "../ice/index.ts";
+import { Guessing } from "../rendezvous/guessing.ts";
 import {
   type IntroduceOptions,
   type Introduction,
@@ -15,10 +17,16 @@ import {
   parseInvite,
   RendezvousError,
 } from "../rendezvous/index.ts";
-import { parsePassageMessage, type ResponseMessage, sendPassageMessage, trickle } from "../rendezvous/passage.ts";
+import {
+  type PassageMessage,
+  parsePassageMessage,
+  type ResponseMessage,
+  sendPassageMessage,
+  trickle,
+} from "../rendezvous/passage.ts";
 import type { SessionPath, SessionPathState } from "../session/index.ts";
 import { connectSession } from "../session/index.ts";
-import { openTurnRelay, stunBinding, type TurnRelay } from "../stun/index.ts";
+import { natBehaviour, openTurnRelay, stunBinding, type TurnRelay } from "../stun/index.ts";
 import { UDPSocket } from "../udp/udp-socket.ts";
 import type { ConnectSession } from "./udp-attempt.ts";
 
@@ -36,7 +44,7 @@ export class Passage {
   readonly #isLocal: boolean;
   #introduction: Promise<Introduction> | undefined;
   #answers = new Map<number, (message: ResponseMessage) => void>();
-  #peers = new Map<number, IcePeer>();
+  #ways = new Map<number, InvitedWay>();
   #ids = 0;
   #idle: NodeJS.Timeout | undefined;
 
@@ -92,7 +100,7 @@ export class Passage {
   /** Finds a path by ICE (RFC 8445) and opens the session on it. */
   readonly connectSession: ConnectSession = async (token, { signal, onProgress }) => {
     const introduction = await this.#introduced();
-    const way = new InvitedWay(introduction, ++this.#ids, this.#peers, this.#isLocal);
+    const way = new InvitedWay(introduction, ++this.#ids, this.#ways, this.#isLocal);
     try {
       return await connectSession(token, { path: way, signal, onProgress, timeoutMs: SESSION_TIMEOUT_MS });
     } catch (error) {
@@ -123,6 +131,8 @@ export class Passage {
   #rest(): void {
     clearTimeout(this.#idle);
     this.#idle = setTimeout(() => {
+      // A relayed path may still be made direct, by what both sides tell each other.
+      if ([...this.#ways.values()].some(({ path }) => path?.kind === "relayed")) return this.#rest();
       void this.#introduction?.then((introduction) => introduction.close("done"));
     }, IDLE_MS).unref();
   }
@@ -130,13 +140,7 @@ export class Passage {
   #receive(bytes: Uint8Array): void {
     const message = parsePassageMessage(bytes);
     if (message?.type === "response") this.#answers.get(message.id)?.(message);
-    else if (message?.type === "path") {
-      const peer = this.#peers.get(message.id);
-      peer?.setRemoteCredentials(message.ice);
-      for (const candidate of message.candidates) peer?.addRemoteCandidate(candidate);
-    } else if (message?.type === "candidates") {
-      for (const candidate of message.candidates) this.#peers.get(message.id)?.addRemoteCandidate(candidate);
-    }
+    else if (message) this.#ways.get(message.id)?.receive(message);
   }
 }
 
@@ -149,9 +153,12 @@ class InvitedWay implements SessionPath {
   readonly #peer: IcePeer;
   readonly #closing = new AbortController();
   readonly #forget: () => void;
+  readonly #guessing: Guessing;
   #relay: TurnRelay | undefined;
+  #nat: NatView | undefined;
+  #examining = false;
 
-  constructor(introduction: Introduction, id: number, peers: Map<number, IcePeer>, isLocal: boolean) {
+  constructor(introduction: Introduction, id: number, ways: Map<number, InvitedWay>, isLocal: boolean) {
     const { localPort: port } = this.#socket;
     const interfaces = usableInterfaces();
     for (const { address } of interfaces) this.#mux.addLocalCandidate(localCandidate("host", { address, port }));
@@ -161,12 +168,30 @@ class InvitedWay implements SessionPath {
     this.#peer = this.#mux.open({ role: "controlling", allowRemote: isLocal ? onLocalNetwork : sharesNetwork });
     this.#peer.onData = (data) => this.onData?.(data);
     this.#peer.onPath = () => this.onPath?.();
-    peers.set(id, this.#peer);
-    this.#forget = () => peers.delete(id);
+    ways.set(id, this);
+    this.#forget = () => ways.delete(id);
     const told = [...this.#peer.localCandidates];
     sendPassageMessage(introduction, { type: "path", id, ice: this.#peer.localCredentials, candidates: told });
     trickle(introduction, id, this.#peer, told);
+    this.#guessing = new Guessing({
+      introduction,
+      id,
+      mux: this.#mux,
+      peer: this.#peer,
+      leads: true,
+      nat: () => this.#nat,
+      examine: () => void this.#examine(introduction),
+      signal: this.#closing.signal,
+    });
     void this.#learn(introduction, interfaces.find(({ address }) => !address.includes(":"))?.address);
+  }
+
+  receive(message: PassageMessage): void {
+    if (message.type === "path") this.#peer.setRemoteCredentials(message.ice);
+    if (message.type === "path" || message.type === "candidates") {
+      for (const candidate of message.candidates) this.#peer.addRemoteCandidate(candidate);
+    }
+    this.#guessing.receive(message);
   }
 
   get path(): SessionPathState | null {
@@ -184,6 +209,19 @@ class InvitedWay implements SessionPath {
     this.#mux.close();
     // The relay is given back over the socket.
     void (this.#relay?.close() ?? Promise.resolve()).then(() => this.#socket.close());
+  }
+
+  /** How our NAT behaves: asked only when the path is relayed, since it takes a second or two. */
+  async #examine({ servers }: Introduction): Promise<void> {
+    if (this.#examining) return;
+    this.#examining = true;
+    for (const server of servers.stun) {
+      const { signal } = this.#closing;
+      const { mapping, filtering } = await natBehaviour(this.#socket, server, { signal });
+      if (mapping === "unknown" || filtering === "unknown") continue;
+      this.#nat = { mapping, filtering };
+      return;
+    }
   }
 
   /** What others see of us; told as it comes. */

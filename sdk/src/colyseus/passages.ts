@@ -1,7 +1,15 @@
 import type http from "node:http";
 import type { AddressInfo } from "node:net";
 import { request } from "undici";
-import { type IceMux, type IcePeer, newIceCredentials, onLocalNetwork, sharesNetwork } from "../ice/index.ts";
+import {
+  type IceMux,
+  type IcePeer,
+  type NatView,
+  newIceCredentials,
+  onLocalNetwork,
+  sharesNetwork,
+} from "../ice/index.ts";
+import { Guessing } from "../rendezvous/guessing.ts";
 import type { Introduction } from "../rendezvous/index.ts";
 import {
   type PathMessage,
@@ -24,13 +32,18 @@ export interface PassageHostOptions {
   server: http.Server;
   sessions: SessionServer;
   ice: IceMux;
+  /** How our NAT behaves, once that is known. */
+  nat: () => NatView | undefined;
   /** The lobby is on this machine or this network, and so are the players that it brings. */
   isLocal: boolean;
 }
 
 /** Serves introduced players: answers their matchmaking, and opens ways for their sessions. */
-export function servePassage(introduction: Introduction, { server, sessions, ice, isLocal }: PassageHostOptions): void {
-  const paths = new Map<number, IcePeer>();
+export function servePassage(
+  introduction: Introduction,
+  { server, sessions, ice, nat, isLocal }: PassageHostOptions,
+): void {
+  const paths = new Map<number, { peer: IcePeer; guessing: Guessing }>();
   let requests = 0;
   introduction.onMessage((bytes) => {
     const message = parsePassageMessage(bytes);
@@ -39,7 +52,12 @@ export function servePassage(introduction: Introduction, { server, sessions, ice
         if (paths.size < MAX_PATHS && !paths.has(message.id)) paths.set(message.id, openPath(message));
         return;
       case "candidates":
-        for (const candidate of message.candidates) paths.get(message.id)?.addRemoteCandidate(candidate);
+        for (const candidate of message.candidates) paths.get(message.id)?.peer.addRemoteCandidate(candidate);
+        paths.get(message.id)?.guessing.receive(message);
+        return;
+      case "nat":
+      case "guess":
+        paths.get(message.id)?.guessing.receive(message);
         return;
       case "request":
         if (++requests <= MAX_REQUESTS) void answer(introduction, server, message);
@@ -50,7 +68,8 @@ export function servePassage(introduction: Introduction, { server, sessions, ice
     }
   });
 
-  function openPath({ id, ice: remote, candidates }: PathMessage): IcePeer {
+  function openPath(message: PathMessage): { peer: IcePeer; guessing: Guessing } {
+    const { id, ice: remote, candidates } = message;
     const allowRemote = isLocal ? onLocalNetwork : sharesNetwork;
     const peer = ice.open({ role: "controlled", local: newIceCredentials(), remote, allowRemote });
     sessions.addPath?.(peer);
@@ -58,7 +77,9 @@ export function servePassage(introduction: Introduction, { server, sessions, ice
     const told = [...peer.localCandidates];
     sendPassageMessage(introduction, { type: "path", id, ice: peer.localCredentials, candidates: told });
     trickle(introduction, id, peer, told);
-    return peer;
+    const guessing = new Guessing({ introduction, id, mux: ice, peer, leads: false, nat });
+    guessing.receive(message);
+    return { peer, guessing };
   }
 }
 

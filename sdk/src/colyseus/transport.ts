@@ -10,6 +10,7 @@ import {
 } from "@colyseus/core";
 import type { TransportOptions } from "@colyseus/ws-transport";
 import type { ConnectivityManager, ConnectivityOptions } from "../connectivity/index.ts";
+import type { NatView } from "../ice/index.ts";
 import type { HostRegistration } from "../rendezvous/index.ts";
 import { CONNECT_PROTOCOL, type ConnectReply, type ConnectEndpoint as Reachable } from "../session/exchange.ts";
 import type { Session, SessionServer } from "../session/types.ts";
@@ -277,8 +278,12 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
     const made = new LobbyListing({ name: description, ...listing, lobby }, connectivity);
     this.#listing = made;
     const server = this.server as http.Server;
+    const nat = (): NatView | undefined => {
+      const { mapping, filtering } = connectivity.reachability.nat;
+      return mapping === "unknown" || filtering === "unknown" ? undefined : { mapping, filtering };
+    };
     made.registration.on("introduction", (introduction) => {
-      servePassage(introduction, { server, sessions, ice: connectivity.ice, isLocal: made.isLocal });
+      servePassage(introduction, { server, sessions, ice: connectivity.ice, nat, isLocal: made.isLocal });
     });
   }
 

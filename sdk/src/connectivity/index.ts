@@ -1,10 +1,6 @@
 /** The ladder: how strangers get to this machine's game, kept up and explained. */
-export {
-  type ConnectivityEvents,
-  ConnectivityManager,
-  type ConnectivityOptions,
-  type ConnectivityParts,
-} from "./manager.ts";
+export { type ConnectivityEvents, ConnectivityManager, type ConnectivityParts } from "./manager.ts";
+export type { ConnectivityOptions } from "./options.ts";
 export type {
   EndpointKind,
   EndpointVia,

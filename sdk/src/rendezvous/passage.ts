@@ -3,6 +3,8 @@
  *
  *     { type: "path", id, ice: { ufrag, password }, candidates }   the player asks for a way; the host answers alike
  *     { type: "candidates", id, candidates }                       either side knows more ways (trickle, RFC 8838)
+ *     { type: "nat", id, mapping, filtering }                      how this side's NAT behaves, in RFC 4787's words
+ *     { type: "guess", id }                                        the player: both sides guess ports from now on
  *     { type: "request", id, method, path, headers, body }         the player's matchmaking, when the host's TCP port is out of reach
  *     { type: "response", id, status, headers, body }              the host's answer
  *
@@ -15,6 +17,7 @@ import {
   type IceCredentials,
   type IcePeer,
   type LocalCandidate,
+  type NatView,
   parseCandidates,
   parseIceCredentials,
 } from "../ice/index.ts";
@@ -31,6 +34,16 @@ export interface CandidatesMessage {
   type: "candidates";
   id: number;
   candidates: IceCandidate[];
+}
+
+export interface NatMessage extends NatView {
+  type: "nat";
+  id: number;
+}
+
+export interface GuessMessage {
+  type: "guess";
+  id: number;
 }
 
 export interface RequestMessage {
@@ -51,7 +64,13 @@ export interface ResponseMessage {
   body: string;
 }
 
-export type PassageMessage = PathMessage | CandidatesMessage | RequestMessage | ResponseMessage;
+export type PassageMessage =
+  | PathMessage
+  | CandidatesMessage
+  | NatMessage
+  | GuessMessage
+  | RequestMessage
+  | ResponseMessage;
 
 const METHODS = ["GET", "POST", "PUT", "DELETE"] as const;
 const MAX_HEADERS = 16;
@@ -81,6 +100,10 @@ export function parsePassageMessage(bytes: Uint8Array): PassageMessage | null {
     }
     case "candidates":
       return { type: "candidates", id: id as number, candidates: parseCandidates(value["candidates"]) };
+    case "nat":
+      return parseNat(value, id as number);
+    case "guess":
+      return { type: "guess", id: id as number };
     case "request":
       return parseRequest(value, id as number);
     case "response":
@@ -99,6 +122,20 @@ function parseObject(bytes: Uint8Array): Record<string, unknown> | null {
   } catch {
     return null;
   }
+}
+
+const BEHAVIOURS = [
+  "none",
+  "endpoint-independent",
+  "address-dependent",
+  "address-and-port-dependent",
+  "unknown",
+] as const;
+
+function parseNat(value: Record<string, unknown>, id: number): NatMessage | null {
+  const mapping = BEHAVIOURS.find((word) => word === value["mapping"]);
+  const filtering = BEHAVIOURS.find((word) => word === value["filtering"]);
+  return mapping && filtering ? { type: "nat", id, mapping, filtering } : null;
 }
 
 function parseRequest({ method, path, headers, body }: Record<string, unknown>, id: number): RequestMessage | null {

@@ -17,6 +17,8 @@ const PACKAGES: Readonly<Record<string, string>> = {
   turnserver: "coturn",
   "godot3-server": "godot3-server",
   "redis-server": "redis-server",
+  // The tests of pages beside the lab.
+  chromium: "chromium",
 };
 
 /** What a lab needs of the kernel: namespaces, veth pairs, bridges, NAT by nftables. */

@@ -47,7 +47,8 @@ class World {
       { port: 0, via: ["upnp"], stunServers: ["stun.test:3478"], ...options },
       {
         createMapper: () => mapper,
-        stun: async (_socket, _servers, { onOutcome } = {}) => {
+        stun: async (_socket, _servers, options) => {
+          const { onOutcome } = options ?? {};
           this.asked++;
           const outcomes = await this.stun.promise;
           for (const outcome of outcomes) onOutcome?.(outcome);

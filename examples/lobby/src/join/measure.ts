@@ -20,7 +20,13 @@ const MOVE_MS = 50;
 /** How long to wait for the last replies. */
 const DRAIN_MS = 3000;
 
-export async function measure(room: ArenaSession, seconds: number, signal: AbortSignal): Promise<Measurement> {
+/** @param enough ends it before its time, as if the seconds were over */
+export async function measure(
+  room: ArenaSession,
+  seconds: number,
+  signal: AbortSignal,
+  enough: AbortSignal = signal,
+): Promise<Measurement> {
   const sentAt = new Map<number, number>();
   const rtts: number[] = [];
   const unreliable = { sent: 0, received: 0 };
@@ -57,7 +63,7 @@ export async function measure(room: ArenaSession, seconds: number, signal: Abort
     const angle = (unreliable.sent / 40) * Math.PI;
     room.sendUnreliable("move", { n: ++unreliable.sent, x: Math.cos(angle), y: Math.sin(angle), echo: true });
   }, MOVE_MS);
-  await elapsed(seconds * 1000, AbortSignal.any([signal, over.signal]));
+  await elapsed(seconds * 1000, AbortSignal.any([signal, enough, over.signal]));
   clearInterval(ping);
   clearInterval(move);
 

@@ -27,7 +27,7 @@ export const RUNGS = [
       "Switch UPnP on in the router's settings and allow this machine to open ports; or forward the port there by hand, TCP and UDP.",
   },
   {
-    steps: ["stun", "behaviour"],
+    steps: ["stun"],
     title: "Seen from outside",
     tries: "STUN tells which address the internet sees, and what kind of NAT there is.",
     remedy: "Name a STUN server (SALLYPORT_STUN_URLS) or a lobby on the internet; a firewall may drop UDP to it.",
@@ -40,7 +40,7 @@ export const RUNGS = [
       "Allow the port, TCP and UDP, in this machine's firewall, and in the provider's router if there is a second one.",
   },
   {
-    steps: ["turn", "relay"],
+    steps: ["turn"],
     title: "Relay",
     tries: "TURN carries packets where no direct way exists.",
     remedy: "Run the lobby with TURN_URLS and TURN_SECRET, for homes that nothing else reaches.",

@@ -30,7 +30,7 @@ async function join() {
     room = await client.joinOrCreate("arena", { name: new URLSearchParams(location.search).get("name") ?? "" });
   } catch (error) {
     status.textContent = `Not joined: ${error.message}. Trying again …`;
-    setTimeout(join, 2000);
+    setTimeout(() => void join(), 2000);
     return;
   }
   status.textContent = "You are in.";
@@ -50,7 +50,7 @@ async function join() {
     status.textContent = "The server has gone. Trying again …";
     room = undefined;
     tracks.clear();
-    setTimeout(join, 1000);
+    setTimeout(() => void join(), 1000);
   });
 }
 
@@ -69,7 +69,7 @@ function direction() {
     x += KEYS[code][0];
     y += KEYS[code][1];
   }
-  const me = room.state.players.get(room.sessionId);
+  const me = room.state?.players?.get(room.sessionId); // not before the first state
   if (pointer && me && Math.hypot(pointer.x - me.x, pointer.y - me.y) > 10) {
     [x, y] = [pointer.x - me.x, pointer.y - me.y];
   }
@@ -92,8 +92,14 @@ function draw(now) {
     context.arc(x, y, 16, 0, 2 * Math.PI);
     context.fill();
     context.fillStyle = color;
-    const isWaving = now - (waves.get(id) ?? Number.NEGATIVE_INFINITY) < WAVE_MS;
-    context.fillText(`${player.name}${id === room.sessionId ? " (you)" : ""}${isWaving ? " 👋" : ""}`, x, y - 24);
+    context.fillText(`${player.name}${id === room.sessionId ? " (you)" : ""}`, x, y - 24);
+    const waved = (now - (waves.get(id) ?? Number.NEGATIVE_INFINITY)) / WAVE_MS;
+    if (waved > 1) return;
+    context.strokeStyle = `hsl(${player.hue} 70% 55% / ${1 - waved})`;
+    context.lineWidth = 4;
+    context.beginPath();
+    context.arc(x, y, 16 + 40 * waved, 0, 2 * Math.PI);
+    context.stroke();
   });
 }
 

@@ -8,7 +8,10 @@ import { SallyportTransport } from "sallyport/colyseus";
 import { ArenaRoom } from "./rooms/ArenaRoom.ts";
 
 /** Rooms over UDP, and over WebSocket for browsers, on one port number that it opens on the router. */
-export const transport = new SallyportTransport({ description: process.env.GAME_NAME || "My game" });
+export const transport = new SallyportTransport({
+  description: process.env.GAME_NAME || "My game",
+  lobby: process.env.LOBBY_URL || undefined,
+});
 
 const redis = process.env.REDIS_URL;
 

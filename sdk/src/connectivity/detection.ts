@@ -1,0 +1,134 @@
+import type { natBehaviour, probePort, StunServerOutcome, stunBinding } from "../stun/index.ts";
+import type { Endpoint } from "../udp/endpoint.ts";
+import { messageOf, type RungContext } from "./rung.ts";
+import type { Findings, ReflexiveFinding } from "./verdict.ts";
+
+export interface DetectionParts {
+  stun: typeof stunBinding;
+  natBehaviour: typeof natBehaviour;
+  probe: typeof probePort;
+}
+
+const STUN_TIMEOUT_MS = 3_000;
+
+/** The rung of STUN: how the game's own socket is seen from outside, how the NAT behaves, and whether a mapping is true. */
+export class DetectionRung {
+  servers: readonly string[];
+  reflexive: readonly ReflexiveFinding[] = [];
+  behaviour: Findings["behaviour"];
+  probe: Findings["probe"];
+  readonly #context: RungContext;
+  readonly #parts: DetectionParts;
+  /** A server with two addresses, which can prove and discover more (RFC 5780). */
+  #examiner: { server: string; address: Endpoint } | undefined;
+  #asking: Promise<void> | undefined;
+
+  constructor(context: RungContext, parts: DetectionParts, servers: readonly string[]) {
+    this.#context = context;
+    this.#parts = parts;
+    this.servers = servers;
+  }
+
+  /** One question at a time; whoever asks meanwhile gets the same answer. */
+  ask(): Promise<void> {
+    this.#asking ??= this.#ask().finally(() => {
+      this.#asking = undefined;
+    });
+    return this.#asking;
+  }
+
+  /** Other servers from now on, asked at once. */
+  async use(servers: readonly string[]): Promise<void> {
+    this.servers = servers;
+    await this.#asking;
+    await this.ask();
+  }
+
+  /** Another network has another NAT. */
+  forget(): void {
+    this.behaviour = undefined;
+    this.probe = undefined;
+  }
+
+  async #ask(): Promise<void> {
+    const { socket, signal } = this.#context;
+    if (signal.aborted) return;
+    if (this.servers.length === 0) {
+      const reason = "No STUN server is known: set SALLYPORT_STUN_URLS, or give a lobby, to learn the public address.";
+      this.#context.step({ step: "stun", outcome: "skipped", ms: 0, reason });
+      return;
+    }
+    const start = performance.now();
+    const seen: ReflexiveFinding[] = [];
+    const outcomes = await this.#parts.stun(socket, this.servers, {
+      timeoutMs: STUN_TIMEOUT_MS,
+      signal,
+      onOutcome: ({ server, mapped }) => {
+        if (mapped) seen.push({ server, ...mapped });
+        // The first answer is shown at once; when asking anew, the old answers stand until all have been heard.
+        if (this.reflexive.length <= seen.length) this.reflexive = [...seen];
+        this.#context.update();
+      },
+    });
+    if (signal.aborted) return;
+    this.reflexive = seen;
+    this.#examiner = outcomes.flatMap(examinerOf)[0];
+    const ms = Math.round(performance.now() - start);
+    const [first] = seen;
+    if (first) {
+      const reason = `${first.server} sees this socket as ${first.address}:${first.port}.`;
+      this.#context.step({ step: "stun", outcome: "ok", ms, reason });
+    } else {
+      const failures = outcomes.flatMap(({ server, error }) => (error ? [`${server}: ${messageOf(error)}`] : []));
+      const reason = `No STUN server answered (${failures.join("; ")}).`;
+      this.#context.step({ step: "stun", outcome: "failed", ms, reason });
+    }
+    this.#context.update();
+  }
+
+  /**
+   * Once everything is known that is quick to know.
+   * @param mapped what a gateway says that it forwards
+   */
+  async examine(mapped: Endpoint | undefined): Promise<void> {
+    // The proof first, since the examination opens the filter for the very addresses that the proof comes from.
+    if (mapped) await this.#prove(mapped);
+    const examiner = this.#examiner;
+    const { socket, signal } = this.#context;
+    if (!examiner || this.behaviour !== undefined || signal.aborted) return;
+    const { mapping, filtering, hairpinning, portPreservation } = await this.#parts.natBehaviour(
+      socket,
+      examiner.server,
+      {
+        signal,
+      },
+    );
+    if (signal.aborted || mapping === "unknown") return;
+    this.behaviour = { mapping, filtering, hairpinning, portPreservation };
+    this.#context.update();
+  }
+
+  async #prove(mapped: Endpoint): Promise<void> {
+    const examiner = this.#examiner;
+    const { socket, signal } = this.#context;
+    if (!examiner || signal.aborted) return;
+    const began = performance.now();
+    const result = await this.#parts.probe(socket, examiner.address, mapped.port, { signal });
+    if (signal.aborted) return;
+    const ms = Math.round(performance.now() - began);
+    const port = `${mapped.address}:${mapped.port}`;
+    this.probe = result === "unsupported" ? undefined : result;
+    if (result === "arrived") {
+      const reason = `A packet that nobody here asked for came in by ${port}.`;
+      this.#context.step({ step: "probe", outcome: "ok", ms, reason });
+    } else if (result === "silent") {
+      const reason = `The router says that it forwards ${port}, but no packet from outside came in: a firewall or another NAT stands before it.`;
+      this.#context.step({ step: "probe", outcome: "failed", ms, reason });
+    }
+    this.#context.update();
+  }
+}
+
+function examinerOf({ server, address, otherAddress }: StunServerOutcome): { server: string; address: Endpoint }[] {
+  return address && otherAddress && otherAddress.address !== address.address ? [{ server, address }] : [];
+}

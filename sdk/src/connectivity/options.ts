@@ -1,0 +1,59 @@
+import type { Via } from "../gateway/index.ts";
+import type { TurnServer } from "../stun/index.ts";
+
+export interface ConnectivityOptions {
+  /** The game's port, UDP and TCP, 0-65535; 0 takes a free one. Default 7777. */
+  port?: number;
+  /** Address to bind to. Default `*`: all, IPv4 and IPv6. */
+  address?: string;
+  /** What the router's page shows beside the mapping. Default "Sallyport". */
+  description?: string;
+  /** `both` asks for one external number for UDP and TCP, as a game with a WebSocket fallback wants. Default `both`. */
+  protocol?: "udp" | "both";
+  /** Which gateway protocols may be used; an empty list asks no router. Default: `SALLYPORT_VIA` (`none`, or names with commas), or all. */
+  via?: readonly Via[];
+  /** STUN servers, `host:port` or `stun:` URLs. Default: `SALLYPORT_STUN_URLS`, separated by commas or blanks. */
+  stunServers?: readonly string[];
+  /** TURN servers, with credentials, for players who cannot be reached otherwise. Default none. */
+  turnServers?: readonly TurnServer[];
+  /** How long a mapping lasts without renewal, s. Default 7200. */
+  lifetimeSeconds?: number;
+  /** How often everything is asked anew although nothing seems wrong, ms. Default: `SALLYPORT_RENEW_INTERVAL_MS`, or 300 000. */
+  renewIntervalMs?: number;
+  /** `open()` answers after this many ms at the latest, and improves its answer by `change` events. Default 1000. */
+  openTimeoutMs?: number;
+}
+
+/** @throws RangeError for a port outside 0-65535 */
+export function withDefaults(options: ConnectivityOptions): Required<ConnectivityOptions> {
+  const port = options.port ?? 7777;
+  if (!Number.isInteger(port) || port < 0 || port > 65535) {
+    throw new RangeError(`port is ${port}; give a whole number from 0 to 65535 (0 takes a free one)`);
+  }
+  return {
+    port,
+    address: options.address ?? "*",
+    description: options.description ?? "Sallyport",
+    protocol: options.protocol ?? "both",
+    via: options.via ?? protocolsFromEnvironment(),
+    stunServers: options.stunServers ?? serversFromEnvironment(),
+    turnServers: options.turnServers ?? [],
+    lifetimeSeconds: options.lifetimeSeconds ?? 7200,
+    renewIntervalMs: options.renewIntervalMs ?? fromEnvironment("SALLYPORT_RENEW_INTERVAL_MS", 300_000),
+    openTimeoutMs: options.openTimeoutMs ?? 1000,
+  };
+}
+
+function fromEnvironment(name: string, fallback: number): number {
+  const value = Number(process.env[name]);
+  return Number.isFinite(value) && value > 0 ? value : fallback;
+}
+
+function protocolsFromEnvironment(): Via[] {
+  const named = process.env["SALLYPORT_VIA"]?.split(/[\s,]+/);
+  return (["pcp", "nat-pmp", "upnp"] as const).filter((via) => named === undefined || named.includes(via));
+}
+
+function serversFromEnvironment(): string[] {
+  return (process.env["SALLYPORT_STUN_URLS"] ?? "").split(/[\s,]+/).filter(Boolean);
+}
