@@ -19,6 +19,7 @@ import { Pacer } from "./pacer.ts";
 import { Recovery } from "./recovery.ts";
 import { ReliableEndpoint } from "./reliable.ts";
 import { MAX_PACKET_HEADER_BYTES } from "./reliable-header.ts";
+import { SentPackets } from "./sent-packets.ts";
 import { freshStats } from "./stats.ts";
 import type {
   ChannelFailure,
@@ -56,8 +57,7 @@ const WIDE_WINDOW = 32 * MAX_PACKET_BYTES;
  * wrote), and again when {@link nextTimeout} says. Messages sent between two polls share packets.
  */
 export class MessageEndpoint {
-  /** Counters and estimates, updated in place; the same object for the endpoint's life. */
-  readonly stats: ChannelStats;
+  readonly #stats: ChannelStats;
   readonly #handler: ChannelHandler;
   readonly #maxPacketBytes: number;
   readonly #maxMessageBytes: number;
@@ -99,13 +99,15 @@ export class MessageEndpoint {
       1,
       MAX_UNRELIABLE_BYTES,
     );
-    this.stats = freshStats();
+    this.#stats = freshStats();
+    const sent = new SentPackets();
     this.#reliable = new ReliableEndpoint(
       { maxPacketBytes: 16 * 1024, maxReassemblyBytes: 64 * 1024 },
       {
         packet: (sequence, bytes, start, end) => this.#onPacket(sequence, bytes, start, end),
         acked: (sequence) => this.#recovery.onAcked(sequence, sequence === this.#reliable.peerAck, this.#now),
       },
+      sent,
     );
     this.#acks = new AckSchedule(this.#reliable.received);
     this.#outbox = new Outbox(
@@ -117,7 +119,8 @@ export class MessageEndpoint {
           this.#maxUnreliableBytes + 64,
         ),
       },
-      this.stats,
+      sent,
+      this.#stats,
     );
     this.#inbox = new Inbox(
       {
@@ -125,14 +128,26 @@ export class MessageEndpoint {
         maxUnreliableBytes: this.#maxUnreliableBytes,
         maxReceiveBytes: options.maxReceiveBytes ?? 8 << 20,
       },
-      this.stats,
+      this.#stats,
       handler,
     );
-    this.#recovery = new Recovery(options.initialRttMs ?? 100, this.stats, {
+    this.#recovery = new Recovery(options.initialRttMs ?? 100, sent, this.#stats, {
       packetAcked: (sequence) => this.#outbox.packetAcked(sequence),
       packetLost: (sequence) => this.#outbox.packetLost(sequence),
     });
-    this.#updateStats();
+  }
+
+  /** Counters and estimates, as they are now; the same object for the endpoint's life. */
+  get stats(): ChannelStats {
+    const { rtt, congestion } = this.#recovery;
+    const stats = this.#stats;
+    stats.rttMs = rtt.smoothed;
+    stats.rttVarMs = rtt.variance;
+    stats.minRttMs = rtt.min;
+    stats.latestRttMs = rtt.latest;
+    stats.congestionWindow = congestion.window;
+    stats.bytesInFlight = congestion.bytesInFlight;
+    return stats;
   }
 
   /** Whether {@link close} was called or the peer failed. */
@@ -142,7 +157,7 @@ export class MessageEndpoint {
 
   /** Reliable bytes that wait for being sent or acknowledged, as `stats.bufferedBytes`. */
   get bufferedBytes(): number {
-    return this.stats.bufferedBytes;
+    return this.#stats.bufferedBytes;
   }
 
   /**
@@ -176,16 +191,15 @@ export class MessageEndpoint {
     const taken = this.#reliable.receivePacket(packet);
     this.#receiving = false;
     if (!taken) {
-      this.stats.packetsDropped++;
+      this.#stats.packetsDropped++;
       return;
     }
-    this.stats.packetsReceived++;
-    this.stats.bytesReceived += packet.length;
+    this.#stats.packetsReceived++;
+    this.#stats.bytesReceived += packet.length;
     if (this.#closed) return;
     this.#recovery.onAcksDone(this.#ackDelayMs, time);
     this.#ackDelayMs = -1;
     this.#dirty = true;
-    this.#updateStats();
   }
 
   /**
@@ -228,7 +242,6 @@ export class MessageEndpoint {
     if (this.#closed) return;
     this.#recovery.onPathChanged(this.#advanceClock(now));
     this.#probe();
-    this.#updateStats();
   }
 
   /** Forgets everything; afterwards every call is without effect. Idempotent. */
@@ -297,10 +310,9 @@ export class MessageEndpoint {
     this.#acks.onSent();
     this.#recovery.onSent(sequence, at, urgency, this.#outbox.reliable, now);
     this.#pacer.onSent(urgency === URGENCY.none ? 0 : at);
-    this.stats.packetsSent++;
-    this.stats.bytesSent += at;
-    if (urgency === URGENCY.none) this.stats.acksSent++;
-    this.#updateStats();
+    this.#stats.packetsSent++;
+    this.#stats.bytesSent += at;
+    if (urgency === URGENCY.none) this.#stats.acksSent++;
     return at;
   }
 
@@ -329,13 +341,12 @@ export class MessageEndpoint {
 
   #onTimeout(now: number): void {
     const probe = this.#recovery.onTimeout(now);
-    this.#updateStats();
     if (probe) this.#probe();
   }
 
   /** Has the next packet leave whatever the window says, with the oldest of what is not acknowledged. */
   #probe(): void {
-    this.stats.probes++;
+    this.#stats.probes++;
     this.#probing = true;
     let bytes = 0;
     this.#recovery.forEachInFlight((sequence) => {
@@ -362,17 +373,6 @@ export class MessageEndpoint {
     if (this.#closed) return;
     this.close();
     this.#handler.failed?.(reason);
-  }
-
-  #updateStats(): void {
-    const { rtt, congestion } = this.#recovery;
-    const { stats } = this;
-    stats.rttMs = rtt.smoothed;
-    stats.rttVarMs = rtt.variance;
-    stats.minRttMs = rtt.min;
-    stats.latestRttMs = rtt.latest;
-    stats.congestionWindow = congestion.window;
-    stats.bytesInFlight = congestion.bytesInFlight;
   }
 }
 

@@ -61,7 +61,7 @@ export class FragmentReassembly {
   advance(sequence: number): void {
     const next = (sequence + 1) & 0xffff;
     if (!sequenceNewer(next, this.#next)) return;
-    const distance = Math.min(sequenceDistance(next, this.#next), REASSEMBLY_WINDOW);
+    const distance = this.#bytes === 0 ? 0 : Math.min(sequenceDistance(next, this.#next), REASSEMBLY_WINDOW);
     for (let n = 0; n < distance; n++) this.#drop((sequence - n) & (REASSEMBLY_WINDOW - 1));
     this.#next = next;
   }

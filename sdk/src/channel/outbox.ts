@@ -2,9 +2,10 @@ import { CopyQueue } from "./copy-queue.ts";
 import { MODE_SEQUENCED, messageCost, URGENCY } from "./frames.ts";
 import { OutgoingMessage } from "./outgoing-message.ts";
 import { MAX_RECORDS_PER_PACKET, type PacketRecord, PacketRecords } from "./packet-records.ts";
-import { SENT_WINDOW } from "./reliable.ts";
+
 import { SendSchedule } from "./send-schedule.ts";
 import type { SendStream } from "./send-stream.ts";
+import { SENT_WINDOW, type SentPackets } from "./sent-packets.ts";
 import type { ChannelStats } from "./types.ts";
 
 /** What an unreliable message counts in its queue beyond its bytes. */
@@ -29,7 +30,7 @@ export class Outbox {
   readonly #options: OutboxOptions;
   readonly #stats: ChannelStats;
   readonly #schedule: SendSchedule = new SendSchedule();
-  readonly #records: PacketRecords = new PacketRecords();
+  readonly #records: PacketRecords;
   readonly #pool: OutgoingMessage[] = [];
   /** Messages sent once, and sent twice, that a path which loses packets makes worth sending again. */
   readonly #sentOnce: CopyQueue = new CopyQueue();
@@ -47,7 +48,8 @@ export class Outbox {
   urgency = 0;
   reliable = false;
 
-  constructor(options: OutboxOptions, stats: ChannelStats) {
+  constructor(options: OutboxOptions, sent: SentPackets, stats: ChannelStats) {
+    this.#records = new PacketRecords(sent);
     this.#options = options;
     this.#stats = stats;
   }

@@ -1,5 +1,5 @@
 import type { OutgoingMessage } from "./outgoing-message.ts";
-import { SENT_WINDOW } from "./reliable.ts";
+import type { SentPackets } from "./sent-packets.ts";
 
 /** What a reliable frame of a sent packet carried. */
 export interface PacketRecord {
@@ -24,25 +24,28 @@ export class PacketRecords {
   #firsts: Uint32Array = new Uint32Array(64);
   #counts: Uint16Array = new Uint16Array(64);
   #moved: Uint8Array = new Uint8Array(64);
-  readonly #starts: Float64Array = new Float64Array(SENT_WINDOW);
-  readonly #lengths: Uint8Array = new Uint8Array(SENT_WINDOW);
+  readonly #sent: SentPackets;
   #head = 0;
   #tail = 0;
   #slot = 0;
 
+  /** @param sent keeps for each packet where its records are */
+  constructor(sent: SentPackets) {
+    this.#sent = sent;
+  }
+
   /** The records that follow belong to the packet in `slot`; what the slot had is forgotten. */
   begin(slot: number): void {
     // An empty one says nothing: it may have been begun a moment ago, for a packet that was not sent.
-    const length = this.#lengths[slot] ?? 0;
-    if (length > 0) this.#tail = Math.max(this.#tail, (this.#starts[slot] ?? 0) + length);
+    const length = this.#sent.recordsCount(slot);
+    if (length > 0) this.#tail = Math.max(this.#tail, this.#sent.recordsStart(slot) + length);
     this.#slot = slot;
-    this.#starts[slot] = this.#head;
-    this.#lengths[slot] = 0;
+    this.#sent.setRecords(slot, this.#head, 0);
   }
 
   /** How many records the packet begun has. */
   get length(): number {
-    return this.#lengths[this.#slot] ?? 0;
+    return this.#sent.recordsCount(this.#slot);
   }
 
   add(message: OutgoingMessage, first: number, count: number): void {
@@ -53,17 +56,17 @@ export class PacketRecords {
     this.#firsts[index] = first;
     this.#counts[index] = count;
     this.#moved[index] = 0;
-    this.#lengths[this.#slot] = this.length + 1;
+    this.#sent.setRecords(this.#slot, this.#sent.recordsStart(this.#slot), this.length + 1);
   }
 
   /** How many records the packet in `slot` has; see {@link read}. */
   count(slot: number): number {
-    return this.#lengths[slot] ?? 0;
+    return this.#sent.recordsCount(slot);
   }
 
   /** Reads a record into `record`. @returns false if its message is no longer waited for. */
   read(slot: number, n: number, record: PacketRecord): boolean {
-    const index = ((this.#starts[slot] ?? 0) + n) & (this.#messages.length - 1);
+    const index = (this.#sent.recordsStart(slot) + n) & (this.#messages.length - 1);
     const message = this.#messages[index];
     if (message === undefined || message.serial !== this.#serials[index]) return false;
     record.message = message;
@@ -75,7 +78,7 @@ export class PacketRecords {
 
   /** The record's data will be sent in another packet. */
   move(slot: number, n: number): void {
-    this.#moved[((this.#starts[slot] ?? 0) + n) & (this.#messages.length - 1)] = 1;
+    this.#moved[(this.#sent.recordsStart(slot) + n) & (this.#messages.length - 1)] = 1;
   }
 
   #grow(): void {

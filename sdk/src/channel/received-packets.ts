@@ -9,14 +9,16 @@ export class ReceivedPackets {
   ack = 0xffff;
   /** Bit n: `ack - n` was received. */
   ackBits = 0;
-  readonly #slots: Int32Array = new Int32Array(RECEIVED_WINDOW).fill(-1);
+  /** A bit for each of the window, by sequence: few bytes, since there may be thousands of these. */
+  readonly #bits: Uint32Array = new Uint32Array(RECEIVED_WINDOW / 32);
 
   isStale(sequence: number): boolean {
     return sequenceNewer((this.ack + 1 - RECEIVED_WINDOW) & 0xffff, sequence);
   }
 
   has(sequence: number): boolean {
-    return this.#slots[sequence % RECEIVED_WINDOW] === sequence;
+    if (sequenceDistance(this.ack, sequence) >= RECEIVED_WINDOW) return false;
+    return (((this.#bits[wordOf(sequence)] ?? 0) >>> (sequence & 31)) & 1) === 1;
   }
 
   /** Makes `sequence` the newest seen, if it is newer, without having received it: a fragment came. */
@@ -24,9 +26,9 @@ export class ReceivedPackets {
     if (!sequenceNewer((sequence + 1) & 0xffff, (this.ack + 1) & 0xffff)) return;
     const distance = sequenceDistance(sequence, this.ack);
     if (distance >= RECEIVED_WINDOW) {
-      this.#slots.fill(-1);
+      this.#bits.fill(0);
     } else {
-      for (let n = 1; n <= distance; n++) this.#slots[(this.ack + n) % RECEIVED_WINDOW] = -1;
+      for (let n = 1; n <= distance; n++) this.#set(this.ack + n, false);
     }
     this.ackBits = distance >= 32 ? 0 : (this.ackBits << distance) >>> 0;
     this.ack = sequence;
@@ -35,8 +37,18 @@ export class ReceivedPackets {
   /** Notes a packet that is neither stale nor a duplicate. */
   insert(sequence: number): void {
     this.advance(sequence);
-    this.#slots[sequence % RECEIVED_WINDOW] = sequence;
+    this.#set(sequence, true);
     const back = sequenceDistance(this.ack, sequence);
     if (back < 32) this.ackBits = (this.ackBits | (1 << back)) >>> 0;
   }
+
+  #set(sequence: number, received: boolean): void {
+    const word = wordOf(sequence);
+    const bit = 1 << (sequence & 31);
+    this.#bits[word] = received ? (this.#bits[word] ?? 0) | bit : (this.#bits[word] ?? 0) & ~bit;
+  }
+}
+
+function wordOf(sequence: number): number {
+  return (sequence & (RECEIVED_WINDOW - 1)) >>> 5;
 }

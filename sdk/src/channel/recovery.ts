@@ -1,7 +1,7 @@
 import { CongestionControl } from "./congestion.ts";
 import { AWAITED_ACK_DELAY_MS } from "./frames.ts";
-import { SENT_WINDOW } from "./reliable.ts";
 import { GRANULARITY_MS, RttEstimator } from "./rtt.ts";
+import { SENT_WINDOW, type SentPackets } from "./sent-packets.ts";
 import { sequenceDistance, sequenceNewer } from "./sequence.ts";
 import type { ChannelStats } from "./types.ts";
 
@@ -40,10 +40,7 @@ export class Recovery {
   probeCount = 0;
   readonly #handler: RecoveryHandler;
   readonly #stats: ChannelStats;
-  readonly #state: Uint8Array = new Uint8Array(SENT_WINDOW);
-  readonly #bytes: Uint16Array = new Uint16Array(SENT_WINDOW);
-  readonly #sentAt: Float64Array = new Float64Array(SENT_WINDOW);
-  readonly #reliable: Uint8Array = new Uint8Array(SENT_WINDOW);
+  readonly #sent: SentPackets;
   /** Every packet before this is settled. */
   #oldest = 0;
   #next = 0;
@@ -62,7 +59,8 @@ export class Recovery {
   #reliableProbeDelayMs = 0;
   #lossyUntil = -Infinity;
 
-  constructor(initialRttMs: number, stats: ChannelStats, handler: RecoveryHandler) {
+  constructor(initialRttMs: number, sent: SentPackets, stats: ChannelStats, handler: RecoveryHandler) {
+    this.#sent = sent;
     this.rtt = new RttEstimator(initialRttMs);
     this.#stats = stats;
     this.#handler = handler;
@@ -76,8 +74,8 @@ export class Recovery {
   /** Frees the slot of the next packet: what was sent 256 packets ago is lost if nothing was heard of it. */
   makeRoom(sequence: number, now: number): void {
     const slot = sequence % SENT_WINDOW;
-    if (this.#state[slot] === IN_FLIGHT) this.#lose((sequence - SENT_WINDOW) & 0xffff, now);
-    this.#state[slot] = FREE;
+    if (this.#sent.state(slot) === IN_FLIGHT) this.#lose((sequence - SENT_WINDOW) & 0xffff, now);
+    this.#sent.setState(slot, FREE);
   }
 
   /** A packet left; `urgency` 0 if it only acknowledges. */
@@ -90,10 +88,7 @@ export class Recovery {
     if (this.#newestAcked >= 0 && sequenceDistance(sequence, this.#newestAcked) > 0x4000) this.#newestAcked = -1;
     if (urgency === 0) return;
     const slot = sequence % SENT_WINDOW;
-    this.#state[slot] = IN_FLIGHT;
-    this.#bytes[slot] = bytes;
-    this.#sentAt[slot] = now;
-    this.#reliable[slot] = reliable ? 1 : 0;
+    this.#sent.setSent(slot, now, bytes, reliable, IN_FLIGHT);
     this.#inFlight++;
     this.congestion.onSent(bytes);
     this.#probeFrom = now;
@@ -109,11 +104,11 @@ export class Recovery {
   onAcked(sequence: number, newest: boolean, now: number): void {
     if (this.#newestAcked < 0 || sequenceNewer(sequence, this.#newestAcked)) this.#newestAcked = sequence;
     const slot = sequence % SENT_WINDOW;
-    const state = this.#state[slot];
-    const sentAt = this.#sentAt[slot] ?? 0;
+    const state = this.#sent.state(slot);
+    const sentAt = this.#sent.sentAt(slot);
     if (state === IN_FLIGHT) {
       this.#settle(slot);
-      this.congestion.onAcked(this.#bytes[slot] ?? 0, sentAt, now, this.rtt.smoothed, this.rtt.min);
+      this.congestion.onAcked(this.#sent.bytes(slot), sentAt, now, this.rtt.smoothed, this.rtt.min);
       this.#stats.loss -= this.#stats.loss * LOSS_SMOOTHING;
       this.#ackedNow = true;
       if (newest) {
@@ -125,7 +120,7 @@ export class Recovery {
     } else {
       return;
     }
-    this.#state[slot] = ACKED;
+    this.#sent.setState(slot, ACKED);
     this.#handler.packetAcked(sequence);
   }
 
@@ -173,7 +168,7 @@ export class Recovery {
   /** Visits the packets in flight, oldest first, until told to stop. */
   forEachInFlight(visit: (sequence: number) => boolean): void {
     for (let sequence = this.#oldest; sequence !== this.#next; sequence = (sequence + 1) & 0xffff) {
-      if (this.#state[sequence % SENT_WINDOW] === IN_FLIGHT && !visit(sequence)) return;
+      if (this.#sent.state(sequence % SENT_WINDOW) === IN_FLIGHT && !visit(sequence)) return;
     }
   }
 
@@ -191,17 +186,17 @@ export class Recovery {
 
   #settle(slot: number): void {
     this.#inFlight--;
-    if (this.#reliable[slot]) this.#reliableInFlight--;
+    if (this.#sent.reliable(slot)) this.#reliableInFlight--;
   }
 
   #lose(sequence: number, now: number): void {
     const slot = sequence % SENT_WINDOW;
     this.#settle(slot);
-    this.#state[slot] = LOST;
+    this.#sent.setState(slot, LOST);
     this.#lossyUntil = now + LOSSY_MS;
     this.#stats.packetsLost++;
     this.#stats.loss += (1 - this.#stats.loss) * LOSS_SMOOTHING;
-    this.congestion.onLost(this.#bytes[slot] ?? 0, this.#sentAt[slot] ?? 0, now);
+    this.congestion.onLost(this.#sent.bytes(slot), this.#sent.sentAt(slot), now);
     this.#handler.packetLost(sequence);
   }
 
@@ -219,10 +214,10 @@ export class Recovery {
     for (let n = 0; n < behind; n++) {
       const sequence = (oldest + n) & 0xffff;
       const slot = sequence % SENT_WINDOW;
-      const state = this.#state[slot];
+      const state = this.#sent.state(slot);
       if (state === ACKED) firstLost = Infinity;
       if (state !== IN_FLIGHT) continue;
-      const sentAt = this.#sentAt[slot] ?? 0;
+      const sentAt = this.#sent.sentAt(slot);
       if (behind - n >= this.#packetThreshold || now >= sentAt + lossDelay) {
         firstLost = Math.min(firstLost, sentAt);
         longestLoss = Math.max(longestLoss, sentAt - firstLost);

@@ -11,10 +11,8 @@ import {
   writePacketHeader,
 } from "./reliable-header.ts";
 
+import { SENT_WINDOW, SentPackets } from "./sent-packets.ts";
 import { sequenceDistance } from "./sequence.ts";
-
-/** How many sent packets are remembered: an acknowledgement of an older one says nothing. */
-export const SENT_WINDOW = 256;
 
 export interface ReliableOptions {
   /** The longest payload of a packet, before fragmenting. Default 16 KiB. */
@@ -52,8 +50,7 @@ export class ReliableEndpoint {
   readonly #fragmentBytes: number;
   readonly #maxFragments: number;
   readonly #reassembly: FragmentReassembly;
-  /** Sequence of the packet that holds the slot and is not acknowledged yet, else -1. */
-  readonly #sent: Int32Array = new Int32Array(SENT_WINDOW).fill(-1);
+  readonly #sent: SentPackets;
   readonly #header: PacketHeader = { sequence: 0, ack: 0, ackBits: 0 };
   readonly #fragment: FragmentHeader = {
     sequence: 0,
@@ -69,7 +66,9 @@ export class ReliableEndpoint {
   #toldAck = 0xffff;
   #toldBits = 0;
 
-  constructor(options: ReliableOptions, handler: ReliableHandler) {
+  /** @param sent where to remember packets, if others remember things of them there too */
+  constructor(options: ReliableOptions, handler: ReliableHandler, sent: SentPackets = new SentPackets()) {
+    this.#sent = sent;
     this.#handler = handler;
     this.#maxPacketBytes = options.maxPacketBytes ?? 16 * 1024;
     this.#fragmentAbove = options.fragmentAbove ?? 1024;
@@ -106,7 +105,7 @@ export class ReliableEndpoint {
   /** The packet begun by {@link writeHeader} is being sent. @returns its sequence. */
   commit(): number {
     const sequence = this.#nextSequence;
-    this.#sent[sequence % SENT_WINDOW] = sequence;
+    this.#sent.setAwaited(sequence % SENT_WINDOW, sequence);
     this.#nextSequence = (sequence + 1) & 0xffff;
     return sequence;
   }
@@ -149,8 +148,8 @@ export class ReliableEndpoint {
   /** Applies an acknowledgement that came by other means than a header. Ignored for what was not sent lately. */
   ack(sequence: number): void {
     const slot = sequence % SENT_WINDOW;
-    if (this.#sent[slot] !== sequence) return;
-    this.#sent[slot] = -1;
+    if (this.#sent.awaited(slot) !== sequence) return;
+    this.#sent.setAwaited(slot, -1);
     this.#handler.acked(sequence);
   }
 
