@@ -20,6 +20,7 @@ describeLab("udp-echo behind a home router", () => {
       process.execPath,
       file("sdk/dist/cli/main.js"),
       "map",
+      "--wait",
       String(PORT),
       "--protocol",
       "udp",
