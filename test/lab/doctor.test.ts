@@ -89,9 +89,32 @@ describeLab("sallyport doctor", () => {
     expect(stdout).toMatch(/SALLYPORT_STUN_URLS/);
   });
 
+  test("a TURN server gives a relayed endpoint, also where the NAT is symmetric", async () => {
+    await using lab = await Lab.create();
+    const gateway = await lab.gateway({ nat: "symmetric" });
+    const [host, coturn] = await Promise.all([gateway.host(), lab.coturn({ users: { player: "secret" } })]);
+    const turn = ["--turn", `turn:${coturn.address}:3478`, "--turn-username", "player", "--turn-credential", "secret"];
+    const { stdout, code, output } = await host.exec(
+      [process.execPath, MAIN, "doctor", "--json", "--stun", `${coturn.address}:3478`, ...turn],
+      { timeoutMs: 30_000 },
+    );
+    const report = JSON.parse(stdout) as Reachability;
+    expect(report.verdict, output).toBe("relay-only");
+    expect(report.endpoints).toContainEqual(expect.objectContaining({ kind: "relayed", via: "turn", verified: true }));
+    expect(code).toBe(2);
+  });
+
   test("wrong usage is told, with exit code 64", async () => {
     await using lab = await Lab.create();
-    for (const args of [["--port", "0"], ["--port", "http"], ["--lobby", "x"], ["--nope"], ["extra"]]) {
+    for (const args of [
+      ["--port", "0"],
+      ["--port", "http"],
+      ["--lobby", "x"],
+      ["--nope"],
+      ["extra"],
+      ["--turn", "x"],
+      ["--turn", "turn:a:1"],
+    ]) {
       const { code, output } = await lab.internet.exec([process.execPath, MAIN, "doctor", ...args]);
       expect(code, args.join(" ")).toBe(64);
       expect(output).toMatch(/sallyport doctor/);

@@ -13,9 +13,15 @@ import {
   parseIceCredentials,
 } from "../../sdk/src/ice/index.ts";
 import { stunBinding } from "../../sdk/src/stun/index.ts";
+import { openTurnRelay } from "../../sdk/src/stun/turn/index.ts";
 import { UDPSocket } from "../../sdk/src/udp/udp-socket.ts";
 
-const { stun, role } = JSON.parse(process.argv[2] ?? "{}") as { stun: string; role: "controlling" | "controlled" };
+const { stun, turn, role } = JSON.parse(process.argv[2] ?? "{}") as {
+  stun: string;
+  /** URLs of RFC 7065; the user is lab, and so is the credential. */
+  turn?: string[];
+  role: "controlling" | "controlled";
+};
 const print = (event: string, fields: object = {}): void => console.log(JSON.stringify({ event, ...fields }));
 
 const socket = UDPSocket.open({ port: 7777 });
@@ -28,7 +34,11 @@ async function reflexive(): Promise<void> {
   const [answer] = await stunBinding(socket, [stun]);
   if (answer?.mapped !== undefined) mux.addLocalCandidate(localCandidate("reflexive", answer.mapped, { server: stun }));
 }
-await reflexive();
+async function relayed(urls: string[]): Promise<void> {
+  const relay = await openTurnRelay({ socket, servers: [{ urls, username: "lab", credential: "lab" }] });
+  mux.addRelay(relay);
+}
+await Promise.all([reflexive(), turn === undefined ? undefined : relayed(turn)]);
 const peer = mux.open({ role });
 peer.onPath = (path) => print("path", { path });
 let heard = 0;

@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 
 import type { IcePath } from "../../sdk/src/ice/index.ts";
-import { type Host, Lab, type LabProcess, type NatKind } from "./lab/index.ts";
+import { type Coturn, type Gateway, type Host, Lab, type LabProcess, type NatKind } from "./lab/index.ts";
 import { describeLab } from "./lab/vitest.ts";
 
 const PLAYER = new URL("./ice-player.ts", import.meta.url);
@@ -19,10 +19,10 @@ interface Report extends Record<string, unknown> {
 }
 
 /** Starts both, and lets each know of the other. */
-async function introduce(stun: string, one: Host, other: Host): Promise<[LabProcess, LabProcess]> {
+async function introduce(stun: string, one: Host, other: Host, turn?: string[]): Promise<[LabProcess, LabProcess]> {
   const players: [LabProcess, LabProcess] = [
-    one.spawnModule(PLAYER, { stun, role: "controlling" }),
-    other.spawnModule(PLAYER, { stun, role: "controlled" }),
+    one.spawnModule(PLAYER, { stun, turn, role: "controlling" }),
+    other.spawnModule(PLAYER, { stun, turn, role: "controlled" }),
   ];
   const [here, there] = await Promise.all(
     players.map(async (player) => await player.waitForJson(({ event }) => event === "local", 20_000)),
@@ -66,6 +66,62 @@ describeLab("ICE", () => {
       players.map(async (player) => await player.waitForJson(({ event }) => event === "first", 15_000)),
     );
     for (const player of players) expect((await report(player)).path?.kind, player.output.join("\n")).toBe(kind);
+  });
+
+  test.each([
+    { a: "symmetric", b: "symmetric", blockUdp: false },
+    { a: "port-restricted", b: "port-restricted", blockUdp: true },
+    { a: "symmetric", b: "port-restricted", blockUdp: true },
+  ] as const)("$a meets $b over coturn (UDP blocked for one: $blockUdp)", async ({ a, b, blockUdp }) => {
+    await using lab = await Lab.create();
+    const coturn = await lab.coturn();
+    const gateways = await Promise.all([lab.gateway({ nat: a, blockUdp }), lab.gateway({ nat: b })]);
+    const hosts = [await gateways[0].host(), await gateways[1].host()] as const;
+    const server = `${coturn.addresses[0]}:3478`;
+    const players = await introduce(server, ...hosts, [`turn:${server}`, `turn:${server}?transport=tcp`]);
+    for (const player of players) {
+      await expect.poll(async () => (await report(player)).heard, { timeout: 15_000 }).toBeGreaterThan(10);
+      expect((await report(player)).path?.kind, player.output.join("\n")).toBe("relayed");
+    }
+  });
+
+  /** Two behind port-restricted translators, with a relay in reserve, who play. */
+  async function punched(lab: Lab): Promise<{ coturn: Coturn; gateways: Gateway[]; players: LabProcess[] }> {
+    const coturn = await lab.coturn();
+    const gateways = [await lab.gateway(), await lab.gateway()] as const;
+    const hosts = [await gateways[0].host(), await gateways[1].host()] as const;
+    const server = `${coturn.addresses[0]}:3478`;
+    const players = await introduce(server, ...hosts, [`turn:${server}`]);
+    await Promise.all(players.map(async (player) => await path(player, ({ kind }) => kind === "punched")));
+    return { coturn, gateways: [...gateways], players };
+  }
+
+  async function hearsMore(player: LabProcess, packets: number): Promise<void> {
+    const { heard } = await report(player);
+    await expect.poll(async () => (await report(player)).heard, { timeout: 15_000 }).toBeGreaterThan(heard + packets);
+  }
+
+  test("coturn dies while the direct path is in use, and nobody notices", async () => {
+    await using lab = await Lab.create();
+    const { coturn, players } = await punched(lab);
+    await coturn.stop();
+    // Five seconds of packets.
+    await Promise.all(players.map(async (player) => await hearsMore(player, 100)));
+    for (const player of players) expect((await report(player)).path?.kind).toBe("punched");
+  });
+
+  test("the direct path dies: the relay takes over, until it is back", async () => {
+    await using lab = await Lab.create();
+    const { gateways, players } = await punched(lab);
+    const [a, b] = gateways.map(({ wanAddress }) => wanAddress);
+    const rules = `table inet block { chain forward { type filter hook forward priority -5;
+      ip saddr ${a} ip daddr ${b} drop; ip saddr ${b} ip daddr ${a} drop; }; }`;
+    await lab.internet.exec(["nft", rules]);
+    await Promise.all(players.map(async (player) => await path(player, ({ kind }) => kind === "relayed")));
+    await Promise.all(players.map(async (player) => await hearsMore(player, 20)));
+    await lab.internet.exec(["nft", "delete table inet block"]);
+    await Promise.all(players.map(async (player) => await path(player, ({ kind }) => kind === "punched")));
+    await Promise.all(players.map(async (player) => await hearsMore(player, 20)));
   });
 
   test("two players behind one router that does not hairpin meet on the LAN", async () => {

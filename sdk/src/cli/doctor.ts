@@ -4,6 +4,7 @@ import {
   type Reachability,
   type Verdict,
 } from "../connectivity/index.ts";
+import { parseTurnUrl, type TurnServer } from "../stun/index.ts";
 import { UDPSocketError } from "../udp/errors.ts";
 import { type Command, EXIT_SOFTWARE, parseOptions, UsageError, wholeNumber } from "./command.ts";
 import { Output } from "./output.ts";
@@ -18,6 +19,8 @@ export const doctor: Command = {
   --port N                the game's port, 1-65535 (default: 7777, or a free one where it is taken)
   --stun HOST:PORT        a STUN server, which sees this computer from outside; may be given several times
                           (default: SALLYPORT_STUN_URLS). One with two addresses tells most: coturn has that.
+  --turn URL              a TURN server, as turn:HOST:PORT, with --turn-username NAME and --turn-credential SECRET:
+                          players who cannot be reached otherwise come through it
   --lobby URL             a lobby, whose STUN servers are asked too
   --json                  the report as JSON, for programs
 
@@ -34,6 +37,9 @@ Ports that were opened for the test are given back at the end.
         port: { type: "string" },
         stun: { type: "string", multiple: true },
         lobby: { type: "string" },
+        turn: { type: "string" },
+        "turn-username": { type: "string" },
+        "turn-credential": { type: "string" },
         json: { type: "boolean", default: false },
       },
     });
@@ -43,8 +49,10 @@ Ports that were opened for the test are given back at the end.
     const output = new Output(values.json);
     using interruption = new Interruption();
     const stunServers = [...(values.stun ?? []), ...(lobby ? await stunServersOf(lobby, output) : [])];
+    const turn = turnServer(values.turn, values["turn-username"], values["turn-credential"]);
     const options: ConnectivityOptions = {
       description: "Sallyport doctor",
+      ...(turn ? { turnServers: [turn] } : {}),
       ...(stunServers.length > 0 ? { stunServers } : {}),
     };
     await using connectivity = bind(options, port, output);
@@ -89,6 +97,24 @@ function bind(options: ConnectivityOptions, port: number | undefined, output: Ou
     process.stderr.write(`sallyport doctor: ${error.message}\n`);
     return undefined;
   }
+}
+
+/** @throws {UsageError} */
+function turnServer(
+  urls: string | undefined,
+  username: string | undefined,
+  credential: string | undefined,
+): TurnServer | undefined {
+  if (urls === undefined) {
+    if (username !== undefined || credential !== undefined) throw new UsageError("--turn-username goes with --turn");
+    return undefined;
+  }
+  if (parseTurnUrl(urls) === null)
+    throw new UsageError(`--turn must be a URL such as turn:turn.example:3478, not ${urls}`);
+  if (username === undefined || credential === undefined) {
+    throw new UsageError("--turn needs --turn-username and --turn-credential");
+  }
+  return { urls, username, credential };
 }
 
 function lobbyUrl(text: string): URL {

@@ -44,7 +44,7 @@ export class RelayRung {
         const lost = this.relay;
         this.relay = undefined;
         const again = `; the next attempt comes in ${Math.ceil(retryInMs / 1000)} s`;
-        const reason = `${lost ? "The relay is lost" : "No relay"}: ${error.message.replace(/\.$/, "")}${again}.`;
+        const reason = `${lost ? "The relay is lost: " : "No relay: "}${error.message.replace(/\.$/, "")}${again}.`;
         step({ step: "turn", outcome: "failed", ms: ms(), reason });
         began = performance.now();
         onRelay(undefined, lost);
