@@ -26,12 +26,19 @@ function stateOf(host: Host): string {
 
 function sallyport(host: Host, ...args: string[]): LabProcess {
   // A gateway may need more than the second after which there is a verdict, when many tests share the processors.
-  const patience = args[0] === "map" && !args.includes("--wait") ? ["--wait"] : [];
-  return host.spawn([process.execPath, MAIN, ...args, ...patience], { env: { XDG_STATE_HOME: stateOf(host) } });
+  return sallyportOnce(host, ...args, ...(args[0] === "map" && !args.includes("--wait") ? ["--wait"] : []));
 }
 
+/** Without patience: ends with its verdict. */
+function sallyportOnce(host: Host, ...args: string[]): LabProcess {
+  return host.spawn([process.execPath, MAIN, ...args], { env: { XDG_STATE_HOME: stateOf(host) } });
+}
+
+/** A mapping is looked at every 30 s, should no announcement and no GENA event come before. */
+const LOOKED_AT_MS = 45_000;
+
 /** Lines that a process printed before are seen too, each once. */
-function next(process: LabProcess, event: string, timeoutMs = 20_000): Promise<Line> {
+function next(process: LabProcess, event: string, timeoutMs = LOOKED_AT_MS): Promise<Line> {
   return process.waitForJson<Line>((line) => line.event === event, timeoutMs);
 }
 
@@ -127,7 +134,7 @@ describeLab("port mapper", () => {
     const outer = await lab.gateway();
     const inner = await lab.gateway({ behind: outer, upnp: { igd: 2, pcp: true } });
     const host = await inner.host();
-    const process = sallyport(host, "map", "7777", "--json");
+    const process = sallyportOnce(host, "map", "7777", "--json");
     const failed = await next(process, "failed");
     expect(failed).toMatchObject({ kind: "double-nat" });
     expect(failed.reason).toMatch(/double NAT|behind another NAT/);
