@@ -15,6 +15,7 @@ const vitest = await startVitest("test", [], {
 });
 
 const counts = { passed: 0, failed: 0, skipped: 0 };
+const secondTry: string[] = [];
 const perProject = new Map<string, typeof counts>();
 for (const module of vitest.state.getTestModules()) {
   const name = module.project.name;
@@ -24,6 +25,7 @@ for (const module of vitest.state.getTestModules()) {
     const { state } = test.result();
     const key = state === "passed" ? "passed" : state === "failed" ? "failed" : "skipped";
     counts[key]++;
+    if (test.diagnostic()?.flaky) secondTry.push(`${name}: ${test.fullName}`);
     project[key]++;
   }
   // A file that does not load has no tests and must not count as nothing.
@@ -38,6 +40,7 @@ await vitest.close();
 
 const line = ({ passed, failed, skipped }: typeof counts): string =>
   `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`;
+for (const name of secondTry) console.log(`Passed at the second try: ${name}`);
 for (const [name, project] of perProject) console.log(`${name}: ${line(project)}`);
 const labSkipped = perProject.get("lab")?.skipped ?? 0;
 const labRan = (perProject.get("lab")?.passed ?? 0) > 0;
