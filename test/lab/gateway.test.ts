@@ -24,6 +24,9 @@ function stateOf(host: Host): string {
   return join(STATE, host.namespace);
 }
 
+/** A mapping is looked at every 30 s, should no announcement and no GENA event come before. */
+const LOOKED_AT_MS = 45_000;
+
 function sallyport(host: Host, ...args: string[]): LabProcess {
   // A gateway may need more than the second after which there is a verdict, when many tests share the processors.
   return sallyportOnce(host, ...args, ...(args[0] === "map" && !args.includes("--wait") ? ["--wait"] : []));
@@ -34,15 +37,12 @@ function sallyportOnce(host: Host, ...args: string[]): LabProcess {
   return host.spawn([process.execPath, MAIN, ...args], { env: { XDG_STATE_HOME: stateOf(host) } });
 }
 
-/** A mapping is looked at every 30 s, should no announcement and no GENA event come before. */
-const LOOKED_AT_MS = 45_000;
-
 /** Lines that a process printed before are seen too, each once. */
 function next(process: LabProcess, event: string, timeoutMs = LOOKED_AT_MS): Promise<Line> {
   return process.waitForJson<Line>((line) => line.event === event, timeoutMs);
 }
 
-async function eventually(what: string, isSo: () => Promise<boolean>, timeoutMs = 20_000): Promise<void> {
+async function eventually(what: string, isSo: () => Promise<boolean>, timeoutMs = LOOKED_AT_MS): Promise<void> {
   const until = Date.now() + timeoutMs;
   while (!(await isSo())) {
     if (Date.now() > until) expect.fail(`it did not come to pass that ${what}`);
