@@ -40,7 +40,7 @@ await vitest.close();
 
 const line = ({ passed, failed, skipped }: typeof counts): string =>
   `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`;
-for (const name of secondTry) console.log(`Passed at the second try: ${name}`);
+for (const name of secondTry) console.log(`Passed, but not at the first try: ${name}`);
 for (const [name, project] of perProject) console.log(`${name}: ${line(project)}`);
 const labSkipped = perProject.get("lab")?.skipped ?? 0;
 const labRan = (perProject.get("lab")?.passed ?? 0) > 0;
