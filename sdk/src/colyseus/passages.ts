@@ -26,6 +26,11 @@ const MAX_REQUESTS = 64;
 /** An answer has to fit into one sealed message. */
 const MAX_ANSWER_BYTES = 12_288;
 const REQUEST_TIMEOUT_MS = 10_000;
+/**
+ * What a player may ask of our own HTTP server: matchmaking, connect tokens, authentication. The request comes from loopback, so
+ * nothing else may be reached by it: a host's own page trusts loopback, and `//name/` would be another server.
+ */
+const ANSWERED_PATHS = /^\/(?:matchmake|auth|sallyport)\/(?!.*(?:\.\.|%2e|\\))/i;
 const FORWARDED_HEADERS = ["content-type", "authorization", "accept"];
 
 export interface PassageHostOptions {
@@ -49,7 +54,13 @@ export function servePassage(
     const message = parsePassageMessage(bytes);
     switch (message?.type) {
       case "path":
-        if (paths.size < MAX_PATHS && !paths.has(message.id)) paths.set(message.id, openPath(message));
+        if (paths.size >= MAX_PATHS || paths.has(message.id)) return;
+        try {
+          paths.set(message.id, openPath(message));
+        } catch (error) {
+          // As many peers as ICE takes: this player has to wait, and nobody else shall suffer.
+          introduction.close(error instanceof Error ? error.message : String(error));
+        }
         return;
       case "candidates":
         for (const candidate of message.candidates) paths.get(message.id)?.peer.addRemoteCandidate(candidate);
@@ -93,6 +104,10 @@ async function answer(introduction: Introduction, server: http.Server, message: 
   const headers = Object.fromEntries(
     Object.entries(message.headers).filter(([name]) => FORWARDED_HEADERS.includes(name)),
   );
+  if (!ANSWERED_PATHS.test(path)) {
+    reply(404, JSON.stringify({ error: "That is not answered through an introduction." }));
+    return;
+  }
   try {
     const response = await request(new URL(path, originOf(server)), {
       method,
