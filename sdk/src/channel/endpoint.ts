@@ -300,10 +300,10 @@ export class MessageEndpoint {
     // Both settle what became of the packet that had this place 256 packets ago, before it is forgotten.
     this.#recovery.makeRoom(sequence, now);
     const { congestion, rtt } = this.#recovery;
-    let wholeUrgency: number = URGENCY.normal;
-    if (!lossy && now - this.#reliableAt <= FLOWING_MS) wholeUrgency = URGENCY.lazy;
-    else if (lossy && rtt.smoothed < SHORT_PATH_MS) wholeUrgency = URGENCY.soon;
-    const sliceUrgency = congestion.window < WIDE_WINDOW ? URGENCY.soon : wholeUrgency;
+    const bulkUrgency = lossy && rtt.smoothed < SHORT_PATH_MS ? URGENCY.soon : URGENCY.normal;
+    const flowing = !lossy && now - this.#reliableAt <= FLOWING_MS;
+    const wholeUrgency = flowing ? URGENCY.lazy : bulkUrgency;
+    const sliceUrgency = congestion.window < WIDE_WINDOW ? URGENCY.soon : bulkUrgency;
     this.#outbox.begin(sequence, now, lossy, wholeUrgency, sliceUrgency);
     const controlAt = this.#reliable.writeHeader(out);
     const start = this.#acks.write(out, controlAt + 1, now);
