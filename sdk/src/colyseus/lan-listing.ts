@@ -40,6 +40,8 @@ const NOWHERE: LanNetworkState = { addresses: [], problem: "" };
  * done the game goes on without, and {@link LanListing.state} says why.
  */
 export class LanListing {
+  /** Called when {@link LanListing.state} has changed. */
+  onChange: ((state: LanNetworkState) => void) | null = null;
   readonly #options: LanListingOptions;
   readonly #details: Omit<LanDetails, "port" | "players">;
   readonly #reachability: () => Reachability | undefined;
@@ -114,7 +116,9 @@ export class LanListing {
   #report(state: LanNetworkState): void {
     const isNews = JSON.stringify(state) !== JSON.stringify(this.#state);
     this.#state = state;
-    if (isNews) diagnose("sallyport:lan", () => state);
+    if (!isNews) return;
+    diagnose("sallyport:lan", () => state);
+    this.onChange?.(state);
   }
 }
 
