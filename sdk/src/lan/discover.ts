@@ -91,7 +91,7 @@ export async function* lanGames(options: Omit<DiscoverLanOptions, "onGame" | "on
     wake.resolve();
   });
   try {
-    while (!over || news.size > 0) {
+    for (;;) {
       for (const [id, game] of news) {
         news.delete(id);
         yield game;
