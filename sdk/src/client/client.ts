@@ -33,7 +33,7 @@ export interface SallyportClientOptions extends ClientOptions {
   resolve?: () => Promise<string>;
   /**
    * False: when a public `http:` address does not answer, the local network is not asked whether its host is there, as it is where a
-   * player types the address of the own house and the router does not hairpin. Default true.
+   * player types the address of the own house and the router does not hairpin. Default true; without effect where there is `fetchFn`.
    */
   lan?: boolean;
   /** Opens a session with a connect token. Default: over a UDP socket of its own. */
@@ -85,7 +85,7 @@ export class SallyportClient<Types extends ServerTypes = Untyped, UserData = Unt
     super(settings, nearby ? { ...options, fetchFn: nearby.fetch } : options);
     this.sallyport = options;
     this.nearby = nearby;
-    if (nearby) nearby.onFound = ({ address: hostname, port }) => Object.assign(this.settings, { hostname, port });
+    if (nearby) nearby.onMove = ({ address: hostname, port }) => Object.assign(this.settings, { hostname, port });
   }
 
   /**
@@ -281,7 +281,7 @@ export class SallyportClient<Types extends ServerTypes = Untyped, UserData = Unt
       connectSession,
       requestToken,
       resolve: resolve && (async () => follow(this.settings, await resolve())),
-      detour: () => this.nearby?.reason ?? "",
+      detour: () => this.nearby?.explain(this.settings.hostname) ?? "",
       signal,
       onProgress: (stage, detail) => report(onProgress, startedAt, stage, detail),
     });

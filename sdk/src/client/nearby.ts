@@ -20,27 +20,44 @@ export interface NearbyOptions extends Pick<LocateLanOptions, "announcePort" | "
  * Only for `http:`, which proves nothing of the other side to begin with: with `https:` a certificate does.
  */
 export class Nearby {
-  /** Called when the host was found next door; requests should go there from now on. */
-  onFound: ((host: Endpoint) => void) | null = null;
-  /** Why the host is not at the address that was asked for; empty while it is. */
-  reason = "";
+  /** Called when requests should go to another address from now on: that of the host next door, or the old one again. */
+  onMove: ((to: Endpoint) => void) | null = null;
   readonly #options: NearbyOptions;
+  #detour: { from: Endpoint; to: Endpoint } | undefined;
 
   constructor(options: NearbyOptions = {}) {
     this.#options = options;
   }
 
+  /** Why requests go to `address`, which is not the one that was asked for; empty where it is. */
+  explain(address: string): string {
+    if (this.#detour?.to.address !== address) return "";
+    const [from, to] = [this.#detour.from, this.#detour.to].map(formatEndpoint);
+    return `${from} does not answer from inside its own network, where its host is ${to}`;
+  }
+
   /** As `fetch`; an error says which address does not answer, and why. */
   readonly fetch: typeof globalThis.fetch = async (input, init = {}) => {
     const { fetch = globalThis.fetch } = this.#options;
-    const url = new URL(input instanceof Request ? input.url : input);
+    const { signal } = init;
+    if (input instanceof Request) return await fetch(input, init);
+    const url = new URL(input);
+    const detour = this.#detour;
+    if (detour && url.host === formatEndpoint(detour.to)) {
+      const answer = await fetch(url, init).catch((error: unknown) => {
+        if (signal?.aborted) throw error;
+      });
+      if (answer) return answer;
+      // The player has left the house, or the host's address there has changed.
+      this.#detour = undefined;
+      this.#move(url, detour.from);
+    }
     const dialing = new AbortController();
-    const signal = init.signal ? AbortSignal.any([init.signal, dialing.signal]) : dialing.signal;
-    const answer = fetch(input, { ...init, signal });
-    const host = await this.#hostBehind(url, answer, init.signal ?? undefined);
+    const answer = fetch(url, { ...init, signal: signal ? AbortSignal.any([signal, dialing.signal]) : dialing.signal });
+    const host = await this.#hostBehind(url, answer, signal ?? undefined);
     if (host === undefined) {
       return await answer.catch((error: unknown) => {
-        throw init.signal?.aborted ? error : unanswered(url, error);
+        throw signal?.aborted ? error : unanswered(url, error);
       });
     }
     dialing.abort();
@@ -48,12 +65,15 @@ export class Nearby {
       (response) => void response.body?.cancel(),
       () => undefined,
     );
-    this.reason = `${url.host} does not answer from inside its own network, where its host is ${formatEndpoint(host)}`;
-    this.onFound?.(host);
-    url.hostname = host.address;
-    url.port = String(host.port);
+    this.#detour = { from: { address: url.hostname, port: portOf(url) }, to: host };
+    this.#move(url, host);
     return await fetch(url, init);
   };
+
+  #move(url: URL, to: Endpoint): void {
+    url.host = formatEndpoint(to);
+    this.onMove?.(to);
+  }
 
   /** The host in our own network; undefined where the URL's own address answers, or nobody does. */
   async #hostBehind(
@@ -89,7 +109,7 @@ export class Nearby {
       const { address } = await lookup(url.hostname, { family: 4 });
       if (addressScope(address) !== "public") return undefined;
       const { announcePort, network } = this.#options;
-      return await locateLan({ address, port: Number(url.port || 80) }, { signal, announcePort, network });
+      return await locateLan({ address, port: portOf(url) }, { signal, announcePort, network });
     } catch {
       return undefined; // a name that nobody knows
     }
@@ -102,9 +122,11 @@ function mayBePublic({ protocol, hostname }: URL): boolean {
   return isIP(hostname) === 0 || addressScope(hostname) === "public";
 }
 
-function connects({ hostname, port }: URL, signal: AbortSignal): Promise<void> {
+const portOf = ({ port }: URL): number => Number(port || 80);
+
+function connects(url: URL, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    const socket = connect({ host: hostname, port: Number(port || 80) });
+    const socket = connect({ host: url.hostname, port: portOf(url) });
     socket.once("connect", resolve);
     socket.on("error", () => undefined);
     signal.addEventListener("abort", () => socket.destroy(), { once: true });

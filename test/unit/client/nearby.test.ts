@@ -41,7 +41,7 @@ function house(
     },
   });
   const found: string[] = [];
-  nearby.onFound = ({ address, port }) => found.push(`http://${address}:${port}`);
+  nearby.onMove = ({ address, port }) => found.push(`http://${address}:${port}`);
   return { nearby, asked, found, lookups: () => lookups, [Symbol.asyncDispose]: () => host.close() };
 }
 const ok = () => Promise.resolve(new Response("seat"));
@@ -49,7 +49,7 @@ const ok = () => Promise.resolve(new Response("seat"));
 test("an address that answers is that of the host, and the network is not asked", async () => {
   await using home = house({ [PUBLIC]: ok });
   expect(await (await home.nearby.fetch(`${PUBLIC}/matchmake/join/arena`)).text()).toBe("seat");
-  expect([home.lookups(), home.found, home.nearby.reason]).toEqual([0, [], ""]);
+  expect([home.lookups(), home.found, home.nearby.explain("11.0.1.2")]).toEqual([0, [], ""]);
 });
 
 test.each([
@@ -61,9 +61,22 @@ test.each([
   expect(await (await home.nearby.fetch(`${PUBLIC}/matchmake/join/arena?a=1`, init)).text()).toBe("seat");
   expect(home.asked).toEqual([`${PUBLIC}/matchmake/join/arena?a=1`, `${INSIDE}/matchmake/join/arena?a=1`]);
   expect(home.found).toEqual([INSIDE]);
-  expect(home.nearby.reason).toBe(
+  expect(home.nearby.explain("192.168.1.10")).toBe(
     "11.0.1.2:7001 does not answer from inside its own network, where its host is 192.168.1.10:7777",
   );
+});
+
+test("whoever leaves the house goes back to the public address", async () => {
+  const answers: Parameters<typeof house>[0] = { [INSIDE]: ok };
+  await using home = house(answers);
+  await home.nearby.fetch(`${PUBLIC}/one`);
+  answers[PUBLIC] = ok;
+  expect(await (await home.nearby.fetch(`${INSIDE}/two`)).text()).toBe("seat");
+  delete answers[INSIDE];
+  expect(await (await home.nearby.fetch(`${INSIDE}/three`)).text()).toBe("seat");
+  expect(home.asked).toEqual([`${PUBLIC}/one`, `${INSIDE}/one`, `${INSIDE}/two`, `${INSIDE}/three`, `${PUBLIC}/three`]);
+  expect(home.found).toEqual([INSIDE, PUBLIC]);
+  expect(home.nearby.explain("11.0.1.2")).toBe("");
 });
 
 test("nobody next door overtakes an address that is there and only slow", async () => {
