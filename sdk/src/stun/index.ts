@@ -34,6 +34,7 @@ export {
   type NatLifetimeProbeOptions,
 } from "./lifetime.ts";
 export { type NatLifetimeOptions, natLifetime } from "./lifetime-discovery.ts";
+export { checkWaits } from "./lifetime-search.ts";
 export { isStun, type StunClass, StunMessage } from "./message.ts";
 export { type ProbeOptions, type ProbeResult, probePort } from "./probe.ts";
 export { respondToStun, type StunLocal, type StunReply, type StunResponderOptions } from "./responder.ts";

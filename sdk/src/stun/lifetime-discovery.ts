@@ -24,10 +24,7 @@ export interface NatLifetimeOptions extends Omit<NatLifetimeProbeOptions, "serve
  *   addresses does, and so does a lobby's own
  * @throws {RangeError} for `waitsMs` that are no times
  */
-export async function natLifetime(
-  servers: readonly string[],
-  options: NatLifetimeOptions = {},
-): Promise<NatLifetime> {
+export async function natLifetime(servers: readonly string[], options: NatLifetimeOptions = {}): Promise<NatLifetime> {
   const { signal, address = "0.0.0.0", onSilence, ...probeOptions } = options;
   // NATs stand before IPv4; what forgets on IPv6 are firewalls.
   const reach = { canReach: (name: string) => !name.includes(":") };

@@ -6,6 +6,15 @@ const CLOSE_LOOKS = 4;
 const SHARPNESS = 1 / 3;
 const MAX_ROUNDS = 4;
 const MAX_WAITS = 32;
+const MAX_WAIT_MS = 3_600_000;
+
+/** @throws {RangeError} for silences that are none, or too many */
+export function checkWaits(waitsMs: readonly number[]): void {
+  if (waitsMs.length > 0 && waitsMs.length <= MAX_WAITS && waitsMs.every((wait) => wait > 0 && wait < MAX_WAIT_MS))
+    return;
+  const given = JSON.stringify(waitsMs);
+  throw new RangeError(`Silences to try are 1 to ${MAX_WAITS} times between 0 and an hour, in ms, not ${given}.`);
+}
 
 /** Which silences to try next, from what became of those before. */
 export class NatSilences {
@@ -19,9 +28,7 @@ export class NatSilences {
 
   /** @throws {RangeError} */
   constructor(waitsMs: readonly number[]) {
-    if (waitsMs.length === 0 || waitsMs.length > MAX_WAITS || !waitsMs.every((wait) => wait > 0 && wait < 3_600_000)) {
-      throw new RangeError(`waitsMs must be 1 to ${MAX_WAITS} times between 0 and an hour, in ms, not ${String(waitsMs)}`);
-    }
+    checkWaits(waitsMs);
     this.#waits = [...new Set(waitsMs)].sort((a, b) => a - b);
   }
 

@@ -45,6 +45,8 @@ export interface NatLifetimeHandler {
 /** RFC 4787 REQ-5 wants at least 2 min; most routers forget after 30 s to 3 min, the worst after 15 s. */
 export const DEFAULT_WAITS_MS: readonly number[] = [10, 15, 20, 30, 45, 60, 120, 180].map((each) => each * 1000);
 const MAX_SERVERS = 4;
+/** Further sockets that show whether the NAT keeps ports, where the first ones did: one may do so by chance. */
+const MORE_TRIALS = 2;
 const ASKER = 0;
 /** Between the first packets of two sockets. */
 const GAP_MS = 50;
@@ -89,8 +91,10 @@ export class NatLifetimeProbe {
   /** The servers that were tried for whether they answer to another port. */
   #tried = 0;
   #method: "trial" | "response-port" | "same-port" = "trial";
-  /** A server that answers, and whether the NAT keeps the port. */
-  #fallback: { readonly server: Endpoint; readonly keepsPort: boolean } | null = null;
+  /** A server that answers, if not to another port. */
+  #fallback: Endpoint | null = null;
+  /** Whether all public ports so far are the private ones. */
+  #keepsPorts = true;
   #isDone = false;
 
   /** @throws {RangeError} for waits that are none, or more than 32 */
@@ -164,14 +168,15 @@ export class NatLifetimeProbe {
   }
 
   #tryNextServer(now: number): void {
-    const server = this.#servers[this.#tried++];
-    if (server !== undefined) {
+    const isClear = !this.#keepsPorts || this.#tried >= this.#servers.length + MORE_TRIALS;
+    const server = this.#servers[this.#tried++] ?? (isClear ? null : this.#fallback);
+    if (server !== null) {
       this.#server = server;
       this.#keepSilence(0, now);
     } else if (this.#fallback === null) this.#finish("unanswered");
-    else if (this.#fallback.keepsPort) this.#finish("untold");
+    else if (this.#keepsPorts) this.#finish("untold");
     else {
-      this.#server = this.#fallback.server;
+      this.#server = this.#fallback;
       this.#method = "same-port";
       this.#silences.goneIsCertain = true;
       this.#nextRound(now);
@@ -222,7 +227,8 @@ export class NatLifetimeProbe {
     } else {
       sample.mapped = mapped;
       if (this.#method === "trial") {
-        this.#fallback ??= { server: this.#server, keepsPort: mapped.port === sample.localPort };
+        this.#fallback ??= this.#server;
+        this.#keepsPorts &&= mapped.port === sample.localPort;
         this.#question(sample, mapped, now);
       } else sample.dueAt = now + sample.waitMs;
     }
