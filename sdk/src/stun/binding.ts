@@ -88,7 +88,8 @@ export class StunBindings<T> {
     const { options } = asked;
     const builder = new StunBuilder(StunMethod.BINDING, "request");
     if (options.change !== undefined) builder.uint32(StunAttribute.CHANGE_REQUEST, options.change);
-    if (options.responsePort !== undefined) builder.uint32(StunAttribute.RESPONSE_PORT, options.responsePort * 0x1_0000);
+    if (options.responsePort !== undefined)
+      builder.uint32(StunAttribute.RESPONSE_PORT, options.responsePort * 0x1_0000);
     const request = builder.fingerprint().build();
     this.#transactions.start(asked, request, asked.server, now, { ...options, timeoutMs });
   }
