@@ -4,7 +4,6 @@ import { defaultRoutes, type LocalInterface, usableInterfaces } from "./interfac
 import { PortControlDiscovery } from "./port-control-discovery.ts";
 import type { Via } from "./types.ts";
 import { UpnpDiscovery } from "./upnp/discovery.ts";
-import { httpRequest } from "./upnp/http.ts";
 
 export interface DiscoverOptions {
   via?: readonly Via[] | undefined;
@@ -39,7 +38,9 @@ export function discoverGateways(
       );
     }
     if (via.includes("upnp"))
-      searches.push(new UpnpDiscovery({ interfaces: usable, clock, http: httpRequest, port: ports?.ssdp }, events));
+      searches.push(
+        new UpnpDiscovery({ interfaces: usable, clock, hasCompany: searches.length > 0, port: ports?.ssdp }, events),
+      );
     await Promise.all(searches.map(({ settled }) => settled));
   };
   const settled = begin();

@@ -2,8 +2,8 @@ import type { Clock } from "../clock.ts";
 import type { DiscoveryEvents } from "../discovery.ts";
 import type { LocalInterface } from "../interfaces.ts";
 import { UpnpError } from "./errors.ts";
-import { type HttpClient, pinUrl } from "./http.ts";
-import { inspectGateway, pinholeGateways, type Whereabouts } from "./inspect.ts";
+import type { Whereabouts } from "./inspect.ts";
+import { pinUrl } from "./pin-url.ts";
 import { Search, type SearchReply } from "./search.ts";
 import { mayBeGateway } from "./ssdp.ts";
 
@@ -11,11 +11,23 @@ import { mayBeGateway } from "./ssdp.ts";
 const MAX_DESCRIPTIONS = 16;
 /** After this time without an answer there is no UPnP gateway here. */
 const VERDICT = 850;
+/** PCP and NAT-PMP answer by then, and mapping over them needs nothing of what is loaded for UPnP. */
+const HEAD_START = 15;
+
+/**
+ * HTTP and XML, which take longer to load than PCP takes to map: they are loaded while routers think about their answers,
+ * miniupnpd for 50 ms.
+ */
+async function loadInspection(): Promise<typeof import("./inspect.ts") & typeof import("./http.ts")> {
+  const [inspect, http] = await Promise.all([import("./inspect.ts"), import("./http.ts")]);
+  return { ...inspect, ...http };
+}
 
 export interface UpnpDiscoveryOptions {
   interfaces: readonly LocalInterface[];
   clock: Clock;
-  http: HttpClient;
+  /** Protocols that may be quicker are asked at the same time. */
+  hasCompany: boolean;
   /** SSDP's port, default 1900. */
   port?: number | undefined;
 }
@@ -29,6 +41,7 @@ export class UpnpDiscovery implements Disposable {
   readonly #abort = new AbortController();
   readonly #seen = new Set<string>();
   readonly #known = new Set<string>();
+  #inspection: ReturnType<typeof loadInspection> | undefined;
   #inFlight = 0;
   #found = 0;
   #failure: string | undefined;
@@ -49,6 +62,7 @@ export class UpnpDiscovery implements Disposable {
       onReply: (reply) => void this.#follow(reply),
       onError: (through, error) => errors.push(`${through.name}: ${error.message}`),
     });
+    options.clock.after(options.hasCompany ? HEAD_START : 0, () => void this.#load());
     options.clock.after(VERDICT, () => {
       this.#verdictDue = true;
       if (this.#found === 0 && this.#inFlight === 0 && !this.#abort.signal.aborted) {
@@ -97,9 +111,10 @@ export class UpnpDiscovery implements Disposable {
   }
 
   async #describe(where: Whereabouts): Promise<void> {
-    const { http, clock, interfaces } = this.#options;
+    const { clock, interfaces } = this.#options;
     const { signal } = this.#abort;
-    const found = await inspectGateway(http, where, clock, signal);
+    const { httpRequest, inspectGateway, pinholeGateways } = await this.#load();
+    const found = await inspectGateway(httpRequest, where, clock, signal);
     if (found === undefined || signal.aborted) return;
     // The root may be found under several addresses or versions: one gateway per device and way to it.
     const identity = `${found.udn || where.responder} ${where.responder} ${where.localAddress}`;
@@ -109,7 +124,12 @@ export class UpnpDiscovery implements Disposable {
     this.#events.onGateway(found.gateway);
     const through = interfaces.find(({ address }) => address === where.localAddress);
     const own6 = interfaces.filter(({ name, family }) => family === 6 && name === through?.name);
-    for (const gateway of pinholeGateways(http, found.device, own6, clock)) this.#events.onGateway(gateway);
+    for (const gateway of pinholeGateways(httpRequest, found.device, own6, clock)) this.#events.onGateway(gateway);
+  }
+
+  #load(): ReturnType<typeof loadInspection> {
+    this.#inspection ??= loadInspection();
+    return this.#inspection;
   }
 
   #settleIfDone(): void {

@@ -5,7 +5,8 @@ import { connectionServices, type DeviceDescription, firewallService, parseDescr
 import { UpnpError } from "./errors.ts";
 import { UpnpGateway } from "./gateway.ts";
 import { Subscription, type SubscriptionOptions } from "./gena.ts";
-import { type HttpClient, pinUrl } from "./http.ts";
+import type { HttpClient } from "./http.ts";
+import { pinUrl } from "./pin-url.ts";
 import { WanConnection } from "./igd.ts";
 import { FirewallControl, PinholeGateway } from "./pinhole.ts";
 
