@@ -16,6 +16,7 @@ import { type Gateway, GatewayError } from "./gateway.ts";
 import { defaultRoutes, type LocalInterface, usableInterfaces } from "./interfaces.ts";
 import { stateDirectory } from "./journal/journal.ts";
 import { JournalKeeper } from "./journal/keeper.ts";
+import { KnownRouters } from "./journal/known-routers.ts";
 import { ManagedMapping, type MappingHost } from "./managed-mapping.ts";
 import { NetworkWatch } from "./network-watch.ts";
 import { machineId } from "./ports.ts";
@@ -41,8 +42,8 @@ export interface PortMapperOptions {
   /** Milliseconds between two signs of life asked of a gateway that holds a mapping, default 30 000. */
   watchIntervalMs?: number | undefined;
   /**
-   * Remembers mappings on disk, so that the next start removes what a crash left: `true` (default) in the user's state
-   * directory, or a directory, or `false`.
+   * Remembers mappings on disk, so that the next start removes what a crash left, and where routers were met, so that it
+   * finds them sooner: `true` (default) in the user's state directory, or a directory, or `false`.
    */
   journal?: boolean | string | undefined;
   /** Closes the mapper. */
@@ -122,17 +123,16 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
     super();
     const clock = environment?.clock ?? systemClock;
     const random = environment?.random ?? Math.random;
+    const directory = journal === true ? stateDirectory() : journal;
+    const knownRouters = directory === false ? undefined : new KnownRouters(directory);
     this.#environment = {
       clock,
       random,
       discover:
         environment?.discover ??
-        ((events) => discoverGateways({ via, interfaces, clock, random, ports: environment?.ports }, events)),
-      keeper:
-        environment?.keeper ??
-        (journal === false
-          ? new CarelessKeeper()
-          : new JournalKeeper(journal === true ? stateDirectory() : journal, clock)),
+        ((events) =>
+          discoverGateways({ via, interfaces, clock, random, knownRouters, ports: environment?.ports }, events)),
+      keeper: environment?.keeper ?? (directory === false ? new CarelessKeeper() : new JournalKeeper(directory, clock)),
       machine: environment?.machine ?? machineId(),
       ports: environment?.ports ?? {},
     };

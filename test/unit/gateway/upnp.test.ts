@@ -4,9 +4,9 @@ import { connectionServices, firewallService, parseDescription } from "../../../
 import { UpnpError, upnpErrorName } from "../../../sdk/src/gateway/upnp/errors.ts";
 import { readEvent } from "../../../sdk/src/gateway/upnp/gena.ts";
 import type { HttpRequest } from "../../../sdk/src/gateway/upnp/http.ts";
-import { pinUrl } from "../../../sdk/src/gateway/upnp/pin-url.ts";
 import { WanConnection } from "../../../sdk/src/gateway/upnp/igd.ts";
 import { IGDStatus, UPNP, UPNPDevice, UPNPResult } from "../../../sdk/src/gateway/upnp/index.ts";
+import { pinUrl } from "../../../sdk/src/gateway/upnp/pin-url.ts";
 import { resultOfCode, resultOfError } from "../../../sdk/src/gateway/upnp/result.ts";
 import { decodeAction, encodeAction } from "../../../sdk/src/gateway/upnp/soap.ts";
 import { decodeSsdp, encodeSearch, mayBeGateway } from "../../../sdk/src/gateway/upnp/ssdp.ts";

@@ -137,6 +137,11 @@ export class UpnpGateway extends EventEmitter<GatewayEvents> implements Gateway 
     this.#bootId = announcement.bootId;
   }
 
+  /** BOOTID.UPNP.ORG as an answer to the search told it, where that came after this gateway was found. */
+  noteBootId(bootId: number | undefined): void {
+    this.#bootId ??= bootId;
+  }
+
   follow(): void {
     if (this.#subscribe === undefined || this.#subscription) return;
     this.#subscription = this.#subscribe((variables) => {

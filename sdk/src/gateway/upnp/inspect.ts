@@ -6,8 +6,8 @@ import { UpnpError } from "./errors.ts";
 import { UpnpGateway } from "./gateway.ts";
 import { Subscription, type SubscriptionOptions } from "./gena.ts";
 import type { HttpClient } from "./http.ts";
-import { pinUrl } from "./pin-url.ts";
 import { WanConnection } from "./igd.ts";
+import { pinUrl } from "./pin-url.ts";
 import { FirewallControl, PinholeGateway } from "./pinhole.ts";
 
 /** Milliseconds for a description, and for the questions that follow. */

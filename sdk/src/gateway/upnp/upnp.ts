@@ -5,9 +5,9 @@ import { defaultRoutes, type LocalInterface, usableInterfaces } from "../interfa
 import { connectionServices } from "./description.ts";
 import { UpnpError } from "./errors.ts";
 import { httpRequest } from "./http.ts";
-import { pinUrl } from "./pin-url.ts";
 import { WanConnection } from "./igd.ts";
 import { fetchDescription } from "./inspect.ts";
+import { pinUrl } from "./pin-url.ts";
 import { UPNPResult } from "./result.ts";
 import { Search, type SearchReply } from "./search.ts";
 import { SEARCH_TARGETS } from "./ssdp.ts";
