@@ -101,6 +101,31 @@ test("a new external address is told by the router itself", async () => {
   expect(mapping.externalAddress).toBe("11.99.99.99");
 });
 
+test.each([
+  // miniupnpd's boot id is the second of its start: the same, if it restarts within that.
+  ["within the second of its start", 1_800_000_000, 1_800_000_000],
+  ["a second later", 1_800_000_000, 1_800_000_001],
+  ["and is too old to have boot ids", undefined, undefined],
+])("a router that restarts %s is looked at when it announces itself", async (_when, before, after) => {
+  await using gateway = await ScriptedGateway.start();
+  gateway.bootId = before;
+  await using mapper = new PortMapper({
+    via: ["upnp"],
+    interfaces: gateway.interfaces,
+    journal: false,
+    // No look of its own meanwhile.
+    watchIntervalMs: 600_000,
+    environment: { ports: gateway.ports },
+  });
+  const mapping = await mapper.map({ internalPort: 7777, protocol: "udp" });
+  const back = new Promise<void>((resolve) => mapping.once("mapped", () => resolve()));
+  gateway.table.clear();
+  gateway.bootId = after;
+  gateway.announce();
+  await back;
+  expect(gateway.table.has("UDP 7777")).toBe(true);
+});
+
 test("events from anybody else, under another path, SID or method, or too long ones are refused; it ends with UNSUBSCRIBE", async () => {
   const { gateway, callback } = await subscribable();
   await using _ = gateway;

@@ -10,6 +10,8 @@ export type FullRequest = { [Key in keyof Required<MapRequest>]: NonNullable<Map
 export interface Held {
   gateway: Gateway;
   leases: readonly Lease[];
+  /** What the gateway told meanwhile that may have cost them. */
+  doubt?: string | undefined;
 }
 
 /** Hooks around a lease's making: the journal, and the lock among the servers on this host. */
@@ -51,7 +53,26 @@ export async function establishAt(
 ): Promise<Held> {
   const why = isKnownToBePrivate(gateway.info) ? whyNotPublic(gateway.info.externalAddress) : undefined;
   if (why !== undefined && !request.acceptPrivateAddress) throw new GatewayError("private", why);
-  return keeper.exclusively(gateway, () => tryPorts(gateway, request, keeper, signal, preferred), signal);
+  return keeper.exclusively(
+    gateway,
+    () => attentively(gateway, () => tryPorts(gateway, request, keeper, signal, preferred)),
+    signal,
+  );
+}
+
+/** A gateway may restart between two leases, or between a lease and its being kept. */
+async function attentively(gateway: Gateway, work: () => Promise<Held>): Promise<Held> {
+  let doubt: string | undefined;
+  const hear = (reason: string): void => {
+    doubt ??= reason;
+  };
+  for (const event of ["suspect", "gone", "announced"] as const) gateway.on(event, hear);
+  try {
+    const held = await work();
+    return { ...held, doubt };
+  } finally {
+    for (const event of ["suspect", "gone", "announced"] as const) gateway.off(event, hear);
+  }
 }
 
 async function tryPorts(

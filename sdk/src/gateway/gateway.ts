@@ -67,6 +67,8 @@ export class GatewayError extends Error {
 export interface GatewayEvents {
   /** Its mappings are to be looked at: it restarted, its address changed, its table changed. */
   suspect: [reason: string];
+  /** It announced itself, as routers do from time to time and after a restart. Which of the two it was, it did not tell. */
+  announced: [reason: string];
   /** It said goodbye, or is another one now. */
   gone: [reason: string];
 }

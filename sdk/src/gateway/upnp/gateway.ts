@@ -132,9 +132,12 @@ export class UpnpGateway extends EventEmitter<GatewayEvents> implements Gateway 
 
   hear(announcement: Announcement): void {
     if (announcement.kind === "byebye") this.emit("gone", "the router said goodbye (SSDP byebye)");
-    if (announcement.kind !== "alive" || announcement.bootId === undefined) return;
-    if (this.#bootId !== announcement.bootId) this.emit("suspect", "the router restarted (SSDP boot id)");
-    this.#bootId = announcement.bootId;
+    if (announcement.kind !== "alive") return;
+    const { bootId } = announcement;
+    if (bootId !== undefined && bootId !== this.#bootId) this.emit("suspect", "the router restarted (SSDP boot id)");
+    // The same boot id is no proof that it did not: miniupnpd's is the second in which it started. Older routers have none.
+    else this.emit("announced", "the router announced itself (SSDP alive)");
+    this.#bootId = bootId ?? this.#bootId;
   }
 
   /** BOOTID.UPNP.ORG as an answer to the search told it, where that came after this gateway was found. */
