@@ -1,10 +1,8 @@
-import { whyNotPublic } from "./address.ts";
+import { whyNotPublic } from "./external-address.ts";
 import { type Gateway, GatewayError, type Lease, type Wish } from "./gateway.ts";
 import { candidatePorts } from "./ports.ts";
-import type { GatewayInfo, MapRequest, Transport } from "./types.ts";
-
-/** A request with its defaults filled in. */
-export type FullRequest = { [Key in keyof Required<MapRequest>]: NonNullable<MapRequest[Key]> } & { machine: string };
+import type { FullRequest } from "./request.ts";
+import type { GatewayInfo, Transport } from "./types.ts";
 
 /** What holds: one lease, or two on the same external port. */
 export interface Held {

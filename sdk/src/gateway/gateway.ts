@@ -106,7 +106,7 @@ export interface Gateway extends EventEmitter<GatewayEvents> {
   probe(signal?: AbortSignal): Promise<void>;
   /** The gateway's whole table, where the protocol can show it. */
   table?(): Promise<PortMappingEntry[]>;
-  /** Listens to what the router tells of itself from now on (GENA), until it is closed. */
+  /** Listens to what the router tells of itself from now on (GENA), until it is closed; anew, where it may have restarted since. */
   follow?(): void;
   /** Takes note of what its address announced to everybody. */
   hear(announcement: Announcement): void;

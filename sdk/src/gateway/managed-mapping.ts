@@ -1,8 +1,9 @@
 import { EventEmitter } from "node:events";
-import { whyNotPublic } from "./address.ts";
 import { type Clock, delay, whileAwaited } from "./clock.ts";
-import { type FullRequest, giveBack, type Held, type LeaseKeeper } from "./establish.ts";
+import { giveBack, type Held, type LeaseKeeper } from "./establish.ts";
+import { whyNotPublic } from "./external-address.ts";
 import { type Gateway, GatewayError, type Lease } from "./gateway.ts";
+import type { FullRequest } from "./request.ts";
 import type { GatewayInfo, MapProtocol, MappingEvent, MappingEvents, PortMapping, Via } from "./types.ts";
 
 /** What a mapping needs of the mapper that keeps it. */
@@ -284,6 +285,7 @@ export class ManagedMapping extends EventEmitter<MappingEvents> implements PortM
     held.gateway.on("suspect", this.#onSuspect);
     held.gateway.on("gone", this.#onSuspect);
     held.gateway.on("announced", this.#onAnnounced);
+    held.gateway.follow?.();
     // While it was being made, nobody listened for it.
     if (held.doubt !== undefined) this.doubt(held.doubt);
     this.#schedule(true);

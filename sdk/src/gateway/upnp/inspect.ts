@@ -1,5 +1,6 @@
-import { isPublicAddress, whyNotPublic } from "../address.ts";
+import { addressScope } from "../../udp/address-scope.ts";
 import type { Clock } from "../clock.ts";
+import { whyNotPublic } from "../external-address.ts";
 import type { LocalInterface } from "../interfaces.ts";
 import { connectionServices, type DeviceDescription, firewallService, parseDescription } from "./description.ts";
 import { UpnpError } from "./errors.ts";
@@ -131,7 +132,7 @@ export function pinholeGateways(
   const service = firewallService(device);
   if (!service) return [];
   return own
-    .filter(({ address, gateway }) => gateway !== undefined && isPublicAddress(address))
+    .filter(({ address, gateway }) => gateway !== undefined && addressScope(address) === "public")
     .slice(0, MAX_ADDRESSES_6)
     .map(({ address: localAddress, gateway = "", name }) => {
       const address = gateway.startsWith("fe80:") ? `${gateway}%${name}` : gateway;

@@ -1,7 +1,7 @@
 import { networkInterfaces } from "node:os";
-import { prefixOf } from "../address.ts";
 import { delay, systemClock, whileAwaited } from "../clock.ts";
 import { defaultRoutes, type LocalInterface, usableInterfaces } from "../interfaces.ts";
+import { prefixOf } from "../subnet.ts";
 import { connectionServices } from "./description.ts";
 import { UpnpError } from "./errors.ts";
 import { httpRequest } from "./http.ts";
