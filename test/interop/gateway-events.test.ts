@@ -126,6 +126,29 @@ test.each([
   expect(gateway.table.has("UDP 7777")).toBe(true);
 });
 
+test("a router that restarted is subscribed to anew: it knows no subscribers", async () => {
+  const { gateway, callback } = await subscribable();
+  await using _ = gateway;
+  gateway.bootId = 1;
+  await using mapper = new PortMapper({
+    via: ["upnp"],
+    interfaces: gateway.interfaces,
+    journal: false,
+    watchIntervalMs: 600_000,
+    environment: { ports: gateway.ports },
+  });
+  const mapping = await mapper.map({ internalPort: 7777, protocol: "udp" });
+  const { url, subscriptions } = await callback;
+  const back = new Promise<void>((resolve) => mapping.once("mapped", () => resolve()));
+  gateway.table.clear();
+  gateway.bootId = 2;
+  gateway.announce();
+  await back;
+  const isNew = ({ method, headers }: ScriptedRequest): boolean => method === "SUBSCRIBE" && "CALLBACK" in headers;
+  await expect.poll(() => subscriptions.filter(isNew).length).toBe(2);
+  expect(subscriptions.filter(isNew)[1]?.headers["CALLBACK"]).not.toContain(url.pathname);
+});
+
 test("events from anybody else, under another path, SID or method, or too long ones are refused; it ends with UNSUBSCRIBE", async () => {
   const { gateway, callback } = await subscribable();
   await using _ = gateway;
