@@ -5,7 +5,8 @@ import type { KnownRouter, KnownRouters } from "../journal/known-routers.ts";
 import { isOnLink } from "../subnet.ts";
 import { UpnpError } from "./errors.ts";
 import type { UpnpGateway } from "./gateway.ts";
-import type { Whereabouts } from "./inspect.ts";
+import type * as Http from "./http.ts";
+import type * as Inspect from "./inspect.ts";
 import { pinUrl } from "./pin-url.ts";
 import { Search, type SearchReply } from "./search.ts";
 import { mayBeGateway } from "./ssdp.ts";
@@ -25,7 +26,7 @@ const HEAD_START = 15;
  * HTTP and XML, which take longer to load than PCP takes to map: they are loaded while routers think about their answers,
  * miniupnpd for 50 ms.
  */
-async function loadInspection(): Promise<typeof import("./inspect.ts") & typeof import("./http.ts")> {
+async function loadInspection(): Promise<typeof Inspect & typeof Http> {
   const [inspect, http] = await Promise.all([import("./inspect.ts"), import("./http.ts")]);
   return { ...inspect, ...http };
 }
@@ -134,7 +135,7 @@ export class UpnpDiscovery implements Disposable {
     }
   }
 
-  async #describe(where: Whereabouts): Promise<UpnpGateway | undefined> {
+  async #describe(where: Inspect.Whereabouts): Promise<UpnpGateway | undefined> {
     const { clock, interfaces } = this.#options;
     const { signal } = this.#abort;
     const { httpRequest, inspectGateway, pinholeGateways } = await this.#load();

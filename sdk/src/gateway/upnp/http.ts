@@ -1,3 +1,4 @@
+import type * as NodeHttp from "node:http";
 import { UpnpError } from "./errors.ts";
 import { MAX_DOCUMENT } from "./xml.ts";
 
@@ -45,7 +46,7 @@ export const httpRequest: HttpClient = async (request) => {
  * Node's HTTP, loaded when a router is first asked, and this way: an `import` of it evaluates all that it exports, WebSocket and
  * fetch among them, which takes ten times as long (35 ms, when nobody else has loaded it).
  */
-export function nodeHttp(): typeof import("node:http") {
+export function nodeHttp(): typeof NodeHttp {
   return process.getBuiltinModule("node:http");
 }
 
