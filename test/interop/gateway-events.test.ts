@@ -4,7 +4,8 @@ import { expect, test } from "vitest";
 import { systemClock } from "../../sdk/src/gateway/clock.ts";
 import { PortMapper } from "../../sdk/src/gateway/index.ts";
 import { Subscription } from "../../sdk/src/gateway/upnp/gena.ts";
-import { httpRequest } from "../../sdk/src/gateway/upnp/http.ts";
+import { type HttpClient, httpRequest } from "../../sdk/src/gateway/upnp/http.ts";
+import { pinholeGateways } from "../../sdk/src/gateway/upnp/inspect.ts";
 import { reply, ScriptedGateway, type ScriptedRequest } from "./scripted-gateway.ts";
 
 const event = (variables: Record<string, string>): string =>
@@ -147,6 +148,38 @@ test("a router that restarted is subscribed to anew: it knows no subscribers", a
   const isNew = ({ method, headers }: ScriptedRequest): boolean => method === "SUBSCRIBE" && "CALLBACK" in headers;
   await expect.poll(() => subscriptions.filter(isNew).length).toBe(2);
   expect(subscriptions.filter(isNew)[1]?.headers["CALLBACK"]).not.toContain(url.pathname);
+});
+
+test("a pinhole's router announces itself over IPv4, and is asked over IPv6", async () => {
+  await using gateway = await ScriptedGateway.start();
+  const asked: string[] = [];
+  const http: HttpClient = async ({ headers, address }) => {
+    const action = /#(\w+)"$/.exec(headers?.["SOAPAction"] ?? "")?.[1] ?? "";
+    asked.push(`${action} at ${address}`);
+    const answer = gateway.response(action, action === "AddPinhole" ? { UniqueID: 7 } : { PinholePackets: 0 });
+    return { status: 200, headers: {}, body: Buffer.from(answer) };
+  };
+  const serviceType = "urn:schemas-upnp-org:service:WANIPv6FirewallControl:1";
+  const controlUrl = new URL(`http://${gateway.address}:${gateway.httpPort}/fw`);
+  const services = [{ serviceType, controlUrl, eventUrl: undefined }];
+  const own = [{ name: "lo", address: "2a11::5", family: 6 as const, prefixLength: 64, gateway: "2a11::1" }];
+  const device = { deviceType: "", name: "Scripted", udn: "", services };
+  await using mapper = new PortMapper({
+    interfaces: gateway.interfaces,
+    journal: false,
+    watchIntervalMs: 600_000,
+    environment: {
+      ports: gateway.ports,
+      discover: ({ onGateway }) => {
+        for (const each of pinholeGateways(http, device, own, systemClock)) onGateway(each);
+        return { settled: Promise.resolve(), [Symbol.asyncDispose]: async () => undefined };
+      },
+    },
+  });
+  await mapper.map({ internalPort: 7777, protocol: "udp", family: 6 });
+  expect(asked).toEqual(["AddPinhole at 2a11::1"]);
+  gateway.announce();
+  await expect.poll(() => asked[1]).toBe("GetPinholePackets at 2a11::1");
 });
 
 test("events from anybody else, under another path, SID or method, or too long ones are refused; it ends with UNSUBSCRIBE", async () => {

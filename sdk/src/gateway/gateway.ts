@@ -92,6 +92,8 @@ export interface LeaseCheck {
 export interface Gateway extends EventEmitter<GatewayEvents> {
   readonly info: GatewayInfo;
   readonly localAddress: string;
+  /** From where it announces itself, if that is not the address at which it is asked. */
+  readonly announcesFrom?: string | undefined;
   /** PCP: the nonce that the mapping will have, to be remembered before it is asked for. */
   nonceFor?(transport: Transport, internalPort: number): Uint8Array;
   /** @throws {GatewayError} */

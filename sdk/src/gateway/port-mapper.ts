@@ -3,6 +3,7 @@ import { delay, whileAwaited } from "./clock.ts";
 import type { Finding } from "./discovery.ts";
 import { giveBack, type Held } from "./establish.ts";
 import type { Gateway } from "./gateway.ts";
+import { GatewayWatch } from "./gateway-watch.ts";
 import { Gateways } from "./gateways.ts";
 import { ManagedMapping, type MappingHost } from "./managed-mapping.ts";
 import { obtain } from "./obtain.ts";
@@ -16,7 +17,6 @@ import {
 import { completeRequest, type FullRequest } from "./request.ts";
 import { type GatewayInfo, type GatewayStep, type MapRequest, PortMapError, type PortMapping } from "./types.ts";
 import { Verdict } from "./verdict.ts";
-import { Watch } from "./watch.ts";
 
 /** Between searches in the background while nothing was found. */
 const BACKGROUND: readonly number[] = [2000, 5000, 10_000, 20_000, 40_000, 60_000];
@@ -30,7 +30,7 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
   readonly #calls = new Set<Promise<void>>();
   readonly #end = new AbortController();
   readonly #host: MappingHost;
-  readonly #watch: Watch;
+  readonly #watch: GatewayWatch;
   #hurry = new AbortController();
   #watching: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
@@ -62,7 +62,7 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
       announce: (event) => this.emit(event.event, event),
       ended: (mapping) => this.#mappings.delete(mapping),
     };
-    this.#watch = new Watch({
+    this.#watch = new GatewayWatch({
       clock,
       random,
       ports,

@@ -142,6 +142,8 @@ export function pinholeGateways(
         address,
         localAddress,
       };
-      return new PinholeGateway(new FirewallControl(target, http), { name: device.name, clock });
+      // It announces itself over IPv4.
+      const announcesFrom = service.controlUrl.hostname;
+      return new PinholeGateway(new FirewallControl(target, http), { name: device.name, clock, announcesFrom });
     });
 }

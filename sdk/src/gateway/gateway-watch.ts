@@ -9,7 +9,7 @@ import { NetworkWatch } from "./network-watch.ts";
 /** RFC 6887 section 14.1.2. */
 const MAX_ANNOUNCE_DELAY = 5000;
 
-export interface WatchOptions {
+export interface GatewayWatchOptions {
   clock: Clock;
   random: () => number;
   /** Ends the watch. */
@@ -29,12 +29,12 @@ export interface WatchOptions {
 }
 
 /** Looks after the gateways that hold mappings: asks for signs of life, listens to announcements, notices another network. */
-export class Watch {
-  readonly #options: WatchOptions;
+export class GatewayWatch {
+  readonly #options: GatewayWatchOptions;
   #announcements: AnnouncementListener | undefined;
   readonly #announced = new Set<string>();
 
-  constructor(options: WatchOptions) {
+  constructor(options: GatewayWatchOptions) {
     this.#options = options;
   }
 
@@ -88,7 +88,7 @@ export class Watch {
     }
     let known = false;
     for (const gateway of gateways) {
-      if (gateway.info.address !== heard.from) continue;
+      if ((gateway.announcesFrom ?? gateway.info.address) !== heard.from) continue;
       known = true;
       gateway.hear(heard);
     }
