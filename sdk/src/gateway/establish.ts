@@ -81,8 +81,13 @@ async function tryPorts(
   preferred?: number,
 ): Promise<Held> {
   const seed = { machine: request.machine, application: request.application, gateway: gateway.info.address };
-  let ports = candidatePorts(request.externalPort, request.internalPort, seed);
-  if (preferred !== undefined) ports = [preferred, ...ports.filter((port) => port !== preferred)];
+  const wish = preferred ?? request.externalPort;
+  // Most wishes are granted, and the first hash of a process takes milliseconds: the others are worked out when it comes to that.
+  let ports = [wish];
+  const addAlternatives = (): void => {
+    const all = candidatePorts(request.externalPort, request.internalPort, seed);
+    ports = [wish, ...all.filter((port) => port !== wish)];
+  };
   let conflict: GatewayError | undefined;
   let madeRoom = false;
   for (let index = 0; index < ports.length; index++) {
@@ -92,6 +97,7 @@ async function tryPorts(
       return { gateway, leases: await tryPort(gateway, request, port, index < EXACT_TRIES, keeper, signal) };
     } catch (error) {
       if (!(error instanceof GatewayError)) throw error;
+      if (index === 0) addAlternatives();
       if (error.kind === "full" && !madeRoom && (await keeper.makeRoom(gateway, signal))) {
         madeRoom = true;
         index--;
