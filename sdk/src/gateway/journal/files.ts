@@ -14,7 +14,7 @@ export function writeWhole(path: string, content: unknown): void {
   }
 }
 
-/** Whether it was there or not. */
+/** No matter whether it is there. */
 export function remove(path: string): void {
   try {
     unlinkSync(path);

@@ -81,7 +81,8 @@ export class UpnpDiscovery implements Disposable {
       onError: (through, error) => errors.push(`${through.name}: ${error.message}`),
     });
     options.clock.after(options.hasCompany ? HEAD_START : 0, () => {
-      void this.#load();
+      // Who needs it hears of a failure.
+      this.#load().catch(() => undefined);
       this.#revisit();
     });
     options.clock.after(VERDICT, () => {
