@@ -39,6 +39,8 @@ export class CongestionControl {
   #roundSamples = 0;
   #roundMin = Infinity;
   #lastRoundMin = Infinity;
+  #rememberedWindow = 0;
+  #rememberedThreshold = Infinity;
 
   get inSlowStart(): boolean {
     return this.window < this.#slowStartThreshold;
@@ -102,6 +104,20 @@ export class CongestionControl {
     this.#maxWindow = this.window < this.#maxWindow ? (this.window * (1 + CUBIC_BETA)) / 2 : this.window;
     this.window = Math.max(this.window * CUBIC_BETA, MIN_WINDOW);
     this.#slowStartThreshold = this.window;
+    this.#epochStart = -Infinity;
+  }
+
+  /** Losses begin that may turn out to say nothing of congestion. */
+  remember(): void {
+    this.#rememberedWindow = this.window;
+    this.#rememberedThreshold = this.#slowStartThreshold;
+  }
+
+  /** They did, as the packets were too long for the path: the window is as it was (as RFC 9438 section 4.9.2 has it). */
+  undo(now: number): void {
+    this.window = Math.max(this.window, this.#rememberedWindow);
+    this.#slowStartThreshold = Math.max(this.#slowStartThreshold, this.#rememberedThreshold);
+    this.#recoveryStart = now;
     this.#epochStart = -Infinity;
   }
 
