@@ -6,7 +6,7 @@ import type { PathMtu } from "./path-mtu.ts";
 import { SendSchedule } from "./send-schedule.ts";
 import type { SendStream } from "./send-stream.ts";
 import { SENT_WINDOW, type SentPackets } from "./sent-packets.ts";
-import type { ChannelStats } from "./types.ts";
+import type { ChannelStats, MessageEndpointOptions } from "./types.ts";
 
 /** What an unreliable message counts in its queue beyond its bytes. */
 const UNRELIABLE_OVERHEAD = 64;
@@ -19,10 +19,7 @@ const COPY_ALONE_AFTER_MS = 20;
 /** How much a probe sends again. */
 export const PROBE_BYTES = 1000;
 
-export interface OutboxOptions {
-  maxBufferedBytes: number;
-  maxUnreliableBufferedBytes: number;
-}
+type OutboxOptions = Pick<Required<MessageEndpointOptions>, "maxBufferedBytes" | "maxUnreliableBufferedBytes">;
 
 /** The messages that wait for being sent, or for word that they arrived; fills packets with them. */
 export class Outbox {
@@ -133,8 +130,10 @@ export class Outbox {
     let at = offset;
     for (const queue of this.#copies) {
       for (let message = queue.due(this.#now); message; message = queue.due(this.#now)) {
-        if (!this.#fits(message, at, limit)) break;
+        const tooLong = this.#needsSlices(message);
+        if (!tooLong && !this.#fits(message, at, limit)) break;
         queue.shift();
+        if (tooLong) continue;
         const end = this.#put(message, out, at);
         this.#stats.redundantBytes += end - at;
         at = end;
@@ -149,8 +148,8 @@ export class Outbox {
     const record = this.#record;
     for (let n = 0; n < this.#records.count(slot); n++) {
       if (!this.#records.read(slot, n, record)) continue;
-      const { message } = record;
-      message.ack(record.first, record.count);
+      const { message, first, count } = record;
+      message.ack(first, count);
       if (message.acked) this.#release(this.#schedule.stream(message.mode, message.channel));
     }
   }
@@ -160,7 +159,6 @@ export class Outbox {
     const record = this.#record;
     for (let n = 0; n < this.#records.count(slot); n++) {
       if (!this.#records.read(slot, n, record) || record.moved) continue;
-      // What was sent whole and then in slices is waited for by its slices.
       if (record.count > 0 || record.message.lastSequence === sequence) this.#resend(record);
     }
   }
@@ -186,6 +184,7 @@ export class Outbox {
   }
 
   #resend({ message, first, count }: PacketRecord): number {
+    // What was sent whole and is cut by now waits for its slices.
     if (message.acked || (message.blocks && count === 0)) return 0;
     const stream = this.#schedule.stream(message.mode, message.channel);
     const active = stream.waiting;

@@ -125,12 +125,12 @@ export class OutgoingMessage {
 
   /** Some of its blocks arrived, or with `count` 0 the message as a whole, though it may go in slices by now. */
   ack(first: number, count: number): void {
-    if (this.blocks && count > 0) {
-      this.blocks.ack(first, count);
-      this.acked = this.blocks.frontier === this.blocks.count;
-    } else {
+    if (!this.blocks || count === 0) {
       this.acked = true;
+      return;
     }
+    this.blocks.ack(first, count);
+    this.acked ||= this.blocks.frontier === this.blocks.count;
   }
 
   /** From now on it goes out in slices. */

@@ -162,7 +162,7 @@ export class PathMtu {
 
   /** @returns whether there is ground for suspicion, but not enough for a verdict. */
   #suspect(bytes: number, sentAt: number, now: number): boolean {
-    if (sentAt < this.#since || this.#arrivedSince(bytes, sentAt)) return false;
+    if (bytes > this.size || sentAt < this.#since || this.#arrivedSince(bytes, sentAt)) return false;
     if (!this.suspected || sentAt >= this.#roundEnd) {
       this.#rounds++;
       this.#roundEnd = now;
