@@ -18,10 +18,10 @@ export interface NetworkConditions {
   reorderMs?: number;
   /** What the line carries, in bytes per second; faster packets queue. */
   bytesPerSecond?: number;
-  /** Longer packets vanish, as on a path of a small MTU whose ICMP is filtered; in bytes of what a session packs (up to 1200). */
-  maxPacketBytes?: number;
   /** How many bytes may queue before `bytesPerSecond` loses them. Default 64 KiB. */
   queueBytes?: number;
+  /** Longer packets vanish, as on a path of a small MTU whose ICMP is filtered. A session's are up to 1200 bytes before encryption. */
+  maxPacketBytes?: number;
 }
 
 interface Parcel {

@@ -183,7 +183,9 @@ export class MessageEndpoint {
     const ackDue = time >= this.#acks.dueAt;
     const { congestion } = this.#recovery;
     const free = Math.floor(congestion.window - congestion.bytesInFlight);
-    if (time >= this.#mtu.probeAt && free >= this.#mtu.probeBytes) return this.#writeMtuProbe(out, time);
+    if (time >= this.#mtu.probeAt && Math.min(free, out.length) >= this.#mtu.probeBytes) {
+      return this.#writeMtuProbe(out, time);
+    }
     const room = this.#probing ? (this.#recovery.probeCount > 1 ? this.#mtu.floor : this.#mtu.safeBytes) : free;
     this.#bulkAt = Infinity;
     const copyDue = this.#copyAt <= time;

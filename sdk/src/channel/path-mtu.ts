@@ -52,6 +52,8 @@ export class PathMtu {
   #tooLarge = 0;
   #probesLost = 0;
   #raiseMs = FIRST_RAISE_MS;
+  /** When more than the size found is tried. */
+  #raiseAt = -Infinity;
   /** The size that a black hole took, until probes have shown whether it was one. */
   #doubted = 0;
   /** Lengths of the packets lost with none as long arriving since. */
@@ -204,14 +206,15 @@ export class PathMtu {
       this.#probe((this.size + this.#tooLarge) >> 1, now);
       return;
     }
-    this.#rest(now);
+    this.#raiseAt = now + this.#raiseMs;
     this.#raiseMs = Math.min(this.#raiseMs * 2, MAX_RAISE_MS);
+    this.#rest(now);
   }
 
   /** Nothing is to be found out, until it is time to try for more. */
   #rest(now: number): void {
     if (this.suspected) this.#confirm(now);
-    else if (this.size < this.max) this.#searchFrom(this.max, now + this.#raiseMs);
+    else if (this.size < this.max) this.#searchFrom(this.max, this.#raiseAt);
     else this.probeAt = Infinity;
   }
 

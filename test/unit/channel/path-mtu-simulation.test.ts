@@ -200,6 +200,22 @@ describe("a path that changes", () => {
     expect(a.endpoint.stats.maxPacketBytes).toBeGreaterThan(868);
   });
 
+  test("to less, with snapshots that are put together to 900 bytes: they part at the first loss, before the verdict", () => {
+    const simulation = new Simulation(1, { delayMs: 75 });
+    const { a, b } = simulation;
+    for (let n = 0; n < 3; n++) play(simulation, 300, 5000);
+    simulation.at(3000, () => limit(simulation, 700));
+    let verdictAt = 0;
+    const watch = (): void => {
+      if (a.endpoint.stats.maxPacketBytes < 1200) verdictAt = simulation.now;
+      else simulation.at(simulation.now + 1, watch);
+    };
+    simulation.at(3000, watch);
+    expect(simulation.runUntil(60_000)).toBe(true);
+    // Of those put together only what had room by chance: a snapshot, when the window was almost full.
+    expect(b.arrived.filter(({ at }) => at > 3100 && at < verdictAt).length).toBeGreaterThanOrEqual(9);
+  });
+
   test("to more is found out within 10 s if it plays, and costs an idle one nothing", () => {
     const simulation = new Simulation(1, { delayMs: 25, maxPacketBytes: 600 });
     const { endpoint } = simulation.a;
@@ -211,6 +227,18 @@ describe("a path that changes", () => {
     simulation.at(60_000, () => endpoint.send(new Uint8Array(50), "reliable"));
     simulation.runUntil(61_000);
     expect(endpoint.stats).toMatchObject({ maxPacketBytes: 1200, mtuProbes: mtuProbes + 1 });
+  });
+
+  test("to more is found out soon with loss besides, too", () => {
+    for (let seed = 1; seed <= 20; seed++) {
+      const simulation = new Simulation(seed, { delayMs: 25, loss: 0.1, maxPacketBytes: 600 });
+      play(simulation, 1000, 40_000);
+      simulation.runUntil(5000);
+      expect(simulation.a.endpoint.stats.maxPacketBytes).toBeLessThanOrEqual(600);
+      limit(simulation, 1200);
+      simulation.runUntil(40_000);
+      expect(simulation.a.endpoint.stats.maxPacketBytes).toBe(1200);
+    }
   });
 
   test("for another one is measured at once", () => {

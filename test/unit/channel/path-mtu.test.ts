@@ -1,8 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { MessageEndpoint } from "../../../sdk/src/channel/endpoint.ts";
 import { PathMtu } from "../../../sdk/src/channel/path-mtu.ts";
-import { numbered, numberOf } from "./promises.ts";
-import { Simulation } from "./simulator.ts";
 
 /** The machine with a path under it that carries `carries` bytes, and a round trip of 50 ms. */
 class Path {
@@ -186,6 +184,19 @@ describe("a path that carries less", () => {
     expect(path.mtu.size).toBeGreaterThan(600 - 32);
   });
 
+  test("suspicion that comes again and again does not put that off", () => {
+    const path = new Path(600);
+    path.shrink(600);
+    path.search();
+    path.carries = 1200;
+    const end = path.now + 10_500;
+    while (path.now < end) {
+      path.mtu.onLost(path.mtu.size, path.now, (path.now += 300));
+      path.search();
+    }
+    expect(path.mtu.size).toBe(1200);
+  });
+
   test("a path that shrinks further is found out, and one that grows", () => {
     const path = new Path(1100);
     path.shrink(1100);
@@ -275,14 +286,19 @@ describe("the probe", () => {
   });
 
   test("does not take the place of an acknowledgement, for it may be lost", () => {
-    const simulation = new Simulation(1, { delayMs: 10, maxPacketBytes: 600 });
-    const { a, b } = simulation;
-    simulation.at(1000, () => a.endpoint.send(new Uint8Array(3000), "reliable"));
-    // Each of b's messages is acknowledged by a, in whose packets probes come between: none is sent twice.
-    for (let n = 0; n < 200; n++) simulation.at(1001 + n * 7, () => b.endpoint.send(numbered(n, 20), "reliable"));
-    simulation.runUntil(30_000);
-    expect(a.arrived.map(({ data }) => numberOf(data))).toEqual(Array.from({ length: 200 }, (_, n) => n));
-    expect(a.endpoint.stats.mtuProbes).toBeGreaterThan(5);
-    expect(b.endpoint.stats).toMatchObject({ retransmissions: 0, packetsLost: 0, probes: 0 });
+    const [sender, receiver] = [0, 1].map(() => new MessageEndpoint({}, { message: () => undefined }));
+    if (!sender || !receiver) throw new Error("never");
+    sender.send(new Uint8Array(1000), "unreliable");
+    packets(sender, 0);
+    for (let n = 1; n < 4; n++) {
+      sender.send(new Uint8Array(10), "reliable");
+      for (const packet of packets(sender, n)) receiver.receive(packet, 10 + n);
+    }
+    receiver.send(new Uint8Array(10), "reliable");
+    for (const packet of packets(receiver, 14)) sender.receive(packet, 24);
+    expect(packets(sender, 24).map(({ length }) => length)).toEqual([1200]);
+    expect(sender.nextTimeout(24)).toBeLessThanOrEqual(24 + 25);
+    for (const packet of packets(sender, 49)) receiver.receive(packet, 59);
+    expect(receiver.stats).toMatchObject({ bytesInFlight: 0, bufferedBytes: 0, packetsLost: 0 });
   });
 });
