@@ -96,7 +96,7 @@ export class PathMtu {
     const n = this.#indexOf(bytes);
     this.#arrivedAt[n] = sentAt;
     this.#arrivedBytes[n] = bytes;
-    if (this.suspected) {
+    if (this.#suspects.length > 0) {
       this.#suspects = this.#suspects.filter((lost) => lost > bytes);
       if (this.#suspects.length === 0) this.#clear();
     }
@@ -109,11 +109,10 @@ export class PathMtu {
    * @returns whether a suspicion begins with it
    */
   onLost(bytes: number, sentAt: number, now: number): boolean {
-    const { suspected } = this;
     if (!this.#suspect(bytes, sentAt, now)) return false;
     const probing = this.probeSequence >= 0 || this.probeAt <= now;
-    if (!probing) this.#confirm(now);
-    return !suspected;
+    if (this.suspected && !probing) this.#confirm(now);
+    return this.#suspects.length === 1;
   }
 
   /**
@@ -124,7 +123,7 @@ export class PathMtu {
   onProbeLost(sentAt: number, now: number): boolean {
     this.probeSequence = -1;
     if (this.#confirming) {
-      if (this.#suspect(this.probeBytes, sentAt, now)) this.#confirm(now);
+      if (this.#suspect(this.probeBytes, sentAt, now)) this.#rest(now);
       else if (this.#confirming) this.#rest(now);
       return false;
     }
@@ -165,12 +164,13 @@ export class PathMtu {
   /** @returns whether there is ground for suspicion, but not enough for a verdict. */
   #suspect(bytes: number, sentAt: number, now: number): boolean {
     if (bytes > this.size || sentAt < this.#since || this.#arrivedSince(bytes, sentAt)) return false;
-    if (!this.suspected || sentAt >= this.#roundEnd) {
+    if (this.#suspects.length === 0 || sentAt >= this.#roundEnd) {
       this.#rounds++;
       this.#roundEnd = now;
     }
-    this.suspected = true;
     this.#suspects.push(bytes);
+    // Where long packets arrived lately, one lost is more likely lost as any may be.
+    this.suspected = this.#suspects.length > 1 || !this.#proven;
     if (this.#suspects.length < BLACK_HOLE_LOSSES || this.#rounds < BLACK_HOLE_ROUNDS) return true;
     this.#clear();
     this.#since = now;

@@ -73,10 +73,21 @@ describe("a path that carries all", () => {
     expect(path.mtu.safeBytes).toBe(1200);
   });
 
-  test("a loss makes no black hole: one probe clears it", () => {
+  test("one loss among long packets that arrived changes nothing", () => {
     const path = new Path(1200);
     path.send(1200);
-    path.mtu.onLost(1000, path.now, (path.now += 50));
+    expect(path.mtu.onLost(1000, path.now, (path.now += 50))).toBe(true);
+    expect(path.mtu).toMatchObject({ suspected: false, safeBytes: 1200, probeAt: Infinity });
+    path.send(1000);
+    expect(path.mtu.onLost(1000, path.now, path.now + 50)).toBe(true);
+  });
+
+  test("two losses make no black hole: one probe clears them", () => {
+    const path = new Path(1200);
+    path.send(1200);
+    const { now } = path;
+    path.now += 50;
+    expect([path.mtu.onLost(1000, now, path.now), path.mtu.onLost(1000, now, path.now)]).toEqual([true, false]);
     expect(path.mtu).toMatchObject({ suspected: true, safeBytes: 512, size: 1200 });
     expect(path.search()).toBe(1);
     expect(path.probes).toEqual([1200]);
@@ -88,7 +99,7 @@ describe("a path that carries all", () => {
     path.mtu.onAcked(1, 1100, 1010, 1060);
     for (let n = 0; n < 10; n++) path.mtu.onLost(1100, 1000 + n, 1060 + 50 * n);
     expect(path.mtu.suspected).toBe(false);
-    path.mtu.onLost(1101, 1000, 1060);
+    for (let n = 0; n < 2; n++) path.mtu.onLost(1101, 1000, 1060);
     expect(path.mtu.suspected).toBe(true);
   });
 
@@ -217,7 +228,7 @@ describe("a path that carries less", () => {
     path.shrink(1100);
     for (let n = 0; path.mtu.size < 800; n++) path.probe();
     path.carries = 520;
-    path.send(path.mtu.size);
+    path.send(path.mtu.size, path.mtu.size);
     path.search();
     expect(path.mtu.size).toBe(512);
   });
