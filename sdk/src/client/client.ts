@@ -9,7 +9,9 @@ import {
 import type { SchemaConstructor } from "@colyseus/sdk/serializer/SchemaSerializer";
 import { connectSession as connectUDP } from "../session/index.ts";
 import type { AvailableRoom } from "./available-room.ts";
+import { type DiscoverOptions, discoverEachGame, discoverGames, type FoundGame } from "./found-game.ts";
 import { abortable, type JoinSettings } from "./join.ts";
+import { Nearby } from "./nearby.ts";
 import { Passage } from "./passage.ts";
 import type { JoinProgress } from "./path.ts";
 import { SallyportRoom } from "./room.ts";
@@ -29,6 +31,11 @@ export interface SallyportClientOptions extends ClientOptions {
    * there too. Where it fails the last known address is dialed.
    */
   resolve?: () => Promise<string>;
+  /**
+   * False: when a public `http:` address does not answer, the local network is not asked whether its host is there, as it is where a
+   * player types the address of the own house and the router does not hairpin. Default true; without effect where there is `fetchFn`.
+   */
+  lan?: boolean;
   /** Opens a session with a connect token. Default: over a UDP socket of its own. */
   connectSession?: ConnectSession;
   /** Gets a connect token for a seat. Default: `POST /sallyport/connect` at the seat's address. */
@@ -66,13 +73,38 @@ export class SallyportClient<Types extends ServerTypes = Untyped, UserData = Unt
 > {
   /** @internal */
   readonly sallyport: Readonly<SallyportClientOptions>;
+  /** @internal */
+  readonly nearby: Nearby | undefined;
   /** @internal Set on the copy of this client that does one join. */
   declare readonly joinContext: JoinContext | undefined;
 
   /** @param settings as Colyseus' client: `http://host:port`, `ws://…`, or an object. */
   constructor(settings?: string | EndpointSettings, options: SallyportClientOptions = {}) {
-    super(settings, options);
+    const { lan = true, fetchFn } = options;
+    const nearby = lan && !fetchFn ? new Nearby() : undefined;
+    super(settings, nearby ? { ...options, fetchFn: nearby.fetch } : options);
     this.sallyport = options;
+    this.nearby = nearby;
+    if (nearby) nearby.onMove = ({ address: hostname, port }) => Object.assign(this.settings, { hostname, port });
+  }
+
+  /**
+   * The games on the local network, without lobby or internet: those whose hosts have answered within `timeoutMs` (2000). For Node and
+   * Electron; a browser may not look around.
+   *
+   *     const [game] = await SallyportClient.discover();
+   *     if (game) room = await new SallyportClient(game.url).joinOrCreate("arena");
+   */
+  static discover(options?: DiscoverOptions): Promise<FoundGame[]> {
+    return discoverGames(options);
+  }
+
+  /**
+   * The same, each as it is found, and again when it has changed: `for await (const game of SallyportClient.discoverEach())`. Leaving
+   * the loop ends the search; `timeoutMs: Infinity` watches until then.
+   */
+  static discoverEach(options?: DiscoverOptions): AsyncGenerator<FoundGame> {
+    return discoverEachGame(options);
   }
 
   /**
@@ -249,6 +281,7 @@ export class SallyportClient<Types extends ServerTypes = Untyped, UserData = Unt
       connectSession,
       requestToken,
       resolve: resolve && (async () => follow(this.settings, await resolve())),
+      detour: () => this.nearby?.explain(this.settings.hostname) ?? "",
       signal,
       onProgress: (stage, detail) => report(onProgress, startedAt, stage, detail),
     });

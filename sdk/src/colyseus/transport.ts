@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import http from "node:http";
+import type { AddressInfo } from "node:net";
 import {
   type AuthContext,
   CloseCode,
@@ -22,6 +23,7 @@ import { FrameBatches } from "./frame-batches.ts";
 import { closeTCP, filterRequests, listenTCP } from "./http.ts";
 import { explainConnections } from "./inspect.ts";
 import { joinRoom } from "./join.ts";
+import { LanListing, type LanListingOptions } from "./lan-listing.ts";
 import { limitShutdown } from "./limit-shutdown.ts";
 import { LobbyListing, type LobbyListingOptions } from "./lobby-listing.ts";
 import { Counter, describePlayers, type TransportMetrics } from "./metrics.ts";
@@ -51,6 +53,13 @@ export interface SallyportTransportOptions
   listing?: Partial<Omit<LobbyListingOptions, "lobby">>;
   /** How the way in is opened and kept; `false` asks nobody, for a LAN or a server with a known address. Default: the whole ladder. */
   connectivity?: Omit<ConnectivityOptions, "port" | "address" | "description"> | false;
+  /**
+   * The game is announced on the local network, so that players there find it without lobby or internet
+   * (`SallyportClient.discover()`): its description, how many play, and its port, to whoever is on that network. Only on interfaces
+   * with private addresses, never on those of a rented server. Default true; `false`, or `SALLYPORT_LAN=none` in the environment,
+   * opens no socket for it.
+   */
+  lan?: boolean | LanListingOptions;
   /** The game's port, TCP and UDP, where `listen()` is called without one. Default 2567, as in Colyseus. */
   port?: number;
   /**
@@ -99,6 +108,8 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
   override server: NonNullable<Transport["server"]>;
   /** What keeps the port reachable; opened by `listen()`. Undefined with `connectivity: false`. */
   readonly connectivity: ConnectivityManager | undefined;
+  /** How the game is known on the local network, or why it is not. Undefined with `lan: false`. */
+  readonly lan: LanListing | undefined;
   readonly #options: SallyportTransportOptions;
   readonly #webSocket: FallbackWebSocketTransport;
   readonly #host: SessionHost;
@@ -123,6 +134,7 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
     this.#options = options;
     this.#host = host;
     this.connectivity = host instanceof ConnectivityHost ? host.connectivity : undefined;
+    this.lan = LanListing.for(options, () => this.connectivity?.reachability);
     this.#webSocket = new FallbackWebSocketTransport({ ...webSocketOptions, server });
     this.#webSocket.enter(this.#players);
     this.#clients = { latencyMs: 0, maxPayload, batches: new FrameBatches() };
@@ -258,6 +270,7 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
     this.#host.onChange = () => publicAddress.update(this.#host.dialable());
     this.#host.onChange();
     this.#unexplain = explainConnections(this.#players);
+    this.lan?.open(this.server.address() as AddressInfo);
   }
 
   /** Colyseus awaits its driver when it shuts down, not its transport, then ends the process: ports would stay mapped. */
@@ -294,7 +307,7 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
     diagnose("sallyport:shutdown", () => ({ players: this.#players.size }));
     this.#webSocket.shutdown();
     // Off the lobby's list at once, so that nobody is sent to a closed door.
-    const listing = this.#listing?.close();
+    const listing = Promise.all([this.#listing?.close(), this.lan?.close()]);
     const work = (async () => {
       await this.#sessions?.close();
       await this.#host.close();

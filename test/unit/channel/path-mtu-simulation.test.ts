@@ -283,7 +283,9 @@ describe("a path that changes", () => {
     expect(a.endpoint.stats).toMatchObject({ bufferedBytes: 0, bytesInFlight: 0 });
   });
 
-  test("whole messages and their slices may meet in any order: each is delivered once, and forgotten once", () => {
+  test("whole messages and their slices may meet in any order: each is delivered once, and forgotten once", {
+    timeout: 60_000,
+  }, () => {
     for (let seed = 1; seed <= 200; seed++) {
       // Packets are late rather than lost, by so much that the same message is under way whole and in slices.
       const simulation = new Simulation(seed, { delayMs: 10, reorder: 0.6, reorderMs: 1500, loss: 0.1 });
