@@ -63,8 +63,8 @@ export class PathMtu {
   /** Losses of what was sent before say nothing of the present size. */
   #since = -Infinity;
   /** By length: when the latest packet that arrived was sent, and how long it was. */
-  readonly #arrivedAt: number[];
-  readonly #arrivedBytes: number[];
+  readonly #arrivedAt: Float64Array;
+  readonly #arrivedBytes: Uint16Array;
   /** Something longer than the floor arrived on this path. */
   #proven = false;
 
@@ -75,8 +75,8 @@ export class PathMtu {
     this.size = max;
     this.frameBytes = max - MAX_PACKET_OVERHEAD;
     const lengths = ((max - this.floor) >> LENGTH_SHIFT) + 1;
-    this.#arrivedAt = Array.from({ length: lengths }, () => -Infinity);
-    this.#arrivedBytes = Array.from({ length: lengths }, () => 0);
+    this.#arrivedAt = new Float64Array(lengths).fill(-Infinity);
+    this.#arrivedBytes = new Uint16Array(lengths);
   }
 
   /** How long a packet may be that has to get through, rather than to hold much. */
