@@ -122,6 +122,7 @@ export class UDPSession implements Session, Pumped {
       bufferedBytes: stats.bufferedBytes,
       congestionWindow: stats.congestionWindow,
       bytesInFlight: stats.bytesInFlight,
+      maxPacketBytes: stats.maxPacketBytes,
     };
   }
 

@@ -108,6 +108,26 @@ describe("a bad line", () => {
     expect(bytesOut).toBeGreaterThan(packetsOut);
   });
 
+  test("a path that swallows long packets: they become shorter, the statistics tell of it, and a close gets through", async () => {
+    await using pair = await connectPair({ conditions: { maxPacketBytes: 700 } });
+    const lengths: number[] = [];
+    const heard = new Promise<number[]>((resolve) => {
+      pair.client.onMessage = ({ length }) => {
+        if (lengths.push(length) === 2) resolve(lengths);
+      };
+    });
+    expect(pair.server.stats.maxPacketBytes).toBe(1200);
+    pair.server.send(Buffer.alloc(50_000, "a"), "reliable");
+    pair.server.send(Buffer.alloc(1000, "b"), "reliable");
+    expect(await heard).toEqual([50_000, 1000]);
+    expect(pair.server.stats.maxPacketBytes).toBeLessThanOrEqual(700);
+    const closed = new Promise((resolve) => {
+      pair.client.onClose = (...how) => resolve(how);
+    });
+    pair.server.close(4000, "r".repeat(123));
+    expect(await closed).toEqual(["remote", 4000, "r".repeat(123)]);
+  });
+
   test("can be switched on and off in mid-game", async () => {
     await using pair = await connectPair();
     const { client, server } = pair;
