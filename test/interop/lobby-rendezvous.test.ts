@@ -17,6 +17,7 @@ import {
 } from "../../sdk/src/rendezvous/index.ts";
 import { toBase64Url } from "../../sdk/src/rendezvous/seal.ts";
 import { createHostSecret, hostIdentityOf } from "../../sdk/src/rendezvous/secret.ts";
+import { until } from "../until.ts";
 
 const http = createServer();
 let lobby = "";
@@ -78,13 +79,11 @@ function host(options: Partial<HostRegistrationOptions> = {}): HostRegistration 
   return registration;
 }
 
-async function untilListed(matches: (listing: string) => boolean): Promise<string> {
-  for (;;) {
+const untilListed = (matches: (listing: string) => boolean): Promise<string> =>
+  until(async () => {
     const listing = JSON.stringify(await RendezvousRoom.list());
-    if (matches(listing)) return listing;
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}
+    return matches(listing) && listing;
+  });
 
 /** What a stranger who speaks Colyseus gets for his request. */
 async function refusal(request: Promise<Room>): Promise<{ code?: unknown; message: string }> {

@@ -10,6 +10,7 @@ import { TurnKeeper } from "../../sdk/src/stun/turn/keeper.ts";
 import { type OpenTurnRelayOptions, openTurnRelay, type TurnProgress } from "../../sdk/src/stun/turn/open.ts";
 import { TurnRelay } from "../../sdk/src/stun/turn/relay.ts";
 import { UDPSocket } from "../../sdk/src/udp/udp-socket.ts";
+import { until } from "../until.ts";
 import { Conversation } from "./turn/conversation.ts";
 import { Coturn, type CoturnOptions, CREDENTIALS, coturnPresent } from "./turn/coturn.ts";
 
@@ -110,8 +111,8 @@ describe.skipIf(!coturnPresent)("coturn", () => {
     const talk = new Conversation(a, b);
     await talk.ask(10);
     const { repeated } = talk;
-    // Until all has been renewed so often that each lifetime is crossed. (coturn 4.6 gives the second lifetime of an
-    // allocation no such limit.)
+    // Until all has been renewed so often that each lifetime is crossed, by coturn's own clock. (coturn 4.6 gives the second
+    // lifetime of an allocation no such limit.)
     const begun = performance.now();
     const crossed = (): boolean =>
       performance.now() - begun > 5000 &&
@@ -145,7 +146,7 @@ describe.skipIf(!coturnPresent)("coturn", () => {
     const coturn = await coturnWith();
     const url = `turn:${LOOPBACK}:${coturn.port}`;
     const timing = { keepAliveMs: 300, silenceMs: 600 };
-    const [udp, tcp] = [await relayAt(url, { timing }), await relayAt(`${url}?transport=tcp`, { timing })];
+    const [udp, tcp] = [await relayAt(url, { timing }), await relayAt(`${url}?transport=tcp`)];
     const lost = new Promise<TurnError>((resolve) => {
       udp.onLost = resolve;
     });
@@ -217,10 +218,9 @@ describe.skipIf(!coturnPresent)("coturn", () => {
       streamDelayMs: 0,
     });
     expect(relay.server.port).toBe(free.port);
-    // Each allocation that was made and not used has been ended again.
     // Each allocation that was made and not used is ended again.
     const alive = (): number => free.count(/: new, realm/g) - free.count(/refreshed, .*lifetime=0/g);
-    while (alive() !== 1) await sleep(20);
+    await until(() => alive() === 1);
     expect(relay.closed).toBe(false);
   });
 

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { SallyportRoom } from "../../../sdk/src/client/index.ts";
-import { startServer, type TestServer, until } from "./harness.ts";
+import { until } from "../../until.ts";
+import { startServer, type TestServer } from "./harness.ts";
 import type { ArenaRoom, ArenaState } from "./rooms.ts";
 
 const ROOMS = 200;

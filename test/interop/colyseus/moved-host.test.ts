@@ -1,7 +1,8 @@
 import { type AddressInfo, createServer } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { SallyportTransport } from "../../../sdk/src/colyseus/index.ts";
-import { next, startServer, type TestServer, until } from "./harness.ts";
+import { until } from "../../until.ts";
+import { next, startServer, type TestServer } from "./harness.ts";
 import { type ArenaState, players } from "./rooms.ts";
 
 let arena: TestServer;

@@ -5,7 +5,8 @@ import { WebSocketTransport } from "@colyseus/ws-transport";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { JoinProgress, SallyportRoom } from "../../../sdk/src/client/index.ts";
 import { SallyportClient } from "../../../sdk/src/client/index.ts";
-import { next, startServer, type TestServer, until } from "./harness.ts";
+import { until } from "../../until.ts";
+import { next, startServer, type TestServer } from "./harness.ts";
 import { Link } from "./link.ts";
 import { ArenaRoom, type ArenaState, players } from "./rooms.ts";
 

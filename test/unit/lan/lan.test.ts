@@ -1,6 +1,6 @@
 /** Hosts and players on a network that exists in this test only. */
 import type { NetworkInterfaceInfo } from "node:os";
-import { describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import {
   discoverLan,
   LanAnnouncer,
@@ -51,6 +51,8 @@ class CableEnd implements LanNetwork {
 }
 
 describe("announcer and search", () => {
+  afterEach(() => vi.useRealTimers());
+
   test("find each other, whoever comes first, and notice changes and goodbyes", async () => {
     const cable = new Cable();
     const announcer = new LanAnnouncer(details, { network: new CableEnd(cable, "192.168.1.10") });
@@ -81,6 +83,7 @@ describe("announcer and search", () => {
   });
 
   test("a search answers what it found when its time is over", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
     const cable = new Cable();
     await using _one = new LanAnnouncer(details, { network: new CableEnd(cable, "192.168.1.10") });
     await using _two = new LanAnnouncer(
@@ -91,11 +94,17 @@ describe("announcer and search", () => {
       { ...details, application: "chess" },
       { network: new CableEnd(cable, "192.168.1.12") },
     );
-    const games = await discoverLan({
+    let found = 0;
+    const search = discoverLan({
       application: "arena",
       network: new CableEnd(cable, "192.168.1.20"),
       timeoutMs: 100,
+      onGame: () => void found++,
     });
+    // Everybody's time but that of the cable.
+    while (found < 2) await vi.advanceTimersByTimeAsync(1);
+    await vi.advanceTimersByTimeAsync(100);
+    const games = await search;
     expect(Object.fromEntries(games.map(({ name, addresses }) => [name, addresses]))).toEqual({
       "Ann's": ["192.168.1.10"],
       "Bob's": ["fe80::1%eth0"],

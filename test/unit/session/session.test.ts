@@ -1,7 +1,8 @@
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { netcodeReady } from "../../../sdk/src/netcode/index.ts";
 import { connectSession, type Session, SessionError, UDPSessionServer } from "../../../sdk/src/session/index.ts";
 import { UDPSocket } from "../../../sdk/src/udp/udp-socket.ts";
+import { until } from "../../until.ts";
 
 const LOOPBACK = "127.0.0.1";
 
@@ -147,17 +148,22 @@ describe("a session over loopback", () => {
 });
 
 describe("a client whose address changes in mid-game", () => {
+  afterEach(() => vi.restoreAllMocks());
+
   /** A NAT between client and host whose outer port can be changed. */
   async function throughNat(host: ReturnType<typeof openServer>): Promise<{
     client: Session;
     server: Session;
     rebind(): Promise<void>;
+    /** What the client sends from now on gets no further, until it says `false`. */
+    block(blocked: boolean): void;
     sent: Buffer[];
     close(): Promise<void>;
   }> {
     const inside = UDPSocket.open({ address: LOOPBACK });
     const sent: Buffer[] = [];
     let player = 0;
+    let blocked = false;
     let outside: UDPSocket;
     const open = (): void => {
       outside = UDPSocket.open({ address: LOOPBACK });
@@ -166,6 +172,7 @@ describe("a client whose address changes in mid-game", () => {
     open();
     inside.onDatagram = (data, _address, port) => {
       player = port;
+      if (blocked) return;
       sent.push(data);
       outside.send(data, host.socket.localPort, LOOPBACK);
     };
@@ -177,6 +184,7 @@ describe("a client whose address changes in mid-game", () => {
       client,
       server: await accepted,
       sent,
+      block: (now) => void (blocked = now),
       async rebind() {
         const old = outside;
         open();
@@ -219,19 +227,26 @@ describe("a client whose address changes in mid-game", () => {
   test("old packets from elsewhere move nobody", async () => {
     await netcodeReady();
     const host = openServer();
-    const { client, server, sent, close } = await throughNat(host);
+    const { client, server, sent, block, close } = await throughNat(host);
     const received = collect(server, 1);
     client.send(Buffer.from("hello"), "reliable");
     await received;
     const before = server.remote;
     const thief = UDPSocket.open({ address: LOOPBACK });
     const replay = collect(server, 1);
-    // For as long as it takes to be taken for silent, and then some; every datagram that the client ever sent.
-    for (let round = 0; round < 20; round++) {
-      for (const data of sent) thief.send(data, host.socket.localPort, LOOPBACK);
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
+    let stolen = 0;
+    host.socket.tap((_data, _address, port) => {
+      if (port === thief.localPort) stolen++;
+      return false;
+    });
+    // The client is taken for silent: by now somebody elsewhere could be it. Every datagram that it ever sent comes again.
+    block(true);
+    const clock = performance.now.bind(performance);
+    vi.spyOn(performance, "now").mockImplementation(() => clock() + 1000);
+    for (const data of sent) thief.send(data, host.socket.localPort, LOOPBACK);
+    await until(() => stolen === sent.length);
     expect(server.remote).toEqual(before);
+    block(false);
     client.send(Buffer.from("still me"), "reliable");
     expect(await replay).toEqual(["still me"]);
     await thief.close();
