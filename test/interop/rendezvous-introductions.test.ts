@@ -378,7 +378,7 @@ describe("lobbies and connections that fail", () => {
     const caller = new AbortController();
     const asking = expect(ask(link, { ...evil, signal: caller.signal })).rejects.toMatchObject({ code: "aborted" });
     // It has been told that the host is away, and waits.
-    await until(() => EvilRoom.said.some(({ type, message: said }) => type === "end" && said["reason"] === "away"));
+    await until(() => EvilRoom.said.some(({ to, message: said }) => to === "guest" && said["online"] === false));
     caller.abort();
     await asking;
   });

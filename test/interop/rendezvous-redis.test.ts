@@ -54,8 +54,9 @@ class LobbyProcess {
     const port = await freePort();
     const module = fileURLToPath(new URL("rendezvous-lobby-process.ts", import.meta.url));
     const child = fork(module, [JSON.stringify({ port, redis })], {
-      // How long Colyseus waits for a process that is gone, ms; the default is 2000.
-      env: { ...process.env, COLYSEUS_PRESENCE_SHORT_TIMEOUT: "500" },
+      // How long Colyseus waits for another process, ms, before it takes it for gone and makes the room a second time. The
+      // default is 2000, which a busy machine may need to answer.
+      env: { ...process.env, COLYSEUS_PRESENCE_SHORT_TIMEOUT: "5000" },
       stdio: ["ignore", "ignore", "inherit", "ipc"],
     });
     const lobby = new LobbyProcess(port, child);
