@@ -19,6 +19,7 @@ export default defineConfig({
         test: {
           name: "lab",
           retry: 2,
+          expect,
           include: ["test/lab/**/*.test.ts"],
           globalSetup: ["test/lab/setup.ts"],
           testTimeout: 120_000,

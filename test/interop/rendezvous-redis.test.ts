@@ -106,7 +106,7 @@ describe.skipIf(absent !== "")("two lobby processes and a Redis", () => {
       redis.once("exit", () => reject(new Error("redis-server ended")));
     });
     [a, b] = await Promise.all([LobbyProcess.start(socket), LobbyProcess.start(socket)]);
-  }, 30_000);
+  });
 
   afterAll(async () => {
     await Promise.all(registrations.map((registration) => registration.close()));
@@ -116,7 +116,7 @@ describe.skipIf(absent !== "")("two lobby processes and a Redis", () => {
     redis.kill("SIGKILL");
     await exited;
     await rm(folder, { recursive: true });
-  }, 30_000);
+  });
 
   async function host(lobby: string, name: string, options: Partial<HostRegistrationOptions> = {}) {
     const registration = new HostRegistration({ lobby, name, retryMs: [50, 200], ...options });
@@ -187,5 +187,5 @@ describe.skipIf(absent !== "")("two lobby processes and a Redis", () => {
     expect((await b.games()).map(({ name }) => name).sort()).toEqual(["eight", "five", "seven", "six"]);
     balancer.close();
     for (const each of through) each.destroy();
-  }, 60_000);
+  });
 });

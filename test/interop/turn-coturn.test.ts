@@ -122,7 +122,8 @@ describe.skipIf(!coturnPresent)("coturn", () => {
       coturn.count(/CREATE_PERMISSION processed, success/g) >= 8;
     let asked = 0;
     while (!crossed() && lost.length === 0) {
-      expect(await talk.ask(100)).toBe(100);
+      // What comes late on a busy machine is not lost.
+      expect(await talk.ask(100, 3000)).toBe(100);
       asked++;
       await sleep(20);
     }

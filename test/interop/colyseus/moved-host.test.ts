@@ -41,7 +41,7 @@ test.each([
     if (asked++ === 0) throw new Error("the lobby is away");
     return `http://127.0.0.1:${doorPort}`;
   };
-  const client = arena.client({ udp, udpTimeoutMs: 300, resolve });
+  const client = arena.client({ udp, resolve });
   const room = await client.create<ArenaState>("arena");
   room.onMessage("*", () => {});
   Object.assign(room.reconnection, { minUptime: 0, minDelay: 10, delay: 10, maxDelay: 50, maxRetries: 100 });

@@ -70,7 +70,8 @@ describe("automatic reconnection", () => {
 
   test("goes over WebSocket when UDP has stopped to get through", async () => {
     const link = new Link();
-    const room = await create(link, { udpTimeoutMs: 200 });
+    // Long enough for the join that comes first, on a busy machine.
+    const room = await create(link, { udpTimeoutMs: 1500 });
     const moved = next((listener) => room.onPathChange(listener));
     link.cut();
     expect((await moved)[0]).toMatchObject({ kind: "websocket", history: [{ kind: "direct" }] });
