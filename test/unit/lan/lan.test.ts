@@ -94,15 +94,15 @@ describe("announcer and search", () => {
       { ...details, application: "chess" },
       { network: new CableEnd(cable, "192.168.1.12") },
     );
-    let found = 0;
+    const found: LanGame[] = [];
     const search = discoverLan({
       application: "arena",
       network: new CableEnd(cable, "192.168.1.20"),
       timeoutMs: 100,
-      onGame: () => void found++,
+      onGame: (game) => void found.push(game),
     });
     // Everybody's time but that of the cable.
-    while (found < 2) await vi.advanceTimersByTimeAsync(1);
+    while (found.length < 2) await vi.advanceTimersByTimeAsync(1);
     await vi.advanceTimersByTimeAsync(100);
     const games = await search;
     expect(Object.fromEntries(games.map(({ name, addresses }) => [name, addresses]))).toEqual({
