@@ -114,20 +114,22 @@ describe.skipIf(!coturnPresent)("coturn", () => {
     // Until all has been renewed so often that each lifetime is crossed, by coturn's own clock. (coturn 4.6 gives the second
     // lifetime of an allocation no such limit.)
     const begun = performance.now();
+    let asked = 0;
     const crossed = (): boolean =>
       performance.now() - begun > 5000 &&
+      asked > 100 &&
       coturn.count(/438: (Stale|Wrong) nonce/gi) >= 4 &&
       coturn.count(/REFRESH processed, success/g) >= 2 &&
       coturn.count(/CHANNEL_BIND processed, success/g) >= 8 &&
       coturn.count(/CREATE_PERMISSION processed, success/g) >= 8;
-    let asked = 0;
     while (!crossed() && lost.length === 0) {
       // What comes late on a busy machine is not lost.
       expect(await talk.ask(100, 3000)).toBe(100);
       asked++;
+      // As often as a game would.
       await sleep(20);
     }
-    expect([asked > 100, talk.repeated - repeated, lost]).toEqual([true, 0, []]);
+    expect([talk.repeated - repeated, lost]).toEqual([0, []]);
   });
 
   test("what is idle lapses, and is there again when it is used", async () => {
