@@ -64,12 +64,14 @@ export class Passage {
   /** As `fetch`, to the host, whatever the URL's host is: only path and query count. */
   readonly fetch = async (input: string | URL | Request, init: RequestInit = {}): Promise<Response> => {
     const asked = new Request(input, init);
+    const { method } = asked;
+    if (method !== "GET" && method !== "POST")
+      throw new TypeError(`By invite a host answers GET and POST, not ${method}.`);
     const { pathname, search } = new URL(asked.url);
     const introduction = await this.#introduced();
     const id = ++this.#ids;
     const headers = Object.fromEntries(asked.headers);
     const body = await asked.text();
-    const method = asked.method as "GET" | "POST" | "PUT" | "DELETE";
     const response = await new Promise<ResponseMessage>((resolve, reject) => {
       const fail = (error: Error): void => {
         this.#answers.delete(id);

@@ -11,6 +11,7 @@ import {
 import type { TransportOptions } from "@colyseus/ws-transport";
 import type { ConnectReply } from "../session/exchange.ts";
 import { type ParsedConnectRequest, parseConnectRequest, readBody } from "./connect-request.ts";
+import { introducedPlayer } from "./introduced.ts";
 import { RefusalLimiter } from "./refusal-limiter.ts";
 
 type VerifyClient = NonNullable<TransportOptions["verifyClient"]>;
@@ -54,7 +55,7 @@ export class ConnectEndpoint {
       headers: request.headers as Record<string, string | undefined>,
       ...(request.socket.remoteAddress === undefined ? {} : { remoteAddress: request.socket.remoteAddress }),
     });
-    const address = context.ip ?? "";
+    const address = introducedPlayer(request) ?? context.ip ?? "";
     const refuse = (status: number, code: number, error: string): void => {
       this.#limiter.refused(address, performance.now());
       this.#options.onRefused?.(address, status, error);
