@@ -8,6 +8,8 @@ export class Handshake {
   readonly address: string;
   readonly port: number;
   clientId = 0n;
+  /** ms, of the client's first accepted request. */
+  beganAt = 0;
   /** Seconds; 0 or less: none. */
   timeoutSeconds = -1;
   /** Cells. */
@@ -40,6 +42,7 @@ export class ServerClient implements NetcodeServerClient {
   lastReceiveTime: number;
   lastSendTime: number;
   context: unknown = undefined;
+  readonly handshakeMs: number;
   /** ms of silence; Infinity: none. */
   readonly timeout: number;
   /** Cells. */
@@ -60,6 +63,7 @@ export class ServerClient implements NetcodeServerClient {
     this.timeout = handshake.timeoutSeconds > 0 ? handshake.timeoutSeconds * 1000 : Number.POSITIVE_INFINITY;
     this.receiveKey = handshake.receiveKey;
     this.sendKey = handshake.sendKey;
+    this.handshakeMs = Math.max(0, now - handshake.beganAt);
     this.lastReceiveTime = now;
     this.lastSendTime = now;
   }

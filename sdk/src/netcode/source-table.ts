@@ -48,6 +48,8 @@ export class SourceTable {
     if (known) this.#releaseKeys(known);
     else if (this.#handshakes.size >= this.#maxHandshakes && !this.#makeRoom(now)) return null;
     const handshake = known ?? new Handshake(address, port);
+    // Repeated requests are part of one handshake.
+    if (!known || known.clientId !== token.clientId) handshake.beganAt = now;
     handshake.clientId = token.clientId;
     handshake.timeoutSeconds = token.timeoutSeconds;
     handshake.receiveKey = this.#slab.storeCell(token.clientToServerKey);

@@ -68,6 +68,8 @@ export interface NetcodeServerClient {
   /** Where its packets come from and go to; changed by `rebind` only. */
   readonly address: string;
   readonly port: number;
+  /** ms from its first accepted request to its response: a round trip, or more where packets were lost. */
+  readonly handshakeMs: number;
   /** Set by its first keep alive or payload: it knows that it is connected. */
   readonly confirmed: boolean;
   /** False once the slot was freed. */

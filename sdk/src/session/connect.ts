@@ -59,6 +59,9 @@ class ClientConnection {
   #limit: NodeJS.Timeout | undefined;
   /** When the datagram came that is being read. */
   #now = 0;
+  /** When the state's first packet left, ms. */
+  #stageAt = 0;
+  #handshakeMs = Infinity;
   #session: UDPSession | undefined;
   #settle: { resolve(session: Session): void; reject(error: SessionError): void } | undefined;
   #released = false;
@@ -108,6 +111,10 @@ class ClientConnection {
   }
 
   #stateChanged(state: NetcodeClientState): void {
+    // Two round trips, each lengthened by what was lost: the shorter is the truer.
+    const now = this.#pump.now();
+    if (state > NetcodeClientState.sendingRequest) this.#handshakeMs = Math.min(this.#handshakeMs, now - this.#stageAt);
+    this.#stageAt = now;
     // Only the token's server can have written the challenge that leads here.
     if (state === NetcodeClientState.sendingResponse) this.#way.keep();
     this.#options.onProgress?.({ state, server: formatEndpoint(this.#way.remote) });
@@ -137,6 +144,7 @@ class ClientConnection {
       {
         clientId: 0n,
         userData: new Uint8Array(0),
+        handshakeMs: this.#handshakeMs,
         limits: this.#options,
         conditions: this.#options.conditions ?? null,
       },

@@ -171,6 +171,7 @@ export class UDPSessionServer implements SessionServer, AsyncDisposable {
     const session = new UDPSession(link, this.#pump, {
       clientId: client.clientId,
       userData: client.userData.slice(),
+      handshakeMs: client.handshakeMs,
       limits: this.#options,
       conditions: this.#options.conditions ?? null,
     });

@@ -24,7 +24,7 @@ export type CloseReason =
   | "shutdown";
 
 export interface SessionStats {
-  /** Smoothed round-trip time in ms (RFC 9002 section 5.3); 0 before the first sample. */
+  /** Smoothed round-trip time in ms (RFC 9002 section 5.3); before the first sample what the handshake took. */
   rttMs: number;
   /** Mean deviation of the round-trip time in ms. */
   jitterMs: number;

@@ -16,6 +16,13 @@ const packet = new Uint8Array(MAX_PAYLOAD_BYTES);
 /** Its beginnings by length, so that sending a packet makes no object. */
 const views: Uint8Array[] = [];
 
+/**
+ * Before the first acknowledgement a round trip is taken for what it was in the handshake, in ms, within these bounds (RFC 9002 section
+ * 6.2.2 would have 333): that is a single sample, lengthened by what was lost.
+ */
+const MIN_INITIAL_RTT_MS = 5;
+const MAX_INITIAL_RTT_MS = 1000;
+
 /** Kept for a listener that comes late. */
 const MAX_EARLY_BYTES = 8 << 20;
 
@@ -43,6 +50,8 @@ export interface SessionLink {
 export interface UDPSessionOptions {
   clientId: bigint;
   userData: Uint8Array;
+  /** What a round trip took in netcode's handshake, ms. */
+  handshakeMs: number;
   limits: SessionLimits;
   conditions: NetworkConditions | null;
 }
@@ -79,7 +88,11 @@ export class UDPSession implements Session, Pumped {
     this.#pump = pump;
     this.conditions = options.conditions;
     this.#endpoint = new MessageEndpoint(
-      { ...limitsOf(options.limits), maxPacketBytes: MAX_PAYLOAD_BYTES },
+      {
+        ...limitsOf(options.limits),
+        maxPacketBytes: MAX_PAYLOAD_BYTES,
+        initialRttMs: Math.min(Math.max(options.handshakeMs, MIN_INITIAL_RTT_MS), MAX_INITIAL_RTT_MS),
+      },
       {
         message: (data, mode, channel) => this.#message(data, mode, channel),
         failed: ({ message }) => this.#fail(message),

@@ -411,3 +411,23 @@ test("options out of range are refused with a code", () => {
   );
   expect(make({ maxTokenLifetimeSeconds: -1 })).toThrow(expect.objectContaining({ code: "invalid-option" }));
 });
+
+test("a client says how long its handshake took: a round trip, and what was lost on top", () => {
+  const { world, host } = lobby(8, 0);
+  const took = (lossyMs: number): number => {
+    const player = world.addClient();
+    world.connect(player, world.token(player.clientId, [host.endpoint], 5, 60));
+    // The request has left; the challenge does not get through for a while.
+    world.run(5);
+    world.weather = { loss: lossyMs > 0 ? 1 : 0, duplication: 0, delay: 20 };
+    world.run(lossyMs);
+    world.weather = { loss: 0, duplication: 0, delay: 20 };
+    world.run(400);
+    return host.server.clientById(player.clientId)?.handshakeMs ?? Number.NaN;
+  };
+  const calm = took(0);
+  expect(calm).toBeGreaterThanOrEqual(0);
+  expect(calm).toBeLessThanOrEqual(40);
+  expect(took(250)).toBeGreaterThan(100);
+  world.stop();
+});

@@ -1,0 +1,19 @@
+import { expect, test } from "vitest";
+import { SessionPump } from "../../../sdk/src/session/pump.ts";
+import { UDPSession } from "../../../sdk/src/session/udp-session.ts";
+
+/** What a session takes its round trip for before the first acknowledgement. */
+function assumedRttMs(handshakeMs: number): number {
+  const link = { remote: { address: "192.0.2.1", port: 7777 }, send: () => true, disconnect: () => undefined };
+  const pump = new SessionPump(() => 0);
+  const options = { clientId: 1n, userData: new Uint8Array(0), handshakeMs, limits: {}, conditions: null };
+  const { rttMs } = new UDPSession(link, pump, options).stats;
+  pump.close();
+  return rttMs;
+}
+
+test("a session begins with the round trip of its handshake, within bounds", () => {
+  expect(assumedRttMs(42)).toBe(42);
+  expect(assumedRttMs(0)).toBe(5);
+  expect(assumedRttMs(Number.POSITIVE_INFINITY)).toBe(1000);
+});
