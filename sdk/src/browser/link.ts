@@ -1,0 +1,138 @@
+import type { SessionPathKind } from "../session/path.ts";
+import type { Endpoint } from "../udp/endpoint.ts";
+import { RELIABLE_CHANNEL, UNRELIABLE_CHANNEL } from "../webrtc/exchange.ts";
+import { PING_INTERVAL_MS } from "../webrtc/liveness.ts";
+import { type DataChannelPort, DataChannelSession, type PeerLink } from "../webrtc/session.ts";
+
+/** RFC 6455 section 7.4.1: the page goes away. */
+const CLOSE_GOING_AWAY = 1001;
+/** Candidates of ours are a help, not a need: the host's are what counts. */
+const GATHERING_MS = 500;
+
+/** The browser's peer connection with its two channels. */
+export class BrowserLink implements PeerLink {
+  readonly #connection: RTCPeerConnection;
+  readonly #reliable: RTCDataChannel;
+  readonly #unreliable: RTCDataChannel;
+  readonly #fallback: Endpoint;
+  #timer: ReturnType<typeof setInterval> | undefined;
+  #onHide: (() => void) | undefined;
+  readonly reliable: DataChannelPort;
+  readonly unreliable: DataChannelPort;
+
+  /** @param roomURL names the far end where the browser does not tell it */
+  constructor(iceServers: RTCIceServer[], roomURL: URL) {
+    this.#connection = new RTCPeerConnection({ iceServers });
+    const { id, label } = RELIABLE_CHANNEL;
+    this.#reliable = this.#connection.createDataChannel(label, { negotiated: true, id });
+    this.#unreliable = this.#connection.createDataChannel(UNRELIABLE_CHANNEL.label, {
+      negotiated: true,
+      id: UNRELIABLE_CHANNEL.id,
+      ordered: false,
+      maxRetransmits: 0,
+    });
+    for (const channel of [this.#reliable, this.#unreliable]) channel.binaryType = "arraybuffer";
+    this.reliable = portOf(this.#reliable);
+    this.unreliable = portOf(this.#unreliable);
+    this.#fallback = { address: roomURL.hostname.replace(/^\[|\]$/g, ""), port: Number(roomURL.port) };
+  }
+
+  /** The offer, with what candidates were found in half a second. */
+  async offer(signal: AbortSignal): Promise<string> {
+    const connection = this.#connection;
+    await connection.setLocalDescription();
+    if (connection.iceGatheringState !== "complete") {
+      await new Promise<void>((resolve) => {
+        setTimeout(resolve, GATHERING_MS);
+        connection.addEventListener("icegatheringstatechange", () => {
+          if (connection.iceGatheringState === "complete") resolve();
+        });
+        signal.addEventListener("abort", () => resolve(), { once: true });
+      });
+    }
+    signal.throwIfAborted();
+    return connection.localDescription?.sdp ?? "";
+  }
+
+  /** Resolves when both channels are open. */
+  async connect(answer: string, timeoutMs: number, signal: AbortSignal): Promise<DataChannelSession> {
+    const connection = this.#connection;
+    await connection.setRemoteDescription({ type: "answer", sdp: answer });
+    await new Promise<void>((resolve, reject) => {
+      const check = (): void => {
+        if ([this.#reliable, this.#unreliable].every(({ readyState }) => readyState === "open")) resolve();
+        else if (connection.connectionState === "failed") reject(new Error("no packet got through over UDP"));
+      };
+      for (const channel of [this.#reliable, this.#unreliable]) channel.addEventListener("open", check);
+      connection.addEventListener("connectionstatechange", check);
+      signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
+      check();
+    });
+    signal.throwIfAborted();
+    return this.#adopt(timeoutMs);
+  }
+
+  get remote(): Endpoint {
+    const remote = this.#selected?.remote;
+    return remote?.address ? { address: remote.address, port: remote.port ?? 0 } : this.#fallback;
+  }
+
+  get pathKind(): SessionPathKind {
+    const { local, remote } = this.#selected ?? {};
+    if (local?.type === "relay" || remote?.type === "relay") return "relayed";
+    return remote?.type === "srflx" || remote?.type === "prflx" ? "punched" : "direct";
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+    if (this.#onHide) removeEventListener("pagehide", this.#onHide);
+    this.#connection.close();
+  }
+
+  #adopt(timeoutMs: number): DataChannelSession {
+    const session = new DataChannelSession(this, {
+      now: () => performance.now(),
+      timeoutMs,
+      later: (work, ms) => void setTimeout(work, ms),
+    });
+    const connection = this.#connection;
+    for (const [channel, name] of [
+      [this.#reliable, "reliable"],
+      [this.#unreliable, "unreliable"],
+    ] as const) {
+      channel.onmessage = ({ data }: MessageEvent<string | ArrayBuffer>) =>
+        session.receive(typeof data === "string" ? data : new Uint8Array(data), name);
+      channel.onclose = () => session.ended("timeout", "the server closed the data channel");
+    }
+    connection.addEventListener("connectionstatechange", () => {
+      const { connectionState } = connection;
+      if (connectionState === "failed" || connectionState === "closed") {
+        session.ended("timeout", `the connection is ${connectionState}`);
+      }
+    });
+    const transport = this.#iceTransport;
+    if (transport) transport.onselectedcandidatepairchange = () => session.onPath?.(session.remote);
+    this.#timer = setInterval(() => session.tick(), PING_INTERVAL_MS);
+    session.tick();
+    this.#onHide = () => session.close(CLOSE_GOING_AWAY, "the page was left");
+    addEventListener("pagehide", this.#onHide);
+    return session;
+  }
+
+  get #iceTransport(): RTCIceTransport | undefined {
+    return this.#connection.sctp?.transport.iceTransport;
+  }
+
+  /** Not in every browser. */
+  get #selected(): { local?: RTCIceCandidate | null; remote?: RTCIceCandidate | null } | undefined {
+    return this.#iceTransport?.getSelectedCandidatePair?.() ?? undefined;
+  }
+}
+
+function portOf(channel: RTCDataChannel): DataChannelPort {
+  return {
+    bufferedAmount: () => channel.bufferedAmount,
+    sendBytes: (data) => channel.send(data as Uint8Array<ArrayBuffer>),
+    sendText: (text) => channel.send(text),
+  };
+}

@@ -1,0 +1,58 @@
+import type { DialOptions, SessionWay } from "../client/transport.ts";
+import type { DataChannelSession } from "../webrtc/session.ts";
+import { BrowserLink } from "./link.ts";
+import { requestAnswer } from "./signalling.ts";
+
+export interface WebRTCWayOptions {
+  enabled: boolean;
+  /** From the offer until the channels are open, ms. */
+  timeoutMs: number;
+  iceServers: RTCIceServer[];
+}
+
+/**
+ * Sessions over WebRTC.
+ *
+ * A seat can be taken once only, so WebRTC and WebSocket are not raced. The server takes the seat when the client says so over the
+ * open channel; until then it is still good for WebSocket.
+ */
+export function webRTCWay({ enabled, timeoutMs, iceServers }: WebRTCWayOptions): SessionWay {
+  return {
+    name: "WebRTC",
+    enabled,
+    timeoutMs,
+    dial: async (roomURL, options) => ({ session: await dial(roomURL, options, timeoutMs, iceServers), endpoints: [] }),
+  };
+}
+
+async function dial(
+  roomURL: URL,
+  { headers, signal, onProgress }: DialOptions,
+  timeoutMs: number,
+  iceServers: RTCIceServer[],
+): Promise<DataChannelSession> {
+  if (typeof RTCPeerConnection === "undefined") throw new Error("this browser has no WebRTC");
+  const deadline = new AbortController();
+  let waitingFor = "answer from the server";
+  const late = (): void => deadline.abort(new Error(`no ${waitingFor} within ${timeoutMs} ms`));
+  const timer = setTimeout(late, timeoutMs);
+  const either = AbortSignal.any([signal, deadline.signal]);
+  const link = new BrowserLink(iceServers, roomURL);
+  try {
+    onProgress("token");
+    const offer = await link.offer(either);
+    const { answer, timeoutMs: silenceMs } = await requestAnswer(roomURL, offer, headers, either);
+    onProgress("webrtc", roomURL.host);
+    waitingFor = "open channel over UDP";
+    const session = await link.connect(answer, silenceMs, either);
+    session.join();
+    return session;
+  } catch (error) {
+    link.close();
+    // What AbortSignal makes of it says less than why it was aborted.
+    if (either.aborted) throw either.reason;
+    throw error;
+  } finally {
+    clearTimeout(timer);
+  }
+}
