@@ -6,8 +6,8 @@ import { type DataChannelPort, DataChannelSession, type PeerLink } from "../webr
 
 /** RFC 6455 section 7.4.1: the page goes away. */
 const CLOSE_GOING_AWAY = 1001;
-/** Candidates of ours are a help, not a need: the host's are what counts. */
-const GATHERING_MS = 500;
+/** STUN servers that do not answer are not waited for longer. */
+const GATHERING_MS = 1000;
 
 /** The browser's peer connection with its two channels. */
 export class BrowserLink implements PeerLink {
@@ -15,6 +15,7 @@ export class BrowserLink implements PeerLink {
   readonly #reliable: RTCDataChannel;
   readonly #unreliable: RTCDataChannel;
   readonly #fallback: Endpoint;
+  readonly #hasServers: boolean;
   #timer: ReturnType<typeof setInterval> | undefined;
   #onHide: (() => void) | undefined;
   readonly reliable: DataChannelPort;
@@ -23,6 +24,7 @@ export class BrowserLink implements PeerLink {
   /** @param roomURL names the far end where the browser does not tell it */
   constructor(iceServers: RTCIceServer[], roomURL: URL) {
     this.#connection = new RTCPeerConnection({ iceServers });
+    this.#hasServers = iceServers.length > 0;
     const { id, label } = RELIABLE_CHANNEL;
     this.#reliable = this.#connection.createDataChannel(label, { negotiated: true, id });
     this.#unreliable = this.#connection.createDataChannel(UNRELIABLE_CHANNEL.label, {
@@ -37,19 +39,14 @@ export class BrowserLink implements PeerLink {
     this.#fallback = { address: roomURL.hostname.replace(/^\[|\]$/g, ""), port: Number(roomURL.port) };
   }
 
-  /** The offer, with what candidates were found in half a second. */
+  /**
+   * The offer, with what our servers told of us. Without servers nothing is waited for: a page's own addresses are hidden (RFC 8828),
+   * and the host sees where we come from.
+   */
   async offer(signal: AbortSignal): Promise<string> {
     const connection = this.#connection;
     await connection.setLocalDescription();
-    if (connection.iceGatheringState !== "complete") {
-      await new Promise<void>((resolve) => {
-        setTimeout(resolve, GATHERING_MS);
-        connection.addEventListener("icegatheringstatechange", () => {
-          if (connection.iceGatheringState === "complete") resolve();
-        });
-        signal.addEventListener("abort", () => resolve(), { once: true });
-      });
-    }
+    if (this.#hasServers) await this.#gathered(signal);
     signal.throwIfAborted();
     return connection.localDescription?.sdp ?? "";
   }
@@ -87,6 +84,19 @@ export class BrowserLink implements PeerLink {
     clearInterval(this.#timer);
     if (this.#onHide) removeEventListener("pagehide", this.#onHide);
     this.#connection.close();
+  }
+
+  #gathered(signal: AbortSignal): Promise<void> {
+    const connection = this.#connection;
+    return new Promise((resolve) => {
+      const check = (): void => {
+        if (connection.iceGatheringState === "complete") resolve();
+      };
+      connection.addEventListener("icegatheringstatechange", check);
+      signal.addEventListener("abort", () => resolve(), { once: true });
+      setTimeout(resolve, GATHERING_MS);
+      check();
+    });
   }
 
   #adopt(timeoutMs: number): DataChannelSession {
