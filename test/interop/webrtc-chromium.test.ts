@@ -59,7 +59,7 @@ describe.runIf(hasChromium)("WebRTC", { timeout: 60_000 }, () => {
     // UDP, and not to the game's socket.
     expect(Number(joined.remote.split(":")[1])).not.toBe(server.port);
 
-    await page.waitForFunction("room.state.players.get(room.sessionId)?.name === 'Ada'");
+    await page.waitForFunction("room.state.players?.get(room.sessionId)?.name === 'Ada'");
     await page.evaluate("room.send('score', 3)");
     await page.waitForFunction("room.state.players.get(room.sessionId).score === 3");
     // Unreliable both ways: the message, and the field, which comes by unreliable patches alone.
@@ -68,7 +68,7 @@ describe.runIf(hasChromium)("WebRTC", { timeout: 60_000 }, () => {
     await page.waitForFunction("room.state.players.get(room.sessionId).x === 42");
     expect(await page.evaluate("room.request('double', 21)")).toBe(42);
     await page.waitForFunction("room.path.rttMs > 0");
-    expect(connectionOf(server, sessionId)?.rttMs).toBeGreaterThan(0);
+    await until(() => (connectionOf(server, sessionId)?.rttMs ?? 0) > 0);
 
     expect(await page.evaluate("room.leave()")).toBe(4000);
     await until(() => server.transport.connections().length === 0);
@@ -90,7 +90,7 @@ describe.runIf(hasChromium)("WebRTC", { timeout: 60_000 }, () => {
     const x = (state: ArenaState, id: string) => players(state)?.get(id)?.x;
     const ids = [udp.sessionId, ws.sessionId, sessionId];
     for (const room of [udp, ws]) await until(() => ids.every((id, i) => x(room.state, id) === i + 1));
-    await page.waitForFunction(`${JSON.stringify(ids)}.every((id, i) => room.state.players.get(id)?.x === i + 1)`);
+    await page.waitForFunction(`${JSON.stringify(ids)}.every((id, i) => room.state.players?.get(id)?.x === i + 1)`);
     const heard = next<[string]>((listener) => udp.onMessage("shout", listener));
     await page.evaluate("room.send('shout', 'hello')");
     expect(await heard).toEqual(["hello"]);
@@ -129,14 +129,15 @@ describe.runIf(hasChromium)("WebRTC", { timeout: 60_000 }, () => {
     const { sessionId } = await join(page, server.url);
     await page.goto("about:blank");
     await until(() => Arena.log.some((entry) => entry.sessionId === sessionId && entry.event === "drop"));
-    expect(Arena.log.findLast((entry) => entry.sessionId === sessionId)).toMatchObject({ code: 1001 });
+    // The page's goodbye may still get out, or the connection's end alone.
+    expect([1001, 1006]).toContain(Arena.log.findLast((entry) => entry.sessionId === sessionId)?.code);
   });
 
   test("comes back on a new connection when the old one is cut", async () => {
     await using server = await startServer({ webrtc: true });
     await using page = await game.open();
     const { sessionId } = await join(page, server.url);
-    await page.waitForFunction("room.state.players.get(room.sessionId)?.name === 'Ada'");
+    await page.waitForFunction("room.state.players?.get(room.sessionId)?.name === 'Ada'");
     await page.evaluate("room.reconnection.enabled = true; room.reconnection.minUptime = 0");
     const token = await page.evaluate("room.reconnectionToken");
     await page.evaluate("room.connection.close()");
@@ -146,7 +147,7 @@ describe.runIf(hasChromium)("WebRTC", { timeout: 60_000 }, () => {
       return { sessionId: room.sessionId, path: room.path };
     })()`);
     expect(back).toMatchObject({ sessionId, path: { kind: "direct", reason: "WebRTC gets through" } });
-    await page.waitForFunction("room.state.players.get(room.sessionId)?.name === 'Ada'");
+    await page.waitForFunction("room.state.players?.get(room.sessionId)?.name === 'Ada'");
     await page.evaluate("room.leave()");
   });
 
@@ -191,11 +192,11 @@ describe.runIf(hasChromium)("WebRTC", { timeout: 60_000 }, () => {
 
   test.each(["graceful", "exit"])("the server's process ends by itself and tells its browsers: %s", async (way) => {
     await using host = new Program("webrtc-host.ts", [way]);
-    const url = await host.line(/^http/);
+    const url = await host.line(/^http\S+/);
     await using page = await game.open();
     await join(page, url);
     await page.evaluate("room.send('score', 1)");
-    await page.waitForFunction("room.state.players.get(room.sessionId)?.score === 1");
+    await page.waitForFunction("room.state.players?.get(room.sessionId)?.score === 1");
     host.process.kill("SIGUSR2");
     expect(await host.exited).toBe(way === "exit" ? 3 : 0);
     const { code } = await left(page);

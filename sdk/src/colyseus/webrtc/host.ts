@@ -138,6 +138,7 @@ export class WebRTCHost {
       peer.locate();
       this.#joined.add(peer);
       this.#options.onSession(peer.session, seat, context);
+      peer.session.tick();
     };
     const { iceServers = [], timeoutMs } = this.#options;
     try {
