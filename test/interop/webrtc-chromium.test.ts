@@ -138,16 +138,15 @@ describe.runIf(hasChromium)("WebRTC", { timeout: 60_000 }, () => {
     await using page = await game.open();
     const { sessionId } = await join(page, server.url);
     await page.waitForFunction("room.state.players?.get(room.sessionId)?.name === 'Ada'");
-    await page.evaluate("room.reconnection.enabled = true; room.reconnection.minUptime = 0");
-    const token = await page.evaluate("room.reconnectionToken");
-    await page.evaluate("room.connection.close()");
-    const back = await page.evaluate(`(async () => {
-      const client = new sallyport.SallyportBrowserClient(${JSON.stringify(server.url)});
-      globalThis.room = await client.reconnect(${JSON.stringify(token)});
-      return { sessionId: room.sessionId, path: room.path };
-    })()`);
-    expect(back).toMatchObject({ sessionId, path: { kind: "direct", reason: "WebRTC gets through" } });
-    await page.waitForFunction("room.state.players?.get(room.sessionId)?.name === 'Ada'");
+    const back = await page.evaluate(`new Promise((resolve) => {
+      Object.assign(room.reconnection, { enabled: true, minUptime: 0 });
+      room.onReconnect(() => resolve({ sessionId: room.sessionId, path: room.path }));
+      room.connection.close();
+    })`);
+    const again = { kind: "direct", reason: "WebRTC gets through" };
+    expect(back).toMatchObject({ sessionId, path: { ...again, history: [again] } });
+    await page.evaluate("room.send('score', 5)");
+    await page.waitForFunction("room.state.players.get(room.sessionId)?.score === 5");
     await page.evaluate("room.leave()");
   });
 
