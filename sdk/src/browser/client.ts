@@ -1,5 +1,5 @@
 import type { EndpointSettings } from "@colyseus/sdk";
-import { SessionClient, type SessionClientOptions } from "../client/session-client.ts";
+import { INVITED_TIMEOUT_MS, NO_ENDPOINT, SessionClient, type SessionClientOptions } from "../client/session-client.ts";
 import type { SessionWay } from "../client/transport.ts";
 import type { ServerTypes, Untyped } from "../client/types.ts";
 import { webRTCWay } from "./webrtc-way.ts";
@@ -14,6 +14,15 @@ export interface SallyportBrowserClientOptions extends SessionClientOptions {
    * server learns the player's address.
    */
   iceServers?: RTCIceServer[];
+}
+
+export interface BrowserInviteOptions extends SallyportBrowserClientOptions {
+  /** The lobby's URL, where the invite is a bare code. */
+  lobby?: string;
+  /** Ends the search for the host. */
+  signal?: AbortSignal;
+  /** Until the host has answered through the lobby, ms. Default 10 000. */
+  timeoutMs?: number;
 }
 
 const DEFAULT_WEBRTC_TIMEOUT_MS = 4000;
@@ -33,7 +42,34 @@ export class SallyportBrowserClient<Types extends ServerTypes = Untyped, UserDat
   /** @param settings as Colyseus' client: `http://host:port`, `ws://…`, or an object. Default: where the page comes from. */
   constructor(settings?: string | EndpointSettings, options: SallyportBrowserClientOptions = {}) {
     super(settings, options);
-    const { webrtc = true, webrtcTimeoutMs = DEFAULT_WEBRTC_TIMEOUT_MS, iceServers = [] } = options;
-    this.way = webRTCWay({ enabled: webrtc, timeoutMs: webrtcTimeoutMs, iceServers });
+    const { webrtc = true, webrtcTimeoutMs = DEFAULT_WEBRTC_TIMEOUT_MS, iceServers = [], fetchFn } = options;
+    // Called as a method of another object, a browser's fetch is offended.
+    const fetch: typeof globalThis.fetch = fetchFn ?? ((input, init) => globalThis.fetch(input, init));
+    this.way = webRTCWay({ enabled: webrtc, timeoutMs: webrtcTimeoutMs, iceServers, fetch });
+  }
+
+  /**
+   * A client of the host that gave this invite, wherever it is, with or without an open port: matchmaking goes through the lobby,
+   * sealed, and rooms over the best path that the browser and the host's WebRTC find, with the lobby's STUN and TURN servers.
+   * It works from a secure page too, which may not call a home host's plain http. What it needs (libsodium) is loaded when it is called.
+   * @param invite the whole link, with which not even the lobby can listen; or `K7Q2-9FXM` with `lobby`, which a browser takes on trust
+   * @throws RendezvousError whose `code` says why: `unknown-invite`, `no-lobby`, `unreachable`, `forged`, …
+   */
+  static async fromInvite<Types extends ServerTypes = Untyped, UserData = Untyped>(
+    invite: string,
+    { lobby, signal, timeoutMs, ...options }: BrowserInviteOptions = {},
+  ): Promise<SallyportBrowserClient<Types, UserData>> {
+    const { openPassage } = await import("./passage.ts");
+    const { fetch, endpoints, iceServers } = await openPassage(invite, {
+      lobby,
+      signal,
+      ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    });
+    return new SallyportBrowserClient<Types, UserData>(endpoints[0] ?? NO_ENDPOINT, {
+      webrtcTimeoutMs: INVITED_TIMEOUT_MS,
+      fetchFn: fetch,
+      iceServers,
+      ...options,
+    });
   }
 }

@@ -1,4 +1,4 @@
-import { describeSeat } from "../client/seat-request.ts";
+import { describeSeat, isAddress } from "../client/seat-request.ts";
 import { WEBRTC_PATH, WEBRTC_PROTOCOL, type WebRTCReply, type WebRTCRequest } from "../webrtc/exchange.ts";
 
 export type WebRTCAnswer = Extract<WebRTCReply, { answer: string }>;
@@ -8,13 +8,18 @@ export type WebRTCAnswer = Extract<WebRTCReply, { answer: string }>;
  * @throws Error that says why there is no answer
  */
 export async function requestAnswer(
+  fetch: typeof globalThis.fetch,
   roomURL: URL,
   offer: string,
   headers: Readonly<Record<string, string>>,
   signal: AbortSignal,
 ): Promise<WebRTCAnswer> {
   const { url, authorization, request } = describeSeat(roomURL, WEBRTC_PATH);
-  const body: WebRTCRequest = { ...request, offer };
+  // A page cannot ask which address a name has; where the URL has one, the host may not know that it is reached by it.
+  const { hostname, port, protocol: scheme } = url;
+  const address = hostname.replace(/^\[|\]$/g, "");
+  const dialed = isAddress(hostname) ? [{ address, port: Number(port) || (scheme === "https:" ? 443 : 80) }] : [];
+  const body: WebRTCRequest = { ...request, dialed, offer };
   let response: Response;
   try {
     response = await fetch(url, {

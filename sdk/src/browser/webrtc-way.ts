@@ -8,6 +8,8 @@ export interface WebRTCWayOptions {
   /** From the offer until the channels are open, ms. */
   timeoutMs: number;
   iceServers: RTCIceServer[];
+  /** How the server is asked. */
+  fetch: typeof globalThis.fetch;
 }
 
 /**
@@ -16,20 +18,19 @@ export interface WebRTCWayOptions {
  * A seat can be taken once only, so WebRTC and WebSocket are not raced. The server takes the seat when the client says so over the
  * open channel; until then it is still good for WebSocket.
  */
-export function webRTCWay({ enabled, timeoutMs, iceServers }: WebRTCWayOptions): SessionWay {
+export function webRTCWay({ enabled, ...options }: WebRTCWayOptions): SessionWay {
   return {
     name: "WebRTC",
     enabled,
-    timeoutMs,
-    dial: async (roomURL, options) => ({ session: await dial(roomURL, options, timeoutMs, iceServers), endpoints: [] }),
+    timeoutMs: options.timeoutMs,
+    dial: async (roomURL, dialOptions) => ({ session: await dial(roomURL, dialOptions, options), endpoints: [] }),
   };
 }
 
 async function dial(
   roomURL: URL,
   { headers, signal, onProgress }: DialOptions,
-  timeoutMs: number,
-  iceServers: RTCIceServer[],
+  { timeoutMs, iceServers, fetch }: Omit<WebRTCWayOptions, "enabled">,
 ): Promise<DataChannelSession> {
   if (typeof RTCPeerConnection === "undefined") throw new Error("this browser has no WebRTC");
   const deadline = new AbortController();
@@ -41,7 +42,7 @@ async function dial(
   try {
     onProgress("token");
     const offer = await link.offer(either);
-    const { answer, timeoutMs: silenceMs } = await requestAnswer(roomURL, offer, headers, either);
+    const { answer, timeoutMs: silenceMs } = await requestAnswer(fetch, roomURL, offer, headers, either);
     onProgress("webrtc", roomURL.host);
     waitingFor = "open channel over UDP";
     const session = await link.connect(answer, silenceMs, either);

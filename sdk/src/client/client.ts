@@ -1,7 +1,7 @@
 import type { EndpointSettings } from "@colyseus/sdk";
 import { connectSession as connectUDP } from "../session/index.ts";
 import { Passage } from "./passage.ts";
-import { SessionClient, type SessionClientOptions } from "./session-client.ts";
+import { INVITED_TIMEOUT_MS, NO_ENDPOINT, SessionClient, type SessionClientOptions } from "./session-client.ts";
 import { type RequestToken, requestTokenThrough } from "./token-request.ts";
 import type { SessionWay } from "./transport.ts";
 import type { ServerTypes, Untyped } from "./types.ts";
@@ -27,13 +27,7 @@ export interface InviteOptions extends SallyportClientOptions {
   timeoutMs?: number;
 }
 
-/** By invite all ways are tried at once, through other people's routers and relays: that takes longer than to dial. */
-const INVITED_UDP_TIMEOUT_MS = 12_000;
-
 const DEFAULT_UDP_TIMEOUT_MS = 2500;
-/** Stands for a host that told no address: its rooms are reached by introduction alone. */
-const NO_ENDPOINT = "http://host.invalid";
-
 /**
  * Colyseus' own client, whose rooms go over UDP: to a server with SallyportTransport if UDP gets through, else, and to any other
  * Colyseus server, over WebSocket as ever.
@@ -68,7 +62,7 @@ export class SallyportClient<Types extends ServerTypes = Untyped, UserData = Unt
       ...(timeoutMs !== undefined && { timeoutMs }),
     });
     return new SallyportClient<Types, UserData>(endpoints[0] ?? NO_ENDPOINT, {
-      udpTimeoutMs: INVITED_UDP_TIMEOUT_MS,
+      udpTimeoutMs: INVITED_TIMEOUT_MS,
       fetchFn: passage.fetch,
       connectSession: passage.connectSession,
       requestToken: requestTokenThrough(passage.fetch),

@@ -1,5 +1,10 @@
 import type { ConnectRequest } from "../session/exchange.ts";
 
+/** Whether `URL.hostname` is an address, not a name: URL writes IPv4 in dots and IPv6 in brackets, however they were given. */
+export function isAddress(hostname: string): boolean {
+  return /^(?:\[.*\]|\d+\.\d+\.\d+\.\d+)$/.test(hostname);
+}
+
 /**
  * What to ask the process that has the room, and where.
  *

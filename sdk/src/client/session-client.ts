@@ -10,6 +10,7 @@ import type { AvailableRoom } from "./available-room.ts";
 import { abortable, type JoinSettings } from "./join.ts";
 import type { JoinProgress } from "./path.ts";
 import { SallyportRoom } from "./room.ts";
+import { isAddress } from "./seat-request.ts";
 import type { SessionWay } from "./transport.ts";
 import type { OptionsOf, RoomOf, ServerRoom, ServerTypes, StateOf, Untyped } from "./types.ts";
 
@@ -23,13 +24,15 @@ export interface SessionClientOptions extends ClientOptions {
   resolve?: () => Promise<string>;
 }
 
+/** Stands for a host that told no address: its rooms are reached by introduction alone. */
+export const NO_ENDPOINT = "http://host.invalid";
+/** By invite all ways are tried at once, through other people's routers and relays: that takes longer than to dial. */
+export const INVITED_TIMEOUT_MS = 12_000;
+
 /** What a join adds to the client it was asked of. */
 interface JoinContext extends JoinSettings {
   startedAt: number;
 }
-
-/** `URL.hostname` of an address, not of a name: URL writes IPv4 in dots and IPv6 in brackets, however they were given. */
-const ADDRESS: RegExp = /^(?:\[.*\]|\d+\.\d+\.\d+\.\d+)$/;
 
 /**
  * Colyseus' own client, whose rooms go another way than WebSocket where there is one. What that is, its kinds say: UDP in
@@ -203,7 +206,7 @@ export abstract class SessionClient<Types extends ServerTypes = Untyped, UserDat
     const url = super.buildEndpoint(seat, options);
     // Colyseus takes the scheme from the matchmaker. A home host behind an https lobby has an address and no certificate.
     const host = seat.publicAddress && new URL(`ws://${seat.publicAddress}`).hostname;
-    return host && ADDRESS.test(host) ? url.replace(/^wss:/, "ws:") : url;
+    return host && isAddress(host) ? url.replace(/^wss:/, "ws:") : url;
   }
 }
 

@@ -193,7 +193,14 @@ export class RoomTransport implements ITransport {
       },
     });
     this.#webSocket = webSocket;
-    webSocket.connect(url, headers);
+    try {
+      webSocket.connect(url, headers);
+    } catch (error) {
+      // A secure page may not even try (mixed content).
+      const problem = `WebSocket: ${error instanceof Error ? error.message : String(error)}; ${reason}`;
+      this.#webSocket = undefined;
+      this.events.onerror?.({ code: CLOSE_ABNORMAL, reason: problem });
+    }
   }
 
   #moved(kind: RoomPath["kind"], remote: string, reason: string): void {

@@ -316,6 +316,7 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
       const { mapping, filtering } = connectivity.reachability.nat;
       return mapping === "unknown" || filtering === "unknown" ? undefined : { mapping, filtering };
     };
+    made.registration.on("servers", ({ stun }) => made.isLocal || this.#webRTC.useStunServers(stun));
     made.registration.on("introduction", (introduction) => {
       servePassage(introduction, { server, sessions, ice: connectivity.ice, nat, isLocal: made.isLocal });
     });

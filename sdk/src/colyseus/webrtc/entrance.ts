@@ -42,6 +42,10 @@ export class WebRTCEntrance implements Entrance<ParsedWebRTCRequest> {
     }
   }
 
+  useStunServers(servers: readonly string[]): void {
+    this.#host?.useStunServers(servers);
+  }
+
   issue(
     request: ParsedWebRTCRequest,
     context: AuthContext,

@@ -76,10 +76,12 @@ export class WebRTCHost {
   #address = "*";
   #mapped: () => Endpoint | undefined = () => undefined;
   #timer: NodeJS.Timeout | undefined;
+  #iceServers: readonly string[];
   #closed = false;
 
   constructor(options: WebRTCHostOptions, parts: Partial<WebRTCParts> = {}) {
     this.#options = options;
+    this.#iceServers = options.iceServers ?? [];
     this.#parts = { ...REAL_PARTS, ...parts };
   }
 
@@ -106,6 +108,11 @@ export class WebRTCHost {
     if (this.#options.mapBeside) this.#mapped = this.#options.mapBeside(port);
     this.#timer = setInterval(() => this.#tick(), PING_INTERVAL_MS);
     this.#timer.unref();
+  }
+
+  /** STUN servers that a lobby names, where no others were chosen. */
+  useStunServers(servers: readonly string[]): void {
+    if (this.#options.iceServers === undefined) this.#iceServers = servers;
   }
 
   /**
@@ -140,10 +147,10 @@ export class WebRTCHost {
       this.#options.onSession(peer.session, seat, context);
       peer.session.tick();
     };
-    const { iceServers = [], timeoutMs } = this.#options;
+    const { timeoutMs } = this.#options;
     try {
       const tried = { ...offer, candidates: triedCandidates(offer.candidates, asker) };
-      const sdp = await peer.answer(formatOffer(tried), iceServers.length > 0);
+      const sdp = await peer.answer(formatOffer(tried), this.#servers.length > 0);
       const answer = completeAnswer(sdp, this.#endpoints([asked, ...dialed.map(({ address }) => address)]));
       return { protocol: WEBRTC_PROTOCOL, answer, timeoutMs };
     } catch (error) {
@@ -165,11 +172,16 @@ export class WebRTCHost {
     this.#listener?.stop();
   }
 
+  /** Where a router forwards the port nobody needs to be asked what we look like from outside. */
+  get #servers(): readonly string[] {
+    return this.#mapped() ? [] : this.#iceServers;
+  }
+
   #createPeer(library: PeerConnectionLibrary): NativePeer {
-    const { iceServers = [], timeoutMs, maxPayload } = this.#options;
+    const { timeoutMs, maxPayload } = this.#options;
     const peer = new NativePeer(library, {
       config: {
-        iceServers: [...iceServers],
+        iceServers: [...this.#servers],
         ...(this.#address === "*" ? {} : { bindAddress: this.#address }),
         enableIceUdpMux: true,
         portRangeBegin: this.#port,
