@@ -7,6 +7,7 @@ import { next, startServer, type TestServer, until } from "./colyseus/harness.ts
 import { Program } from "./colyseus/program.ts";
 import { ArenaRoom as Arena, type ArenaRoom, type ArenaState, players } from "./colyseus/rooms.ts";
 import { hasChromium, openChromium } from "./page-chromium.ts";
+import { startLobby } from "./rendezvous-lobby.ts";
 import { GamePage } from "./webrtc-page.ts";
 
 interface PagePath {
@@ -187,6 +188,29 @@ describe.runIf(hasChromium)("WebRTC", { timeout: 60_000 }, () => {
       await page.evaluate("room.leave()");
       hole.close();
     });
+  });
+
+  test("by an invite alone: no address is told, the offer goes sealed through the lobby", async () => {
+    await using lobby = await startLobby();
+    await using host = new Program("webrtc-host.ts", ["graceful", lobby.url]);
+    const invite = await host.line(/^http\S+#\S+/);
+    await using page = await game.open();
+    const asked: string[] = [];
+    page.on("request", (request) => asked.push(request.url()));
+    const joined = await page.evaluate(
+      `(async (invite) => {
+        const client = await sallyport.SallyportBrowserClient.fromInvite(invite);
+        globalThis.room = await client.joinOrCreate("arena", { name: "Ivy" });
+        return room.path;
+      })(${JSON.stringify(invite)})`,
+    );
+    expect(joined).toMatchObject({ kind: "direct", reason: "WebRTC gets through" });
+    await page.waitForFunction("room.state.players?.get(room.sessionId)?.name === 'Ivy'");
+    await page.evaluate("room.sendUnreliable('move', 7)");
+    await page.waitForFunction("room.state.players.get(room.sessionId)?.x === 7");
+    // Nobody but the lobby was asked for anything.
+    expect(new Set(asked.map((url) => new URL(url).host))).toEqual(new Set([new URL(lobby.url).host]));
+    expect(await page.evaluate("room.leave()")).toBe(4000);
   });
 
   test.each(["graceful", "exit"])("the server's process ends by itself and tells its browsers: %s", async (way) => {

@@ -112,7 +112,8 @@ export class WebRTCHost {
 
   /** STUN servers that a lobby names, where no others were chosen. */
   useStunServers(servers: readonly string[]): void {
-    if (this.#options.iceServers === undefined) this.#iceServers = servers;
+    // libdatachannel knows no STUN over TLS.
+    if (this.#options.iceServers === undefined) this.#iceServers = servers.filter((url) => url.startsWith("stun:"));
   }
 
   /**

@@ -105,6 +105,8 @@ export class NativePeer implements PeerLink {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    // Whatever is still on its way from the library's threads comes to nobody.
+    this.session.ended("shutdown");
     for (const channel of this.#channels) channel.close();
     this.#connection.close();
     this.onClosed?.();
