@@ -2,6 +2,7 @@ import type { EndpointSettings } from "@colyseus/sdk";
 import { INVITED_TIMEOUT_MS, NO_ENDPOINT, SessionClient, type SessionClientOptions } from "../client/session-client.ts";
 import type { SessionWay } from "../client/transport.ts";
 import type { ServerTypes, Untyped } from "../client/types.ts";
+import type { GameSummary, HostDetails } from "../rendezvous/protocol.ts";
 import { webRTCWay } from "./webrtc-way.ts";
 
 export interface SallyportBrowserClientOptions extends SessionClientOptions {
@@ -36,16 +37,23 @@ export class SallyportBrowserClient<Types extends ServerTypes = Untyped, UserDat
   Types,
   UserData
 > {
+  /** What the host says of itself, where it was found by an invite: its name, its players. */
+  readonly host: GameSummary | undefined;
   /** @internal */
   protected override readonly way: SessionWay;
 
-  /** @param settings as Colyseus' client: `http://host:port`, `ws://…`, or an object. Default: where the page comes from. */
-  constructor(settings?: string | EndpointSettings, options: SallyportBrowserClientOptions = {}) {
+  /**
+   * @param settings as Colyseus' client: `http://host:port`, `ws://…`, or an object. Default: where the page comes from.
+   * @param found @internal what an invite led to
+   */
+  constructor(settings?: string | EndpointSettings, options: SallyportBrowserClientOptions = {}, found?: HostDetails) {
     super(settings, options);
     const { webrtc = true, webrtcTimeoutMs = DEFAULT_WEBRTC_TIMEOUT_MS, iceServers = [], fetchFn } = options;
     // Called as a method of another object, a browser's fetch is offended.
     const fetch: typeof globalThis.fetch = fetchFn ?? ((input, init) => globalThis.fetch(input, init));
-    this.way = webRTCWay({ enabled: webrtc, timeoutMs: webrtcTimeoutMs, iceServers, fetch });
+    const { endpoints = [] } = found ?? {};
+    this.host = found;
+    this.way = webRTCWay({ enabled: webrtc, timeoutMs: webrtcTimeoutMs, iceServers, fetch, endpoints });
   }
 
   /**
@@ -60,16 +68,12 @@ export class SallyportBrowserClient<Types extends ServerTypes = Untyped, UserDat
     { lobby, signal, timeoutMs, ...options }: BrowserInviteOptions = {},
   ): Promise<SallyportBrowserClient<Types, UserData>> {
     const { openPassage } = await import("./passage.ts");
-    const { fetch, endpoints, iceServers } = await openPassage(invite, {
+    const { fetch, details, iceServers } = await openPassage(invite, {
       lobby,
       signal,
       ...(timeoutMs === undefined ? {} : { timeoutMs }),
     });
-    return new SallyportBrowserClient<Types, UserData>(endpoints[0] ?? NO_ENDPOINT, {
-      webrtcTimeoutMs: INVITED_TIMEOUT_MS,
-      fetchFn: fetch,
-      iceServers,
-      ...options,
-    });
+    const settings = { webrtcTimeoutMs: INVITED_TIMEOUT_MS, fetchFn: fetch, iceServers, ...options };
+    return new SallyportBrowserClient<Types, UserData>(details.endpoints[0] ?? NO_ENDPOINT, settings, details);
   }
 }

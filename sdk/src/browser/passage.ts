@@ -2,12 +2,13 @@ import { Introductions } from "../client/introductions.ts";
 import { PassageRequests } from "../client/passage-requests.ts";
 import type { IntroduceOptions } from "../rendezvous/introduce.ts";
 import { parseHTTPMessage, parsePassageObject } from "../rendezvous/passage-http.ts";
+import type { HostDetails } from "../rendezvous/protocol.ts";
 
 export interface BrowserPassage {
   /** As `fetch`, to the host, through the lobby. */
   fetch: typeof globalThis.fetch;
-  /** The URLs under which the host may be dialed, if it told any. */
-  endpoints: string[];
+  /** The URLs under which the host may be dialed, if it told any, and what it says of itself. */
+  details: HostDetails;
   /** The lobby's. */
   iceServers: RTCIceServer[];
 }
@@ -27,5 +28,5 @@ export async function openPassage(invite: string, options: IntroduceOptions): Pr
   const { details, servers } = await introductions.get();
   const stun = servers.stun.length > 0 ? [{ urls: [...servers.stun] }] : [];
   const turn = servers.turn.map(({ urls, username, credential }) => ({ urls: [...urls], username, credential }));
-  return { fetch: requests.fetch, endpoints: details.endpoints, iceServers: [...stun, ...turn] };
+  return { fetch: requests.fetch, details, iceServers: [...stun, ...turn] };
 }

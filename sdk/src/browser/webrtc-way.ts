@@ -1,4 +1,5 @@
 import type { DialOptions, SessionWay } from "../client/transport.ts";
+import { firstReachable } from "../rendezvous/reach.ts";
 import type { DataChannelSession } from "../webrtc/session.ts";
 import { BrowserLink } from "./link.ts";
 import { requestAnswer } from "./signalling.ts";
@@ -10,6 +11,8 @@ export interface WebRTCWayOptions {
   iceServers: RTCIceServer[];
   /** How the server is asked. */
   fetch: typeof globalThis.fetch;
+  /** The server's URLs for WebSocket, of which one that answers is taken. Default: the seat's alone. */
+  endpoints?: readonly string[];
 }
 
 /**
@@ -18,13 +21,23 @@ export interface WebRTCWayOptions {
  * A seat can be taken once only, so WebRTC and WebSocket are not raced. The server takes the seat when the client says so over the
  * open channel; until then it is still good for WebSocket.
  */
-export function webRTCWay({ enabled, ...options }: WebRTCWayOptions): SessionWay {
+export function webRTCWay({ enabled, endpoints = [], ...options }: WebRTCWayOptions): SessionWay {
   return {
     name: "WebRTC",
     enabled,
     timeoutMs: options.timeoutMs,
     dial: async (roomURL, dialOptions) => ({ session: await dial(roomURL, dialOptions, options), endpoints: [] }),
+    ...(endpoints.length > 1 && {
+      locateWebSocket: async (signal: AbortSignal) =>
+        new URL(await firstReachable(endpoints, { signal, fetch: knock })),
+    }),
   };
+}
+
+/** Whether somebody is there, which a page may know of any server; what they say it may not. */
+async function knock(input: string | URL | Request, { signal }: RequestInit = {}): Promise<Response> {
+  await globalThis.fetch(input, { mode: "no-cors", ...(signal && { signal }) });
+  return new Response();
 }
 
 async function dial(

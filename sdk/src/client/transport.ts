@@ -23,6 +23,8 @@ export interface SessionWay {
    * @throws where there is no way; the seat is then still good for WebSocket
    */
   dial(roomURL: URL, options: DialOptions): Promise<{ session: Session; endpoints: readonly ConnectEndpoint[] }>;
+  /** The server's URL for WebSocket, where it may be another than the seat's; asked when `dial` has failed. */
+  locateWebSocket?(signal: AbortSignal): Promise<URL>;
 }
 
 export interface DialOptions {
@@ -127,7 +129,13 @@ export class RoomTransport implements ITransport {
         reason = `${way.name}: ${error instanceof Error ? error.message : String(error)}`;
       }
     }
-    if (!signal.aborted) this.#connectWebSocket(url, headers, reason);
+    const fallback = way.locateWebSocket
+      ? await way.locateWebSocket(signal).then(
+          (server) => moveTo(url, server),
+          () => url,
+        )
+      : url;
+    if (!signal.aborted) this.#connectWebSocket(fallback, headers, reason);
   }
 
   /** The room's URL at the server's present address. */

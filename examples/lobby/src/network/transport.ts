@@ -31,6 +31,7 @@ export function createTransport({ port, description, lobby, maxPlayers }: GameTr
     port,
     description,
     lobby,
+    webrtc: "auto",
     listing: { description: "Walk about, collect coins.", maxPlayers, openEndpoints: true },
   });
   const { connectivity } = transport;
