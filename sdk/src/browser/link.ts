@@ -110,9 +110,10 @@ export class BrowserLink implements PeerLink {
       [this.#reliable, "reliable"],
       [this.#unreliable, "unreliable"],
     ] as const) {
-      channel.onmessage = ({ data }: MessageEvent<string | ArrayBuffer>) =>
-        session.receive(typeof data === "string" ? data : new Uint8Array(data), name);
-      channel.onclose = () => session.ended("timeout", "the server closed the data channel");
+      channel.addEventListener("message", ({ data }: MessageEvent<string | ArrayBuffer>) =>
+        session.receive(typeof data === "string" ? data : new Uint8Array(data), name),
+      );
+      channel.addEventListener("close", () => session.ended("timeout", "the server closed the data channel"));
     }
     connection.addEventListener("connectionstatechange", () => {
       const { connectionState } = connection;
@@ -120,8 +121,7 @@ export class BrowserLink implements PeerLink {
         session.ended("timeout", `the connection is ${connectionState}`);
       }
     });
-    const transport = this.#iceTransport;
-    if (transport) transport.onselectedcandidatepairchange = () => session.onPath?.(session.remote);
+    this.#iceTransport?.addEventListener("selectedcandidatepairchange", () => session.onPath?.(session.remote));
     this.#timer = setInterval(() => session.tick(), PING_INTERVAL_MS);
     session.tick();
     this.#onHide = () => session.close(CLOSE_GOING_AWAY, "the page was left");

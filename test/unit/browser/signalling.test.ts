@@ -5,9 +5,10 @@ const room = new URL("ws://198.51.100.7:7777/prefix/process/room?sessionId=s&_au
 const answer = { protocol: 1, answer: "v=0", timeoutMs: 9000 };
 
 function server(status: number, body: unknown) {
-  const asked: { url: string; init: RequestInit | undefined }[] = [];
+  const asked: { url: string; headers: RequestInit["headers"]; body: string }[] = [];
   const fetch: typeof globalThis.fetch = async (input, init) => {
-    asked.push({ url: String(input), init });
+    const { url } = new Request(input, init);
+    asked.push({ url, headers: init?.headers, body: typeof init?.body === "string" ? init.body : "" });
     return new Response(typeof body === "string" ? body : JSON.stringify(body), { status });
   };
   const ask = (url = room) => requestAnswer(fetch, url, "offer", { "x-game": "1" }, new AbortController().signal);
@@ -17,10 +18,10 @@ function server(status: number, body: unknown) {
 test("asks the process that has the room, for the seat, as whoever is logged in", async () => {
   const { asked, ask } = server(200, answer);
   expect(await ask()).toEqual(answer);
-  const [{ url, init } = expect.unreachable()] = asked;
+  const [{ url, headers, body } = expect.unreachable()] = asked;
   expect(url).toBe("http://198.51.100.7:7777/prefix/sallyport/webrtc");
-  expect(init?.headers).toMatchObject({ authorization: "Bearer secret", "x-game": "1" });
-  expect(JSON.parse(String(init?.body))).toEqual({
+  expect(headers).toMatchObject({ authorization: "Bearer secret", "x-game": "1" });
+  expect(JSON.parse(body)).toEqual({
     roomId: "room",
     sessionId: "s",
     skipHandshake: true,
@@ -33,7 +34,7 @@ test("names the address that was dialed where the URL has one", async () => {
   const dialed = async (url: string): Promise<unknown> => {
     const { asked, ask } = server(200, answer);
     await ask(new URL(url));
-    return (JSON.parse(String(asked[0]?.init?.body)) as { dialed: unknown }).dialed;
+    return (JSON.parse(asked[0]?.body ?? "") as { dialed: unknown }).dialed;
   };
   expect(await dialed("ws://[2001:db8::7]:7/p/r")).toEqual([{ address: "2001:db8::7", port: 7 }]);
   expect(await dialed("wss://198.51.100.7/p/r")).toEqual([{ address: "198.51.100.7", port: 443 }]);

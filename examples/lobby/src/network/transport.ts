@@ -32,7 +32,7 @@ export function createTransport({ port, description, lobby, maxPlayers }: GameTr
     description,
     lobby,
     webrtc: "auto",
-    listing: { description: "Walk about, collect coins.", maxPlayers, openEndpoints: true },
+    listing: { description: "Walk about, collect coins.", maxPlayers },
   });
   const { connectivity } = transport;
   if (connectivity === undefined) throw new Error("The transport has no connectivity."); // it was not switched off

@@ -102,7 +102,7 @@ async function find(Client, invite) {
     return await Client.fromInvite(invite.url);
   } catch (error) {
     if (error.code === "unknown-invite" || error.code === "forged") throw error;
-    throw new Error(`The lobby did not help: ${error.message}`);
+    throw new Error(`The lobby did not help: ${error.message}`, { cause: error });
   }
 }
 
@@ -110,11 +110,11 @@ async function enter(client, name) {
   try {
     return await within(20000, client.joinOrCreate("arena", { name }));
   } catch (error) {
-    const mixed = location.protocol === "https:" && !/WebRTC gets through/.test(error.message);
-    const advice = mixed
-      ? " A browser on a secure page cannot use WebSocket to a host at home: a game client can."
-      : "";
-    throw new Error(`The host cannot be reached from here (${error.message}).${advice}`);
+    const advice =
+      location.protocol === "https:"
+        ? " Here only WebRTC could reach it: ask its host, or join from a game client."
+        : "";
+    throw new Error(`The host cannot be reached from here (${error.message}).${advice}`, { cause: error });
   }
 }
 
