@@ -14,15 +14,13 @@ export class BrowserLink implements PeerLink {
   readonly #connection: RTCPeerConnection;
   readonly #reliable: RTCDataChannel;
   readonly #unreliable: RTCDataChannel;
-  readonly #fallback: Endpoint;
   readonly #hasServers: boolean;
   #timer: ReturnType<typeof setInterval> | undefined;
   #onHide: (() => void) | undefined;
   readonly reliable: DataChannelPort;
   readonly unreliable: DataChannelPort;
 
-  /** @param roomURL names the far end where the browser does not tell it */
-  constructor(iceServers: RTCIceServer[], roomURL: URL) {
+  constructor(iceServers: RTCIceServer[]) {
     this.#connection = new RTCPeerConnection({ iceServers });
     this.#hasServers = iceServers.length > 0;
     const { id, label } = RELIABLE_CHANNEL;
@@ -36,7 +34,6 @@ export class BrowserLink implements PeerLink {
     for (const channel of [this.#reliable, this.#unreliable]) channel.binaryType = "arraybuffer";
     this.reliable = portOf(this.#reliable);
     this.unreliable = portOf(this.#unreliable);
-    this.#fallback = { address: roomURL.hostname.replace(/^\[|\]$/g, ""), port: Number(roomURL.port) };
   }
 
   /**
@@ -70,8 +67,9 @@ export class BrowserLink implements PeerLink {
   }
 
   get remote(): Endpoint {
-    const remote = this.#selected?.remote;
-    return remote?.address ? { address: remote.address, port: remote.port ?? 0 } : this.#fallback;
+    const { address, port } = this.#selected?.remote ?? {};
+    // What the page has not been told, Chromium does not tell it either: `redacted-ip.invalid`.
+    return { address: address && !address.endsWith(".invalid") ? address : "unknown", port: port ?? 0 };
   }
 
   get pathKind(): SessionPathKind {

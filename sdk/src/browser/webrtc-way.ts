@@ -51,7 +51,7 @@ async function dial(
   const late = (): void => deadline.abort(new Error(`no ${waitingFor} within ${timeoutMs} ms`));
   const timer = setTimeout(late, timeoutMs);
   const either = AbortSignal.any([signal, deadline.signal]);
-  const link = new BrowserLink(iceServers, roomURL);
+  const link = new BrowserLink(iceServers);
   try {
     onProgress("token");
     const offer = await link.offer(either);

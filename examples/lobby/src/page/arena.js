@@ -113,6 +113,7 @@ export class Arena {
       const { kind, reason } = this.#room.path;
       this.#ping.textContent = `${ms} ms, ${kind === "websocket" ? "WebSocket" : "WebRTC"}`;
       this.#ping.title = reason;
+      this.#ping.dataset.path = kind;
       this.#ping.dataset.quality = ms < 60 ? "good" : ms < 150 ? "fair" : "poor";
     });
   }
