@@ -24,8 +24,12 @@ interface Report {
 const play = (machine: Host, how: { invite?: string; url?: string }): Promise<Report> =>
   machine.run<Report>(new URL("./modules/browser.ts", import.meta.url), { address: machine.address, ...how });
 
-function expectPlayed(report: Report): void {
-  expect(report).toMatchObject({ reason: "WebRTC gets through", players: 1 });
+/** A better pair may have been found since. */
+const BY_WEBRTC = /^(WebRTC gets through|the path has changed)$/;
+
+function expectPlayed(report: Report, reason = BY_WEBRTC): void {
+  expect(report.reason).toMatch(reason);
+  expect(report.players).toBe(1);
   expect(report.echoes).toBeGreaterThan(report.sent * 0.8);
 }
 
@@ -60,6 +64,7 @@ describeLab.runIf(hasChromium)("a browser and a game", () => {
 });
 
 const HOMES = {
+  mapped: { nat: "port-restricted", upnp: { igd: 2 } },
   punchable: { nat: "port-restricted" },
   symmetric: { nat: "symmetric" },
   "UDP blocked": { nat: "port-restricted", blockUdp: true },
@@ -86,11 +91,11 @@ describeLab.runIf(hasChromium)("by invite, through routers that open nothing", (
       },
     });
     await lobbyProcess.waitForPort("tcp", 2567);
-    for (const home of ["punchable", "symmetric"] as const) {
+    for (const home of ["punchable", "symmetric", "mapped"] as const) {
       const machine = await (await lab.gateway(HOMES[home])).host();
       const game = machine.spawn([process.execPath, program("host"), "--lobby", lobby, "--json"], {
         cwd: ROOT,
-        env: { SALLYPORT_VIA: "none" },
+        env: { SALLYPORT_VIA: home === "mapped" ? "upnp" : "none" },
       });
       games.push(game);
       const invite = await game.waitForJson<{ event: string; url: string }>(({ event }) => event === "invite", 20_000);
@@ -103,16 +108,23 @@ describeLab.runIf(hasChromium)("by invite, through routers that open nothing", (
     await lab[Symbol.asyncDispose]();
   });
 
-  test.each<[host: "punchable" | "symmetric", player: keyof typeof HOMES, kinds: string[]]>([
+  test.each<[host: "punchable" | "symmetric" | "mapped", player: keyof typeof HOMES, kinds: string[]]>([
+    ["mapped", "symmetric", ["direct", "punched"]],
     ["punchable", "punchable", ["direct", "punched"]],
     ["symmetric", "punchable", ["relayed"]],
     ["symmetric", "symmetric", ["relayed"]],
-    ["punchable", "UDP blocked", ["relayed"]],
   ])("host %s, browser %s", async (host, player, kinds) => {
     const machine = await (await lab.gateway(HOMES[player])).host();
     const report = await play(machine, { invite: invites.get(host) ?? "" });
-    console.log(host, player, JSON.stringify(report));
     expectPlayed(report);
     expect(kinds).toContain(report.kind);
+  });
+
+  // TURN over TCP would do too, but for Chromium's ICE-CONTROLLING of 0 there, which libjuice refuses (400).
+  test("a browser whose UDP is blocked: WebSocket to the address that answers, of those that the host told", async () => {
+    const machine = await (await lab.gateway(HOMES["UDP blocked"])).host();
+    const report = await play(machine, { invite: invites.get("mapped") ?? "" });
+    expectPlayed(report, /^WebRTC: no open channel over UDP within 12000 ms$/);
+    expect(report.kind).toBe("websocket");
   });
 });

@@ -1,5 +1,5 @@
 import type { SessionPathKind } from "../session/path.ts";
-import type { Endpoint } from "../udp/endpoint.ts";
+import { type Endpoint, formatEndpoint } from "../udp/endpoint.ts";
 import { RELIABLE_CHANNEL, UNRELIABLE_CHANNEL } from "../webrtc/exchange.ts";
 import { PING_INTERVAL_MS } from "../webrtc/liveness.ts";
 import { type DataChannelPort, DataChannelSession, type PeerLink } from "../webrtc/session.ts";
@@ -119,12 +119,22 @@ export class BrowserLink implements PeerLink {
         session.ended("timeout", `the connection is ${connectionState}`);
       }
     });
-    this.#iceTransport?.addEventListener("selectedcandidatepairchange", () => session.onPath?.(session.remote));
+    let known = this.#way();
+    this.#iceTransport?.addEventListener("selectedcandidatepairchange", () => {
+      const before = known;
+      known = this.#way();
+      if (known !== before) session.onPath?.(session.remote);
+    });
     this.#timer = setInterval(() => session.tick(), PING_INTERVAL_MS);
     session.tick();
     this.#onHide = () => session.close(CLOSE_GOING_AWAY, "the page was left");
     addEventListener("pagehide", this.#onHide);
     return session;
+  }
+
+  /** Kind and far end: all of a path that people see. */
+  #way(): string {
+    return `${this.pathKind} ${formatEndpoint(this.remote)}`;
   }
 
   get #iceTransport(): RTCIceTransport | undefined {
