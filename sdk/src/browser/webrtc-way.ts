@@ -46,12 +46,12 @@ async function dial(
   { timeoutMs, iceServers, fetch }: Omit<WebRTCWayOptions, "enabled">,
 ): Promise<DataChannelSession> {
   if (typeof RTCPeerConnection === "undefined") throw new Error("this browser has no WebRTC");
+  const link = new BrowserLink(iceServers);
   const deadline = new AbortController();
   let waitingFor = "answer from the server";
   const late = (): void => deadline.abort(new Error(`no ${waitingFor} within ${timeoutMs} ms`));
   const timer = setTimeout(late, timeoutMs);
   const either = AbortSignal.any([signal, deadline.signal]);
-  const link = new BrowserLink(iceServers);
   try {
     onProgress("token");
     const offer = await link.offer(either);

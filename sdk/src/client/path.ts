@@ -7,7 +7,7 @@ export type PathKind = "direct" | "punched" | "relayed" | "websocket" | "none";
 /** One path that a room has used. */
 export interface PathRecord {
   kind: PathKind;
-  /** `address:port` of the far end; the host of the URL for WebSocket. */
+  /** `address:port` of the far end (`unknown:port` where a browser hides it); the host of the URL for WebSocket. */
   remote: string;
   /** Since when, ms since the epoch. */
   since: number;

@@ -1,4 +1,4 @@
-import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from "node:http";
+import type { IncomingMessage, OutgoingHttpHeaders, Server, ServerResponse } from "node:http";
 import {
   type AuthContext,
   type BeforeUpgradeHandler,
@@ -9,7 +9,8 @@ import {
   runBeforeUpgrade,
 } from "@colyseus/core";
 import type { TransportOptions } from "@colyseus/ws-transport";
-import { type ParsedConnectRequest, parseObject, readBody } from "./connect-request.ts";
+import { asksFor, type ParsedConnectRequest, parseObject, readBody } from "./connect-request.ts";
+import { filterRequests } from "./http.ts";
 import type { RefusalLimiter } from "./refusal-limiter.ts";
 
 type VerifyClient = NonNullable<TransportOptions["verifyClient"]>;
@@ -38,8 +39,24 @@ export interface Entrance<Request extends ParsedConnectRequest> {
   ): object | string | null | Promise<object | string | null>;
 }
 
+/** Answers these paths, behind any prefix, before Colyseus sees them: it has a 404 for what it does not know. */
+export function serveEntrances<Requests extends ParsedConnectRequest[]>(
+  server: Server,
+  guard: EntranceGuard,
+  entrances: { [Index in keyof Requests]: [path: string, entrance: Entrance<Requests[Index]>] },
+): void {
+  for (const [path, entrance] of entrances) {
+    const endpoint = new ConnectEndpoint(guard, entrance);
+    filterRequests(server, (request, response) => {
+      if (!response || !asksFor(path, request)) return false;
+      void endpoint.handle(request, response);
+      return true;
+    });
+  }
+}
+
 /** Answers `POST /sallyport/connect` (see session/exchange.ts), and its like, for whoever holds a seat. */
-export class ConnectEndpoint<Request extends ParsedConnectRequest> {
+class ConnectEndpoint<Request extends ParsedConnectRequest> {
   readonly #options: EntranceGuard;
   readonly #limiter: RefusalLimiter;
   readonly #entrance: Entrance<Request>;

@@ -21,8 +21,8 @@ import {
 } from "../session/exchange.ts";
 import type { Session, SessionServer } from "../session/types.ts";
 import { WEBRTC_PATH } from "../webrtc/exchange.ts";
-import { ConnectEndpoint } from "./connect-endpoint.ts";
-import { asksFor, type ParsedConnectRequest, parseConnectRequest } from "./connect-request.ts";
+import { type Entrance, serveEntrances } from "./connect-endpoint.ts";
+import { type ParsedConnectRequest, parseConnectRequest } from "./connect-request.ts";
 import { ConnectivityHost } from "./connectivity-host.ts";
 import { diagnose, type PlayerConnection } from "./diagnostics.ts";
 import { FrameBatches } from "./frame-batches.ts";
@@ -159,18 +159,15 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
         diagnose("sallyport:connect:refused", () => ({ address, status, reason }));
       },
     };
-    const udp = new ConnectEndpoint(guard, {
+    const udp: Entrance<ParsedConnectRequest> = {
       maxRequestBytes: MAX_CONNECT_REQUEST_BYTES,
       parse: parseConnectRequest,
       issue: (request, context) => this.#issue(request, context),
-    });
-    const webRTC = new ConnectEndpoint(guard, this.#webRTC);
-    filterRequests(server, (request, response) => {
-      const endpoint = asksFor(CONNECT_PATH, request) ? udp : asksFor(WEBRTC_PATH, request) ? webRTC : undefined;
-      if (!response || !endpoint) return false;
-      void endpoint.handle(request, response);
-      return true;
-    });
+    };
+    serveEntrances(server, guard, [
+      [CONNECT_PATH, udp],
+      [WEBRTC_PATH, this.#webRTC],
+    ]);
     filterRequests(server, (request, response) => {
       const name = options.listRooms && response ? listedName(request) : undefined;
       if (!response || name === undefined) return false;

@@ -99,9 +99,7 @@ export class WebRTCHost {
     const library = await this.#parts.load();
     const port = await this.#findPort(gamePort, address);
     if (this.#closed) return;
-    // It holds the port while nobody is here: otherwise it would be free between two players.
-    this.#listener =
-      address === "*" ? new library.IceUdpMuxListener(port) : new library.IceUdpMuxListener(port, address);
+    this.#listener = holdPort(library, port, address);
     this.#library = library;
     this.#port = port;
     this.#address = address;
@@ -258,6 +256,15 @@ export class WebRTCHost {
       if (await this.#parts.isFree(candidate, address)) return candidate;
     }
     throw new Error(`No UDP port near ${gamePort} is free for WebRTC. Choose one: webrtc: { port: … }`);
+  }
+}
+
+/** Holds the port while nobody is here: otherwise it would be free between two players. */
+function holdPort(library: PeerConnectionLibrary, port: number, address: string): { stop(): void } {
+  try {
+    return address === "*" ? new library.IceUdpMuxListener(port) : new library.IceUdpMuxListener(port, address);
+  } catch (error) {
+    throw new Error(`UDP port ${port} cannot be had for WebRTC: it may be another program's.`, { cause: error });
   }
 }
 

@@ -91,8 +91,7 @@ export class NativePeer implements PeerLink {
 
   /** Looks where the browser is now. */
   locate(): void {
-    if (this.#closed) return;
-    const pair = this.#connection.getSelectedCandidatePair();
+    const pair = this.#selectedPair();
     if (!pair) return;
     const { local, remote } = pair;
     this.pathKind = local.type === "relay" || remote.type === "relay" ? "relayed" : "direct";
@@ -110,6 +109,15 @@ export class NativePeer implements PeerLink {
     for (const channel of this.#channels) channel.close();
     this.#connection.close();
     this.onClosed?.();
+  }
+
+  #selectedPair(): ReturnType<NativePeerConnection["getSelectedCandidatePair"]> {
+    try {
+      return this.#closed ? null : this.#connection.getSelectedCandidatePair();
+    } catch {
+      // Gone already in the library's threads, and we shall hear of it.
+      return null;
+    }
   }
 
   #listen(channel: NativeDataChannel, name: "reliable" | "unreliable"): void {
