@@ -161,6 +161,23 @@ describe.runIf(hasChromium)("WebRTC", { timeout: 60_000 }, () => {
       await page.evaluate("room.leave()");
     });
 
+    test("the server is Colyseus' own", async () => {
+      await using host = new Program("guarded.ts", ["guarded"]);
+      const port = await host.line(/^listening (\d+)/);
+      await using page = await game.open();
+      const joined = await page.evaluate(`(async () => {
+        const client = new sallyport.SallyportBrowserClient("http://127.0.0.1:${port}");
+        globalThis.room = await client.joinOrCreate("open");
+        return room.path;
+      })()`);
+      expect(joined).toMatchObject({
+        kind: "websocket",
+        reason: expect.stringMatching(
+          /^WebRTC: (this server does not speak Sallyport|the server did not answer)/,
+        ) as string,
+      });
+    });
+
     test("the page wants none", async () => {
       await using server = await startServer({ webrtc: true });
       await using page = await game.open();

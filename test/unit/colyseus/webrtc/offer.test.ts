@@ -18,6 +18,11 @@ test("reads a browser's offer: no names that would have to be looked up, no TCP"
   expect(known(FIREFOX)).toMatchObject({ iceUfrag: "5b7f0a1c", maxMessageSize: 1073741823, candidates: [] });
 });
 
+test("a name is no address, however much it looks like one", () => {
+  const named = CHROMIUM.replace("192.168.1.5 54321", "dead.beef 54321");
+  expect(known(named).candidates.map(({ address }) => address)).toEqual(["1.2.3.4"]);
+});
+
 test("writes what it has read, and nothing else", () => {
   for (const sdp of [CHROMIUM, FIREFOX]) {
     const offer = known(sdp);
