@@ -1,4 +1,9 @@
-/** Maps UDP port 7777 once with the library that is named, and prints the milliseconds from its first call to the answer. */
+/**
+ * Maps UDP port 7777 once with the library that is named, and prints the milliseconds from its first call to the answer, and
+ * from before it was loaded.
+ */
+import { makeUrgent } from "./urgent.ts";
+
 const { peer, hostAddress, gatewayAddress, state } = JSON.parse(process.argv[2] ?? "{}") as {
   peer: string;
   hostAddress: string;
@@ -11,17 +16,23 @@ const { peer, hostAddress, gatewayAddress, state } = JSON.parse(process.argv[2] 
 type Foreign = any;
 const load = async (name: string): Promise<Foreign> => await import(name);
 
-async function ours(via: "pcp" | "nat-pmp" | "upnp"): Promise<number> {
+interface Taken {
+  ms: number;
+  withLoadingMs?: number;
+}
+
+async function ours(via: "pcp" | "nat-pmp" | "upnp"): Promise<Taken> {
+  const start = performance.now();
   const { PortMapper } = await import("sallyport/gateway");
   const began = performance.now();
   const mapper = new PortMapper({ via: [via], journal: state });
   await mapper.map({ internalPort: 7777, protocol: "udp" });
-  const ms = performance.now() - began;
+  const now = performance.now();
   await mapper.close();
-  return ms;
+  return { ms: now - began, withLoadingMs: now - start };
 }
 
-async function natApi(options: { enablePMP: boolean; enableUPNP: boolean }): Promise<number> {
+async function natApi(options: { enablePMP: boolean; enableUPNP: boolean }): Promise<Taken> {
   const library = await load("@silentbot1/nat-api");
   const NatAPI = (library.default ?? library) as new (options: object) => Foreign;
   const began = performance.now();
@@ -29,36 +40,36 @@ async function natApi(options: { enablePMP: boolean; enableUPNP: boolean }): Pro
   await client.map({ publicPort: 7777, privatePort: 7777, protocol: "UDP", ttl: 1200 });
   const ms = performance.now() - began;
   await Promise.race([client.destroy(), new Promise((resolve) => setTimeout(resolve, 2000))]);
-  return ms;
+  return { ms };
 }
 
-async function achingbrain(via: "upnp" | "nat-pmp"): Promise<number> {
+async function achingbrain(via: "upnp" | "nat-pmp"): Promise<Taken> {
   const { upnpNat, pmpNat } = await load("@achingbrain/nat-port-mapper");
   const began = performance.now();
   const signal = AbortSignal.timeout(10_000);
   const options = { protocol: "udp", externalPort: 7777, signal };
   if (via === "nat-pmp") {
     await pmpNat(gatewayAddress).map(7777, hostAddress, options);
-    return performance.now() - began;
+    return { ms: performance.now() - began };
   }
   for await (const gateway of upnpNat().findGateways({ signal })) {
     await gateway.map(7777, hostAddress, options);
-    return performance.now() - began;
+    return { ms: performance.now() - began };
   }
   throw new Error("no gateway");
 }
 
-async function runonflux(): Promise<number> {
+async function runonflux(): Promise<Taken> {
   const { Client } = await load("@runonflux/nat-upnp");
   const began = performance.now();
   const client = new Client();
   await client.createMapping({ public: 7777, private: 7777, protocol: "udp", ttl: 600 });
   const ms = performance.now() - began;
   client.close();
-  return ms;
+  return { ms };
 }
 
-const PEERS: Record<string, () => Promise<number>> = {
+const PEERS: Record<string, () => Promise<Taken>> = {
   "ours pcp": () => ours("pcp"),
   "ours nat-pmp": () => ours("nat-pmp"),
   "ours upnp": () => ours("upnp"),
@@ -69,8 +80,9 @@ const PEERS: Record<string, () => Promise<number>> = {
   "@runonflux/nat-upnp": runonflux,
 };
 
+makeUrgent(process.pid);
 try {
-  console.log(JSON.stringify({ ms: await PEERS[peer]?.() }));
+  console.log(JSON.stringify(await PEERS[peer]?.()));
 } catch (error) {
   console.log(JSON.stringify({ error: error instanceof Error ? error.message : String(error) }));
 }

@@ -7,6 +7,7 @@ import { type Gateway, type Host, Lab, type LabProcess } from "../lab/lab/index.
 import { prepare } from "../lab/lab/prepare.ts";
 import { killAndRestart, openAndClose } from "../lab/modules/gateway-soak.ts";
 import type { BenchRow } from "./row.ts";
+import { makeUrgent } from "./urgent.ts";
 
 const RUNS = 20;
 const RUN = new URL("./gateway.run.ts", import.meta.url);
@@ -16,47 +17,68 @@ const MAIN = fileURLToPath(new URL("../../sdk/src/cli/main.ts", import.meta.url)
 interface Times {
   p50: number;
   p99: number;
+  /** From before the library was loaded; of ours alone. */
+  withLoading?: number;
   runs: number;
   failure?: string;
 }
 
-function timesOf(samples: readonly number[], failure?: string): Times {
+function timesOf(samples: readonly number[], failure?: string, loadings: readonly number[] = []): Times {
   const sorted = samples.toSorted((a, b) => a - b);
   const at = (share: number): number =>
     sorted[Math.min(sorted.length - 1, Math.ceil(sorted.length * share) - 1)] ?? Number.NaN;
-  return { p50: at(0.5), p99: at(0.99), runs: sorted.length, ...(failure === undefined ? {} : { failure }) };
+  return {
+    p50: at(0.5),
+    p99: at(0.99),
+    runs: sorted.length,
+    ...(failure === undefined ? {} : { failure }),
+    ...(loadings.length === 0 ? {} : { withLoading: timesOf(loadings).p50 }),
+  };
 }
 
-function said({ p50, p99, runs, failure }: Times): string {
+function said({ p50, p99, runs, failure, withLoading }: Times): string {
   if (runs === 0) return `failed (${failure?.slice(0, 80)})`;
-  return `p50 ${p50.toFixed(0)} ms, p99 ${p99.toFixed(0)} ms${failure === undefined ? "" : `, ${RUNS - runs} of ${RUNS} failed`}`;
+  const loading = withLoading === undefined ? "" : ` (with loading of the module ${withLoading.toFixed(0)} ms)`;
+  return `p50 ${p50.toFixed(0)} ms${loading}, p99 ${p99.toFixed(0)} ms${failure === undefined ? "" : `, ${RUNS - runs} of ${RUNS} failed`}`;
 }
 
-/** Each run in a process of its own: what is loaded when it is first needed counts. */
-async function measure(host: Host, gateway: Gateway, peer: string, runs: number = RUNS): Promise<Times> {
-  const state = mkdtempSync(join(tmpdir(), "sallyport-bench-"));
+/**
+ * Each run in a process of its own: what is loaded when it is first needed counts. On each the first time that the router is
+ * met, unless it `remembers`.
+ */
+async function measure(host: Host, gateway: Gateway, peer: string, remembers = false): Promise<Times> {
+  const runs = RUNS;
+  let state = mkdtempSync(join(tmpdir(), "sallyport-bench-"));
   const samples: number[] = [];
+  const loadings: number[] = [];
   let failure: string | undefined;
   for (let i = 0; i < runs && !(i === 2 && samples.length === 0); i++) {
     const args = { peer, hostAddress: host.address, gatewayAddress: gateway.lanAddress, state };
     const outcome = await host
-      .run<{ ms?: number; error?: string }>(RUN, args)
-      .catch((error: Error) => ({ error: error.message, ms: undefined }));
+      .run<{ ms?: number; withLoadingMs?: number; error?: string }>(RUN, args)
+      .catch((error: Error) => ({ error: error.message, ms: undefined, withLoadingMs: undefined }));
     if (outcome.ms === undefined) failure = outcome.error ?? "";
     else samples.push(outcome.ms);
+    if (outcome.withLoadingMs !== undefined) loadings.push(outcome.withLoadingMs);
+    if (!remembers) {
+      rmSync(state, { recursive: true });
+      state = mkdtempSync(join(tmpdir(), "sallyport-bench-"));
+    }
     // Peers leave their mapping behind.
     await gateway.restartUpnp({ keepState: false });
   }
   rmSync(state, { recursive: true });
-  return timesOf(samples, failure);
+  return timesOf(samples, failure, loadings);
 }
 
 async function measureUpnpc(host: Host, gateway: Gateway, runs: number): Promise<Times> {
   const samples: number[] = [];
   for (let i = 0; i < runs; i++) {
     const began = performance.now();
-    const { output } = await host.exec(["upnpc", "-a", host.address, "7777", "7777", "udp"]);
-    if (output.includes("is redirected")) samples.push(performance.now() - began);
+    const upnpc = host.spawn(["upnpc", "-a", host.address, "7777", "7777", "udp"]);
+    makeUrgent(upnpc.pid);
+    await upnpc.exited;
+    if (upnpc.output.some((line) => line.includes("is redirected"))) samples.push(performance.now() - began);
     await gateway.restartUpnp({ keepState: false });
   }
   return timesOf(samples);
@@ -70,6 +92,7 @@ async function measureGodot(host: Host, gateway: Gateway, runs: number): Promise
       ["add_port_mapping", [7777]],
     ];
     const godot = host.godot(CALLS, [JSON.stringify(calls)]);
+    makeUrgent(godot.pid);
     // Without the start of the engine: it prints both moments.
     const [, ms = ""] = /^MS (\d+)/.exec(await godot.waitForLine(/^MS /, 60_000)) ?? [];
     await godot.stop();
@@ -182,6 +205,7 @@ export async function rows(): Promise<BenchRow[]> {
   }
 
   const upnp = await measure(host, gateway, "ours upnp");
+  const again = await measure(host, gateway, "ours upnp", true);
   const upnpc = await measureUpnpc(host, gateway, RUNS);
   const godot = await measureGodot(host, gateway, RUNS);
   const peers = [`upnpc ${said(upnpc)}`, `Godot 3 ${said(godot)}`];
@@ -190,7 +214,7 @@ export async function rows(): Promise<BenchRow[]> {
   }
   result.push({
     what: "UPnP-only gateway -> mapped",
-    value: [said(upnp), ...peers].join("; "),
+    value: [said(upnp), `a router met before ${said(again)}`, ...peers].join("; "),
     target: "p50 <= 150 ms",
     met: upnp.p50 <= 150,
     detail: `${RUNS} runs, each in a new process`,

@@ -4,7 +4,8 @@ import { expect, test } from "vitest";
 import { systemClock } from "../../sdk/src/gateway/clock.ts";
 import { PortMapper } from "../../sdk/src/gateway/index.ts";
 import { Subscription } from "../../sdk/src/gateway/upnp/gena.ts";
-import { httpRequest } from "../../sdk/src/gateway/upnp/http.ts";
+import { type HttpClient, httpRequest } from "../../sdk/src/gateway/upnp/http.ts";
+import { pinholeGateways } from "../../sdk/src/gateway/upnp/inspect.ts";
 import { reply, ScriptedGateway, type ScriptedRequest } from "./scripted-gateway.ts";
 
 const event = (variables: Record<string, string>): string =>
@@ -99,6 +100,86 @@ test("a new external address is told by the router itself", async () => {
   await notify((await callback).url, event({ ExternalIPAddress: "11.99.99.99" }));
   await changed;
   expect(mapping.externalAddress).toBe("11.99.99.99");
+});
+
+test.each([
+  // miniupnpd's boot id is the second of its start: the same, if it restarts within that.
+  ["within the second of its start", 1_800_000_000, 1_800_000_000],
+  ["a second later", 1_800_000_000, 1_800_000_001],
+  ["and is too old to have boot ids", undefined, undefined],
+])("a router that restarts %s is looked at when it announces itself", async (_when, before, after) => {
+  await using gateway = await ScriptedGateway.start();
+  gateway.bootId = before;
+  await using mapper = new PortMapper({
+    via: ["upnp"],
+    interfaces: gateway.interfaces,
+    journal: false,
+    // No look of its own meanwhile.
+    watchIntervalMs: 600_000,
+    environment: { ports: gateway.ports },
+  });
+  const mapping = await mapper.map({ internalPort: 7777, protocol: "udp" });
+  const back = new Promise<void>((resolve) => mapping.once("mapped", () => resolve()));
+  gateway.table.clear();
+  gateway.bootId = after;
+  gateway.announce();
+  await back;
+  expect(gateway.table.has("UDP 7777")).toBe(true);
+});
+
+test("a router that restarted is subscribed to anew: it knows no subscribers", async () => {
+  const { gateway, callback } = await subscribable();
+  await using _ = gateway;
+  gateway.bootId = 1;
+  await using mapper = new PortMapper({
+    via: ["upnp"],
+    interfaces: gateway.interfaces,
+    journal: false,
+    watchIntervalMs: 600_000,
+    environment: { ports: gateway.ports },
+  });
+  const mapping = await mapper.map({ internalPort: 7777, protocol: "udp" });
+  const { url, subscriptions } = await callback;
+  const back = new Promise<void>((resolve) => mapping.once("mapped", () => resolve()));
+  gateway.table.clear();
+  gateway.bootId = 2;
+  gateway.announce();
+  await back;
+  const isNew = ({ method, headers }: ScriptedRequest): boolean => method === "SUBSCRIBE" && "CALLBACK" in headers;
+  await expect.poll(() => subscriptions.filter(isNew).length).toBe(2);
+  expect(subscriptions.filter(isNew)[1]?.headers["CALLBACK"]).not.toContain(url.pathname);
+});
+
+test("a pinhole's router announces itself over IPv4, and is asked over IPv6", async () => {
+  await using gateway = await ScriptedGateway.start();
+  const asked: string[] = [];
+  const http: HttpClient = async ({ headers, address }) => {
+    const action = /#(\w+)"$/.exec(headers?.["SOAPAction"] ?? "")?.[1] ?? "";
+    asked.push(`${action} at ${address}`);
+    const answer = gateway.response(action, action === "AddPinhole" ? { UniqueID: 7 } : { PinholePackets: 0 });
+    return { status: 200, headers: {}, body: Buffer.from(answer) };
+  };
+  const serviceType = "urn:schemas-upnp-org:service:WANIPv6FirewallControl:1";
+  const controlUrl = new URL(`http://${gateway.address}:${gateway.httpPort}/fw`);
+  const services = [{ serviceType, controlUrl, eventUrl: undefined }];
+  const own = [{ name: "lo", address: "2a11::5", family: 6 as const, prefixLength: 64, gateway: "2a11::1" }];
+  const device = { deviceType: "", name: "Scripted", udn: "", services };
+  await using mapper = new PortMapper({
+    interfaces: gateway.interfaces,
+    journal: false,
+    watchIntervalMs: 600_000,
+    environment: {
+      ports: gateway.ports,
+      discover: ({ onGateway }) => {
+        for (const each of pinholeGateways(http, device, own, systemClock)) onGateway(each);
+        return { settled: Promise.resolve(), [Symbol.asyncDispose]: async () => undefined };
+      },
+    },
+  });
+  await mapper.map({ internalPort: 7777, protocol: "udp", family: 6 });
+  expect(asked).toEqual(["AddPinhole at 2a11::1"]);
+  gateway.announce();
+  await expect.poll(() => asked[1]).toBe("GetPinholePackets at 2a11::1");
 });
 
 test("events from anybody else, under another path, SID or method, or too long ones are refused; it ends with UNSUBSCRIBE", async () => {

@@ -219,6 +219,15 @@ test("a router that takes connections and says nothing", async () => {
   expect(error.message).toMatch(/did not answer within/);
 });
 
+test("a switch to another protocol", async () => {
+  const error = await refused({
+    raw: (socket) => (
+      socket.write("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"), true
+    ),
+  });
+  expect(error.message).toMatch(/no HTTP/);
+});
+
 test("headers without end", async () => {
   const error = await refused({
     raw: (socket) => (socket.write(`HTTP/1.1 200 OK\r\n${"X-A: b\r\n".repeat(4000)}`), true),

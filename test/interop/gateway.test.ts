@@ -454,3 +454,19 @@ test("a WAN address that changes is told; one that becomes private is a loss", a
   await back;
   expect(mapping.externalAddress).toBe("11.22.33.66");
 });
+
+test("everything is asked from the interface's own address: a router maps to nobody else", async () => {
+  const askedFrom = new Set<string | undefined>();
+  await using gateway = await ScriptedGateway.start({
+    raw: (socket) => {
+      askedFrom.add(socket.remoteAddress);
+      return false;
+    },
+  });
+  const interfaces = gateway.interfaces.map((each) => ({ ...each, address: "127.0.0.5" }));
+  {
+    await using mapper = mapperAt(gateway, { interfaces });
+    expect(await mapper.map(REQUEST)).toMatchObject({ internalAddress: "127.0.0.5" });
+  }
+  expect([...askedFrom]).toEqual(["127.0.0.5"]);
+});

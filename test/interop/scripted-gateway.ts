@@ -62,8 +62,11 @@ export class ScriptedGateway implements AsyncDisposable {
   httpPort = 0;
   portControlPort = 0;
   uptime = 1000;
+  /** BOOTID.UPNP.ORG of its answers and announcements, which only younger routers have. */
+  bootId: number | undefined;
   externalAddress: string;
   readonly #sockets: UdpSocket[] = [];
+  #ssdp: UdpSocket | undefined;
   readonly #connections = new Set<Socket>();
   #server: Server | undefined;
 
@@ -79,14 +82,16 @@ export class ScriptedGateway implements AsyncDisposable {
     gateway.#server = server;
     await new Promise<void>((resolve) => server.listen(0, gateway.address, resolve));
     gateway.httpPort = (server.address() as { port: number }).port;
-    gateway.ssdpPort = await gateway.#bind((text, from, socket) => {
+    gateway.#ssdp = await gateway.#bind((text, from, socket) => {
       for (const answer of gateway.#search(text.toString("latin1"))) socket.send(answer, from.port, from.address);
     });
+    gateway.ssdpPort = gateway.#ssdp.address().port;
     if (options.portControl) {
       const answer = options.portControl;
-      gateway.portControlPort = await gateway.#bind((datagram, from, socket) => {
-        for (const reply of answer(datagram, from, gateway)) socket.send(reply, from.port, from.address);
+      const socket = await gateway.#bind((datagram, from, asked) => {
+        for (const reply of answer(datagram, from, gateway)) asked.send(reply, from.port, from.address);
       });
+      gateway.portControlPort = socket.address().port;
     }
     return gateway;
   }
@@ -110,7 +115,15 @@ export class ScriptedGateway implements AsyncDisposable {
   }
 
   answer(st: string, location: string = this.location): string {
-    return `HTTP/1.1 200 OK\r\nCACHE-CONTROL: max-age=120\r\nST: ${st}\r\nUSN: uuid:1::${st}\r\nEXT:\r\nSERVER: scripted\r\nLOCATION: ${location}\r\n\r\n`;
+    const boot = this.bootId === undefined ? "" : `BOOTID.UPNP.ORG: ${this.bootId}\r\n`;
+    return `HTTP/1.1 200 OK\r\nCACHE-CONTROL: max-age=120\r\nST: ${st}\r\nUSN: uuid:1::${st}\r\nEXT:\r\nSERVER: scripted\r\nLOCATION: ${location}\r\n${boot}\r\n`;
+  }
+
+  /** Says `ssdp:alive`, as a router does after its start: to this computer, since the loopback has no multicast. */
+  announce(nt = "urn:schemas-upnp-org:device:InternetGatewayDevice:1"): void {
+    const boot = this.bootId === undefined ? "" : `BOOTID.UPNP.ORG: ${this.bootId}\r\n`;
+    const notify = `NOTIFY * HTTP/1.1\r\nHOST: 239.255.255.250:1900\r\nCACHE-CONTROL: max-age=120\r\nNT: ${nt}\r\nNTS: ssdp:alive\r\nUSN: uuid:1::${nt}\r\nLOCATION: ${this.location}\r\n${boot}\r\n`;
+    this.#ssdp?.send(notify, this.ssdpPort, "127.0.0.1");
   }
 
   describe(serviceType: string = this.serviceType, controlUrl = "/control"): string {
@@ -134,12 +147,13 @@ export class ScriptedGateway implements AsyncDisposable {
     await new Promise<void>((resolve) => (this.#server ? this.#server.close(() => resolve()) : resolve()));
   }
 
-  async #bind(onMessage: (datagram: Buffer, from: RemoteInfo, socket: UdpSocket) => void): Promise<number> {
-    const socket = createSocket("udp4");
+  async #bind(onMessage: (datagram: Buffer, from: RemoteInfo, socket: UdpSocket) => void): Promise<UdpSocket> {
+    // Who listens for announcements has the same port, at another address.
+    const socket = createSocket({ type: "udp4", reuseAddr: true });
     this.#sockets.push(socket);
     socket.on("message", (datagram, from) => onMessage(datagram, from, socket));
     await new Promise<void>((resolve) => socket.bind(0, this.address, resolve));
-    return socket.address().port;
+    return socket;
   }
 
   #search(text: string): readonly (string | Uint8Array)[] {

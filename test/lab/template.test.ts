@@ -11,13 +11,14 @@ const LOBBY = join(ROOT, "examples/lobby/src/lobby.ts");
 const HOST = join(ROOT, "examples/lobby/src/host.ts");
 
 describeLab("a newcomer's game behind a home router", () => {
-  test("the invite that it prints brings a friend in from another home; Ctrl-C gives the port back", async () => {
+  test("the invite that it prints brings a friend in from another home, the network itself a flatmate; Ctrl-C gives the port back", async () => {
     await using lab = await Lab.create();
     // Within the workspace, so that its packages are found without a registry.
     const scratch = await mkdtemp(join(ROOT, "test/lab/.template-"));
     await using _ = { [Symbol.asyncDispose]: () => rm(scratch, { recursive: true, force: true }) };
     const [home, elsewhere] = [await lab.gateway({ upnp: { igd: 2 } }), await lab.gateway({ nat: "port-restricted" })];
-    const [machine, friend, site] = [await home.host(), await elsewhere.host(), await lab.host()];
+    const [machine, flatmate] = [await home.host(), await home.host()];
+    const [friend, site] = [await elsewhere.host(), await lab.host()];
     const create = join(ROOT, "server-template/bin/create-sallyport.js");
     const created = await site.exec([process.execPath, create, "my-game", "--yes", "--no-install", "--no-git"], {
       cwd: scratch,
@@ -40,12 +41,16 @@ describeLab("a newcomer's game behind a home router", () => {
     const invite = /Invite your friends: .*(http:\S+)/.exec(said.join("\n"))?.[1] ?? "";
     expect(await home.mappings()).toHaveLength(2); // UDP and TCP
 
-    const played = await friend.exec(["npm", "run", "play", "--", invite, "--seconds", "1"], {
-      cwd: game,
-      timeoutMs: 30_000,
-    });
-    expect(played.output).toContain(`In, direct to ${home.wanAddress}:2567`);
-    expect(played.code).toBe(0);
+    expect(said.join("\n")).toContain(`On this network: http://${machine.address}:2567`);
+    for (const [player, goal, where] of [
+      [friend, invite, home.wanAddress],
+      [flatmate, "lan", machine.address],
+    ] as const) {
+      const command = ["npm", "run", "play", "--", goal, "--seconds", "1"];
+      const played = await player.exec(command, { cwd: game, timeoutMs: 30_000 });
+      expect(played.output).toContain(`In, direct to ${where}:2567`);
+      expect(played.code).toBe(0);
+    }
 
     server.kill("SIGINT");
     await server.exited;

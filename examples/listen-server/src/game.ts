@@ -1,11 +1,11 @@
-// The game: `host NAME` or `join NAME URL`. Both play by the same client; the host has the server beside it.
+// The game: `host NAME`, or `join NAME URL`, or `join NAME lan`. Both play by the same client; the host has the server beside it.
 import { createInterface } from "node:readline";
 import { SallyportClient } from "sallyport/client";
 import { type Hosting, host, type TableRoom } from "./host.ts";
 
 const [mode, name, address] = process.argv.slice(2);
 if ((mode !== "host" && mode !== "join") || name === undefined || (mode === "join" && address === undefined)) {
-  console.error("Usage: host NAME, or join NAME http://ADDRESS:PORT");
+  console.error("Usage: host NAME, or join NAME http://ADDRESS:PORT, or join NAME lan");
   process.exit(64);
 }
 
@@ -13,7 +13,7 @@ const port = Number(process.env["PORT"] || 7777);
 let hosting: Hosting | undefined;
 if (mode === "host") {
   try {
-    hosting = await host(port);
+    hosting = await host(name, port);
   } catch (error) {
     console.error(
       `Cannot host: ${error instanceof Error ? error.message : String(error)}. PORT=7778 takes another port.`,
@@ -22,7 +22,16 @@ if (mode === "host") {
   }
 }
 
-const room = await new SallyportClient(hosting?.url ?? address)
+/** What a game's own menu would list: who hosts on this network. */
+async function fromLan(): Promise<string> {
+  const games = await SallyportClient.discover({ application: "listen-server" });
+  for (const { description, players, url } of games) console.log(`${description} (${players} playing) at ${url}`);
+  if (games[0]) return games[0].url;
+  console.error("Nobody hosts on this network.");
+  process.exit(1);
+}
+
+const room = await new SallyportClient(hosting?.url ?? (address === "lan" ? await fromLan() : address))
   .joinOrCreate<TableRoom>("table", { name })
   .catch((error: unknown) => {
     console.error(`Not in: ${error instanceof Error ? error.message : String(error)}. Is the host still there?`);

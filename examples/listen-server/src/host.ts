@@ -33,8 +33,11 @@ export interface Hosting extends AsyncDisposable {
 }
 
 /** @throws what the system says when the port cannot be had: `EADDRINUSE`… */
-export async function host(port: number): Promise<Hosting> {
-  const transport = new SallyportTransport({ description: "listen-server" });
+export async function host(name: string, port: number): Promise<Hosting> {
+  const transport = new SallyportTransport({
+    description: `${name}'s table`,
+    lan: { application: "listen-server", maxPlayers: 8 },
+  });
   const server = defineServer({
     greet: false,
     gracefullyShutdown: false, // the game decides when it ends

@@ -13,7 +13,7 @@ const USAGE: Usage = {
     lobby: { type: "string", value: "URL", help: "lobby to be listed in (LOBBY_URL)" },
     port: { type: "string", value: "N", help: "port of the game, UDP and TCP (GAME_PORT, else 7777)" },
     name: { type: "string", value: "TEXT", help: "what the lobby's list shows" },
-    json: { type: "boolean", help: "JSON lines: listening, reachability, invite, lobby, joined, left" },
+    json: { type: "boolean", help: "JSON lines: listening, lan, reachability, invite, lobby, joined, left" },
   },
   environment: { GAME_PORT: "port of the game, UDP and TCP", LOBBY_URL: "lobby to be listed in" },
   examples: [

@@ -8,7 +8,8 @@ import { joinGame } from "./network/client.ts";
 const USAGE: Usage = {
   command: "npm run join --",
   positional: "INVITE-OR-URL",
-  summary: "Joins an arena as a bot that plays for a while, and says how good the connection is.",
+  summary:
+    'Joins an arena as a bot that plays for a while, and says how good the connection is. "lan" joins whoever hosts on this network.',
   options: {
     lobby: { type: "string", value: "URL", help: "lobby to ask (LOBBY_URL, else http://localhost:2567)" },
     seconds: { type: "string", value: "N", help: "how long to play (10)" },
@@ -21,6 +22,7 @@ const USAGE: Usage = {
     "npm run join -- K7Q2-9FXM",
     "npm run join -- 'https://lobby.example/#K7Q2-9FXM' --seconds 60",
     "npm run join -- http://203.0.113.7:7777 --json",
+    "npm run join -- lan",
   ],
 };
 
@@ -32,6 +34,8 @@ export interface JoinReport extends Omit<Measurement, "ended"> {
   remote: string | null;
   connectMs: number | null;
   upgrades: number;
+  /** Why this path, in plain words. */
+  pathReason: string | null;
   /** Why there is no connection, or why it ended early, and what to do. */
   reason: string | null;
 }
@@ -39,6 +43,7 @@ export interface JoinReport extends Omit<Measurement, "ended"> {
 const NOTHING: JoinReport = {
   connected: false,
   path: null,
+  pathReason: null,
   remote: null,
   connectMs: null,
   rttMs: null,
@@ -51,6 +56,8 @@ const NOTHING: JoinReport = {
   reason: null,
 };
 
+/** Errors whose message is meant for people. */
+const SAID_WELL: ReadonlySet<string> = new Set(["RendezvousError", "MatchMakeError"]);
 /** `--until`: what is on its way still counts. */
 const AFTER_REACHED_MS = 1000;
 
@@ -58,7 +65,9 @@ await runProgram(async ({ signal, onExit }) => {
   const options = readArguments(USAGE, process.argv.slice(2));
   const target = options.positionals[0];
   if (target === undefined)
-    throw new UsageError("What to join? Give an invite (K7Q2-9FXM) or the host's URL. See --help.");
+    throw new UsageError(
+      'What to join? Give an invite (K7Q2-9FXM), the host\'s URL, or "lan" for a game on this network. See --help.',
+    );
   const seconds = readSeconds(options.text("seconds") ?? "10");
   const lobby =
     readUrl(options.text("lobby"), "--lobby") ??
@@ -89,10 +98,11 @@ await runProgram(async ({ signal, onExit }) => {
       game.room.onPathChange(look);
       look();
       const { ended, ...measured } = await measure(game.room, seconds, signal, enough.signal);
-      const { kind: path, remote } = game.path();
+      const { kind: path, remote, reason: pathReason } = game.path();
       return {
         connected: true,
         path,
+        pathReason,
         remote,
         connectMs,
         ...measured,
@@ -101,7 +111,7 @@ await runProgram(async ({ signal, onExit }) => {
       };
     } catch (error) {
       if (signal.aborted) return { ...NOTHING, reason: "Interrupted before the connection stood." };
-      if (error instanceof Failure || (error instanceof Error && error.name === "RendezvousError")) {
+      if (error instanceof Failure || (error instanceof Error && SAID_WELL.has(error.name))) {
         return { ...NOTHING, reason: error.message };
       }
       console.error(error);
@@ -121,9 +131,9 @@ function readSeconds(text: string): number {
 
 function summaryOf(report: JoinReport): string[] {
   if (!report.connected) return [`${style("red", "Not connected.")} ${report.reason ?? ""}`];
-  const { rttMs, sent, received, lost, unreliable, path, remote, upgrades, reason } = report;
+  const { rttMs, sent, received, lost, unreliable, path, pathReason, remote, upgrades, reason } = report;
   return [
-    `Path        ${path} to ${remote}${upgrades > 0 ? `, ${upgrades} upgrade(s)` : ""}`,
+    `Path        ${path} to ${remote}${upgrades > 0 ? `, ${upgrades} upgrade(s)` : ""}: ${pathReason}`,
     `Round trip  ${rttMs === null ? "–" : `${rttMs.p50} ms (p50), ${rttMs.p99} ms (p99)`}`,
     `Reliable    ${received} of ${sent} answered${lost > 0 ? style("red", `, ${lost} lost`) : ""}`,
     `Unreliable  ${unreliable.received} of ${unreliable.sent} answered`,

@@ -49,7 +49,7 @@ export class AckSchedule {
     this.#dueAt = Math.min(this.#dueAt, now + (MAX_ACK_DELAY_MS[urgency] ?? 0));
     // A gap, or what closes one: the sender wants to know at once (RFC 9000 section 13.2.1).
     const gap = !newest || sequence !== ((ack + 1) & 0xffff);
-    if (this.#waiting >= (ACK_AFTER[urgency] ?? 1) || (gap && urgency >= URGENCY.normal)) this.#dueAt = now;
+    if (gap || this.#waiting >= (ACK_AFTER[urgency] ?? 1)) this.#dueAt = now;
   }
 
   /** Writes ack delay and older acks behind the control byte and sets {@link flags}. @returns where they end. */

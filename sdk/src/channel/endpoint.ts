@@ -7,6 +7,7 @@ import {
   CONTROL_RESERVED,
   CONTROL_URGENCY,
   FrameReader,
+  MAX_ACK_DELAY_MS,
   MAX_MESSAGE_BYTES,
   MAX_OLDER_ACK_BYTES,
   MODE_SEQUENCED,
@@ -45,6 +46,11 @@ const MAX_STEP_MS = 86_400_000;
 const RESERVED_BYTES = 2 * MAX_PACKET_BYTES;
 /** On a longer path, learning of a loss some ms earlier is not worth a packet. */
 const SHORT_PATH_MS = 40;
+/**
+ * Reliable messages that leave this often need no acknowledgement each on a calm path: the next packet tells the peer of a gap, and the
+ * peer tells us at once. No longer than a lazy acknowledgement takes, in ms.
+ */
+const FLOWING_MS = MAX_ACK_DELAY_MS[URGENCY.lazy] ?? 0;
 /** In a narrower window, slices wait for acknowledgements: they are asked for soon. */
 const WIDE_WINDOW = 32 * MAX_PACKET_BYTES;
 
@@ -80,6 +86,8 @@ export class MessageEndpoint {
   #probing = false;
   /** Something changed since poll last answered 0. */
   #dirty = false;
+  /** When a packet left last that must not be lost. */
+  #reliableAt = -Infinity;
   /** When the pacer lets bulk go that only waits for it. */
   #bulkAt = Infinity;
 
@@ -292,8 +300,10 @@ export class MessageEndpoint {
     // Both settle what became of the packet that had this place 256 packets ago, before it is forgotten.
     this.#recovery.makeRoom(sequence, now);
     const { congestion, rtt } = this.#recovery;
-    const wholeUrgency = lossy && rtt.smoothed < SHORT_PATH_MS ? URGENCY.soon : URGENCY.normal;
-    const sliceUrgency = congestion.window < WIDE_WINDOW ? URGENCY.soon : wholeUrgency;
+    const bulkUrgency = lossy && rtt.smoothed < SHORT_PATH_MS ? URGENCY.soon : URGENCY.normal;
+    const flowing = !lossy && now - this.#reliableAt <= FLOWING_MS;
+    const wholeUrgency = flowing ? URGENCY.lazy : bulkUrgency;
+    const sliceUrgency = congestion.window < WIDE_WINDOW ? URGENCY.soon : bulkUrgency;
     this.#outbox.begin(sequence, now, lossy, wholeUrgency, sliceUrgency);
     const controlAt = this.#reliable.writeHeader(out);
     const start = this.#acks.write(out, controlAt + 1, now);
@@ -308,6 +318,7 @@ export class MessageEndpoint {
     out[controlAt] = this.#acks.flags | urgency;
     this.#reliable.commit();
     this.#acks.onSent();
+    if (this.#outbox.reliable) this.#reliableAt = now;
     this.#recovery.onSent(sequence, at, urgency, this.#outbox.reliable, now);
     this.#pacer.onSent(urgency === URGENCY.none ? 0 : at);
     this.#stats.packetsSent++;

@@ -196,7 +196,13 @@ export class Recovery {
     this.#lossyUntil = now + LOSSY_MS;
     this.#stats.packetsLost++;
     this.#stats.loss += (1 - this.#stats.loss) * LOSS_SMOOTHING;
-    this.congestion.onLost(this.#sent.bytes(slot), this.#sent.sentAt(slot), now);
+    this.congestion.onLost(
+      this.#sent.bytes(slot),
+      this.#sent.sentAt(slot),
+      now,
+      Math.max(this.rtt.smoothed, this.rtt.latest),
+      this.rtt.min,
+    );
     this.#handler.packetLost(sequence);
   }
 

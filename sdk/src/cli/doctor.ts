@@ -22,6 +22,7 @@ export const doctor: Command = {
   --turn URL              a TURN server, as turn:HOST:PORT, with --turn-username NAME and --turn-credential SECRET:
                           players who cannot be reached otherwise come through it
   --lobby URL             a lobby, whose STUN servers are asked too
+  --lifetime              also measure how long the router remembers a silent connection; takes 1 to 3 minutes
   --json                  the report as JSON, for programs
 
 Exit code: 0 open, mapped or punchable; 2 through a relay only; 3 on this network only.
@@ -40,6 +41,7 @@ Ports that were opened for the test are given back at the end.
         turn: { type: "string" },
         "turn-username": { type: "string" },
         "turn-credential": { type: "string" },
+        lifetime: { type: "boolean", default: false },
         json: { type: "boolean", default: false },
       },
     });
@@ -52,6 +54,7 @@ Ports that were opened for the test are given back at the end.
     const turn = turnServer(values.turn, values["turn-username"], values["turn-credential"]);
     const options: ConnectivityOptions = {
       description: "Sallyport doctor",
+      lifetimeWaitsMs: [],
       ...(turn ? { turnServers: [turn] } : {}),
       ...(stunServers.length > 0 ? { stunServers } : {}),
     };
@@ -62,6 +65,7 @@ Ports that were opened for the test are given back at the end.
     try {
       await connectivity.open({ signal: interruption.signal });
       await Promise.race([connectivity.settled(), aborted(interruption.signal)]);
+      if (values.lifetime) await Promise.race([measureLifetime(connectivity, output), aborted(interruption.signal)]);
     } catch (error) {
       if (!interruption.signal.aborted) throw error;
     }
@@ -72,6 +76,15 @@ Ports that were opened for the test are given back at the end.
     return EXIT_CODES[reachability.verdict];
   },
 };
+
+async function measureLifetime(connectivity: ConnectivityManager, output: Output): Promise<void> {
+  const hint = "How long does the router remember a silent connection? Silences are tried; this takes 1 to 3 minutes.";
+  output.line(output.style("dim", hint));
+  await connectivity.measureLifetime((waitMs, survived) => {
+    const seconds = `${Math.round(waitMs / 100) / 10} s`.padStart(8);
+    output.line(output.style("dim", `${seconds} of silence: ${survived ? "remembered" : "forgotten"}`));
+  });
+}
 
 function aborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
@@ -145,7 +158,7 @@ const VERDICT_STYLES = {
   "lan-only": "red",
 } as const;
 
-function report({ verdict, summary, endpoints, nat, gateways }: Reachability, output: Output): void {
+function report({ verdict, summary, endpoints, nat, gateways, steps }: Reachability, output: Output): void {
   output.line("");
   output.line(`${output.style([VERDICT_STYLES[verdict], "bold"], verdict)}  ${summary}`);
   const row = (name: string, text: string): void => output.line(`  ${output.style("dim", name.padEnd(10))} ${text}`);
@@ -161,4 +174,6 @@ function report({ verdict, summary, endpoints, nat, gateways }: Reachability, ou
     "nat",
     `mapping ${nat.mapping}, filtering ${nat.filtering}, hairpin ${hairpin}${nat.carrierGrade ? ", behind another NAT" : ""}`,
   );
+  const lifetime = steps.find(({ step }) => step === "lifetime");
+  if (lifetime) row("lifetime", lifetime.reason);
 }

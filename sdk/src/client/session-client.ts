@@ -188,6 +188,11 @@ export abstract class SessionClient<Types extends ServerTypes = Untyped, UserDat
     return data as AvailableRoom<Metadata>[];
   }
 
+  /** @internal Why the server is not at the address that was asked for; empty where it is. */
+  protected detour(): string {
+    return "";
+  }
+
   protected override createRoom<State>(
     name: string,
     rootSchema?: SchemaConstructor<State>,
@@ -196,6 +201,7 @@ export abstract class SessionClient<Types extends ServerTypes = Untyped, UserDat
     const { signal, onProgress, startedAt = performance.now() } = this.joinContext ?? {};
     return new SallyportRoom<Untyped, State>(name, rootSchema, {
       way: this.way,
+      detour: () => this.detour(),
       resolve: resolve && (async () => follow(this.settings, await resolve())),
       signal,
       onProgress: (stage, detail) => report(onProgress, startedAt, stage, detail),

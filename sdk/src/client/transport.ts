@@ -38,6 +38,8 @@ export interface RoomTransportSettings {
   way: SessionWay;
   /** The server's present URL, asked before each reconnection. */
   resolve?: (() => Promise<URL>) | undefined;
+  /** Why the server is not at the address that was asked for; empty where it is. */
+  detour?: (() => string) | undefined;
   onProgress: (stage: JoinProgress["stage"], detail?: string) => void;
   onPathChange: () => void;
 }
@@ -212,7 +214,8 @@ export class RoomTransport implements ITransport {
   }
 
   #moved(kind: RoomPath["kind"], remote: string, reason: string): void {
-    this.#history.moved({ kind, remote, reason, since: Date.now() });
+    const detour = this.#settings.detour?.() ?? "";
+    this.#history.moved({ kind, remote, reason: detour ? `${reason}; ${detour}` : reason, since: Date.now() });
     this.#settings.onPathChange();
   }
 }

@@ -1,5 +1,6 @@
 import { channel } from "node:diagnostics_channel";
 import type { Reachability } from "../connectivity/index.ts";
+import type { LanNetworkState } from "../lan/index.ts";
 import type { SessionPathKind } from "../session/path.ts";
 
 /** How a player is connected, for dashboards and `sallyport:player:*`. */
@@ -40,6 +41,8 @@ export interface DiagnosticsChannels {
   "sallyport:request:refused": { address: string; status: number; url: string };
   /** The way in changed: a port was mapped, lost, or another one is better now. */
   "sallyport:reachability": Reachability;
+  /** Where on the local network the game is announced has changed, or what stands in the way. */
+  "sallyport:lan": LanNetworkState;
   /** Rooms are disposed, or given up; goodbyes are said and ports unmapped. */
   "sallyport:shutdown": { players: number };
 }
@@ -52,6 +55,7 @@ const channels = {
   "sallyport:connect:refused": channel("sallyport:connect:refused"),
   "sallyport:request:refused": channel("sallyport:request:refused"),
   "sallyport:reachability": channel("sallyport:reachability"),
+  "sallyport:lan": channel("sallyport:lan"),
   "sallyport:shutdown": channel("sallyport:shutdown"),
 };
 

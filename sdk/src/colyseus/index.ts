@@ -1,4 +1,5 @@
 export type { DiagnosticsChannels, PlayerConnection } from "./diagnostics.ts";
+export type { LanListing, LanListingOptions } from "./lan-listing.ts";
 export { type Distribution, formatPrometheus, type TransportMetrics } from "./metrics.ts";
 export type { Traffic } from "./players.ts";
 export { hidePublicAddresses } from "./public-address.ts";

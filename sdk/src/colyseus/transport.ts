@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import http from "node:http";
+import type { AddressInfo } from "node:net";
 import {
   type AuthContext,
   CloseCode,
@@ -29,6 +30,7 @@ import { FrameBatches } from "./frame-batches.ts";
 import { closeTCP, filterRequests, listenTCP } from "./http.ts";
 import { explainConnections } from "./inspect.ts";
 import { joinRoom } from "./join.ts";
+import { LanListing, type LanListingOptions } from "./lan-listing.ts";
 import { limitShutdown } from "./limit-shutdown.ts";
 import { LobbyListing, type LobbyListingOptions } from "./lobby-listing.ts";
 import { Counter, describePlayers, type TransportMetrics } from "./metrics.ts";
@@ -65,6 +67,13 @@ export interface SallyportTransportOptions
    * the package `node-datachannel`: `true` fails without it, `auto` does without WebRTC then. Default false: browsers use WebSocket.
    */
   webrtc?: WebRTCSwitch;
+  /**
+   * The game is announced on the local network, so that players there find it without lobby or internet
+   * (`SallyportClient.discover()`): its description, how many play, and its port, to whoever is on that network. Only on interfaces
+   * with private addresses, never on those of a rented server. Default true; `false`, or `SALLYPORT_LAN=none` in the environment,
+   * opens no socket for it.
+   */
+  lan?: boolean | LanListingOptions;
   /** The game's port, TCP and UDP, where `listen()` is called without one. Default 2567, as in Colyseus. */
   port?: number;
   /**
@@ -113,6 +122,8 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
   override server: NonNullable<Transport["server"]>;
   /** What keeps the port reachable; opened by `listen()`. Undefined with `connectivity: false`. */
   readonly connectivity: ConnectivityManager | undefined;
+  /** How the game is known on the local network, or why it is not. Undefined with `lan: false`. */
+  readonly lan: LanListing | undefined;
   readonly #options: SallyportTransportOptions;
   readonly #webSocket: FallbackWebSocketTransport;
   readonly #host: SessionHost;
@@ -138,6 +149,7 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
     this.#options = options;
     this.#host = host;
     this.connectivity = host instanceof ConnectivityHost ? host.connectivity : undefined;
+    this.lan = LanListing.for(options, () => this.connectivity?.reachability);
     this.#webSocket = new FallbackWebSocketTransport({ ...webSocketOptions, server });
     this.#webSocket.enter(this.#players);
     this.#clients = { latencyMs: 0, maxPayload, batches: new FrameBatches() };
@@ -289,6 +301,7 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
     this.#host.onChange = () => publicAddress.update(this.#host.dialable());
     this.#host.onChange();
     this.#unexplain = explainConnections(this.#players);
+    this.lan?.open(this.server.address() as AddressInfo);
   }
 
   /** Colyseus awaits its driver when it shuts down, not its transport, then ends the process: ports would stay mapped. */
@@ -326,7 +339,7 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
     diagnose("sallyport:shutdown", () => ({ players: this.#players.size }));
     this.#webSocket.shutdown();
     // Off the lobby's list at once, so that nobody is sent to a closed door.
-    const listing = this.#listing?.close();
+    const listing = Promise.all([this.#listing?.close(), this.lan?.close()]);
     const work = (async () => {
       await Promise.all([this.#sessions?.close(), this.#webRTC.close()]);
       await this.#host.close();

@@ -1,5 +1,5 @@
 import type { natBehaviour, probePort, StunServerOutcome, stunBinding } from "../stun/index.ts";
-import type { Endpoint } from "../udp/endpoint.ts";
+import { type Endpoint, formatEndpoint } from "../udp/endpoint.ts";
 import { messageOf, type RungContext } from "./rung.ts";
 import type { Findings, ReflexiveFinding } from "./verdict.ts";
 
@@ -21,6 +21,9 @@ export class DetectionRung {
   readonly #parts: DetectionParts;
   /** A server with two addresses, which can prove and discover more (RFC 5780). */
   #examiner: { server: string; address: Endpoint } | undefined;
+  /** The server that keeps the mapping alive, and what it saw: one is enough, whatever the NAT. */
+  #keeper: { server: Endpoint; mapped: Endpoint } | undefined;
+  #answering: readonly string[] = [];
   #asking: Promise<void> | undefined;
 
   constructor(context: RungContext, parts: DetectionParts, servers: readonly string[]) {
@@ -35,6 +38,25 @@ export class DetectionRung {
       this.#asking = undefined;
     });
     return this.#asking;
+  }
+
+  /** Servers that answer, those first that can answer from and to other ports. */
+  get answering(): readonly string[] {
+    return this.#answering;
+  }
+
+  /**
+   * One packet to one server, so that the NAT does not forget this socket, and a look at the answer. Where it is another than
+   * before, or none, all servers are asked anew.
+   */
+  async keepAlive(): Promise<void> {
+    const { socket, signal } = this.#context;
+    const keeper = this.#keeper;
+    if (keeper === undefined) return await this.ask();
+    const { server, mapped } = keeper;
+    const [outcome] = await this.#parts.stun(socket, [formatEndpoint(server)], { timeoutMs: STUN_TIMEOUT_MS, signal });
+    const isSame = outcome?.mapped?.address === mapped.address && outcome.mapped.port === mapped.port;
+    if (!isSame && !signal.aborted) await this.ask();
   }
 
   /** Other servers from now on, asked at once. */
@@ -72,7 +94,12 @@ export class DetectionRung {
     });
     if (signal.aborted) return;
     this.reflexive = seen;
-    this.#examiner = outcomes.flatMap(examinerOf)[0];
+    const answered = outcomes.filter(({ mapped }) => mapped !== undefined);
+    this.#examiner = answered.flatMap(examinerOf)[0];
+    this.#keeper = answered.flatMap(keeperOf)[0];
+    const examiner = this.#examiner?.server;
+    const names = answered.map(({ server }) => server);
+    this.#answering = examiner === undefined ? names : [examiner, ...names.filter((name) => name !== examiner)];
     const ms = Math.round(performance.now() - start);
     const [first] = seen;
     if (first) {
@@ -127,6 +154,10 @@ export class DetectionRung {
     }
     this.#context.update();
   }
+}
+
+function keeperOf({ address, mapped }: StunServerOutcome): { server: Endpoint; mapped: Endpoint }[] {
+  return address && mapped ? [{ server: address, mapped }] : [];
 }
 
 function examinerOf({ server, address, otherAddress }: StunServerOutcome): { server: string; address: Endpoint }[] {

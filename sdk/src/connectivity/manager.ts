@@ -1,17 +1,19 @@
 import { EventEmitter } from "node:events";
 import { isDeepStrictEqual } from "node:util";
-import { PortMapper } from "../gateway/index.ts";
 import { IceMux } from "../ice/index.ts";
-import { natBehaviour, probePort, stunBinding, type TurnServer } from "../stun/index.ts";
+import type { TurnServer } from "../stun/index.ts";
 import { addressScope } from "../udp/address-scope.ts";
 import { UDPServer } from "../udp/udp-server.ts";
 import { UDPSocket } from "../udp/udp-socket.ts";
 import { feedCandidates } from "./candidates.ts";
-import { type DetectionParts, DetectionRung } from "./detection.ts";
-import { type InterfaceAddress, usableInterfaces } from "./interfaces.ts";
-import { type Mapper, MappingRung } from "./mapping.ts";
+import { DetectionRung } from "./detection.ts";
+import type { InterfaceAddress } from "./interfaces.ts";
+import type { OnSilence } from "./lifetime.ts";
+import { MappingRung } from "./mapping.ts";
+import { NatMemory } from "./nat-memory.ts";
 import { type ConnectivityOptions, withDefaults } from "./options.ts";
-import type { Reachability, Step } from "./reachability.ts";
+import { type ConnectivityParts, REAL_PARTS } from "./parts.ts";
+import { isSameReachability, type Reachability, type Step } from "./reachability.ts";
 import { RelayRung } from "./relay.ts";
 import { LOOPBACK_ONLY, type RungContext } from "./rung.ts";
 import { assess, isDialable } from "./verdict.ts";
@@ -23,22 +25,6 @@ export interface ConnectivityEvents {
   step: [step: Step];
 }
 
-/** Parts that tests replace. */
-export interface ConnectivityParts extends DetectionParts {
-  createMapper(options: ConstructorParameters<typeof PortMapper>[0]): Mapper;
-  interfaces(): InterfaceAddress[];
-}
-
-const REAL_PARTS: ConnectivityParts = {
-  createMapper: (options) => new PortMapper(options),
-  stun: stunBinding,
-  natBehaviour,
-  probe: probePort,
-  interfaces: usableInterfaces,
-};
-
-/** A NAT forgets an idle UDP mapping after 30 s on Linux; RFC 4787 asks for 2 min and few obey. */
-const KEEP_ALIVE_MS = 20_000;
 /** The players' packets of a whole tick must fit, and the system's default holds fewer than a hundred. */
 const RECEIVE_BUFFER_BYTES = 4 << 20;
 const WATCH_INTERFACES_MS = 3_000;
@@ -61,6 +47,7 @@ export class ConnectivityManager extends EventEmitter<ConnectivityEvents> implem
   #interfaces: InterfaceAddress[] = [];
   #mapping: MappingRung | undefined;
   #detection: DetectionRung | undefined;
+  #natMemory: NatMemory | undefined;
   #relay: RelayRung | undefined;
   readonly #beside = new Set<number>();
   #reachability: Reachability | undefined;
@@ -93,6 +80,7 @@ export class ConnectivityManager extends EventEmitter<ConnectivityEvents> implem
   get ice(): IceMux {
     if (!this.#ice) {
       this.#ice = new IceMux(this.socket);
+      this.#ice.fitKeepAlive(this.#natMemory?.lifetimeSeconds ?? null);
       feedCandidates(this.#ice, this);
       if (this.#relay?.relay) this.#ice.addRelay(this.#relay.relay);
     }
@@ -138,12 +126,25 @@ export class ConnectivityManager extends EventEmitter<ConnectivityEvents> implem
     return this.reachability;
   }
 
+  /**
+   * Learns how long the NAT remembers a silent mapping, by sockets of its own; takes minutes, and joins a measurement that is
+   * under way. The result is `nat.mappingLifetimeSeconds`, with a step in words, and keep-alives are fitted to it. Where invites
+   * depend on it, this is done in the background without being asked for.
+   * @param onSilence called for each silence that was tried
+   */
+  async measureLifetime(onSilence?: OnSilence): Promise<Reachability> {
+    await this.settled();
+    await this.#natMemory?.measure(onSilence);
+    return this.reachability;
+  }
+
   /** Other STUN servers from now on, as a lobby names them; asked at once if the port is open. */
   async useStunServers(servers: readonly string[]): Promise<void> {
     this.#options.stunServers = servers;
     if (this.#abort.signal.aborted) return;
     await this.#detection?.use(servers);
     await this.#examine();
+    this.#measureIfNeeded();
   }
 
   /** Other TURN servers from now on, or newer credentials; a relay that stands is kept while it holds. */
@@ -170,6 +171,7 @@ export class ConnectivityManager extends EventEmitter<ConnectivityEvents> implem
     this.#mapping?.refresh();
     await this.#detection?.ask();
     if (this.#detection?.behaviour === undefined) await this.#examine();
+    this.#measureIfNeeded();
     return this.reachability;
   }
 
@@ -192,7 +194,7 @@ export class ConnectivityManager extends EventEmitter<ConnectivityEvents> implem
       this.#updateInterfaces();
       const rungs = Promise.all([this.#map(), this.#detect(), this.#openRelay()]);
       this.#settled = rungs.then(() => this.#examine());
-      this.#settled.catch(() => {});
+      this.#measureIfNeeded();
       this.#watch();
       await this.#firstUsable(rungs);
       signal?.throwIfAborted();
@@ -248,6 +250,7 @@ export class ConnectivityManager extends EventEmitter<ConnectivityEvents> implem
     this.#mapping.onChanged = () => {
       // The old proof says nothing of the new way.
       if (this.#detection) this.#detection.probe = undefined;
+      this.#measureIfNeeded();
     };
     for (const port of this.#beside) this.#mapping.mapBeside(port, this.#options);
     await this.#mapping.open({
@@ -265,6 +268,16 @@ export class ConnectivityManager extends EventEmitter<ConnectivityEvents> implem
       return;
     }
     this.#detection = new DetectionRung(this.#context(), this.#parts, this.#options.stunServers);
+    this.#natMemory = new NatMemory(this.#context(), {
+      detection: this.#detection,
+      parts: this.#parts,
+      waitsMs: this.#options.lifetimeWaitsMs,
+      isNeeded: () => this.#dependsOnNat,
+      onLifetime: (seconds) => {
+        this.#ice?.fitKeepAlive(seconds);
+        this.#relay?.fitKeepAlive(seconds);
+      },
+    });
     await this.#detection.ask();
   }
 
@@ -275,12 +288,26 @@ export class ConnectivityManager extends EventEmitter<ConnectivityEvents> implem
       if (lost) this.#ice?.removeBase(lost.id);
       if (relay) this.#ice?.addRelay(relay);
     });
+    this.#relay.fitKeepAlive(this.#natMemory?.lifetimeSeconds ?? null);
     await this.#relay.opened;
   }
 
   async #examine(): Promise<void> {
     const [held] = this.#mapping?.held ?? [];
     await this.#detection?.examine(held && { address: held.externalAddress, port: held.externalPort });
+  }
+
+  /** Whether players come by what the NAT remembers of this socket: by invite, or through a NAT that lets all in. */
+  get #dependsOnNat(): boolean {
+    return !this.#mapping?.held.length && this.reachability.nat.mapping !== "none";
+  }
+
+  /** In the background, once it is clear whether anybody depends on it. */
+  #measureIfNeeded(): void {
+    this.#settled.then(
+      () => this.#natMemory?.measureIfNeeded(),
+      () => {},
+    );
   }
 
   get #isLoopback(): boolean {
@@ -321,14 +348,10 @@ export class ConnectivityManager extends EventEmitter<ConnectivityEvents> implem
     every(WATCH_INTERFACES_MS, () => {
       if (isDeepStrictEqual(this.#ownInterfaces(), this.#interfaces)) return;
       this.#detection?.forget();
+      this.#natMemory?.forget();
       void this.refresh();
     });
     every(this.#options.renewIntervalMs, () => void this.refresh());
-    // While the punched way is the only one, the NAT's memory of this socket must be kept alive.
-    every(KEEP_ALIVE_MS, () => {
-      const detection = this.#detection;
-      if (!this.#mapping?.held.length && detection && detection.reflexive.length > 0) void detection.ask();
-    });
   }
 
   #step(step: Step): void {
@@ -343,8 +366,7 @@ export class ConnectivityManager extends EventEmitter<ConnectivityEvents> implem
     if (this.#abort.signal.aborted) return;
     const before = this.#reachability;
     this.#reachability = this.#assess();
-    if (!before || !isDeepStrictEqual(lasting(before), lasting(this.#reachability)))
-      this.emit("change", this.#reachability);
+    if (!before || !isSameReachability(before, this.#reachability)) this.emit("change", this.#reachability);
   }
 
   #assess(): Reachability {
@@ -354,6 +376,7 @@ export class ConnectivityManager extends EventEmitter<ConnectivityEvents> implem
       mappings: this.#mapping?.findings ?? [],
       reflexive: this.#detection?.reflexive ?? [],
       behaviour: this.#detection?.behaviour,
+      mappingLifetimeSeconds: this.#natMemory?.lifetimeSeconds,
       probe: this.#detection?.probe,
       relayed: this.#relay?.relay ? [{ ...this.#relay.relay.relayed, expiresAt: 0 }] : [],
       gateways: this.#mapping?.gateways ?? [],
@@ -370,15 +393,6 @@ export class ConnectivityManager extends EventEmitter<ConnectivityEvents> implem
     await this.#socket?.close();
     this.#socket = undefined;
   }
-}
-
-/** Without what changes at every look: times. */
-function lasting(reachability: Reachability): unknown {
-  return {
-    ...reachability,
-    endpoints: reachability.endpoints.map((endpoint) => ({ ...endpoint, expiresAt: endpoint.expiresAt === 0 })),
-    steps: reachability.steps.map((step) => ({ ...step, ms: 0 })),
-  };
 }
 
 async function within(work: Promise<unknown>, ms: number): Promise<void> {

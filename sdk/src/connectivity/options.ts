@@ -1,5 +1,5 @@
 import type { Via } from "../gateway/index.ts";
-import type { TurnServer } from "../stun/index.ts";
+import { checkWaits, DEFAULT_WAITS_MS, type TurnServer } from "../stun/index.ts";
 
 export interface ConnectivityOptions {
   /** The game's port, UDP and TCP, 0-65535; 0 takes a free one. Default 7777. */
@@ -20,16 +20,23 @@ export interface ConnectivityOptions {
   lifetimeSeconds?: number;
   /** How often everything is asked anew although nothing seems wrong, ms. Default: `SALLYPORT_RENEW_INTERVAL_MS`, or 300 000. */
   renewIntervalMs?: number;
+  /**
+   * Silences, in ms, that are tried in the background to learn how long the NAT remembers a mapping (RFC 5780 section 4.6), where
+   * invites depend on it; 1 to 32 of less than an hour, or none for no measurement. Default: from 10 s to 3 min.
+   */
+  lifetimeWaitsMs?: readonly number[];
   /** `open()` answers after this many ms at the latest, and improves its answer by `change` events. Default 1000. */
   openTimeoutMs?: number;
 }
 
-/** @throws RangeError for a port outside 0-65535 */
+/** @throws RangeError for a port outside 0-65535, and for `lifetimeWaitsMs` that are no times */
 export function withDefaults(options: ConnectivityOptions): Required<ConnectivityOptions> {
   const port = options.port ?? 7777;
   if (!Number.isInteger(port) || port < 0 || port > 65535) {
     throw new RangeError(`port is ${port}; give a whole number from 0 to 65535 (0 takes a free one)`);
   }
+  const { lifetimeWaitsMs = DEFAULT_WAITS_MS } = options;
+  if (lifetimeWaitsMs.length > 0) checkWaits(lifetimeWaitsMs);
   return {
     port,
     address: options.address ?? "*",
@@ -40,6 +47,7 @@ export function withDefaults(options: ConnectivityOptions): Required<Connectivit
     turnServers: options.turnServers ?? [],
     lifetimeSeconds: options.lifetimeSeconds ?? 7200,
     renewIntervalMs: options.renewIntervalMs ?? fromEnvironment("SALLYPORT_RENEW_INTERVAL_MS", 300_000),
+    lifetimeWaitsMs,
     openTimeoutMs: options.openTimeoutMs ?? 1000,
   };
 }

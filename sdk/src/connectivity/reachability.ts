@@ -1,3 +1,5 @@
+import { isDeepStrictEqual } from "node:util";
+
 /** How a stranger gets here, best first: the one word for the person who hosts. */
 export type Verdict = "open" | "mapped" | "punchable" | "relay-only" | "lan-only";
 
@@ -31,6 +33,11 @@ export interface NatDescription {
   portPreservation: boolean | null;
   /** Another NAT stands between the home gateway and the internet (RFC 6888), or the gateway's outer address is not public. */
   carrierGrade: boolean;
+  /**
+   * The longest silence, in s, that a UDP mapping was seen to survive (RFC 4787 section 4.3); 180 s is the longest that is tried.
+   * `null`: not known, or not known yet, since it takes minutes.
+   */
+  mappingLifetimeSeconds: number | null;
 }
 
 export interface ReachableGateway {
@@ -60,4 +67,17 @@ export interface Reachability {
   nat: NatDescription;
   gateways: ReachableGateway[];
   steps: Step[];
+}
+
+/** Whether two are alike but for what changes at every look: times. */
+export function isSameReachability(a: Reachability, b: Reachability): boolean {
+  return isDeepStrictEqual(lasting(a), lasting(b));
+}
+
+function lasting(reachability: Reachability): unknown {
+  return {
+    ...reachability,
+    endpoints: reachability.endpoints.map((endpoint) => ({ ...endpoint, expiresAt: endpoint.expiresAt === 0 })),
+    steps: reachability.steps.map((step) => ({ ...step, ms: 0 })),
+  };
 }

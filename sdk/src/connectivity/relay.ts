@@ -10,6 +10,7 @@ export class RelayRung {
   /** Resolves when the first attempt has ended, well or not. */
   readonly opened: Promise<void>;
   readonly #keeper: TurnKeeper;
+  #mappingLifetimeSeconds: number | null = null;
 
   constructor(
     { socket, signal, step, update }: RungContext,
@@ -29,6 +30,7 @@ export class RelayRung {
       timeoutMs: TIMEOUT_MS,
       onRelay: (relay) => {
         this.relay = relay;
+        relay.fitKeepAlive(this.#mappingLifetimeSeconds);
         const { address, port } = relay.relayed;
         step({
           step: "turn",
@@ -52,6 +54,12 @@ export class RelayRung {
         update();
       },
     });
+  }
+
+  /** See {@link TurnRelay.fitKeepAlive}: for the relay that stands, and all that follow. */
+  fitKeepAlive(mappingLifetimeSeconds: number | null): void {
+    this.#mappingLifetimeSeconds = mappingLifetimeSeconds;
+    this.relay?.fitKeepAlive(mappingLifetimeSeconds);
   }
 
   async close(): Promise<void> {

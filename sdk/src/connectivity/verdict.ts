@@ -30,6 +30,8 @@ export interface Findings {
   relayed?: readonly { address: string; port: number; expiresAt: number }[] | undefined;
   /** What RFC 5780's tests found, where a STUN server with two addresses helped. */
   behaviour?: Pick<NatDescription, "mapping" | "filtering" | "hairpinning" | "portPreservation"> | undefined;
+  /** How long the NAT remembers a mapping, in s, where that was measured. */
+  mappingLifetimeSeconds?: number | null | undefined;
   /** Whether a packet from outside came in by the mapped port; undefined where nobody could send one. */
   probe?: "arrived" | "silent" | undefined;
   gateways: readonly ReachableGateway[];
@@ -133,7 +135,7 @@ function relayedEndpoints({ relayed = [] }: Findings): ReachableEndpoint[] {
 }
 
 function describeNat(findings: Findings): NatDescription {
-  const { reflexive, interfaces, localPort, mappings, gateways } = findings;
+  const { reflexive, interfaces, localPort, mappings, gateways, mappingLifetimeSeconds = null } = findings;
   const seen = reflexive.filter(({ address }) => !address.includes(":"));
   const first = seen[0];
   const outer = [...gateways.map(({ externalAddress }) => externalAddress), ...mappings.map(({ address }) => address)]
@@ -143,7 +145,7 @@ function describeNat(findings: Findings): NatDescription {
     outer.some((address) => addressScope(address) !== "public" || (first !== undefined && first.address !== address)) ||
     isHidden(first, findings);
   if (first === undefined) {
-    return { ...UNKNOWN_NAT, ...findings.behaviour, carrierGrade };
+    return { ...UNKNOWN_NAT, ...findings.behaviour, carrierGrade, mappingLifetimeSeconds };
   }
   const direct = interfaces.some(({ address }) => address === first.address) && first.port === localPort;
   return {
@@ -154,6 +156,7 @@ function describeNat(findings: Findings): NatDescription {
     portPreservation: seen.every(({ port }) => port === localPort),
     ...(direct ? {} : known(findings.behaviour)),
     carrierGrade,
+    mappingLifetimeSeconds,
   };
 }
 

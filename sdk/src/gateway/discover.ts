@@ -1,23 +1,25 @@
 import type { Clock } from "./clock.ts";
 import type { DiscoveryEvents, DiscoveryRound } from "./discovery.ts";
 import { defaultRoutes, type LocalInterface, usableInterfaces } from "./interfaces.ts";
+import type { KnownRouters } from "./journal/known-routers.ts";
 import { PortControlDiscovery } from "./port-control-discovery.ts";
 import type { Via } from "./types.ts";
 import { UpnpDiscovery } from "./upnp/discovery.ts";
-import { httpRequest } from "./upnp/http.ts";
 
 export interface DiscoverOptions {
   via?: readonly Via[] | undefined;
   interfaces?: readonly LocalInterface[] | undefined;
   clock: Clock;
   random: () => number;
+  /** Routers met before. */
+  knownRouters?: KnownRouters | undefined;
   /** Where gateways listen, for tests: default 1900 and 5351. */
   ports?: { ssdp?: number; portControl?: number } | undefined;
 }
 
 /** Searches by every protocol on every interface at once. */
 export function discoverGateways(
-  { via = ["pcp", "nat-pmp", "upnp"], interfaces, clock, random, ports }: DiscoverOptions,
+  { via = ["pcp", "nat-pmp", "upnp"], interfaces, clock, random, knownRouters, ports }: DiscoverOptions,
   events: DiscoveryEvents,
 ): DiscoveryRound {
   const searches: (Disposable & { settled: Promise<void> })[] = [];
@@ -39,7 +41,12 @@ export function discoverGateways(
       );
     }
     if (via.includes("upnp"))
-      searches.push(new UpnpDiscovery({ interfaces: usable, clock, http: httpRequest, port: ports?.ssdp }, events));
+      searches.push(
+        new UpnpDiscovery(
+          { interfaces: usable, clock, hasCompany: searches.length > 0, knownRouters, port: ports?.ssdp },
+          events,
+        ),
+      );
     await Promise.all(searches.map(({ settled }) => settled));
   };
   const settled = begin();

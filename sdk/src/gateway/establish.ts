@@ -1,15 +1,15 @@
-import { whyNotPublic } from "./address.ts";
+import { whyNotPublic } from "./external-address.ts";
 import { type Gateway, GatewayError, type Lease, type Wish } from "./gateway.ts";
 import { candidatePorts } from "./ports.ts";
-import type { GatewayInfo, MapRequest, Transport } from "./types.ts";
-
-/** A request with its defaults filled in. */
-export type FullRequest = { [Key in keyof Required<MapRequest>]: NonNullable<MapRequest[Key]> } & { machine: string };
+import type { FullRequest } from "./request.ts";
+import type { GatewayInfo, Transport } from "./types.ts";
 
 /** What holds: one lease, or two on the same external port. */
 export interface Held {
   gateway: Gateway;
   leases: readonly Lease[];
+  /** What the gateway told meanwhile that may have cost them. */
+  doubt?: string | undefined;
 }
 
 /** Hooks around a lease's making: the journal, and the lock among the servers on this host. */
@@ -51,7 +51,26 @@ export async function establishAt(
 ): Promise<Held> {
   const why = isKnownToBePrivate(gateway.info) ? whyNotPublic(gateway.info.externalAddress) : undefined;
   if (why !== undefined && !request.acceptPrivateAddress) throw new GatewayError("private", why);
-  return keeper.exclusively(gateway, () => tryPorts(gateway, request, keeper, signal, preferred), signal);
+  return keeper.exclusively(
+    gateway,
+    () => attentively(gateway, () => tryPorts(gateway, request, keeper, signal, preferred)),
+    signal,
+  );
+}
+
+/** A gateway may restart between two leases, or between a lease and its being kept. */
+async function attentively(gateway: Gateway, work: () => Promise<Held>): Promise<Held> {
+  let doubt: string | undefined;
+  const hear = (reason: string): void => {
+    doubt ??= reason;
+  };
+  for (const event of ["suspect", "gone", "announced"] as const) gateway.on(event, hear);
+  try {
+    const held = await work();
+    return { ...held, doubt };
+  } finally {
+    for (const event of ["suspect", "gone", "announced"] as const) gateway.off(event, hear);
+  }
 }
 
 async function tryPorts(
@@ -62,8 +81,13 @@ async function tryPorts(
   preferred?: number,
 ): Promise<Held> {
   const seed = { machine: request.machine, application: request.application, gateway: gateway.info.address };
-  let ports = candidatePorts(request.externalPort, request.internalPort, seed);
-  if (preferred !== undefined) ports = [preferred, ...ports.filter((port) => port !== preferred)];
+  const wish = preferred ?? request.externalPort;
+  // Most wishes are granted, and the first hash of a process takes milliseconds: the others are worked out when it comes to that.
+  let ports = [wish];
+  const addAlternatives = (): void => {
+    const all = candidatePorts(request.externalPort, request.internalPort, seed);
+    ports = [wish, ...all.filter((port) => port !== wish)];
+  };
   let conflict: GatewayError | undefined;
   let madeRoom = false;
   for (let index = 0; index < ports.length; index++) {
@@ -73,6 +97,7 @@ async function tryPorts(
       return { gateway, leases: await tryPort(gateway, request, port, index < EXACT_TRIES, keeper, signal) };
     } catch (error) {
       if (!(error instanceof GatewayError)) throw error;
+      if (index === 0) addAlternatives();
       if (error.kind === "full" && !madeRoom && (await keeper.makeRoom(gateway, signal))) {
         madeRoom = true;
         index--;

@@ -67,6 +67,8 @@ export class GatewayError extends Error {
 export interface GatewayEvents {
   /** Its mappings are to be looked at: it restarted, its address changed, its table changed. */
   suspect: [reason: string];
+  /** It announced itself, as routers do from time to time and after a restart. Which of the two it was, it did not tell. */
+  announced: [reason: string];
   /** It said goodbye, or is another one now. */
   gone: [reason: string];
 }
@@ -90,6 +92,8 @@ export interface LeaseCheck {
 export interface Gateway extends EventEmitter<GatewayEvents> {
   readonly info: GatewayInfo;
   readonly localAddress: string;
+  /** From where it announces itself, if that is not the address at which it is asked. */
+  readonly announcesFrom?: string | undefined;
   /** PCP: the nonce that the mapping will have, to be remembered before it is asked for. */
   nonceFor?(transport: Transport, internalPort: number): Uint8Array;
   /** @throws {GatewayError} */
@@ -104,7 +108,7 @@ export interface Gateway extends EventEmitter<GatewayEvents> {
   probe(signal?: AbortSignal): Promise<void>;
   /** The gateway's whole table, where the protocol can show it. */
   table?(): Promise<PortMappingEntry[]>;
-  /** Listens to what the router tells of itself from now on (GENA), until it is closed. */
+  /** Listens to what the router tells of itself from now on (GENA), until it is closed; anew, where it may have restarted since. */
   follow?(): void;
   /** Takes note of what its address announced to everybody. */
   hear(announcement: Announcement): void;

@@ -1,5 +1,6 @@
 export type { LocalInterface } from "./interfaces.ts";
-export { type MapOptions, PortMapper, type PortMapperEvents, type PortMapperOptions } from "./port-mapper.ts";
+export type { MapOptions, PortMapperEvents, PortMapperOptions } from "./options.ts";
+export { PortMapper } from "./port-mapper.ts";
 export {
   type GatewayInfo,
   type GatewayStep,

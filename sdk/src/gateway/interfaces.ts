@@ -3,7 +3,7 @@
 import { readFile } from "node:fs/promises";
 import { isIPv4 } from "node:net";
 import { networkInterfaces } from "node:os";
-import { prefixOf } from "./address.ts";
+import { prefixOf } from "./subnet.ts";
 
 /** An address of this machine through which a gateway may be asked. */
 export interface LocalInterface {

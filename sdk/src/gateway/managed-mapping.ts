@@ -1,8 +1,9 @@
 import { EventEmitter } from "node:events";
-import { whyNotPublic } from "./address.ts";
 import { type Clock, delay, whileAwaited } from "./clock.ts";
-import { type FullRequest, giveBack, type Held, type LeaseKeeper } from "./establish.ts";
+import { giveBack, type Held, type LeaseKeeper } from "./establish.ts";
+import { whyNotPublic } from "./external-address.ts";
 import { type Gateway, GatewayError, type Lease } from "./gateway.ts";
+import type { FullRequest } from "./request.ts";
 import type { GatewayInfo, MapProtocol, MappingEvent, MappingEvents, PortMapping, Via } from "./types.ts";
 
 /** What a mapping needs of the mapper that keeps it. */
@@ -52,6 +53,7 @@ export class ManagedMapping extends EventEmitter<MappingEvents> implements PortM
     this.#restarted = true;
     this.doubt(reason);
   };
+  readonly #onAnnounced = (reason: string): void => this.doubt(reason);
 
   constructor(host: MappingHost, request: FullRequest, held: Held, startedAt: number) {
     super();
@@ -249,12 +251,13 @@ export class ManagedMapping extends EventEmitter<MappingEvents> implements PortM
     else this.#host.distrust(lost.gateway);
     const before = { address: this.externalAddress, port: this.externalPort };
     for (let attempt = 0; !signal.aborted; attempt++) {
+      // What is heard from here on counts for what will be granted.
+      this.#doubt = undefined;
       try {
         const held = await this.#host.obtain(this.request, signal, before.port);
         this.#silent = 0;
         this.#adopt(held);
         this.#state = "mapped";
-        this.#doubt = undefined;
         this.#tell("mapped", `it was made again after it was lost: ${reason}`);
         if (before.address !== this.externalAddress || before.port !== this.externalPort) {
           this.#tell("changed", `it is at ${this.externalAddress}:${this.externalPort} now`);
@@ -271,17 +274,28 @@ export class ManagedMapping extends EventEmitter<MappingEvents> implements PortM
         await delay(clock, pause * (0.9 + 0.2 * this.#host.random()), AbortSignal.any([signal, waking.signal]));
       }
       this.#wake = () => undefined;
-      this.#doubt = undefined;
     }
   }
 
   #adopt(held: Held): void {
-    this.#held.gateway.off("suspect", this.#onSuspect);
-    this.#held.gateway.off("gone", this.#onSuspect);
+    this.#stopListening();
     this.#held = held;
+    // It was said of the one before.
+    this.#hopeless = undefined;
     held.gateway.on("suspect", this.#onSuspect);
     held.gateway.on("gone", this.#onSuspect);
+    held.gateway.on("announced", this.#onAnnounced);
+    held.gateway.follow?.();
+    // While it was being made, nobody listened for it.
+    if (held.doubt !== undefined) this.doubt(held.doubt);
     this.#schedule(true);
+  }
+
+  #stopListening(): void {
+    const { gateway } = this.#held;
+    gateway.off("suspect", this.#onSuspect);
+    gateway.off("gone", this.#onSuspect);
+    gateway.off("announced", this.#onAnnounced);
   }
 
   #schedule(fresh: boolean): void {
@@ -311,8 +325,7 @@ export class ManagedMapping extends EventEmitter<MappingEvents> implements PortM
     this.#end.abort();
     await this.#life;
     const { gateway, leases } = this.#held;
-    gateway.off("suspect", this.#onSuspect);
-    gateway.off("gone", this.#onSuspect);
+    this.#stopListening();
     const gone = await Promise.all(leases.map((lease) => giveBack(gateway, lease, this.#host.keeper)));
     this.#state = "unmapped";
     const sure = gone.every(Boolean);

@@ -1,4 +1,4 @@
-import { isPublicAddress } from "./address.ts";
+import { addressScope } from "../udp/address-scope.ts";
 import type { Clock } from "./clock.ts";
 import type { DiscoveryEvents } from "./discovery.ts";
 import type { LocalInterface } from "./interfaces.ts";
@@ -39,7 +39,7 @@ export class PortControlDiscovery implements Disposable {
     this.#options = options;
     this.#events = events;
     const six = options.interfaces
-      .filter(({ family, address }) => family === 6 && isPublicAddress(address))
+      .filter(({ family, address }) => family === 6 && addressScope(address) === "public")
       .slice(0, MAX_ADDRESSES_6);
     const asked = options.interfaces.filter(
       (each) => each.gateway !== undefined && (each.family === 4 || six.includes(each)),

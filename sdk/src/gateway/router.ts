@@ -2,6 +2,7 @@ import { delay, systemClock, whileAwaited } from "./clock.ts";
 import { discoverGateways } from "./discover.ts";
 import type { Gateway, Lease } from "./gateway.ts";
 import { Journal, type JournalEntry, stateDirectory } from "./journal/journal.ts";
+import { KnownRouters } from "./journal/known-routers.ts";
 import type { GatewayInfo, Transport, Via } from "./types.ts";
 import type { PortMappingEntry } from "./upnp/igd.ts";
 
@@ -58,7 +59,7 @@ export class Router implements AsyncDisposable {
     const reasons: string[] = [];
     const first = new AbortController();
     await using round = discoverGateways(
-      { via, clock: systemClock, random: Math.random },
+      { via, clock: systemClock, random: Math.random, knownRouters: new KnownRouters(journal) },
       {
         onGateway: (gateway) => {
           gateways.push(gateway);

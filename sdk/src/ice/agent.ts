@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 
 import { StunAttribute, StunErrorCode, StunMethod, TRANSACTION_ID_BYTES } from "../stun/constants.ts";
+import { KEEP_ALIVE_MS } from "../stun/keep-alive.ts";
 import { StunMessage } from "../stun/message.ts";
 import { Budget } from "./budget.ts";
 import { DEFAULT_MAX_CANDIDATES, type IceCandidate, type LocalCandidate } from "./candidate.ts";
@@ -24,7 +25,6 @@ import {
   isSocket,
 } from "./types.ts";
 
-const DEFAULT_KEEP_ALIVE_MS = 15_000;
 const DEFAULT_PACE_MS = 50;
 const DEFAULT_MAX_PAIRS = 100;
 /** A relayed way waits so long for a direct one before it is nominated. Packets take it meanwhile. */
@@ -76,7 +76,7 @@ export class IceAgent {
   #remoteEnded = false;
 
   constructor(options: IceAgentOptions, handler: IceHandler) {
-    const { random = randomBytes, keepAliveMs = DEFAULT_KEEP_ALIVE_MS, paceMs = DEFAULT_PACE_MS } = options;
+    const { random = randomBytes, keepAliveMs = KEEP_ALIVE_MS, paceMs = DEFAULT_PACE_MS } = options;
     this.#handler = handler;
     this.#random = random;
     this.#role = options.role;
@@ -162,6 +162,11 @@ export class IceAgent {
   networkChanged(now: number): void {
     this.#schedule.restart(now);
     this.#hope(now);
+  }
+
+  /** Keeps pairs alive as the NAT wants it, but not more seldom than the options say. `null`: its lifetime is not known. */
+  fitKeepAlive(mappingLifetimeSeconds: number | null, now: number): void {
+    this.#schedule.fitKeepAlive(mappingLifetimeSeconds, now);
   }
 
   /**

@@ -64,6 +64,7 @@ export class IceMux implements Disposable {
   /** Of the socket itself, which all datagrams ask. */
   readonly #direct: EndpointMap<Target> = new EndpointMap();
   readonly #leave: (() => void)[];
+  #mappingLifetimeSeconds: number | null = null;
   #timer: NodeJS.Timeout | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
 
@@ -133,6 +134,7 @@ export class IceMux implements Disposable {
     this.#peers.set(peer, Number.POSITIVE_INFINITY);
     this.#byFragment.set(local.ufrag, peer);
     const now = this.#now();
+    agent.fitKeepAlive(this.#mappingLifetimeSeconds, now);
     for (const { candidates } of this.#bases.values()) {
       for (const candidate of candidates) agent.addLocalCandidate(candidate, now);
     }
@@ -214,6 +216,12 @@ export class IceMux implements Disposable {
       if (isStun(data)) this.#receiveStun(data, id, address, port);
       else this.#deliver(targets.get(address, port), data);
     };
+  }
+
+  /** For all peers, present and future: keeps their pairs alive as our NAT wants it. `null`: its lifetime is not known. */
+  fitKeepAlive(mappingLifetimeSeconds: number | null): void {
+    this.#mappingLifetimeSeconds = mappingLifetimeSeconds;
+    for (const peer of this.#peers.keys()) peer.fitKeepAlive(mappingLifetimeSeconds);
   }
 
   /** For all peers: checks every way again, at once. */

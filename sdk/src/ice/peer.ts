@@ -96,6 +96,12 @@ export class IcePeer implements Disposable {
     this.#host.turn(this);
   }
 
+  /** See {@link IceAgent.fitKeepAlive}. */
+  fitKeepAlive(mappingLifetimeSeconds: number | null): void {
+    this.agent.fitKeepAlive(mappingLifetimeSeconds, this.#host.now());
+    this.#host.turn(this);
+  }
+
   /** Checks the path in use now, where the layer above has reason to doubt it. */
   probe(): void {
     this.agent.probe(this.#host.now());

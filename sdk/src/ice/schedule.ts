@@ -1,3 +1,4 @@
+import { keepAliveFor } from "../stun/keep-alive.ts";
 import type { Checklist } from "./checklist.ts";
 import { byPriority, type CandidatePair } from "./pair.ts";
 
@@ -27,6 +28,7 @@ const DOUBTFUL = 2;
 export interface ScheduleOptions {
   /** Ta, in ms. */
   readonly paceMs: number;
+  /** See {@link CheckSchedule.fitKeepAlive}. */
   readonly keepAliveMs: number;
   readonly random: (bytes: number) => Uint8Array;
 }
@@ -39,6 +41,7 @@ export class CheckSchedule {
   hopeAt: number = Number.NEGATIVE_INFINITY;
   readonly #checklist: Checklist;
   readonly #options: ScheduleOptions;
+  #keepAliveMs: number;
   #triggered: CandidatePair[] = [];
   #nextSlot: number = Number.NEGATIVE_INFINITY;
   #fastChecks: number = FAST_CHECKS;
@@ -46,6 +49,15 @@ export class CheckSchedule {
   constructor(checklist: Checklist, options: ScheduleOptions) {
     this.#checklist = checklist;
     this.#options = options;
+    this.#keepAliveMs = options.keepAliveMs;
+  }
+
+  /** Pairs that work are checked so often that no translator forgets them meanwhile. */
+  fitKeepAlive(mappingLifetimeSeconds: number | null, now: number): void {
+    this.#keepAliveMs = keepAliveFor(mappingLifetimeSeconds, this.#options.keepAliveMs);
+    for (const pair of this.#checklist.pairs) {
+      if (pair.state === "succeeded") pair.dueAt = Math.min(pair.dueAt, now + this.#keepAlivePause());
+    }
   }
 
   /** Everything again, and fast at first. */
@@ -99,8 +111,7 @@ export class CheckSchedule {
 
   /** Notes an answer. */
   answered(pair: CandidatePair, now: number): void {
-    const { keepAliveMs } = this.#options;
-    pair.dueAt = now + (pair === this.selected ? this.#consentPause() : keepAliveMs * this.#between(0.8, 1));
+    pair.dueAt = now + (pair === this.selected ? this.#consentPause() : this.#keepAlivePause());
   }
 
   /** Another pair, or none, is in use. */
@@ -170,7 +181,11 @@ export class CheckSchedule {
   }
 
   #consentPause(): number {
-    return Math.min(CONSENT_INTERVAL_MS, this.#options.keepAliveMs) * this.#between(0.8, 1.2);
+    return Math.min(CONSENT_INTERVAL_MS, this.#keepAliveMs) * this.#between(0.8, 1.2);
+  }
+
+  #keepAlivePause(): number {
+    return this.#keepAliveMs * this.#between(0.8, 1);
   }
 
   #between(least: number, most: number): number {

@@ -83,8 +83,8 @@ export interface IceAgentOptions {
   /** Random bytes. Default: the system's. */
   random?: (bytes: number) => Uint8Array;
   /**
-   * Most milliseconds between packets on a path that is held open: less than the NAT's mapping lifetime. Default 15 000,
-   * which fits translators that forget after 30 s.
+   * Most milliseconds between packets on a path that is held open. Default 15 000; more often where the NAT's lifetime is known
+   * to want it, see {@link IceAgent.fitKeepAlive}.
    */
   keepAliveMs?: number;
   /** Milliseconds between checks, Ta of RFC 8445 section 14.2. Default 50; the first few leave every 20. */

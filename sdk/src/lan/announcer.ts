@@ -1,11 +1,17 @@
 /** Makes a hosted game known on the local network. */
 import { randomBytes } from "node:crypto";
-import { type LanNetwork, UDPLanNetwork } from "./network.ts";
-import { ID_BYTES, type LanDetails, MAX_APPLICATION_BYTES, MAX_NAME_BYTES, shortened } from "./packet.ts";
+import { type LanNetwork, type LanNetworkState, UDPLanNetwork } from "./network.ts";
+import {
+  DEFAULT_APPLICATION,
+  ID_BYTES,
+  type LanDetails,
+  MAX_APPLICATION_BYTES,
+  MAX_NAME_BYTES,
+  shortened,
+} from "./packet.ts";
 import { LanResponder } from "./responder.ts";
 
 export interface LanAnnouncerDetails extends Partial<LanDetails> {
-  application: string;
   name: string;
   port: number;
 }
@@ -14,7 +20,14 @@ export interface LanAnnouncerOptions {
   /** Default: multicast on all interfaces. */
   network?: LanNetwork;
   /** UDP port of announcements, for all of one application. Default 28772. */
-  announcePort?: number;
+  announcePort?: number | undefined;
+  /** Announce only on the interface that has this address. Default: on all that lead to a local network. */
+  address?: string | undefined;
+  /**
+   * Whether the internet knows this host by this address, `203.0.113.7:7777`: players of the same house who were given it are told
+   * where the host is, since not every router lets them in by it. Default: nobody knows.
+   */
+  isKnownAs?: ((endpoint: string) => boolean) | undefined;
 }
 
 export class LanAnnouncer implements AsyncDisposable {
@@ -32,15 +45,21 @@ export class LanAnnouncer implements AsyncDisposable {
    * @throws RangeError for an empty application or name, or a port that is none
    */
   constructor(details: LanAnnouncerDetails, options: LanAnnouncerOptions = {}) {
-    this.#details = checked({ players: 0, maxPlayers: 0, version: "", ...details });
-    this.#network = options.network ?? new UDPLanNetwork({ port: options.announcePort, unref: true });
-    const now = performance.now();
-    this.#responder = new LanResponder({ id: this.id, details: this.#details, random: Math.random }, now);
+    const { announcePort: port, address, isKnownAs } = options;
+    this.#details = checked({ application: DEFAULT_APPLICATION, players: 0, maxPlayers: 0, version: "", ...details });
+    this.#network = options.network ?? new UDPLanNetwork({ port, address, unref: true });
+    const responder = { id: this.id, details: this.#details, random: Math.random, isKnownAs };
+    this.#responder = new LanResponder(responder, performance.now());
     this.#network.onPacket = (datagram, remote) => {
       const answer = this.#responder.handlePacket(datagram, remote.address, performance.now());
       if (answer !== undefined) this.#network.unicast(answer, remote);
     };
     this.#schedule();
+  }
+
+  /** Where it is announced, and what stands in the way. */
+  get state(): LanNetworkState {
+    return this.#network.state;
   }
 
   /** @throws RangeError as the constructor does */

@@ -1,18 +1,18 @@
 /** Finds hosted games on the local network. */
 import { type LanEvent, type LanGame, LanListener } from "./listener.ts";
 import { type LanNetwork, UDPLanNetwork } from "./network.ts";
-import { MAX_APPLICATION_BYTES, shortened } from "./packet.ts";
+import { DEFAULT_APPLICATION, MAX_APPLICATION_BYTES, shortened } from "./packet.ts";
 
 /** Node's timers take no more; 24 days are for ever. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 export interface DiscoverLanOptions {
-  /** Which game: what its hosts named too. */
-  application: string;
+  /** Which game: what its hosts named too. Default "sallyport". */
+  application?: string | undefined;
   /** Ends the search. */
   signal?: AbortSignal | undefined;
   /** How long to search. Default 2000; `Infinity` to watch until the signal. */
-  timeoutMs?: number;
+  timeoutMs?: number | undefined;
   /** When a game is found, and when it has changed. */
   onGame?: (game: LanGame) => void;
   /** When one has said goodbye, or has not been heard of for 35 s. */
@@ -20,18 +20,18 @@ export interface DiscoverLanOptions {
   /** Default: multicast on all interfaces. */
   network?: LanNetwork;
   /** UDP port of announcements, for all of one application. Default 28772. */
-  announcePort?: number;
+  announcePort?: number | undefined;
 }
 
 /**
  * Searches until the time is over or the signal says so; answers the games that are there then. Nothing that is found is
  * proven: anybody on the network can announce anything.
  */
-export async function discoverLan(options: DiscoverLanOptions): Promise<LanGame[]> {
-  const { signal, timeoutMs = 2000, onGame, onLost } = options;
+export async function discoverLan(options: DiscoverLanOptions = {}): Promise<LanGame[]> {
+  const { signal, application = DEFAULT_APPLICATION, timeoutMs = 2000, onGame, onLost } = options;
   if (signal?.aborted === true) return [];
   const network = options.network ?? new UDPLanNetwork({ port: options.announcePort });
-  const listener = new LanListener(shortened(options.application, MAX_APPLICATION_BYTES), performance.now());
+  const listener = new LanListener(shortened(application, MAX_APPLICATION_BYTES), performance.now());
   const { promise: over, resolve, reject } = Promise.withResolvers<void>();
   const report = ({ type, game }: LanEvent): void => {
     try {
@@ -65,6 +65,44 @@ export async function discoverLan(options: DiscoverLanOptions): Promise<LanGame[
     clearTimeout(deadline);
     signal?.removeEventListener("abort", end);
     await network.close();
+  }
+}
+
+/**
+ * Each game as it is found, and again when it has changed, until the time is over or the signal says so. Leaving the loop ends the
+ * search too.
+ */
+export async function* lanGames(options: Omit<DiscoverLanOptions, "onGame" | "onLost"> = {}): AsyncGenerator<LanGame> {
+  const left = new AbortController();
+  // A reader who is slow learns the newest of each.
+  const news = new Map<string, LanGame>();
+  let over = false;
+  let wake = Promise.withResolvers<void>();
+  const search = discoverLan({
+    ...options,
+    signal: options.signal ? AbortSignal.any([options.signal, left.signal]) : left.signal,
+    onGame: (game) => {
+      news.set(game.id, game);
+      wake.resolve();
+    },
+    onLost: ({ id }) => news.delete(id),
+  }).finally(() => {
+    over = true;
+    wake.resolve();
+  });
+  try {
+    for (;;) {
+      for (const [id, game] of news) {
+        news.delete(id);
+        yield game;
+      }
+      if (over) break;
+      await wake.promise;
+      wake = Promise.withResolvers();
+    }
+  } finally {
+    left.abort();
+    await search;
   }
 }
 

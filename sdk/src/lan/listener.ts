@@ -1,5 +1,5 @@
 /** The player's state machine: when to ask, and which games there are. No I/O. */
-import { RateLimiter } from "../rendezvous/limiter.ts";
+import { RateLimiter } from "../udp/rate-limiter.ts";
 import { decodeLanPacket, encodeQuery, type LanDetails } from "./packet.ts";
 import { ANNOUNCE_MS } from "./responder.ts";
 
@@ -66,7 +66,8 @@ export class LanListener {
   handlePacket(datagram: Uint8Array, address: string, now: number): LanEvent | undefined {
     if (!this.#limiter.take("", now)) return undefined;
     const packet = decodeLanPacket(datagram);
-    if (packet === undefined || packet.kind === "query" || packet.application !== this.#application) return undefined;
+    if (packet?.kind !== "announcement" && packet?.kind !== "goodbye") return undefined;
+    if (packet.application !== this.#application) return undefined;
     const known = this.#games.get(packet.id);
     if (packet.kind === "goodbye") {
       // Only who has announced a game can take it away, as far as addresses prove anything.

@@ -1,13 +1,21 @@
-/** Multicast on every interface of this machine. */
+/** Multicast on every interface of this machine that leads to a local network. */
 import { createSocket, type Socket } from "node:dgram";
-import { BlockList } from "node:net";
 import { networkInterfaces } from "node:os";
+import { addressScope } from "../udp/address-scope.ts";
 import { normalizeAddress } from "../udp/endpoint.ts";
+import { type Link, linksOf, neighbourhoodOf } from "./links.ts";
 import { LAN_GROUP_4, LAN_GROUP_6, LAN_PORT } from "./packet.ts";
 
 export interface LanRemote {
   address: string;
   port: number;
+}
+
+export interface LanNetworkState {
+  /** Ours on local networks, on which is sent: neither loopback nor link-local IPv6. */
+  addresses: string[];
+  /** What does not work, in plain words; empty when all does. */
+  problem: string;
 }
 
 /** What the announcer and the search stand on; tests hand in their own. */
@@ -19,52 +27,66 @@ export interface LanNetwork {
   unicast(datagram: Uint8Array, remote: LanRemote): void;
   /** Interfaces may have come and gone. */
   refresh(): void;
+  readonly state: LanNetworkState;
   close(): Promise<void>;
 }
 
 export interface LanNetworkOptions {
   /** Default 28772. */
   port?: number | undefined;
+  /** Only on the interface that has this address. Default: on all. */
+  address?: string | undefined;
   /** Do not keep the process alive. */
   unref?: boolean;
-}
-
-/** An address of an interface. */
-export interface Link {
-  name: string;
-  address: string;
-  family: 4 | 6;
-  prefixLength: number;
 }
 
 /** One socket for each interface, since a socket sends multicast through one only; what it asks is answered to it. */
 interface Sender {
   link: Link;
   socket: Socket;
+  /** Why the last datagram did not leave. */
+  problem: string;
 }
 
 export class UDPLanNetwork implements LanNetwork {
   onPacket: (datagram: Uint8Array, remote: LanRemote) => void = () => undefined;
 
   readonly #port: number;
+  readonly #only: string | undefined;
   readonly #unref: boolean;
   readonly #senders = new Map<string, Sender>();
   /** Hears what goes to the group; another program that has the port for itself leaves us with answers alone. */
   #receivers: { 4: Socket | undefined; 6: Socket | undefined } = { 4: undefined, 6: undefined };
+  #deaf = "";
   #isNear: (address: string) => boolean = () => false;
   #closed = false;
 
-  constructor({ port = LAN_PORT, unref = false }: LanNetworkOptions = {}) {
+  constructor({ port = LAN_PORT, address, unref = false }: LanNetworkOptions = {}) {
     this.#port = port;
+    this.#only = address;
     this.#unref = unref;
     this.#receivers = { 4: this.#receiver(4), 6: this.#receiver(6) };
     this.refresh();
   }
 
+  get state(): LanNetworkState {
+    const senders = [...this.#senders.values()];
+    const isTold = ({ link }: Sender): boolean => link.family === 4 && addressScope(link.address) !== "loopback";
+    return {
+      addresses: senders
+        .filter((sender) => isTold(sender) && sender.problem === "")
+        .map(({ link: { address } }) => address),
+      problem: senders.find((sender) => isTold(sender) && sender.problem !== "")?.problem ?? this.#deaf,
+    };
+  }
+
   multicast(datagram: Uint8Array): void {
-    for (const { link, socket } of this.#senders.values()) {
+    for (const sender of this.#senders.values()) {
+      const { link, socket } = sender;
       const group = link.family === 4 ? LAN_GROUP_4 : `${LAN_GROUP_6}%${link.name}`;
-      send(socket, datagram, { address: group, port: this.#port });
+      send(socket, datagram, { address: group, port: this.#port }, (error) => {
+        sender.problem = error ? `Nothing can be sent from ${link.address}: ${reasonOf(error)}.` : "";
+      });
     }
   }
 
@@ -78,15 +100,13 @@ export class UDPLanNetwork implements LanNetwork {
 
   refresh(): void {
     if (this.#closed) return;
-    const links = new Map(linksOf(networkInterfaces()).map((link) => [`${link.name} ${link.address}`, link]));
+    const links = new Map(this.#links().map((link) => [`${link.name} ${link.address}`, link]));
     for (const [key, { socket }] of this.#senders) {
       if (links.has(key)) continue;
       this.#senders.delete(key);
       void close(socket);
     }
-    for (const [key, link] of links) {
-      if (!this.#senders.has(key)) this.#senders.set(key, { link, socket: this.#sender(link) });
-    }
+    for (const [key, link] of links) if (!this.#senders.has(key)) this.#senders.set(key, this.#sender(key, link));
     this.#isNear = neighbourhoodOf(links.values());
   }
 
@@ -99,8 +119,21 @@ export class UDPLanNetwork implements LanNetwork {
     await Promise.all(sockets.map(close));
   }
 
-  #sender(link: Link): Socket {
+  #links(): Link[] {
+    let links: Link[] = [];
+    // Some systems do not let every program see them.
+    attempt(() => (links = linksOf(networkInterfaces())));
+    if (this.#only === undefined) return links;
+    const name = links.find(({ address }) => address === this.#only)?.name;
+    return links.filter((link) => link.name === name);
+  }
+
+  #sender(key: string, link: Link): Sender {
     const socket = this.#open(link.family);
+    // An interface that has gone, or an address that is not settled yet: the next refresh tries anew.
+    socket.once("error", () => {
+      if (this.#senders.get(key)?.socket === socket) this.#senders.delete(key);
+    });
     const ready = (): void => {
       const scope = link.family === 4 ? link.address : `::%${link.name}`;
       attempt(() => socket.setMulticastInterface(scope));
@@ -110,7 +143,7 @@ export class UDPLanNetwork implements LanNetwork {
     // Bound to the interface's own address, so that it is what the others see.
     const address = link.family === 4 ? link.address : `${link.address}%${link.name}`;
     socket.bind({ port: 0, address, exclusive: true }, ready);
-    return socket;
+    return { link, socket, problem: "" };
   }
 
   #join({ family, address, name }: Link): void {
@@ -123,8 +156,11 @@ export class UDPLanNetwork implements LanNetwork {
 
   #receiver(family: 4 | 6): Socket {
     const socket = this.#open(family);
-    socket.once("error", () => {
+    socket.once("error", (error: NodeJS.ErrnoException) => {
       this.#receivers[family] = undefined;
+      if (error.code === "EADDRINUSE") {
+        this.#deaf = `UDP port ${this.#port} belongs to another program: questions of players are not heard.`;
+      }
     });
     // Several programs of one machine may listen.
     socket.bind({ port: this.#port, exclusive: true }, () => {
@@ -136,7 +172,7 @@ export class UDPLanNetwork implements LanNetwork {
 
   #open(family: 4 | 6): Socket {
     const socket = createSocket({ type: `udp${family}`, reuseAddr: true, ...(family === 6 ? { ipv6Only: true } : {}) });
-    // An interface that has gone, a family that this machine does not have: the others go on.
+    // A family that this machine does not have, for example: the others go on.
     socket.on("error", () => void close(socket));
     socket.on("message", (datagram, { address, port }) => {
       const from = normalizeAddress(address);
@@ -147,41 +183,19 @@ export class UDPLanNetwork implements LanNetwork {
   }
 }
 
-/**
- * Who is on a network of ours: a source far away was forged, or came through a router that forwards what it should not.
- */
-export function neighbourhoodOf(links: Iterable<Link>): (address: string) => boolean {
-  const near = new BlockList();
-  for (const { address, prefixLength, family } of links) {
-    if (family === 4) near.addSubnet(address, prefixLength, "ipv4");
-  }
-  near.addSubnet("fe80::", 10, "ipv6");
-  return (address) => {
-    const bare = address.split("%", 1)[0] ?? "";
-    try {
-      return near.check(bare, bare.includes(":") ? "ipv6" : "ipv4");
-    } catch {
-      return false;
-    }
-  };
-}
-
-/** Loopback too: two programs on a machine without any network are neighbours. */
-export function linksOf(interfaces: ReturnType<typeof networkInterfaces>): Link[] {
-  const links: Link[] = [];
-  for (const [name, addresses] of Object.entries(interfaces)) {
-    for (const { address, family, cidr } of addresses ?? []) {
-      const prefixLength = Number(cidr?.split("/")[1] ?? (family === "IPv4" ? 32 : 128));
-      if (family === "IPv4") links.push({ name, address, family: 4, prefixLength });
-      else if (address.startsWith("fe80:")) links.push({ name, address, family: 6, prefixLength });
-    }
-  }
-  return links;
-}
-
-function send(socket: Socket, datagram: Uint8Array, { address, port }: LanRemote): void {
+function send(
+  socket: Socket,
+  datagram: Uint8Array,
+  { address, port }: LanRemote,
+  onSent: (error: Error | null) => void = () => undefined,
+): void {
   // Also when it is not bound yet, or no longer: there will be another announcement.
-  attempt(() => socket.send(datagram, port, address, () => undefined));
+  attempt(() => socket.send(datagram, port, address, onSent));
+}
+
+function reasonOf(error: NodeJS.ErrnoException): string {
+  if (error.code === "EPERM" || error.code === "EACCES") return `this machine's firewall forbids it (${error.code})`;
+  return error.code ?? error.message;
 }
 
 /** No router passes it on. */

@@ -3,16 +3,19 @@
  *
  * ```
  * all:                   "SPLN" | u8 version 1 | u8 kind
- * query (1):             text application | zeros up to 128 bytes
+ * query (1):             text application | zeros up to 256 bytes
  * announcement (2):      8 bytes id | u16 port | u16 players | u16 maxPlayers | text application | text name | text version
  * goodbye (3):           8 bytes id | text application
+ * lookup (4):            text endpoint | zeros up to 256 bytes
+ * located (5):           8 bytes id | u16 port | text endpoint
  * text:                  u8 length in bytes | UTF-8
  * ```
  *
- * Numbers are in network order. An announcement has at most 256 bytes, so that no query, which has at least 128, is
- * answered by more than twice its length. It names no address: what counts is where it comes from.
+ * Numbers are in network order. An announcement has at most 256 bytes, so that no query is answered by more than was asked. It
+ * names no address: what counts is where it comes from. A lookup asks for the host whom the internet knows as
+ * `203.0.113.7:7777`; nobody is told that address who does not know it already.
  */
-import { printable } from "../rendezvous/text.ts";
+import { printable } from "../udp/printable.ts";
 
 /** IPv4 Local Scope (RFC 2365 section 6.1). */
 export const LAN_GROUP_4 = "239.255.90.17";
@@ -20,23 +23,28 @@ export const LAN_GROUP_4 = "239.255.90.17";
 export const LAN_GROUP_6 = "ff12::5a11";
 export const LAN_PORT = 28_772;
 
-export const QUERY_BYTES = 128;
+/** What hosts and players name where they name nothing. */
+export const DEFAULT_APPLICATION = "sallyport";
+/** Of queries and lookups, at least. */
+export const QUERY_BYTES = 256;
 export const MAX_ANNOUNCEMENT_BYTES = 256;
 /** What is longer was written by nobody we know. */
 const MAX_PACKET_BYTES = 512;
 const MAGIC: Uint8Array = new TextEncoder().encode("SPLN");
 const VERSION = 1;
-const KIND = { query: 1, announcement: 2, goodbye: 3 } as const;
+const KIND = { query: 1, announcement: 2, goodbye: 3, lookup: 4, located: 5 } as const;
 const HEADER_BYTES = 6;
 export const ID_BYTES = 8;
 /** In UTF-8. What is longer is shortened. */
 export const MAX_APPLICATION_BYTES = 64;
 export const MAX_NAME_BYTES = 128;
 export const MAX_VERSION_BYTES = 32;
+/** The longest IPv6 address in brackets, and a port. */
+export const MAX_ENDPOINT_BYTES = 48;
 const MAX_COUNT = 65_535;
 
 export interface LanDetails {
-  /** Which game this is: hosts and players must name the same. Up to 64 bytes. */
+  /** Which game this is: hosts and players name the same. Up to 64 bytes. Default "sallyport". */
   application: string;
   /** Shown to players. Up to 128 bytes. */
   name: string;
@@ -52,7 +60,9 @@ export interface LanDetails {
 export type LanPacket =
   | { kind: "query"; application: string }
   | ({ kind: "announcement"; id: string } & LanDetails)
-  | { kind: "goodbye"; id: string; application: string };
+  | { kind: "goodbye"; id: string; application: string }
+  | { kind: "lookup"; endpoint: string }
+  | { kind: "located"; id: string; port: number; endpoint: string };
 
 export function encodeQuery(application: string): Uint8Array {
   const writer = new Writer(KIND.query);
@@ -78,7 +88,23 @@ export function encodeGoodbye(id: string, application: string): Uint8Array {
   return writer.finish();
 }
 
-/** Undefined for whatever is none of the three. What follows the known fields is left for later versions. */
+/** @param endpoint `203.0.113.7:7777` */
+export function encodeLookup(endpoint: string): Uint8Array {
+  const writer = new Writer(KIND.lookup);
+  writer.text(endpoint, MAX_ENDPOINT_BYTES);
+  return writer.finish(QUERY_BYTES);
+}
+
+/** @param port of the game, at the address from which this comes */
+export function encodeLocated(id: string, port: number, endpoint: string): Uint8Array {
+  const writer = new Writer(KIND.located);
+  writer.id(id);
+  writer.u16(port);
+  writer.text(endpoint, MAX_ENDPOINT_BYTES);
+  return writer.finish();
+}
+
+/** Undefined for whatever is none of the five. What follows the known fields is left for later versions. */
 export function decodeLanPacket(datagram: Uint8Array): LanPacket | undefined {
   if (datagram.length < HEADER_BYTES || datagram.length > MAX_PACKET_BYTES) return undefined;
   if (MAGIC.some((byte, i) => datagram[i] !== byte) || datagram[4] !== VERSION) return undefined;
@@ -101,6 +127,14 @@ export function decodeLanPacket(datagram: Uint8Array): LanPacket | undefined {
     case KIND.goodbye: {
       const [id, application] = [reader.id(), reader.text(MAX_APPLICATION_BYTES)];
       return id === undefined || !application ? undefined : { kind: "goodbye", id, application };
+    }
+    case KIND.lookup: {
+      const endpoint = reader.text(MAX_ENDPOINT_BYTES);
+      return datagram.length < QUERY_BYTES || !endpoint ? undefined : { kind: "lookup", endpoint };
+    }
+    case KIND.located: {
+      const [id, port, endpoint] = [reader.id(), reader.u16(), reader.text(MAX_ENDPOINT_BYTES)];
+      return id === undefined || !port || !endpoint ? undefined : { kind: "located", id, port, endpoint };
     }
     default:
       return undefined;

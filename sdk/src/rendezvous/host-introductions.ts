@@ -1,6 +1,7 @@
 /** The host's side of all introductions that one connection to the lobby relays. */
+
+import { RateLimiter } from "../udp/rate-limiter.ts";
 import { SealedIntroduction } from "./introduction.ts";
-import { RateLimiter } from "./limiter.ts";
 import { NoiseResponder } from "./noise.ts";
 import { type EndReason, HELLO, type HostDetails, parseBytes, parseId, prologueOf } from "./protocol.ts";
 import { MAX_RECORD_BYTES } from "./records.ts";

@@ -1,10 +1,11 @@
 /** A sealed conversation between a host and an invited player, through a lobby that can relay it or not, and no more. */
-import { RateLimiter } from "./limiter.ts";
+
+import { printable } from "../udp/printable.ts";
+import { RateLimiter } from "../udp/rate-limiter.ts";
 import type { CipherState } from "./noise.ts";
 import { type HostDetails, parseHostDetails } from "./protocol.ts";
 import { MAX_MESSAGE_BYTES, RECORD, RecordReader, type RecordType, recordsOf, sealRecords } from "./records.ts";
 import type { TraversalServers } from "./servers.ts";
-import { printable } from "./text.ts";
 
 export interface IntroductionClosed {
   /**

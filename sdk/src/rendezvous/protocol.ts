@@ -1,7 +1,7 @@
 /** What hosts, lobby and players say to each other, and the checks that each does on what another said. */
 import type { Verdict } from "../connectivity/reachability.ts";
+import { printable } from "../udp/printable.ts";
 import { RendezvousError } from "./errors.ts";
-import { printable } from "./text.ts";
 
 /** The name under which the room is mounted unless another is agreed. */
 export const RENDEZVOUS_ROOM = "rendezvous";

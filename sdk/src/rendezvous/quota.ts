@@ -1,6 +1,7 @@
 /** What one lobby process grants to one address, and to all. */
+
+import { RateLimiter } from "../udp/rate-limiter.ts";
 import type { GuestLimits } from "./guests.ts";
-import { RateLimiter } from "./limiter.ts";
 
 export interface RendezvousLimits extends GuestLimits {
   /** Requests of one address: at once, and per second in the long run. Guessing an invite costs one each. */

@@ -10,10 +10,10 @@ import {
   Room,
   ServerError,
 } from "@colyseus/core";
+import { RateLimiter } from "../udp/rate-limiter.ts";
 import { RendezvousError } from "./errors.ts";
 import { Guests } from "./guests.ts";
 import { inviteUrl, parseInviteCode } from "./invite.ts";
-import { RateLimiter } from "./limiter.ts";
 import { mintServers, renewServersAfter } from "./mint-servers.ts";
 import {
   CLOSE_ENDED,

@@ -25,6 +25,8 @@ export interface StunBindingResult<T> {
 export interface StunBindingRequestOptions extends StunTransactionOptions {
   /** CHANGE-REQUEST's flags (RFC 5780): the answer comes from elsewhere. */
   change?: number;
+  /** RESPONSE-PORT (RFC 5780): the answer goes to another port of ours, 1-65535. */
+  responsePort?: number;
 }
 
 interface Asked<T> {
@@ -86,6 +88,8 @@ export class StunBindings<T> {
     const { options } = asked;
     const builder = new StunBuilder(StunMethod.BINDING, "request");
     if (options.change !== undefined) builder.uint32(StunAttribute.CHANGE_REQUEST, options.change);
+    if (options.responsePort !== undefined)
+      builder.uint32(StunAttribute.RESPONSE_PORT, options.responsePort * 0x1_0000);
     const request = builder.fingerprint().build();
     this.#transactions.start(asked, request, asked.server, now, { ...options, timeoutMs });
   }

@@ -71,7 +71,11 @@ export async function stunBinding(
 }
 
 /** @throws {StunError} */
-export async function resolveStunServer(server: string, socket: UDPSocket, family?: 4 | 6): Promise<Endpoint> {
+export async function resolveStunServer(
+  server: string,
+  socket: Pick<UDPSocket, "canReach">,
+  family?: 4 | 6,
+): Promise<Endpoint> {
   const parsed = parseStunServer(server);
   if (parsed === null) {
     const message = `"${server}" names no STUN server: write stun:HOST:PORT or HOST:PORT.`;

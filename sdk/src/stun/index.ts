@@ -25,6 +25,16 @@ export {
 } from "./constants.ts";
 export { StunError, type StunFailure } from "./errors.ts";
 export { type IntegrityAlgorithm, longTermKey, shortTermKey, userHash } from "./integrity.ts";
+export { KEEP_ALIVE_MS, keepAliveFor } from "./keep-alive.ts";
+export {
+  DEFAULT_WAITS_MS,
+  type NatLifetime,
+  type NatLifetimeHandler,
+  NatLifetimeProbe,
+  type NatLifetimeProbeOptions,
+} from "./lifetime.ts";
+export { type NatLifetimeOptions, natLifetime } from "./lifetime-discovery.ts";
+export { checkWaits } from "./lifetime-search.ts";
 export { isStun, type StunClass, StunMessage } from "./message.ts";
 export { type ProbeOptions, type ProbeResult, probePort } from "./probe.ts";
 export { respondToStun, type StunLocal, type StunReply, type StunResponderOptions } from "./responder.ts";

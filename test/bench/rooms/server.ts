@@ -93,7 +93,7 @@ const server = new Server({
   transport:
     transport === "ws"
       ? new WebSocketTransport({ server: http })
-      : new SallyportTransport({ server: http, connectivity: false }),
+      : new SallyportTransport({ server: http, connectivity: false, lan: false }),
 });
 server.define("field", FieldRoom);
 server.define("stage", StageRoom);

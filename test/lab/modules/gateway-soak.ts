@@ -71,7 +71,9 @@ export async function killAndRestart(gateway: Gateway, count: number): Promise<K
         const last = await start(30_000 + index);
         last.kill();
         await last.exited;
-        return { most, files: readdirSync(join(state, "sallyport")) };
+        // Where the router was met is remembered for good.
+        const files = readdirSync(join(state, "sallyport")).filter((name) => name !== "routers.json");
+        return { most, files };
       } finally {
         rmSync(state, { recursive: true });
       }

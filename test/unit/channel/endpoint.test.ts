@@ -18,6 +18,50 @@ function packets(from: MessageEndpoint, now: number): Uint8Array[] {
   return sent;
 }
 
+/** `a` sends a reliable message each `tickMs`, 40 times; `b` only listens. */
+function stream(simulation: Simulation, tickMs: number): void {
+  const from = simulation.now;
+  for (let n = 0; n < 40; n++) {
+    simulation.at(from + n * tickMs, () => {
+      simulation.a.endpoint.send(Uint8Array.of(n), "reliable");
+    });
+  }
+  simulation.runUntil(from + 40 * tickMs + 1000);
+}
+
+describe("acknowledging", () => {
+  test("a stream of reliable messages on a calm path needs an acknowledgement for every other one", () => {
+    const calm = new Simulation(1, { delayMs: 10 });
+    stream(calm, 50);
+    expect(calm.b.arrived.length).toBe(40);
+    expect(calm.b.endpoint.stats.acksSent).toBeLessThanOrEqual(21);
+    expect(calm.a.endpoint.stats.packetsSent).toBe(40);
+  });
+
+  test("messages far apart are acknowledged each, as no next one would show that one is missing", () => {
+    const seldom = new Simulation(1, { delayMs: 10 });
+    stream(seldom, 200);
+    expect(seldom.b.endpoint.stats.acksSent).toBe(40);
+  });
+
+  test("a gap in a stream is told at once, and what was lost arrives behind the next message", () => {
+    const simulation = new Simulation(1, { delayMs: 10 });
+    const lost = simulation.now + 20 * 50;
+    simulation.at(lost - 1, () => {
+      simulation.a.line.conditions = { loss: 1 };
+    });
+    simulation.at(lost + 1, () => {
+      simulation.a.line.conditions = { delayMs: 10 };
+    });
+    stream(simulation, 50);
+    expect(simulation.b.arrived.map(({ data }) => data[0])).toEqual(Array.from({ length: 40 }, (_, n) => n));
+    // The next message leaves 50 ms later; its arrival, the word of it and the lost message take 10 ms each, 9/8 of a round trip at most.
+    const delay = (simulation.b.arrived[20]?.at ?? Infinity) - lost;
+    expect(delay).toBeGreaterThan(50);
+    expect(delay).toBeLessThan(50 + 35);
+  });
+});
+
 describe("sending", () => {
   test("an idle endpoint sends nothing and asks for nothing", () => {
     const idle = endpoint();

@@ -1,5 +1,5 @@
 import { EventEmitter } from "node:events";
-import { afterEach, expect, test } from "vitest";
+import { afterEach, describe, expect, test } from "vitest";
 import type { Reachability } from "../../../sdk/src/connectivity/index.ts";
 import {
   ConnectivityManager,
@@ -7,7 +7,7 @@ import {
   type ConnectivityParts,
 } from "../../../sdk/src/connectivity/index.ts";
 import { type GatewayStep, PortMapError, type PortMapping } from "../../../sdk/src/gateway/index.ts";
-import type { StunServerOutcome } from "../../../sdk/src/stun/index.ts";
+import type { NatLifetime, StunServerOutcome } from "../../../sdk/src/stun/index.ts";
 import { StunError } from "../../../sdk/src/stun/index.ts";
 import { UDPSocket } from "../../../sdk/src/udp/udp-socket.ts";
 
@@ -30,6 +30,9 @@ class World {
   readonly mapped = Promise.withResolvers<PortMapping>();
   readonly stun = Promise.withResolvers<StunServerOutcome[]>();
   readonly mapper = new EventEmitter();
+  readonly lifetime = Promise.withResolvers<NatLifetime>();
+  /** The servers of each measurement. */
+  readonly measured: (readonly string[])[] = [];
   closed = 0;
   refreshed = 0;
   asked = 0;
@@ -53,6 +56,10 @@ class World {
           const outcomes = await this.stun.promise;
           for (const outcome of outcomes) onOutcome?.(outcome);
           return outcomes;
+        },
+        lifetime: (servers) => {
+          this.measured.push(servers);
+          return this.lifetime.promise;
         },
         interfaces: () => this.interfaces,
       },
@@ -194,6 +201,10 @@ test.each([-1, 65_536, 1.5, Number.NaN])("port %s is refused before anything is 
   expect(() => new ConnectivityManager({ port })).toThrow(/0 to 65535/);
 });
 
+test("silences that are none are refused before anything is opened", () => {
+  expect(() => new ConnectivityManager({ lifetimeWaitsMs: [0] })).toThrow(/between 0 and an hour/);
+});
+
 test("a game on loopback asks nobody", async () => {
   const made = world({ address: "127.0.0.1" });
   const { verdict, steps } = await made.manager.open();
@@ -216,4 +227,98 @@ test("connectivity.udp is a UDPServer on the game's socket", async () => {
   await expect.poll(() => udp.poll() === 0 && udp.isConnectionAvailable()).toBe(true);
   expect(udp.takeConnection()?.getPacket().toString()).toBe("hello");
   await client.close();
+});
+
+describe("the NAT's memory", () => {
+  const measured: NatLifetime = { seconds: 28, goneAfterSeconds: 30, outcome: "measured" };
+
+  test("is measured in the background where invites depend on it, and open() does not wait", async () => {
+    const made = world({ openTimeoutMs: 60_000 });
+    const opening = made.manager.open();
+    made.refuse("Acme: no");
+    made.see(9999);
+    expect((await opening).nat.mappingLifetimeSeconds).toBeNull();
+    const known = made.change(({ nat }) => nat.mappingLifetimeSeconds !== null);
+    made.lifetime.resolve(measured);
+    const { nat, steps } = await known;
+    expect(nat.mappingLifetimeSeconds).toBe(28);
+    expect(steps.find(({ step }) => step === "lifetime")).toMatchObject({
+      outcome: "ok",
+      reason: expect.stringMatching(/forgets a silent connection after about 29 s; .* every 14 s/),
+    });
+    await made.manager.refresh();
+    expect(made.measured).toEqual([["stun.test:3478"]]);
+  });
+
+  test("is nobody's business while the router forwards the port, until it no longer does", async () => {
+    const made = world();
+    const opening = made.manager.open();
+    made.grant();
+    made.see();
+    await opening;
+    await made.manager.settled();
+    await made.manager.refresh();
+    expect(made.measured).toEqual([]);
+    made.mapping["state"] = "lost";
+    made.mapping.emit("lost", { event: "lost", mapping: made.mapping, reason: "the router restarted", ms: 5 });
+    await made.manager.refresh();
+    expect(made.measured).toHaveLength(1);
+  });
+
+  test("nor without a NAT, or without servers that answer, or when switched off", async () => {
+    const direct = world();
+    direct.interfaces = [{ name: "eth0", address: "11.0.0.9" }];
+    const silent = world();
+    const off = world({ lifetimeWaitsMs: [] });
+    for (const made of [direct, silent, off]) {
+      const opening = made.manager.open();
+      made.refuse("Acme: no");
+      if (made === silent) made.silence();
+      else made.see(made === direct ? made.manager.port : 9999);
+      await opening;
+      await made.manager.refresh();
+      expect(made.measured).toEqual([]);
+    }
+  });
+
+  test("is measured anew in another network, and by other servers where those before could not tell", async () => {
+    const made = world();
+    const opening = made.manager.open();
+    made.refuse("Acme: no");
+    made.see(9999);
+    await opening;
+    made.lifetime.resolve({ seconds: null, goneAfterSeconds: null, outcome: "untold" });
+    await made.change(({ steps }) => steps.some(({ step }) => step === "lifetime"));
+    await made.manager.refresh();
+    expect(made.measured).toHaveLength(1);
+    const outcomes = await made.stun.promise;
+    outcomes.push({ server: "other.test", mapped: { address: "11.0.0.9", port: 9999 } });
+    await made.manager.refresh();
+    expect(made.measured).toEqual([["stun.test:3478"], ["stun.test:3478", "other.test"]]);
+    made.interfaces = [{ name: "wlan0", address: "192.168.7.5" }];
+    await expect.poll(() => made.measured.length, { timeout: 5_000 }).toBe(3);
+  });
+
+  test("without a server that answers there is nothing to measure it with, and that is said", async () => {
+    const made = world();
+    const opening = made.manager.open();
+    made.refuse("Acme: no");
+    made.silence();
+    await opening;
+    const { steps } = await made.manager.measureLifetime();
+    expect(steps.find(({ step }) => step === "lifetime")).toMatchObject({ outcome: "skipped" });
+    expect(made.measured).toEqual([]);
+  });
+
+  test("close() ends a measurement", async () => {
+    const made = world();
+    const opening = made.manager.open();
+    made.refuse("Acme: no");
+    made.see(9999);
+    await opening;
+    await expect.poll(() => made.measured.length).toBe(1);
+    await made.manager.close();
+    made.lifetime.resolve(measured);
+    expect(made.manager.reachability.nat.mappingLifetimeSeconds).toBeNull();
+  });
 });

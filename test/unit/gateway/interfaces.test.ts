@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
-import { isOnLink, isPublicAddress, prefixOf, whyNotPublic } from "../../../sdk/src/gateway/address.ts";
+import { whyNotPublic } from "../../../sdk/src/gateway/external-address.ts";
 import { parseProcNetIpv6Route, parseProcNetRoute, usableInterfaces } from "../../../sdk/src/gateway/interfaces.ts";
+import { isOnLink, prefixOf } from "../../../sdk/src/gateway/subnet.ts";
 
 const ROUTES = `Iface	Destination	Gateway 	Flags	RefCnt	Use	Metric	Mask		MTU	Window	IRTT
 wlan0	00000000	0102A8C0	0003	0	0	600	00000000	0	0	0
@@ -52,9 +53,9 @@ test("interfaces: no loopback, no link-local, no containers; the default route f
   expect(usableInterfaces(viaTunnel, list)[0]?.name).toBe("docker0");
 });
 
-test("public addresses", () => {
+test("external addresses that lead in from the internet, and why others do not", () => {
   for (const address of ["8.8.8.8", "11.0.1.2", "100.128.0.1", "172.32.0.1", "2a11:0:1::2"])
-    expect(isPublicAddress(address), address).toBe(true);
+    expect(whyNotPublic(address), address).toBeUndefined();
   for (const address of [
     "10.1.2.3",
     "100.64.0.1",
@@ -75,9 +76,12 @@ test("public addresses", () => {
     "fd00::1",
     "2001:db8::1",
   ]) {
-    expect(isPublicAddress(address), address).toBe(false);
+    expect(whyNotPublic(address), address).toMatch(/double NAT|carrier-grade/);
   }
-  expect(whyNotPublic("8.8.8.8")).toBeUndefined();
+  expect(whyNotPublic("100.64.0.1")).toMatch(/carrier-grade/);
+  expect(whyNotPublic("192.168.0.1")).toMatch(/is private/);
+  for (const none of ["", "x", "0.0.0.0", "255.255.255.255", "::"])
+    expect(whyNotPublic(none), none).toMatch(/tells no external address/);
 });
 
 test("on-link", () => {

@@ -185,6 +185,55 @@ test("a doubt is looked into at once, and no more than once a second", async () 
   await close(w);
 });
 
+test("a gateway that restarts while a mapping is being made: both of its entries are there in the end", async () => {
+  const w = world((clock) => [new FakeGateway(clock)], { watchIntervalMs: 1e9, renewIntervalMs: 1e9 });
+  const gateway = w.network.gateways[0]?.gateway ?? expect.fail("there is one");
+  gateway.latency = 100;
+  const mapped = w.mapper.map({ ...REQUEST, protocol: "both" });
+  // The first entry is made by then, the second is on its way.
+  await w.clock.advance(150);
+  expect([...gateway.rows.keys()]).toContain("udp 7777");
+  gateway.rows.delete("udp 7777");
+  gateway.emit("suspect", "the router restarted");
+  await w.clock.advance(5000);
+  await mapped;
+  expect([...gateway.rows.keys()].sort()).toEqual(["tcp 7777", "udp 7777"]);
+  await close(w);
+});
+
+test("a gateway that restarts while a lost mapping is being made again", async () => {
+  const w = world((clock) => [new FakeGateway(clock)], { watchIntervalMs: 1e9, renewIntervalMs: 1e9 });
+  await w.map({ ...REQUEST, protocol: "both" });
+  const gateway = w.network.gateways[0]?.gateway ?? expect.fail("there is one");
+  gateway.latency = 100;
+  gateway.rows.clear();
+  gateway.emit("suspect", "the router restarted");
+  // Looked at, and the first of two asked for again.
+  await w.clock.advance(250);
+  expect([...gateway.rows.keys()]).toEqual(["udp 7777"]);
+  gateway.rows.clear();
+  gateway.emit("suspect", "the router restarted once more");
+  await w.clock.advance(5000);
+  expect([...gateway.rows.keys()].sort()).toEqual(["tcp 7777", "udp 7777"]);
+  await close(w);
+});
+
+test("an announcement that tells nothing new is looked into; a router that is silent then is not lost for it", async () => {
+  const w = world((clock) => [new FakeGateway(clock)], { watchIntervalMs: 1e9, renewIntervalMs: 1e9 });
+  await w.map();
+  const gateway = w.network.gateways[0]?.gateway ?? expect.fail("there is one");
+  gateway.silent = true;
+  gateway.emit("announced", "here I am");
+  await w.clock.advance(2000);
+  expect(w.events.map(({ event }) => event)).toEqual(["mapped"]);
+  gateway.silent = false;
+  gateway.rows.clear();
+  gateway.emit("announced", "here I am");
+  await w.clock.advance(2000);
+  expect(w.events.map(({ event }) => event)).toEqual(["mapped", "lost", "mapped"]);
+  await close(w);
+});
+
 test("silence is not loss while it is short; then another gateway serves", async () => {
   const w = world((clock) => [new FakeGateway(clock), new FakeGateway(clock, "pcp", "192.168.2.1")]);
   await w.map();

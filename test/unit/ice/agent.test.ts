@@ -428,6 +428,34 @@ describe("cost", () => {
     expect(longest).toBeLessThanOrEqual(3700);
   });
 
+  test("a way in reserve is kept open as the translator's lifetime wants it, from the moment that it is known", () => {
+    const { clock, one, world } = game();
+    clock.run(20_000);
+    const reserve = one.agent.pairs().find(({ selected, state }) => !selected && state === "succeeded");
+    if (reserve === undefined) throw new Error("no reserve");
+    const { address, port } = reserve.remote;
+    let last = clock.now;
+    let longest = 0;
+    world.internet.onPacket = ({ from, to }) => {
+      if (from.address !== world.nats.get(one.host)?.address || to.address !== address || to.port !== port) return;
+      longest = Math.max(longest, clock.now - last);
+      last = clock.now;
+    };
+    const longestIn = (ms: number): number => {
+      longest = 0;
+      last = clock.now;
+      clock.run(ms);
+      return Math.max(longest, clock.now - last);
+    };
+    expect(longestIn(120_000)).toBeGreaterThan(8_000);
+    one.do((agent, now) => agent.fitKeepAlive(14, now));
+    expect(longestIn(120_000)).toBeLessThanOrEqual(7_500);
+    one.do((agent, now) => agent.fitKeepAlive(1, now));
+    expect(longestIn(120_000)).toBeLessThanOrEqual(5_500);
+    one.do((agent, now) => agent.fitKeepAlive(600, now));
+    expect(longestIn(120_000)).toBeGreaterThan(8_000);
+  });
+
   test("thousands of candidates are cut down, and checked at the pace", () => {
     const clock = new Clock();
     const world = new World(clock);

@@ -119,6 +119,8 @@ export interface NatOptions {
   readonly blockUdp?: boolean;
   /** Next port for a new mapping of a symmetric one: in order, or at random. */
   readonly ports?: "sequential" | "random";
+  /** The public port is the private one, where it is free: always, or where the private one lies in the NAT's own range. */
+  readonly keepsPort?: boolean | ((port: number) => boolean);
   /** Milliseconds until an unused mapping is forgotten. */
   readonly timeoutMs?: number;
 }
@@ -196,7 +198,13 @@ export class Nat {
       mapping = undefined;
     }
     if (mapping === undefined) {
-      mapping = { inside: from, outsidePort: this.#freePort(symmetric), key, usedAt: clock.now, peers: new Set() };
+      mapping = {
+        inside: from,
+        outsidePort: this.#freePort(symmetric, from.port),
+        key,
+        usedAt: clock.now,
+        peers: new Set(),
+      };
       this.#byKey.set(key, mapping);
       this.#byPort.set(mapping.outsidePort, mapping);
     }
@@ -205,7 +213,10 @@ export class Nat {
     return { address: this.address, port: mapping.outsidePort };
   }
 
-  #freePort(symmetric: boolean): number {
+  #freePort(symmetric: boolean, wished: number): number {
+    const { keepsPort = false } = this.options;
+    const mayKeep = typeof keepsPort === "boolean" ? keepsPort : keepsPort(wished);
+    if (mayKeep && !this.#byPort.has(wished)) return wished;
     if (symmetric && this.options.ports === "random") {
       for (;;) {
         const port = 1024 + Math.floor(this.outside.clock.random() * 64_000);

@@ -1,54 +1,32 @@
 /** Hosts and players on a network that exists in this test only. */
 import type { NetworkInterfaceInfo } from "node:os";
 import { describe, expect, test } from "vitest";
-import {
-  discoverLan,
-  LanAnnouncer,
-  type LanGame,
-  type LanNetwork,
-  type LanRemote,
-  lanUrls,
-} from "../../../sdk/src/lan/index.ts";
+import { discoverLan, LanAnnouncer, type LanGame, lanGames, lanUrls, locateLan } from "../../../sdk/src/lan/index.ts";
+import { linksOf, neighbourhoodOf } from "../../../sdk/src/lan/links.ts";
 import { LanListener, LOST_AFTER_MS, MAX_GAMES } from "../../../sdk/src/lan/listener.ts";
-import { linksOf, neighbourhoodOf } from "../../../sdk/src/lan/network.ts";
-import { decodeLanPacket, encodeAnnouncement, encodeGoodbye, encodeQuery } from "../../../sdk/src/lan/packet.ts";
+import {
+  decodeLanPacket,
+  encodeAnnouncement,
+  encodeGoodbye,
+  encodeLocated,
+  encodeLookup,
+  encodeQuery,
+} from "../../../sdk/src/lan/packet.ts";
 import { ANNOUNCE_MS, LanResponder } from "../../../sdk/src/lan/responder.ts";
+import { Cable, CableEnd } from "./cable.ts";
 
 const ID = "0123456789abcdef";
 const details = { application: "arena", name: "Ann's", port: 7777, players: 2, maxPlayers: 16, version: "1.0" };
+const interfaceAddress = (address: string, prefixLength: number): NetworkInterfaceInfo => ({
+  address,
+  family: address.includes(":") ? "IPv6" : "IPv4",
+  cidr: `${address}/${prefixLength}`,
+  netmask: "",
+  mac: "",
+  internal: false,
+  scopeid: 0,
+});
 const id = (i: number): string => i.toString(16).padStart(16, "0");
-
-/** All who plug into it hear each other. */
-class Cable {
-  readonly ends = new Set<CableEnd>();
-  /** Each datagram that went over it. */
-  readonly seen: Uint8Array[] = [];
-}
-class CableEnd implements LanNetwork {
-  onPacket: LanNetwork["onPacket"] = () => undefined;
-  readonly #cable: Cable;
-  readonly #address: string;
-  constructor(cable: Cable, address: string) {
-    this.#cable = cable;
-    this.#address = address;
-    cable.ends.add(this);
-  }
-  multicast(datagram: Uint8Array): void {
-    for (const end of this.#cable.ends) this.#send(end, datagram);
-  }
-  unicast(datagram: Uint8Array, { address }: LanRemote): void {
-    for (const end of this.#cable.ends) if (end.#address === address) this.#send(end, datagram);
-  }
-  refresh(): void {}
-  close(): Promise<void> {
-    this.#cable.ends.delete(this);
-    return Promise.resolve();
-  }
-  #send(to: CableEnd, datagram: Uint8Array): void {
-    this.#cable.seen.push(datagram);
-    if (to !== this) setImmediate(() => to.onPacket(datagram, { address: this.#address, port: 28_772 }));
-  }
-}
 
 describe("announcer and search", () => {
   test("find each other, whoever comes first, and notice changes and goodbyes", async () => {
@@ -103,6 +81,49 @@ describe("announcer and search", () => {
     expect(games.flatMap(lanUrls)).toEqual(["http://192.168.1.10:7777"]);
   });
 
+  test("games come one by one, changed ones again, until the reader leaves", async () => {
+    const cable = new Cable();
+    const announcer = new LanAnnouncer({ name: "Ann's", port: 7777 }, { network: new CableEnd(cable, "192.168.1.10") });
+    const heard: number[] = [];
+    const network = new CableEnd(cable, "192.168.1.20");
+    for await (const game of lanGames({ network, timeoutMs: Number.POSITIVE_INFINITY })) {
+      expect(game).toMatchObject({ application: "sallyport", name: "Ann's" });
+      heard.push(game.players);
+      if (game.players === 3) break;
+      announcer.update({ players: 3 });
+    }
+    expect(heard).toEqual([0, 3]);
+    await announcer.close();
+    expect(cable.ends.size).toBe(0);
+    // And where nobody is, until the time is over.
+    for await (const game of lanGames({ network: new CableEnd(cable, "192.168.1.20"), timeoutMs: 20 })) {
+      expect.fail(game.name);
+    }
+    expect(cable.ends.size).toBe(0);
+  });
+
+  test("a host is located by the address that the internet has for it, and by no other", async () => {
+    const cable = new Cable();
+    await using _one = new LanAnnouncer(details, {
+      network: new CableEnd(cable, "192.168.1.10"),
+      isKnownAs: (endpoint) => endpoint === "11.0.1.2:7001",
+    });
+    await using _other = new LanAnnouncer({ ...details, port: 9 }, { network: new CableEnd(cable, "192.168.1.11") });
+    const locate = (port: number, signal?: AbortSignal) =>
+      locateLan(
+        { address: "11.0.1.2", port },
+        { network: new CableEnd(cable, "192.168.1.20"), timeoutMs: 50, ...(signal && { signal }) },
+      );
+    expect(await locate(7001)).toEqual({ address: "192.168.1.10", port: 7777 });
+    expect(await locate(7777)).toBeUndefined();
+    expect(await locate(7001, AbortSignal.abort())).toBeUndefined();
+    // Who answers another question than was asked is not heard.
+    const liar = new CableEnd(cable, "192.168.1.66");
+    liar.onPacket = () => liar.multicast(encodeLocated(ID, 6666, "11.0.1.2:80"));
+    expect(await locate(7777)).toBeUndefined();
+    expect(await locate(7001)).toEqual({ address: "192.168.1.10", port: 7777 });
+  });
+
   test("nonsense on the network hurts nobody, and a listener that throws ends its search", async () => {
     const cable = new Cable();
     await using _one = new LanAnnouncer(details, { network: new CableEnd(cable, "192.168.1.10") });
@@ -131,28 +152,37 @@ describe("announcer and search", () => {
 
 describe("the neighbourhood", () => {
   test("is the networks of our interfaces, and the links", () => {
-    const of = (address: string, family: "IPv4" | "IPv6", cidr: string): NetworkInterfaceInfo => ({
-      address,
-      family,
-      cidr,
-      netmask: "",
-      mac: "",
-      internal: false,
-      scopeid: 0,
-    });
     const links = linksOf({
-      lo: [of("127.0.0.1", "IPv4", "127.0.0.1/8"), of("::1", "IPv6", "::1/128")],
+      lo: [interfaceAddress("127.0.0.1", 8), interfaceAddress("::1", 128)],
       eth0: [
-        of("192.168.1.10", "IPv4", "192.168.1.10/24"),
-        of("fe80::1", "IPv6", "fe80::1/64"),
-        of("2001:db8::1", "IPv6", "2001:db8::1/64"),
+        interfaceAddress("192.168.1.10", 24),
+        interfaceAddress("fe80::1", 64),
+        interfaceAddress("2001:db8::1", 64),
       ],
     });
     expect(links.map(({ address }) => address)).toEqual(["127.0.0.1", "192.168.1.10", "fe80::1"]);
     const isNear = neighbourhoodOf(links);
     expect(["127.0.0.1", "192.168.1.77", "fe80::2%eth0"].map(isNear)).toEqual([true, true, true]);
+    // However wide the mask: the internet is no neighbour.
+    const wide = neighbourhoodOf([{ name: "eth0", address: "10.0.0.1", family: 4, prefixLength: 0 }]);
+    expect(["10.9.9.9", "8.8.8.8", "100.64.0.1", "203.0.113.7"].map(wide)).toEqual([true, false, false, false]);
     const far = ["192.168.2.1", "203.0.113.7", "2001:db8::2", "::1", "", "x", "0.0.0.0"];
     expect(far.map(isNear)).toEqual(far.map(() => false));
+  });
+});
+
+describe("interfaces that lead to strangers", () => {
+  test.each([
+    ["a rented server's", { address: "8.8.8.8", more: ["fe80::1"] }, []],
+    ["a rented server's with a private address beside it", { address: "8.8.8.8", more: ["10.0.0.5"] }, []],
+    ["a provider's shared network", { address: "100.64.1.1", more: ["fe80::1"] }, []],
+    ["a rented server's with IPv6 alone", { address: "2a11::1", more: ["fe80::1"] }, []],
+    ["a home's", { address: "192.168.1.10", more: ["fe80::1", "2a11::1"] }, ["192.168.1.10", "fe80::1"]],
+    ["a cable between two machines", { address: "169.254.7.7", more: ["fe80::1"] }, ["169.254.7.7", "fe80::1"]],
+    ["a cable with IPv6 alone", { address: "fe80::1", more: ["fd00::1"] }, ["fe80::1"]],
+  ])("%s: %j", (_whose, { address, more }, expected) => {
+    const addresses = [address, ...more].map((each) => interfaceAddress(each, each.includes(":") ? 64 : 24));
+    expect(linksOf({ eth0: addresses }).map((link) => link.address)).toEqual(expected);
   });
 });
 
@@ -182,7 +212,7 @@ describe("a host", () => {
     expect(sent).toBeLessThanOrEqual(4);
   });
 
-  test("answers who asks for its game, not too often, and never more than twice what came", () => {
+  test("answers who asks for its game, not too often, and never more than what came", () => {
     const host = responder();
     const query = encodeQuery("arena");
     let [asked, answered] = [0, 0];
@@ -192,7 +222,9 @@ describe("a host", () => {
     }
     expect(answered).toBeGreaterThan(0);
     expect(answered).toBeLessThan(asked / 10);
+    expect(host.handlePacket(query, "192.168.1.22", 0)?.length).toBeLessThanOrEqual(query.length);
     expect(host.handlePacket(encodeQuery("chess"), "192.168.1.21", 0)).toBeUndefined();
+    expect(host.handlePacket(encodeLookup("11.0.1.2:7777"), "192.168.1.21", 0)).toBeUndefined();
     expect(host.handlePacket(encodeAnnouncement(ID, details), "192.168.1.21", 0)).toBeUndefined();
   });
 

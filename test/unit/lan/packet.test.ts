@@ -4,6 +4,8 @@ import {
   decodeLanPacket,
   encodeAnnouncement,
   encodeGoodbye,
+  encodeLocated,
+  encodeLookup,
   encodeQuery,
   MAX_ANNOUNCEMENT_BYTES,
   MAX_APPLICATION_BYTES,
@@ -31,6 +33,14 @@ describe("packets", () => {
     expect(decodeLanPacket(encodeAnnouncement(ID, details))).toEqual({ kind: "announcement", id: ID, ...details });
     expect(decodeLanPacket(encodeQuery("arena"))).toEqual({ kind: "query", application: "arena" });
     expect(decodeLanPacket(encodeGoodbye(ID, "arena"))).toEqual({ kind: "goodbye", id: ID, application: "arena" });
+    const endpoint = "[2a11:2222:3333:4444:5555:6666:7777:8888]:65535";
+    expect(decodeLanPacket(encodeLookup(endpoint))).toEqual({ kind: "lookup", endpoint });
+    expect(decodeLanPacket(encodeLocated(ID, 7777, endpoint))).toEqual({
+      kind: "located",
+      id: ID,
+      port: 7777,
+      endpoint,
+    });
   });
 
   test("with more at their end are read too, for later versions", () => {
@@ -40,14 +50,20 @@ describe("packets", () => {
   });
 
   test("cut short anywhere are none", () => {
-    for (const whole of [encodeAnnouncement(ID, details), encodeQuery("arena"), encodeGoodbye(ID, "arena")]) {
+    for (const whole of [
+      encodeAnnouncement(ID, details),
+      encodeQuery("arena"),
+      encodeGoodbye(ID, "arena"),
+      encodeLookup("11.0.1.2:7777"),
+      encodeLocated(ID, 7777, "11.0.1.2:7777"),
+    ]) {
       for (let length = 0; length < whole.length; length++) {
         expect(decodeLanPacket(whole.subarray(0, length))).toBeUndefined();
       }
     }
   });
 
-  test("no query is answered by more than twice its length", () => {
+  test("no query is answered by more than its length", () => {
     const longest = {
       ...details,
       application: "a".repeat(500),
@@ -55,7 +71,10 @@ describe("packets", () => {
       version: "1".repeat(500),
     };
     expect(encodeAnnouncement(ID, longest).length).toBeLessThanOrEqual(MAX_ANNOUNCEMENT_BYTES);
-    expect(MAX_ANNOUNCEMENT_BYTES).toBeLessThanOrEqual(2 * QUERY_BYTES);
+    expect(MAX_ANNOUNCEMENT_BYTES).toBeLessThanOrEqual(QUERY_BYTES);
+    expect(encodeLookup("11.0.1.2:7777")).toHaveLength(QUERY_BYTES);
+    expect(encodeLocated(ID, 7777, "x".repeat(500)).length).toBeLessThanOrEqual(QUERY_BYTES);
+    expect(decodeLanPacket(encodeLookup("11.0.1.2:7777").subarray(0, QUERY_BYTES - 1))).toBeUndefined();
     expect(decodeLanPacket(encodeQuery("arena").subarray(0, QUERY_BYTES - 1))).toBeUndefined();
   });
 
@@ -99,7 +118,7 @@ describe("packets", () => {
   });
 
   test("whatever comes, nothing throws, and what passes can be written again", () => {
-    const start = fc.constantFrom([1], [2], [3]).map((kind) => [0x53, 0x50, 0x4c, 0x4e, 1, ...kind]);
+    const start = fc.constantFrom([1], [2], [3], [4], [5]).map((kind) => [0x53, 0x50, 0x4c, 0x4e, 1, ...kind]);
     const almost = fc
       .tuple(start, fc.uint8Array({ maxLength: 300 }))
       .map(([head, rest]) => Uint8Array.of(...head, ...rest));

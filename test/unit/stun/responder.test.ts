@@ -90,6 +90,38 @@ describe("RFC 5780", () => {
   });
 });
 
+describe("RESPONSE-PORT", () => {
+  test("another port of the source gets the answer, also from a server with one address", () => {
+    const data = request()
+      .uint32(A.RESPONSE_PORT, 50_000 * 0x1_0000)
+      .build();
+    const reply = respondToStun(data, source, { origin });
+    expect([reply?.port, reply?.changeAddress, reply?.changePort]).toEqual([50_000, false, false]);
+    expect(StunMessage.decode(reply?.data ?? Buffer.alloc(0))?.mappedAddress()).toEqual(source);
+  });
+
+  test("a port of 0, and a value that is too short, are none", () => {
+    expect(respondToStun(request().uint32(A.RESPONSE_PORT, 0x1234).build(), source)?.port).toBe(source.port);
+    expect(
+      respondToStun(
+        request()
+          .add(A.RESPONSE_PORT, Buffer.from([0xc3]))
+          .build(),
+        source,
+      )?.port,
+    ).toBe(source.port);
+  });
+
+  test("never along with PADDING, which would make large answers (RFC 5780 section 7.6)", () => {
+    const padded = request()
+      .uint32(A.RESPONSE_PORT, 50_000 * 0x1_0000)
+      .add(A.PADDING, Buffer.alloc(1400));
+    const reply = respondToStun(padded.build(), source);
+    expect(reply?.port).toBe(source.port);
+    expect(StunMessage.decode(reply?.data ?? Buffer.alloc(0))?.errorCode()?.code).toBe(420);
+  });
+});
+
 test("is never more than three times a request over IPv4, and never throws", () => {
   const attribute = fc.tuple(fc.nat(0xffff), fc.uint8Array({ maxLength: 40 }));
   fc.assert(

@@ -290,6 +290,23 @@ describe("peers", () => {
     expect(world.received.length).toBe(360);
   });
 
+  test("the way to the server is kept open as the translator's lifetime wants it", () => {
+    const world = new World().allocate();
+    const longestPauseIn = (ms: number): number => {
+      const from = world.now;
+      world.run(ms);
+      const times = [from, ...world.sentAt.filter((at) => at >= from), world.now];
+      return Math.max(...times.slice(1).map((at, index) => at - (times[index] ?? 0)));
+    };
+    world.run(20_000);
+    expect(longestPauseIn(60_000)).toBeGreaterThan(14_000);
+    world.allocation.fitKeepAlive(16, world.now);
+    expect(longestPauseIn(60_000)).toBeLessThanOrEqual(8_100);
+    world.allocation.fitKeepAlive(null, world.now);
+    world.run(20_000);
+    expect(longestPauseIn(60_000)).toBeGreaterThan(14_000);
+  });
+
   test("a refused address is told of, and left alone for a while", () => {
     const world = new World().allocate();
     world.server.fault = (message) => (message.method === StunMethod.CREATE_PERMISSION ? { code: 403 } : null);

@@ -1,5 +1,8 @@
 /** The arena's rules, without Colyseus: a field, players who walk on it, coins that they collect. */
 
+/** What hosts and players call this game on the local network. */
+export const APPLICATION = "sallyport-arena";
+
 /** Field units; the page draws one as one pixel. */
 export const FIELD = { width: 960, height: 600 } as const;
 export const PLAYER_RADIUS = 16;

@@ -54,6 +54,10 @@ export class ArenaHost {
     };
     await listen(server, way.http, port, "End that program, or choose another port: npm run host -- --port 7778");
     report({ event: "listening", port });
+    if (way.lan) {
+      way.lan.onChange = (state) => report({ event: "lan", ...state });
+      report({ event: "lan", ...way.lan.state });
+    }
     this.#follow(way.registration());
     way.onChange((reachability) => this.#onReachability(reachability));
     this.#onReachability(await way.reachability());

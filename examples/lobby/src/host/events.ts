@@ -4,6 +4,7 @@ import { style } from "../cli/style.ts";
 
 export type HostEvent =
   | { event: "listening"; port: number }
+  | { event: "lan"; addresses: string[]; problem: string }
   | ({ event: "reachability" } & Reachability)
   | { event: "invite"; code: string; url: string }
   | { event: "lobby"; state: "lost" | "failed"; reason: string; retryInMs?: number }
@@ -26,6 +27,10 @@ export class Narrator {
           `Arena on port ${event.port}; looking for a way in …`,
           `Your page: ${style("cyan", `http://localhost:${event.port}/host`)}`,
         ];
+      case "lan":
+        return event.addresses.length > 0
+          ? ["Players on the same network find it by themselves: npm run join -- lan"]
+          : [style("dim", `Not announced on the local network: ${event.problem}`)];
       case "reachability":
         return this.#reachability(event);
       case "invite":

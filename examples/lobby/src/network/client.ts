@@ -1,14 +1,16 @@
 /** A player's way to a host. */
 import { type PathKind, SallyportClient, type SallyportRoom } from "sallyport/client";
-import { firstReachable, parseInvite } from "sallyport/rendezvous";
+import { parseInvite } from "sallyport/rendezvous";
 import type { ArenaRoom } from "../arena/room.ts";
+import { APPLICATION } from "../arena/rules.ts";
+import { Failure } from "../cli/program.ts";
 
 export type ArenaSession = SallyportRoom<ArenaRoom, ArenaRoom["state"]>;
 
 export interface Joined {
   room: ArenaSession;
   /** As it is now. */
-  path(): { kind: PathKind; remote: string };
+  path(): { kind: PathKind; remote: string; reason: string };
   /** Changes to a better path so far. */
   upgrades(): number;
   leave(): Promise<void>;
@@ -22,7 +24,11 @@ export interface JoinOptions {
 
 const BEST_FIRST: readonly PathKind[] = ["direct", "punched", "relayed", "websocket", "none"];
 
-/** @throws RendezvousError, and what Colyseus' client throws */
+/** The word for "whoever hosts on this network", in place of an invite or a URL. */
+export const LAN = "lan";
+const LAN_TIMEOUT_MS = 5000;
+
+/** @throws RendezvousError, Failure, and what Colyseus' client throws */
 export async function joinGame(target: string, { lobby, name, signal }: JoinOptions): Promise<Joined> {
   const client = await clientFor(target, lobby, signal);
   const room = await client.joinOrCreate<ArenaRoom>("arena", { name }, undefined, { signal });
@@ -36,9 +42,18 @@ export async function joinGame(target: string, { lobby, name, signal }: JoinOpti
 }
 
 async function clientFor(target: string, lobby: string, signal: AbortSignal): Promise<SallyportClient> {
+  if (target === LAN) return new SallyportClient(await firstOnLan(signal));
   const isUrl = parseInvite(target) === undefined && /^https?:\/\//.test(target);
-  if (!isUrl) return await SallyportClient.fromInvite(target, { lobby, signal });
-  return new SallyportClient(await firstReachable([target.replace(/\/+$/, "")], { signal }));
+  if (isUrl) return new SallyportClient(target.replace(/\/+$/, ""));
+  return await SallyportClient.fromInvite(target, { lobby, signal });
+}
+
+async function firstOnLan(signal: AbortSignal): Promise<string> {
+  const search = { application: APPLICATION, timeoutMs: LAN_TIMEOUT_MS, signal };
+  for await (const { url } of SallyportClient.discoverEach(search)) return url;
+  throw new Failure(
+    "No game was found on this network. Is the host on the same Wi-Fi or cable, not on its guest network? Firewalls must let UDP port 28772 in.",
+  );
 }
 
 /** Says goodbye, and does not wait long for the answer. */

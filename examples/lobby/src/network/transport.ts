@@ -2,8 +2,9 @@
 import type { Server as HttpServer } from "node:http";
 import type { Transport } from "@colyseus/core";
 import type { Reachability } from "sallyport";
-import { SallyportTransport } from "sallyport/colyseus";
+import { type LanListing, SallyportTransport } from "sallyport/colyseus";
 import type { HostRegistration } from "sallyport/rendezvous";
+import { APPLICATION } from "../arena/rules.ts";
 
 export interface GameTransport {
   transport: Transport;
@@ -13,6 +14,8 @@ export interface GameTransport {
   onChange(listener: (reachability: Reachability) => void): void;
   /** The entry in the lobby; undefined without one, and before the server listens. */
   registration(): HostRegistration | undefined;
+  /** How the game is known on the local network; undefined where that is switched off. */
+  lan: LanListing | undefined;
   /** Resolves when sockets are closed and ports unmapped. */
   close(): Promise<void>;
 }
@@ -32,6 +35,7 @@ export function createTransport({ port, description, lobby, maxPlayers }: GameTr
     description,
     lobby,
     webrtc: "auto",
+    lan: { application: APPLICATION },
     listing: { description: "Walk about, collect coins.", maxPlayers },
   });
   const { connectivity } = transport;
@@ -42,6 +46,7 @@ export function createTransport({ port, description, lobby, maxPlayers }: GameTr
     reachability: () => connectivity.open(),
     onChange: (listener) => void connectivity.on("change", listener),
     registration: () => transport.registration,
+    lan: transport.lan,
     close: () => transport[Symbol.asyncDispose](),
   };
 }

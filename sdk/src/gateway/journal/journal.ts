@@ -1,8 +1,9 @@
-import { mkdirSync, readdirSync, readFileSync, renameSync, unlinkSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { threadId } from "node:worker_threads";
 import type { Transport, Via } from "../types.ts";
+import { remove, writeWhole } from "./files.ts";
 import { isAlive, type Owner, self } from "./owner.ts";
 
 /** A mapping that a process has, or may have, at a gateway. */
@@ -159,26 +160,6 @@ export class Journal {
   #save(): void {
     if (this.#entries.size === 0) remove(this.#file);
     else writeWhole(this.#file, { owner: self, entries: [...this.#entries.values()] });
-  }
-}
-
-/** A reader sees the old file or the new one, never half of one. A state directory that cannot be written is done without. */
-function writeWhole(path: string, content: unknown): void {
-  const draft = `${path}.${process.pid}.tmp`;
-  try {
-    mkdirSync(join(path, ".."), { recursive: true, mode: 0o700 });
-    writeFileSync(draft, JSON.stringify(content), { mode: 0o600 });
-    renameSync(draft, path);
-  } catch {
-    remove(draft);
-  }
-}
-
-function remove(path: string): void {
-  try {
-    unlinkSync(path);
-  } catch {
-    // Somebody else did, or nobody may.
   }
 }
 

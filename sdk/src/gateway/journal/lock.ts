@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { linkSync, mkdirSync, readFileSync, renameSync, unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Clock, delay } from "../clock.ts";
@@ -20,7 +19,7 @@ export async function exclusively<T>(
   signal: AbortSignal,
   work: () => Promise<T>,
 ): Promise<T> {
-  const path = join(directory, `lock-${createHash("sha256").update(name).digest("hex").slice(0, 16)}`);
+  const path = join(directory, `lock-${encodeURIComponent(name)}`);
   const before = queues.get(path) ?? Promise.resolve();
   const turn = before.then(async () => {
     signal.throwIfAborted();

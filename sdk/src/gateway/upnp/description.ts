@@ -1,5 +1,5 @@
 import { UpnpError } from "./errors.ts";
-import { pinUrl } from "./http.ts";
+import { pinUrl } from "./pin-url.ts";
 import { child, children, parseXml, text, type XmlElement } from "./xml.ts";
 
 /** Longest text that is kept of a description. */

@@ -1,31 +1,19 @@
 import { EventEmitter } from "node:events";
 import { isIP } from "node:net";
-import { whyNotPublic } from "../address.ts";
 import type { Announcement } from "../announcements.ts";
 import type { Clock } from "../clock.ts";
-import {
-  type Gateway,
-  GatewayError,
-  type GatewayErrorKind,
-  type GatewayEvents,
-  type Lease,
-  type LeaseCheck,
-  type Wish,
-} from "../gateway.ts";
+import { type Gateway, GatewayError, type GatewayEvents, type Lease, type LeaseCheck, type Wish } from "../gateway.ts";
 import type { GatewayInfo, Transport } from "../types.ts";
 import { UpnpError } from "./errors.ts";
+import { describeOwner, describePort, explain, toGatewayError } from "./explain.ts";
 import type { SubscriptionOptions } from "./gena.ts";
 import type { PortMappingEntry, WanConnection } from "./igd.ts";
+import { PLAIN_DESCRIPTION, PortMappingTable, plainText } from "./table.ts";
 
 /** A lease that nearly every router takes which refuses longer ones (WANIPConnection:2 section 2.3.16 recommends it). */
 const MODEST_LEASE = 3600;
 /** Requests for one port, repairs included. */
 const MAX_ATTEMPTS = 6;
-/** A name that no router's parser stumbles over. */
-const PLAIN_DESCRIPTION = "Sallyport";
-/** Entries looked through where a router cannot be asked for one. */
-const MAX_SCAN = 128;
-
 interface Options {
   name: string;
   address: string;
@@ -40,23 +28,25 @@ interface Options {
 /** A UPnP internet gateway as a {@link Gateway}: asks before it takes, reads back, and knows what careless routers mean. */
 export class UpnpGateway extends EventEmitter<GatewayEvents> implements Gateway {
   readonly connection: WanConnection;
+  readonly #table: PortMappingTable;
   readonly #clock: Clock;
   readonly #name: string;
   readonly #address: string;
   readonly #subscribe: Options["subscribe"];
   #subscription: AsyncDisposable | undefined;
+  #subscriptionInDoubt = false;
+  #unsubscribed: Promise<unknown> = Promise.resolve();
   #entries: string | undefined;
   #bootId: number | undefined;
   #externalAddress: string;
   /** 725 was answered: nothing but permanent entries. */
   #permanentOnly = false;
   #leaseCap = Number.POSITIVE_INFINITY;
-  /** GetSpecificPortMappingEntry does not work here: the whole table is read instead. */
-  #scans = false;
 
   constructor(connection: WanConnection, { name, address, externalAddress, clock, bootId, subscribe }: Options) {
     super();
     this.connection = connection;
+    this.#table = new PortMappingTable(connection);
     this.#clock = clock;
     this.#bootId = bootId;
     this.#subscribe = subscribe;
@@ -76,7 +66,7 @@ export class UpnpGateway extends EventEmitter<GatewayEvents> implements Gateway 
   async request(wish: Wish, signal?: AbortSignal): Promise<Lease> {
     try {
       const entry = await this.#look(wish.externalPort, wish.transport, signal);
-      if (entry !== undefined && entry !== "unknown" && !this.#isOurs(entry, wish)) {
+      if (entry !== undefined && entry !== "unknown" && !this.#table.isOurs(entry, wish)) {
         throw new GatewayError(
           "conflict",
           `${describePort(wish)} belongs to ${describeOwner(entry, this.localAddress)}`,
@@ -99,7 +89,7 @@ export class UpnpGateway extends EventEmitter<GatewayEvents> implements Gateway 
     const entry = await this.#look(lease.externalPort, lease.transport, signal).catch(() => "unknown" as const);
     if (entry === "unknown") return { state: "unknown", lease };
     if (entry === undefined) return { state: "gone", lease };
-    if (!this.#isOurs(entry, lease) || !entry.enabled) return { state: "taken", lease };
+    if (!this.#table.isOurs(entry, lease) || !entry.enabled) return { state: "taken", lease };
     const shown = entry.leaseSeconds > 0 ? this.#clock.unixNow() + entry.leaseSeconds * 1000 : lease.expiresAt;
     const expiresAt = lease.expiresAt === 0 ? 0 : Math.min(shown, lease.expiresAt);
     return { state: "held", lease: { ...lease, expiresAt, externalAddress: this.#externalAddress, verified: true } };
@@ -132,13 +122,26 @@ export class UpnpGateway extends EventEmitter<GatewayEvents> implements Gateway 
 
   hear(announcement: Announcement): void {
     if (announcement.kind === "byebye") this.emit("gone", "the router said goodbye (SSDP byebye)");
-    if (announcement.kind !== "alive" || announcement.bootId === undefined) return;
-    if (this.#bootId !== announcement.bootId) this.emit("suspect", "the router restarted (SSDP boot id)");
-    this.#bootId = announcement.bootId;
+    if (announcement.kind !== "alive") return;
+    const { bootId } = announcement;
+    // A router that restarted knows no subscribers.
+    this.#subscriptionInDoubt = true;
+    if (bootId !== undefined && bootId !== this.#bootId) this.emit("suspect", "the router restarted (SSDP boot id)");
+    // The same boot id is no proof that it did not: miniupnpd's is the second in which it started. Older routers have none.
+    else this.emit("announced", "the router announced itself (SSDP alive)");
+    this.#bootId = bootId ?? this.#bootId;
+  }
+
+  /** BOOTID.UPNP.ORG as an answer to the search told it, where that came after this gateway was found. */
+  noteBootId(bootId: number | undefined): void {
+    this.#bootId ??= bootId;
   }
 
   follow(): void {
-    if (this.#subscribe === undefined || this.#subscription) return;
+    if (this.#subscribe === undefined || (this.#subscription && !this.#subscriptionInDoubt)) return;
+    this.#unsubscribed = Promise.all([this.#unsubscribed, this.#subscription?.[Symbol.asyncDispose]()]);
+    this.#subscriptionInDoubt = false;
+    this.#entries = undefined;
     this.#subscription = this.#subscribe((variables) => {
       const address = variables.get("ExternalIPAddress");
       if (address !== undefined) this.noteExternalAddress(isIP(address) === 0 || address === "0.0.0.0" ? "" : address);
@@ -153,7 +156,7 @@ export class UpnpGateway extends EventEmitter<GatewayEvents> implements Gateway 
 
   async close(): Promise<void> {
     this.removeAllListeners();
-    await this.#subscription?.[Symbol.asyncDispose]();
+    await Promise.all([this.#unsubscribed, this.#subscription?.[Symbol.asyncDispose]()]);
   }
 
   /** The external address as somebody else learned it (GENA). */
@@ -231,7 +234,7 @@ export class UpnpGateway extends EventEmitter<GatewayEvents> implements Gateway 
         `the router said yes to ${describePort(wish)}, but its table does not have it`,
       );
     }
-    if (entry !== "unknown" && !this.#isOurs(entry, wish)) {
+    if (entry !== "unknown" && !this.#table.isOurs(entry, wish)) {
       // Not ours to remove: somebody took it between question and answer.
       throw new GatewayError(
         "conflict",
@@ -259,120 +262,20 @@ export class UpnpGateway extends EventEmitter<GatewayEvents> implements Gateway 
     };
   }
 
-  /** Same client, same port inside, and our name: some routers cut it short or forget it. */
-  #isOurs(
-    entry: PortMappingEntry,
-    { internalPort, description }: { internalPort: number; description: string },
-  ): boolean {
-    if (entry.internalClient !== this.localAddress || entry.internalPort !== internalPort) return false;
-    const ours = plainText(description);
-    // How routers call what was mapped through their other protocols: the same port of the same host is ours too.
-    if (/^(?:NAT-PMP|PCP) /.test(entry.description)) return true;
-    return (
-      entry.description === PLAIN_DESCRIPTION ||
-      ours.startsWith(entry.description.trim()) ||
-      entry.description.includes(ours)
-    );
-  }
-
-  /** Who owns a port: an entry, `undefined` for nobody, `unknown` when the router cannot say. @throws {GatewayError} unreachable */
+  /** Who has a port, as {@link PortMappingTable.find} says. @throws {GatewayError} unreachable */
   async #look(
     port: number,
     transport: Transport,
     signal: AbortSignal | undefined,
   ): Promise<PortMappingEntry | undefined | "unknown"> {
-    if (!this.#scans) {
-      try {
-        return await this.connection.getSpecificPortMappingEntry(port, transport, { signal });
-      } catch (error) {
-        if (!(error instanceof UpnpError) || error.kind === "socket") throw this.#explain(error, undefined);
-        this.#scans = true;
-      }
-    }
     try {
-      for (let index = 0; index < MAX_SCAN; index++) {
-        const entry = await this.connection.getGenericPortMappingEntry(index, { signal });
-        if (entry === undefined) return index === 0 ? "unknown" : undefined;
-        if (entry.externalPort === port && entry.protocol === transport) return entry;
-      }
+      return await this.#table.find(port, transport, signal);
     } catch (error) {
-      if (!(error instanceof UpnpError) || error.kind === "socket") throw this.#explain(error, undefined);
+      throw this.#explain(error, undefined);
     }
-    return "unknown";
   }
 
-  /** A UPnP error in the words of {@link GatewayError}. */
   #explain(error: unknown, wish: Wish | undefined): unknown {
-    if (!(error instanceof UpnpError)) return error;
-    const port = wish ? describePort(wish) : "the port";
-    const { code, kind } = error;
-    if (kind !== "fault") return toGatewayError(error, this.#name);
-    const fail = (as: GatewayErrorKind, message: string): GatewayError =>
-      new GatewayError(as, message, { code, cause: error });
-    switch (code) {
-      case 718:
-        return fail("conflict", `the router says that ${port} is taken (718)`);
-      case 729:
-        return fail(
-          "conflict",
-          `${port} is taken by another mechanism of the router (729), such as a manual port forwarding`,
-        );
-      case 724:
-        return fail("same-port", "the router maps a port to the same number only (724)");
-      case 728:
-        return fail(
-          "full",
-          "the router's table of port mappings is full (728): remove old entries on its page, or restart it",
-        );
-      case 606:
-      case 403:
-        if (wish && (wish.externalPort < 1024 || wish.internalPort < 1024)) {
-          return fail("conflict", `the router does not let programs map ${port}: only ports from 1024 on (${code})`);
-        }
-        return fail(
-          "refused",
-          `the router does not let programs map ports (${code}): allow it on the router's UPnP page`,
-        );
-      case 402:
-      case 716:
-        return fail("conflict", `the router does not accept ${port} (${code})`);
-      case 501: {
-        const why = whyNotPublic(this.#externalAddress);
-        if (why) return fail("private", why);
-        return fail("conflict", `the router could not map ${port} (501) and does not say why`);
-      }
-      default:
-        return fail("refused", `the router refused: ${error.message}`);
-    }
+    return explain(error, wish, this.info);
   }
-}
-
-function toGatewayError(error: unknown, name: string): unknown {
-  if (!(error instanceof UpnpError)) return error;
-  if (error.kind === "socket") return new GatewayError("unreachable", error.message, { cause: error });
-  return new GatewayError("refused", `${name} answers, but not in UPnP's words: ${error.message}`, {
-    code: error.code || undefined,
-    cause: error,
-  });
-}
-
-function describePort({ externalPort, transport }: Wish): string {
-  return `${transport.toUpperCase()} port ${externalPort}`;
-}
-
-function describeOwner(entry: PortMappingEntry, own: string): string {
-  const name = entry.description ? ` ("${entry.description.slice(0, 40)}")` : "";
-  if (entry.internalClient === own) return `another program on this computer, at port ${entry.internalPort}${name}`;
-  return `${entry.internalClient}:${entry.internalPort}${name}`;
-}
-
-/** What every router takes as a description. */
-function plainText(description: string): string {
-  return (
-    description
-      .replace(/[^ -~]/g, "?")
-      .replace(/[&<>"']/g, " ")
-      .trim()
-      .slice(0, 63) || PLAIN_DESCRIPTION
-  );
 }

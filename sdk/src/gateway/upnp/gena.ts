@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto";
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { normalizeAddress } from "../address.ts";
+import { normalizeAddress } from "../../udp/endpoint.ts";
 import type { Clock } from "../clock.ts";
-import type { HttpClient } from "./http.ts";
+import { type HttpClient, nodeHttp } from "./http.ts";
 import { children, parseXml, text } from "./xml.ts";
 
 /** Longest event that is read, in bytes: real ones have less than 1 KiB. */
@@ -41,7 +41,7 @@ export class Subscription implements AsyncDisposable {
 
   constructor(options: SubscriptionOptions) {
     this.#options = options;
-    this.#server = createServer(
+    this.#server = nodeHttp().createServer(
       { maxHeaderSize: 4096, requestTimeout: 5000, headersTimeout: 3000, keepAliveTimeout: 1 },
       (request, response) => this.#receive(request, response),
     );

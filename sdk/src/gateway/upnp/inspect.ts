@@ -1,12 +1,14 @@
-import { isPublicAddress, whyNotPublic } from "../address.ts";
+import { addressScope } from "../../udp/address-scope.ts";
 import type { Clock } from "../clock.ts";
+import { whyNotPublic } from "../external-address.ts";
 import type { LocalInterface } from "../interfaces.ts";
 import { connectionServices, type DeviceDescription, firewallService, parseDescription } from "./description.ts";
 import { UpnpError } from "./errors.ts";
 import { UpnpGateway } from "./gateway.ts";
 import { Subscription, type SubscriptionOptions } from "./gena.ts";
-import { type HttpClient, pinUrl } from "./http.ts";
+import type { HttpClient } from "./http.ts";
 import { WanConnection } from "./igd.ts";
+import { pinUrl } from "./pin-url.ts";
 import { FirewallControl, PinholeGateway } from "./pinhole.ts";
 
 /** Milliseconds for a description, and for the questions that follow. */
@@ -130,7 +132,7 @@ export function pinholeGateways(
   const service = firewallService(device);
   if (!service) return [];
   return own
-    .filter(({ address, gateway }) => gateway !== undefined && isPublicAddress(address))
+    .filter(({ address, gateway }) => gateway !== undefined && addressScope(address) === "public")
     .slice(0, MAX_ADDRESSES_6)
     .map(({ address: localAddress, gateway = "", name }) => {
       const address = gateway.startsWith("fe80:") ? `${gateway}%${name}` : gateway;
@@ -140,6 +142,8 @@ export function pinholeGateways(
         address,
         localAddress,
       };
-      return new PinholeGateway(new FirewallControl(target, http), { name: device.name, clock });
+      // It announces itself over IPv4.
+      const announcesFrom = service.controlUrl.hostname;
+      return new PinholeGateway(new FirewallControl(target, http), { name: device.name, clock, announcesFrom });
     });
 }

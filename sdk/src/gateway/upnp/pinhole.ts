@@ -87,14 +87,19 @@ export class FirewallControl {
  */
 export class PinholeGateway extends EventEmitter<GatewayEvents> implements Gateway {
   readonly localAddress: string;
+  readonly announcesFrom: string;
   readonly firewall: FirewallControl;
   readonly #clock: Clock;
   readonly #name: string;
   readonly #ids = new Map<string, number>();
 
-  constructor(firewall: FirewallControl, { name, clock }: { name: string; clock: Clock }) {
+  constructor(
+    firewall: FirewallControl,
+    { name, clock, announcesFrom }: { name: string; clock: Clock; announcesFrom: string },
+  ) {
     super();
     this.firewall = firewall;
+    this.announcesFrom = announcesFrom;
     this.localAddress = firewall.target.localAddress;
     this.#name = name;
     this.#clock = clock;
@@ -178,6 +183,7 @@ export class PinholeGateway extends EventEmitter<GatewayEvents> implements Gatew
 
   hear(announcement: Announcement): void {
     if (announcement.kind === "byebye") this.emit("gone", "the router said goodbye (SSDP byebye)");
+    if (announcement.kind === "alive") this.emit("announced", "the router announced itself (SSDP alive)");
   }
 
   async close(): Promise<void> {

@@ -1,3 +1,4 @@
+import { networkInterfaces } from "node:os";
 import type { Transport } from "../types.ts";
 import { UpnpError } from "./errors.ts";
 import { httpRequest } from "./http.ts";
@@ -113,9 +114,10 @@ export class UPNPDevice {
 
   #connection(): WanConnection {
     const controlUrl = new URL(this.igdControlUrl);
-    const address = controlUrl.hostname.replace(/^\[|\]$/g, "");
+    const zone = zoneOf(this.igdOurAddr);
+    const address = controlUrl.hostname.replace(/^\[|\]$/g, "") + zone;
     return new WanConnection(
-      { serviceType: this.igdServiceType, controlUrl, address, localAddress: this.igdOurAddr },
+      { serviceType: this.igdServiceType, controlUrl, address, localAddress: this.igdOurAddr + zone },
       httpRequest,
     );
   }
@@ -134,6 +136,13 @@ export class UPNPDevice {
   #note(error: unknown): void {
     this.lastErrorCode = error instanceof UpnpError && error.kind === "fault" ? error.code : 0;
   }
+}
+
+/** Link-local addresses are met through the interface that has ours; URLs and Godot's fields do not name it. */
+function zoneOf(own: string): string {
+  if (!own.startsWith("fe80:")) return "";
+  const found = Object.entries(networkInterfaces()).find(([, list]) => list?.some(({ address }) => address === own));
+  return found ? `%${found[0]}` : "";
 }
 
 function isPort(port: number): boolean {

@@ -1,12 +1,13 @@
 import { networkInterfaces } from "node:os";
-import { prefixOf } from "../address.ts";
 import { delay, systemClock, whileAwaited } from "../clock.ts";
 import { defaultRoutes, type LocalInterface, usableInterfaces } from "../interfaces.ts";
+import { prefixOf } from "../subnet.ts";
 import { connectionServices } from "./description.ts";
 import { UpnpError } from "./errors.ts";
-import { httpRequest, pinUrl } from "./http.ts";
+import { httpRequest } from "./http.ts";
 import { WanConnection } from "./igd.ts";
 import { fetchDescription } from "./inspect.ts";
+import { pinUrl } from "./pin-url.ts";
 import { UPNPResult } from "./result.ts";
 import { Search, type SearchReply } from "./search.ts";
 import { SEARCH_TARGETS } from "./ssdp.ts";

@@ -1,4 +1,5 @@
 import type { Endpoint } from "../../udp/endpoint.ts";
+import { KEEP_ALIVE_MS } from "../keep-alive.ts";
 import type { TurnCredentials } from "./credentials.ts";
 import type { TurnError } from "./errors.ts";
 
@@ -6,7 +7,7 @@ import type { TurnError } from "./errors.ts";
 export interface TurnTiming {
   /** Asked for, in seconds; the server decides. Default: the server's own, 600. */
   lifetimeSeconds?: number | undefined;
-  /** When nothing came from the server for so long, it is asked whether the allocation lives. Default 20 000 ms. */
+  /** When nothing came from the server for so long, it is asked whether the allocation lives. Default 15 000 ms. */
   keepAliveMs?: number;
   /** When nothing came for so long although asked, the relay counts as lost. Default 30 000 ms, as RFC 7675's consent. */
   silenceMs?: number;
@@ -59,7 +60,7 @@ export function allocationSettings(options: TurnAllocationOptions): TurnSettings
     reliable: options.reliable ?? false,
     family: options.family ?? 4,
     dontFragment: options.dontFragment ?? false,
-    keepAliveMs: options.keepAliveMs ?? 20_000,
+    keepAliveMs: options.keepAliveMs ?? KEEP_ALIVE_MS,
     silenceMs: options.silenceMs ?? 30_000,
     permissionLifetimeMs: options.permissionLifetimeMs ?? 300_000,
     channelLifetimeMs: options.channelLifetimeMs ?? 600_000,

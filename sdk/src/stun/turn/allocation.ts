@@ -1,5 +1,6 @@
 import { type Endpoint, formatEndpoint } from "../../udp/endpoint.ts";
 import { StunAttribute as A, StunErrorCode as Code, StunMethod } from "../constants.ts";
+import { keepAliveFor } from "../keep-alive.ts";
 import { isStun, messageType, StunMessage } from "../message.ts";
 import { type StunOutcome, StunTransactions } from "../transaction.ts";
 import {
@@ -59,12 +60,14 @@ export class TurnAllocation {
   #refreshAt = 0;
   #refreshing = false;
   #heardAt = 0;
+  #keepAliveMs: number;
   /** When the permissions, channels and the allocation itself want to be looked at again. */
   #maintainAt = Number.POSITIVE_INFINITY;
 
   constructor(options: TurnAllocationOptions, sink: TurnAllocationSink) {
     this.server = options.server;
     this.#settings = allocationSettings(options);
+    this.#keepAliveMs = this.#settings.keepAliveMs;
     this.#lifetimeSeconds = options.lifetimeSeconds;
     this.#sink = sink;
     this.#authentication = new LongTermAuthentication(options.credentials ?? null);
@@ -117,6 +120,12 @@ export class TurnAllocation {
   /** Forgets all at once, for an edge whose connection is gone. */
   abandon(error: TurnError): void {
     this.#end(error);
+  }
+
+  /** Asks so often that the NAT does not forget the way to the server, but not more seldom than the options say. */
+  fitKeepAlive(mappingLifetimeSeconds: number | null, now: number): void {
+    this.#keepAliveMs = keepAliveFor(mappingLifetimeSeconds, this.#settings.keepAliveMs);
+    this.#maintain(now);
   }
 
   /** Lets an address in. It lapses when nothing was sent to it or came from it for a while: call it again then. */
@@ -322,14 +331,13 @@ export class TurnAllocation {
   /** Renews what is due, and sets the time of the next look. */
   #maintain(now: number): void {
     if (this.#state !== "allocated") return;
-    const { keepAliveMs } = this.#settings;
     if (now >= this.#expiresAt) {
       this.#end(new TurnError("expired", `The TURN server ${this.#name()} was not asked in time to keep the relay.`));
       return;
     }
     let next = this.#expiresAt;
     if (!this.#refreshing) {
-      const at = Math.min(this.#refreshAt, this.#heardAt + keepAliveMs);
+      const at = Math.min(this.#refreshAt, this.#heardAt + this.#keepAliveMs);
       if (now >= at) {
         this.#refreshing = true;
         this.#request({ kind: "refresh" }, now);

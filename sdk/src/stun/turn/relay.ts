@@ -120,6 +120,13 @@ export class TurnRelay implements RelayPath, AsyncDisposable {
     return sent;
   }
 
+  /** Over UDP: asks the server so often that our NAT does not forget the way to it. `null`: its lifetime is not known. */
+  fitKeepAlive(mappingLifetimeSeconds: number | null): void {
+    if (this.transport !== "udp") return;
+    this.#allocation.fitKeepAlive(mappingLifetimeSeconds, performance.now());
+    this.#arm();
+  }
+
   permit(address: string): void {
     this.#allocation.permit(address, performance.now());
     this.#arm();

@@ -1,6 +1,6 @@
-/** The way into a game, by an invite or by its URL. */
+/** The way into a game: by an invite, by its URL, or by looking around on the local network. */
 import { SallyportClient, type SallyportRoom } from "sallyport/client";
-import { firstReachable, parseInvite } from "sallyport/rendezvous";
+import { parseInvite } from "sallyport/rendezvous";
 import type { ArenaRoom } from "../src/rooms/ArenaRoom.ts";
 
 export type Arena = SallyportRoom<ArenaRoom, ArenaRoom["state"]>;
@@ -13,14 +13,21 @@ export interface JoinOptions {
   signal?: AbortSignal;
 }
 
-/** @param target `K7Q2-9FXM`, the invite's link, or `http://203.0.113.7:2567` */
+/** @param target `K7Q2-9FXM`, the invite's link, `http://203.0.113.7:2567`, or `lan`: whoever hosts on this network */
 export async function join(target: string, { name, lobby, signal }: JoinOptions): Promise<Arena> {
-  const isUrl = parseInvite(target) === undefined && /^https?:/.test(target);
-  const client = isUrl
-    ? new SallyportClient(await firstReachable([target.replace(/\/+$/, "")], { signal }))
-    : await SallyportClient.fromInvite(target, { lobby, ...(signal && { signal }) });
-  const room: Arena = await client.joinOrCreate<ArenaRoom>("arena", { name });
+  const settings = signal && { signal };
+  const url = target === "lan" ? await firstOnLan(signal) : target.replace(/\/+$/, "");
+  const isUrl = parseInvite(target) === undefined && /^https?:/.test(url);
+  const client = isUrl ? new SallyportClient(url) : await SallyportClient.fromInvite(target, { lobby, ...settings });
+  const room: Arena = await client.joinOrCreate<ArenaRoom>("arena", { name }, undefined, settings);
   // The welcome comes first, the state after it.
   await new Promise((resolve) => room.onStateChange.once(resolve));
   return room;
+}
+
+async function firstOnLan(signal?: AbortSignal): Promise<string> {
+  // The same word as in src/app.config.ts.
+  for await (const { url } of SallyportClient.discoverEach({ application: "my-game", timeoutMs: 5000, signal }))
+    return url;
+  throw new Error("No game was found on this network: is the host on the same one?");
 }

@@ -1,4 +1,7 @@
-/** `npm run play -- INVITE-OR-URL`: a player without a screen, who walks about, waves, and says how good the way is. */
+/**
+ * `npm run play -- INVITE-OR-URL`: a player without a screen, who walks about, waves, and says how good the way is. `lan` in its place
+ * joins whoever hosts on this network; nothing joins the server on this machine.
+ */
 import { parseArgs } from "node:util";
 import { type Arena, join } from "./join.ts";
 

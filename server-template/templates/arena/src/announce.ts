@@ -1,7 +1,9 @@
 /** Tells whoever hosts how friends get in. */
 import type { SallyportTransport } from "sallyport/colyseus";
 
-export async function announce({ connectivity, registration }: SallyportTransport): Promise<void> {
+export async function announce({ connectivity, lan, registration }: SallyportTransport, port: number): Promise<void> {
+  const [address] = lan?.state.addresses ?? [];
+  if (address) console.log(`On this network: http://${address}:${port}, or npm run play -- lan`);
   let invited = "";
   registration?.on("registered", ({ code, url }) => {
     if (url !== invited) console.log(`Invite your friends: ${code}   ${url}`);

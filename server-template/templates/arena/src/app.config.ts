@@ -11,6 +11,8 @@ import { ArenaRoom } from "./rooms/ArenaRoom.ts";
 export const transport = new SallyportTransport({
   description: process.env.GAME_NAME || "My game",
   lobby: process.env.LOBBY_URL || undefined,
+  // Players on the same network find it by this word. `lan: false` tells them nothing.
+  lan: { application: "my-game" },
 });
 
 const redis = process.env.REDIS_URL;

@@ -15,4 +15,4 @@ try {
   process.exit(1);
 }
 console.log(`Play in this machine's browser: http://localhost:${port}`);
-await announce(transport);
+await announce(transport, port);

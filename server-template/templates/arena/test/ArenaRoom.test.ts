@@ -7,6 +7,7 @@ import { type Arena, join } from "../client/join.ts";
 import { FIELD } from "../src/rules.ts";
 
 process.env.SALLYPORT_VIA = "none"; // tests ask no router
+process.env.SALLYPORT_LAN = "none"; // and tell no neighbour
 const { server, transport } = await import("../src/app.config.ts");
 
 let url = "";

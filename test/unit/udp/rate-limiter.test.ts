@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { RateLimiter } from "../../../sdk/src/rendezvous/limiter.ts";
+import { RateLimiter } from "../../../sdk/src/udp/rate-limiter.ts";
 
 test("grants the burst, then as many as time brings", () => {
   const limiter = new RateLimiter({ burst: 3, perSecond: 2 });

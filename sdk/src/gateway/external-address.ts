@@ -1,0 +1,31 @@
+import { isIPv4 } from "node:net";
+import { addressScope } from "../udp/address-scope.ts";
+
+/** Why an external address is no way in from the internet, in words for the person who hosts; `undefined` if it is one. */
+export function whyNotPublic(address: string): string | undefined {
+  const scope = addressScope(address);
+  if (scope === "public") return undefined;
+  if (scope === "invalid" || !isAssigned(address)) {
+    return (
+      "the router tells no external address: it is not connected to the internet, or stands behind another NAT (double NAT). " +
+      "Check its modem, or put one of the two routers into bridge mode"
+    );
+  }
+  if (scope === "carrier-grade") {
+    return (
+      `the router's external address ${address} belongs to the provider's carrier-grade NAT: nobody outside can reach it. ` +
+      "Ask the provider for a public IPv4 address, or use IPv6"
+    );
+  }
+  return (
+    `the router's external address ${address} is private: another NAT stands before it (double NAT). ` +
+    "Put one of the two routers into bridge mode, or forward the port on the outer one too"
+  );
+}
+
+/** An address that somebody could hold: not unspecified, broadcast or multicast. */
+function isAssigned(address: string): boolean {
+  if (!isIPv4(address)) return address !== "::" && !address.toLowerCase().startsWith("ff");
+  const first = Number(address.slice(0, address.indexOf(".")));
+  return first !== 0 && first < 224;
+}

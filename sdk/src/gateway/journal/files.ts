@@ -1,0 +1,24 @@
+import { mkdirSync, renameSync, unlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { threadId } from "node:worker_threads";
+
+/** A reader sees the old file or the new one, never half of one. A state directory that cannot be written is done without. */
+export function writeWhole(path: string, content: unknown): void {
+  const draft = `${path}.${process.pid}.${threadId}.tmp`;
+  try {
+    mkdirSync(join(path, ".."), { recursive: true, mode: 0o700 });
+    writeFileSync(draft, JSON.stringify(content), { mode: 0o600 });
+    renameSync(draft, path);
+  } catch {
+    remove(draft);
+  }
+}
+
+/** No matter whether it is there. */
+export function remove(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch {
+    // Somebody else did, or nobody may.
+  }
+}
