@@ -2,22 +2,26 @@ import { defineConfig } from "vitest/config";
 
 // unit: state machines and parsers, no network but loopback. interop: other people's programs and libraries, and a
 // scripted gateway. lab: real routers' software in network namespaces (root on Linux).
-// These tests stand on real timers, sockets and other people's programs, and share the machine with whatever else runs there. A
-// second try is allowed, and a third in the lab, and told: `npm test` lists each test that needed one, since it is a bug of test
-// or product to be found.
-const retry = 1;
+// A test of unit or interop that fails once has found a bug, of the test or of the product. The lab stands on the timing of other
+// people's programs, and shares the machine with whatever else runs there: it has a second try, and a third, and `npm test` lists
+// each test that needed one.
+// Limits of time are generous: they end a test that hangs, and none waits for them.
+const expect = { poll: { timeout: 30_000, interval: 5 } };
+const testTimeout = 60_000;
+const hookTimeout = 60_000;
 // Nothing is told to the network that this machine is on: the lab has networks of its own.
 const env = { SALLYPORT_LAN: "none" };
 
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: "unit", include: ["test/unit/**/*.test.ts"], retry, env } },
-      { test: { name: "interop", include: ["test/interop/**/*.test.ts"], retry, env, testTimeout: 30_000 } },
+      { test: { name: "unit", include: ["test/unit/**/*.test.ts"], expect, env, testTimeout, hookTimeout } },
+      { test: { name: "interop", include: ["test/interop/**/*.test.ts"], expect, env, testTimeout, hookTimeout } },
       {
         test: {
           name: "lab",
           retry: 2,
+          expect,
           include: ["test/lab/**/*.test.ts"],
           globalSetup: ["test/lab/setup.ts"],
           testTimeout: 120_000,

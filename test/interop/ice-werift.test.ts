@@ -26,7 +26,8 @@ function fromWerift({ foundation, priority, host, port }: Candidate): IceCandida
 
 async function openWerift(controlling: boolean): Promise<Connection & AsyncDisposable> {
   const connection = new Connection(controlling, {
-    useIpv4: true,
+    // No interface's address: a second socket would knock, too, which no candidate names here.
+    useIpv4: false,
     useIpv6: false,
     interfaceAddresses: { udp4: LOOPBACK },
     additionalHostAddresses: [LOOPBACK],
@@ -62,8 +63,8 @@ async function connect(
     ours.onPath = (path) => path !== null && resolve();
   });
   ours.setRemoteCredentials(credentials);
-  const usable = werift.localCandidates.filter(({ host }) => host === LOOPBACK);
-  for (const candidate of usable) ours.addRemoteCandidate(fromWerift(candidate));
+  expect(werift.localCandidates.map(({ host }) => host)).toEqual([LOOPBACK]);
+  for (const candidate of werift.localCandidates) ours.addRemoteCandidate(fromWerift(candidate));
   for (const candidate of ours.localCandidates) await werift.addRemoteCandidate(toWerift(candidate));
   await werift.addRemoteCandidate(undefined);
   await Promise.all([werift.connect(), up]);
@@ -107,6 +108,6 @@ test("werift's consent checks are answered", async () => {
   const both = await connect(stack, "controlled");
   const before = both.ours.counters.checksReceived;
   // One every 4 to 6 s.
-  await expect.poll(() => both.ours.counters.checksReceived - before, { timeout: 15_000 }).toBeGreaterThanOrEqual(2);
+  await expect.poll(() => both.ours.counters.checksReceived - before).toBeGreaterThanOrEqual(2);
   await exchange(both);
 });

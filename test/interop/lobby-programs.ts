@@ -2,23 +2,14 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createServer } from "node:net";
-import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { ProgramLines } from "./program-lines.ts";
 
 const FOLDER = new URL("../../examples/lobby/src/", import.meta.url);
 
-export interface Line {
-  stream: "stdout" | "stderr";
-  text: string;
-}
-
 export class RunningProgram implements AsyncDisposable {
-  readonly lines: Line[] = [];
-  /** Exit code, or the signal that ended it. */
-  readonly exited: Promise<number | string>;
   readonly process: ChildProcess;
-  #wake = Promise.withResolvers<void>();
-  #over = false;
+  readonly #lines: ProgramLines;
 
   constructor(program: string, argv: readonly string[] = [], env: Record<string, string> = {}) {
     this.process = spawn(process.execPath, [fileURLToPath(new URL(program, FOLDER)), ...argv], {
@@ -34,55 +25,43 @@ export class RunningProgram implements AsyncDisposable {
       },
       stdio: ["ignore", "pipe", "pipe"],
     });
-    for (const stream of ["stdout", "stderr"] as const) {
-      const input = this.process[stream];
-      if (input === null) continue;
-      createInterface({ input }).on("line", (text) => {
-        this.lines.push({ stream, text });
-        this.#notify();
-      });
-    }
-    this.exited = once(this.process, "close").then(([code, signal]) => {
-      this.#over = true;
-      this.#notify();
-      return (code ?? signal) as number | string;
-    });
+    this.#lines = new ProgramLines(this.process);
+  }
+
+  /** Exit code, or the signal that ended it. */
+  get exited(): Promise<number | string> {
+    return this.#lines.exited;
+  }
+
+  get stdout(): string {
+    return this.#lines.text("stdout");
+  }
+
+  get stderr(): string {
+    return this.#lines.text("stderr");
+  }
+
+  get output(): string {
+    return this.#lines.text();
   }
 
   /** The first line that matches, now or later. */
-  async line(pattern: RegExp): Promise<string> {
-    for (;;) {
-      const found = this.lines.find(({ text }) => pattern.test(text));
-      if (found !== undefined) return found.text;
-      if (this.#over) throw new Error(`The program ended without a line like ${pattern}:\n${this.output}`);
-      await this.#wake.promise;
-    }
+  line(pattern: RegExp): Promise<string> {
+    return this.#lines.find(`a line like ${pattern}`, (lines) => lines.find(({ text }) => pattern.test(text))?.text);
   }
 
   /** The first JSON line with this event that matches. */
-  async event(name: string, matches: (event: JsonEvent) => boolean = () => true): Promise<JsonEvent> {
-    for (let seen = 0; ; ) {
-      for (; seen < this.lines.length; seen++) {
-        const line = this.lines[seen];
+  event(name: string, matches: (event: JsonEvent) => boolean = () => true): Promise<JsonEvent> {
+    let seen = 0;
+    return this.#lines.find(`the event ${name}`, (lines) => {
+      for (; seen < lines.length; seen++) {
+        const line = lines[seen];
         if (line?.stream !== "stdout" || !line.text.startsWith("{")) continue;
         const event = JSON.parse(line.text) as JsonEvent;
         if (event["event"] === name && matches(event)) return event;
       }
-      if (this.#over) throw new Error(`The program ended without the event ${name}:\n${this.output}`);
-      await this.#wake.promise;
-    }
-  }
-
-  get stdout(): string {
-    return this.#textOf("stdout");
-  }
-
-  get stderr(): string {
-    return this.#textOf("stderr");
-  }
-
-  get output(): string {
-    return this.lines.map(({ text }) => text).join("\n");
+      return undefined;
+    });
   }
 
   signal(name: NodeJS.Signals): void {
@@ -91,22 +70,8 @@ export class RunningProgram implements AsyncDisposable {
 
   /** As a person would end it; by force if that does not help. */
   async [Symbol.asyncDispose](): Promise<void> {
-    if (!this.#over) this.process.kill("SIGTERM");
-    const timer = setTimeout(() => this.process.kill("SIGKILL"), 12_000);
-    await this.exited;
-    clearTimeout(timer);
-  }
-
-  #textOf(stream: Line["stream"]): string {
-    return this.lines
-      .filter((line) => line.stream === stream)
-      .map(({ text }) => text)
-      .join("\n");
-  }
-
-  #notify(): void {
-    this.#wake.resolve();
-    this.#wake = Promise.withResolvers<void>();
+    if (!this.#lines.over) this.process.kill("SIGTERM");
+    await this.#lines.ended(() => this.process.kill("SIGKILL"));
   }
 }
 

@@ -1,13 +1,11 @@
 /** Hosts, players and strangers at a lobby's rendezvous room, over Colyseus' own transport and client. */
 import { once } from "node:events";
 import { createServer } from "node:http";
-import type { AddressInfo, Socket } from "node:net";
-import { matchMaker, Server } from "@colyseus/core";
+import type { AddressInfo } from "node:net";
+import { matchMaker } from "@colyseus/core";
 import { ColyseusSDK, type Room } from "@colyseus/sdk";
-import { WebSocketTransport } from "@colyseus/ws-transport";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import {
-  defineRendezvous,
   HostRegistration,
   type HostRegistrationOptions,
   type Invite,
@@ -17,20 +15,12 @@ import {
 } from "../../sdk/src/rendezvous/index.ts";
 import { toBase64Url } from "../../sdk/src/rendezvous/seal.ts";
 import { createHostSecret, hostIdentityOf } from "../../sdk/src/rendezvous/secret.ts";
+import { until } from "../until.ts";
+import { startLobby, type TestLobby } from "./rendezvous-lobby.ts";
 
-const http = createServer();
+let local: TestLobby;
 let lobby = "";
 const opened: HostRegistration[] = [];
-const sockets = new Set<Socket>();
-http.on("connection", (socket: Socket) => {
-  sockets.add(socket);
-  socket.once("close", () => sockets.delete(socket));
-});
-
-/** As when the lobby's network goes away: also for WebSockets, which the server counts no longer. */
-function breakConnections(): void {
-  for (const socket of sockets) socket.destroy();
-}
 
 beforeAll(async () => {
   // Colyseus' client comments on every refusal.
@@ -38,39 +28,31 @@ beforeAll(async () => {
   vi.spyOn(console, "info").mockReturnValue();
   // One address plays all parts here; the limit has a test of its own.
   Object.assign(RendezvousRoom.limits, { burst: 10_000, gamesPerAddress: 3, holdMs: 60_000 });
-  const server = new Server({
-    greet: false,
-    gracefullyShutdown: false,
-    transport: new WebSocketTransport({ server: http }),
-    logger: { debug() {}, info() {}, trace() {}, warn() {}, error() {} },
-  });
-  matchMaker.addRoomType(
-    Object.assign(defineRendezvous({ publicUrl: "https://lobby.example/" }), { name: "rendezvous" }),
-  );
-  await server.listen(0);
-  lobby = `http://127.0.0.1:${(http.address() as AddressInfo).port}/`;
+  local = await startLobby({ publicUrl: "https://lobby.example/" });
+  lobby = local.url;
 });
 
 afterEach(async () => {
   await Promise.all(opened.splice(0).map((registration) => registration.close()));
 });
 
-afterAll(async () => {
-  await matchMaker.gracefullyShutdown();
-  http.close();
-  breakConnections();
-});
+afterAll(() => local[Symbol.asyncDispose]());
+
+const details = {
+  name: "Arena",
+  description: "coins",
+  players: 1,
+  maxPlayers: 8,
+  version: "1",
+  verdict: "mapped",
+  endpoints: ["http://203.0.113.7:7777"],
+} as const;
 
 function host(options: Partial<HostRegistrationOptions> = {}): HostRegistration {
   const registration = new HostRegistration({
     lobby,
-    name: "Arena",
-    description: "coins",
-    players: 1,
-    maxPlayers: 8,
-    version: "1",
-    verdict: "mapped",
-    endpoints: ["http://203.0.113.7:7777"],
+    ...details,
+    endpoints: [...details.endpoints],
     retryMs: [10, 50],
     ...options,
   });
@@ -78,13 +60,11 @@ function host(options: Partial<HostRegistrationOptions> = {}): HostRegistration 
   return registration;
 }
 
-async function untilListed(matches: (listing: string) => boolean): Promise<string> {
-  for (;;) {
+const untilListed = (matches: (listing: string) => boolean): Promise<string> =>
+  until(async () => {
     const listing = JSON.stringify(await RendezvousRoom.list());
-    if (matches(listing)) return listing;
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}
+    return matches(listing) && listing;
+  });
 
 /** What a stranger who speaks Colyseus gets for his request. */
 async function refusal(request: Promise<Room>): Promise<{ code?: unknown; message: string }> {
@@ -103,18 +83,7 @@ describe("the way of an invite", () => {
     expect(invite.code).toMatch(/^[2-9A-HJ-NP-Z]{4}-[2-9A-HJ-NP-Z]{4}$/);
     expect(invite.url).toMatch(new RegExp(`^https://lobby\\.example/#${invite.code}\\.[\\w-]{43}$`));
     const resolved = await resolveInvite(invite.code.toLowerCase().replace("-", ""), { lobby });
-    expect(resolved).toEqual({
-      code: invite.code,
-      lobby,
-      online: true,
-      name: "Arena",
-      description: "coins",
-      players: 1,
-      maxPlayers: 8,
-      version: "1",
-      verdict: "mapped",
-      endpoints: ["http://203.0.113.7:7777"],
-    });
+    expect(resolved).toEqual({ code: invite.code, lobby, online: true, ...details });
     expect((await resolveInvite(`${lobby}#${invite.code}`)).name).toBe("Arena");
   });
 
@@ -174,7 +143,7 @@ describe("a host that comes back", () => {
     const registration = host({ retryMs: [300, 300] });
     const { code } = await registration.open();
     const lost = once(registration, "lost");
-    breakConnections();
+    local.breakConnections();
     await lost;
     await untilListed((text) => text.includes('"online":false'));
     expect(await resolveInvite(code, { lobby })).toMatchObject({ online: false, name: "Arena" });
@@ -197,7 +166,7 @@ describe("a host that comes back", () => {
     const registration = host({ retryMs: [200, 200] });
     const { code } = await registration.open();
     const lost = once(registration, "lost");
-    breakConnections();
+    local.breakConnections();
     await lost;
     registration.update({ players: 7 });
     await once(registration, "registered");
@@ -208,7 +177,7 @@ describe("a host that comes back", () => {
     RendezvousRoom.limits.holdMs = 50;
     const registration = host({ retryMs: [60_000, 60_000] });
     const { code } = await registration.open();
-    breakConnections();
+    local.breakConnections();
     await untilListed((text) => text === "[]");
     RendezvousRoom.limits.holdMs = 60_000;
     await expect(resolveInvite(code, { lobby })).rejects.toMatchObject({ code: "unknown-invite" });
@@ -336,8 +305,8 @@ describe("patience", () => {
     await once(registration, "lost");
     await once(registration, "lost");
     late.removeAllListeners("request");
-    late.on("request", (request, response) => http.emit("request", request, response));
-    late.on("upgrade", (request, socket, head) => http.emit("upgrade", request, socket, head));
+    late.on("request", (request, response) => local.http.emit("request", request, response));
+    late.on("upgrade", (request, socket, head) => local.http.emit("upgrade", request, socket, head));
     expect((await opening).code).toMatch(/-/);
     await registration.close();
     late.closeAllConnections();

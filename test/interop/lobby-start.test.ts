@@ -3,6 +3,7 @@ import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { connect, createServer } from "node:net";
 import { describe, expect, test } from "vitest";
+import { until } from "../until.ts";
 import { freePort, isFree, type JsonEvent, RunningProgram } from "./lobby-programs.ts";
 
 const INVITE: RegExp = /[2-9A-HJ-NP-Z]{4}-[2-9A-HJ-NP-Z]{4}/;
@@ -87,7 +88,7 @@ describe("npm start", () => {
     await start.line(/Invite /);
     start.signal("SIGKILL");
     await start.exited; // its pipes are shared with nobody, the children see their channel close
-    while (!(await isFree(own.PORT)) || !(await isFree(own.GAME_PORT))) await new Promise(setImmediate);
+    await until(async () => (await isFree(own.PORT)) && (await isFree(own.GAME_PORT)));
   });
 });
 

@@ -25,7 +25,7 @@ interface Watched {
   origins: Set<string>;
 }
 
-describe.runIf(hasChromium)("pages", { timeout: 60_000 }, () => {
+describe.runIf(hasChromium)("pages", () => {
   let browser: Browser;
   let lobbyPort: number;
   let gamePort: number;
@@ -37,11 +37,11 @@ describe.runIf(hasChromium)("pages", { timeout: 60_000 }, () => {
     browser = await openChromium();
     start = new RunningProgram("start.ts", [], { PORT: String(lobbyPort), GAME_PORT: String(gamePort) });
     invite = /http:\S+#\S+/.exec(await start.line(/Invite /))?.[0] ?? "";
-  }, 60_000);
+  });
   afterAll(async () => {
     await browser?.close();
     await start?.[Symbol.asyncDispose]();
-  }, 30_000);
+  });
 
   async function open(screen: string, url: string): Promise<Watched> {
     const context = await browser.newContext(SCREENS[screen]);

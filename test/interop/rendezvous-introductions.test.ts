@@ -15,6 +15,7 @@ import {
 import { randomKeyPair } from "../../sdk/src/rendezvous/noise.ts";
 import { toBase64Url } from "../../sdk/src/rendezvous/seal.ts";
 import { createHostSecret, hostIdentityOf } from "../../sdk/src/rendezvous/secret.ts";
+import { until } from "../until.ts";
 import { EvilRoom, type Said, startLobby, type TestLobby } from "./rendezvous-lobby.ts";
 
 let lobby: TestLobby;
@@ -41,6 +42,8 @@ afterEach(async () => {
 
 afterAll(() => lobby[Symbol.asyncDispose]());
 
+/** The room that passes on what a test wants; without a wish it is fair. */
+const evil = { roomName: "evil" } as const;
 const SEALED = "http://198.51.100.7:7777";
 
 /** A host whose introductions come as `next()`. */
@@ -136,10 +139,13 @@ describe("an introduction", () => {
   test("says no to more than it may send, and lives", async () => {
     const { link, next } = await host();
     const [player, there] = await Promise.all([ask(link), next()]);
+    const clock = vi.spyOn(performance, "now").mockReturnValue(performance.now());
     let sent = 0;
     while (player.send(Uint8Array.of(sent))) sent++;
+    clock.mockRestore();
+    // What goes at once, less what the handshake took of it.
     expect(sent).toBeGreaterThan(50);
-    expect(sent).toBeLessThan(80);
+    expect(sent).toBeLessThanOrEqual(64);
     const last = new Promise<void>((resolve) => {
       there.onMessage((data) => {
         if (data[0] === sent - 1) resolve();
@@ -235,12 +241,11 @@ describe("STUN and TURN", () => {
         if (names.size === 3) resolve();
       });
     });
-    expect(registration.servers.turn[0]?.expiresAt).toBeGreaterThan(Date.now() - 500);
+    expect(registration.servers.turn[0]?.username).toBe([...names].at(-1));
   });
 });
 
 describe("a lobby that does not play fair", () => {
-  const evil = { roomName: "evil" } as const;
   const relays = (to: Said["to"]): Said[] => EvilRoom.said.filter((said) => said.to === to && said.type === "relay");
 
   test("reads nothing, and sees but three sizes", async () => {
@@ -308,7 +313,7 @@ describe("a lobby that does not play fair", () => {
     const [player, there] = await Promise.all([ask(link, evil), next()]);
     EvilRoom.instead = ({ to, type, message: said }) => (to === "host" && type === "relay" ? undefined : said);
     player.send(bytes("one"));
-    await vi.waitFor(() => expect(relays("host")).toHaveLength(2));
+    await until(() => relays("host").length === 2);
     EvilRoom.instead = fair;
     player.send(bytes("two"));
     expect(await closed(there)).toMatchObject({ by: "forged" });
@@ -364,15 +369,18 @@ describe("lobbies and connections that fail", () => {
   });
 
   test("a host that stays away is not waited for longer than asked, nor after the caller has given up", async () => {
-    const { link, registration } = await host({ retryMs: [60_000, 60_000] });
+    const { link, registration } = await host({ ...evil, retryMs: [60_000, 60_000] });
     const lost = once(registration, "lost");
     lobby.breakConnections();
     await lost;
-    await expect(ask(link, { timeoutMs: 100 })).rejects.toMatchObject({ code: "unreachable" });
+    await expect(ask(link, { ...evil, timeoutMs: 100 })).rejects.toMatchObject({ code: "unreachable" });
+    EvilRoom.said = [];
     const caller = new AbortController();
-    const asking = ask(link, { signal: caller.signal });
-    setTimeout(() => caller.abort(), 50);
-    await expect(asking).rejects.toMatchObject({ code: "aborted" });
+    const asking = expect(ask(link, { ...evil, signal: caller.signal })).rejects.toMatchObject({ code: "aborted" });
+    // It has been told that the host is away, and waits.
+    await until(() => EvilRoom.said.some(({ to, message: said }) => to === "guest" && said["online"] === false));
+    caller.abort();
+    await asking;
   });
 
   test("another process with the same secret has the same link, and is the one that is asked", async () => {
@@ -412,7 +420,7 @@ describe("players who send too much", () => {
     for (const hello of hellos) stranger.send("introduce", { hello });
     stranger.send("relay", { data: new Uint8Array(20) });
     stranger.send("relay", { data: new Uint8Array(4000) });
-    await vi.waitFor(() => expect(ends.length).toBeGreaterThanOrEqual(hellos.length));
+    await until(() => ends.length >= hellos.length);
     expect(new Set(ends)).toEqual(new Set(["unreadable"]));
     stranger.connection.close();
     expect((await Promise.all([ask(link), next()]))[0].authenticated).toBe(true);
@@ -447,11 +455,12 @@ describe("players who send too much", () => {
     const [one, two] = [await enter({}), await enter({})];
     for (const [i, { room }] of [one, two].entries()) {
       room.send("introduce", { hello: new Uint8Array(49) });
-      await vi.waitFor(() => expect(raw.heard.filter(([type]) => type === "introduction")).toHaveLength(i + 1));
+      await until(() => raw.heard.filter(([type]) => type === "introduction").length === i + 1);
     }
     for (let i = 0; i < 200; i++) raw.room.send("relay", { id: 1, data: new Uint8Array(10) });
     raw.room.send("relay", { id: 2, data: Uint8Array.of(1) });
-    await vi.waitFor(() => expect(two.heard).toContainEqual(["relay", { data: Uint8Array.of(1) }]));
+    await until(() => two.heard.some(([type]) => type === "relay"));
+    expect(two.heard).toContainEqual(["relay", { data: Uint8Array.of(1) }]);
     expect(one.heard).toContainEqual(["end", { reason: "limit" }]);
     expect(raw.heard).toContainEqual(["end", { id: 1, reason: "limit" }]);
     expect(one.heard.filter(([type]) => type === "relay").length).toBeLessThan(120);
@@ -460,10 +469,14 @@ describe("players who send too much", () => {
 
   test("an introduction ends when its time is over", async () => {
     const { introductionMs } = RendezvousRoom.limits;
-    RendezvousRoom.limits.introductionMs = 200;
+    RendezvousRoom.limits.introductionMs = 123_456;
+    const timers = vi.spyOn(globalThis, "setTimeout");
     const { link, next } = await host();
     const [player, there] = await Promise.all([ask(link), next()]);
     RendezvousRoom.limits.introductionMs = introductionMs;
+    const [expire] = timers.mock.calls.find(([, ms]) => ms === 123_456) ?? [];
+    timers.mockRestore();
+    expire?.();
     expect(await closed(player)).toMatchObject({ by: "lost", reason: expect.stringContaining("time") });
     expect(await closed(there)).toMatchObject({ by: "lost" });
   });

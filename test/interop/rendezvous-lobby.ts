@@ -1,7 +1,7 @@
 /** A lobby in this process, and one room of it that does not play fair. */
-import { createServer } from "node:http";
+import { createServer, type Server } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
-import { type Client, defineRoom, matchMaker, Server } from "@colyseus/core";
+import { type Client, Server as ColyseusServer, defineRoom, matchMaker } from "@colyseus/core";
 import { WebSocketTransport } from "@colyseus/ws-transport";
 import { defineRendezvous, type RendezvousOptions, RendezvousRoom } from "../../sdk/src/rendezvous/index.ts";
 
@@ -15,6 +15,7 @@ export const silent: Record<"debug" | "error" | "info" | "trace" | "warn", () =>
 
 export interface TestLobby extends AsyncDisposable {
   url: string;
+  http: Server;
   /** As when the lobby's network goes away. */
   breakConnections(): void;
 }
@@ -27,7 +28,7 @@ export async function startLobby(options: RendezvousOptions = {}): Promise<TestL
     sockets.add(socket);
     socket.once("close", () => sockets.delete(socket));
   });
-  const server = new Server({
+  const server = new ColyseusServer({
     greet: false,
     gracefullyShutdown: false,
     transport: new WebSocketTransport({ server: http }),
@@ -46,6 +47,7 @@ export async function startLobby(options: RendezvousOptions = {}): Promise<TestL
   };
   return {
     url: `http://127.0.0.1:${(http.address() as AddressInfo).port}/`,
+    http,
     breakConnections,
     async [Symbol.asyncDispose]() {
       await matchMaker.gracefullyShutdown();

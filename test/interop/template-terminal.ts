@@ -1,8 +1,7 @@
 /** Programs as a person runs them in a terminal, watched by their lines. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
 import { dirname } from "node:path";
-import { createInterface } from "node:readline";
+import { ProgramLines } from "./program-lines.ts";
 
 /** The system's, without what the npm that runs the tests has put there for its own package. */
 export function cleanEnvironment(): NodeJS.ProcessEnv {
@@ -24,13 +23,8 @@ export function cleanEnvironment(): NodeJS.ProcessEnv {
 }
 
 export class Terminal implements AsyncDisposable {
-  /** Of both streams, as they came. */
-  readonly lines: string[] = [];
-  /** Exit code, or the signal that ended it. */
-  readonly exited: Promise<number | string>;
   readonly #process: ChildProcess;
-  #wake = Promise.withResolvers<void>();
-  #over = false;
+  readonly #lines: ProgramLines;
 
   constructor(command: readonly [string, ...string[]], { cwd, env = {} }: { cwd: string; env?: NodeJS.ProcessEnv }) {
     const [program, ...argv] = command;
@@ -41,28 +35,24 @@ export class Terminal implements AsyncDisposable {
       // Its own process group, as a terminal makes it: Ctrl-C reaches all that npm has started.
       detached: true,
     });
-    for (const input of [this.#process.stdout, this.#process.stderr]) {
-      if (input !== null) createInterface({ input }).on("line", (line) => this.#add(line));
-    }
-    this.exited = once(this.#process, "close").then(([code, signal]) => {
-      this.#over = true;
-      this.#notify();
-      return (code ?? signal) as number | string;
-    });
+    this.#lines = new ProgramLines(this.#process);
+  }
+
+  /** Exit code, or the signal that ended it. */
+  get exited(): Promise<number | string> {
+    return this.#lines.exited;
   }
 
   get output(): string {
-    return this.lines.join("\n");
+    return this.#lines.text();
   }
 
   /** The `count`th line that matches, now or later. */
-  async line(pattern: RegExp, count = 1): Promise<string> {
-    for (;;) {
-      const found = this.lines.filter((line) => pattern.test(line))[count - 1];
-      if (found !== undefined) return found;
-      if (this.#over) throw new Error(`It ended without a line like ${pattern}:\n${this.output}`);
-      await this.#wake.promise;
-    }
+  line(pattern: RegExp, count = 1): Promise<string> {
+    return this.#lines.find(
+      `a line like ${pattern}`,
+      (lines) => lines.filter(({ text }) => pattern.test(text))[count - 1]?.text,
+    );
   }
 
   type(line: string): void {
@@ -72,7 +62,7 @@ export class Terminal implements AsyncDisposable {
   /** Ctrl-C. */
   interrupt(signal: NodeJS.Signals = "SIGINT"): void {
     const { pid } = this.#process;
-    if (this.#over || pid === undefined) return;
+    if (this.#lines.over || pid === undefined) return;
     try {
       process.kill(-pid, signal);
     } catch {
@@ -82,19 +72,7 @@ export class Terminal implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.interrupt();
-    const timer = setTimeout(() => this.interrupt("SIGKILL"), 12_000);
-    await this.exited;
-    clearTimeout(timer);
-  }
-
-  #add(line: string): void {
-    this.lines.push(line);
-    this.#notify();
-  }
-
-  #notify(): void {
-    this.#wake.resolve();
-    this.#wake = Promise.withResolvers<void>();
+    await this.#lines.ended(() => this.interrupt("SIGKILL"));
   }
 }
 

@@ -10,6 +10,7 @@ import { TurnKeeper } from "../../sdk/src/stun/turn/keeper.ts";
 import { type OpenTurnRelayOptions, openTurnRelay, type TurnProgress } from "../../sdk/src/stun/turn/open.ts";
 import { TurnRelay } from "../../sdk/src/stun/turn/relay.ts";
 import { UDPSocket } from "../../sdk/src/udp/udp-socket.ts";
+import { until } from "../until.ts";
 import { Conversation } from "./turn/conversation.ts";
 import { Coturn, type CoturnOptions, CREDENTIALS, coturnPresent } from "./turn/coturn.ts";
 
@@ -110,22 +111,25 @@ describe.skipIf(!coturnPresent)("coturn", () => {
     const talk = new Conversation(a, b);
     await talk.ask(10);
     const { repeated } = talk;
-    // Until all has been renewed so often that each lifetime is crossed. (coturn 4.6 gives the second lifetime of an
-    // allocation no such limit.)
+    // Until all has been renewed so often that each lifetime is crossed, by coturn's own clock. (coturn 4.6 gives the second
+    // lifetime of an allocation no such limit.)
     const begun = performance.now();
+    let asked = 0;
     const crossed = (): boolean =>
       performance.now() - begun > 5000 &&
+      asked > 100 &&
       coturn.count(/438: (Stale|Wrong) nonce/gi) >= 4 &&
       coturn.count(/REFRESH processed, success/g) >= 2 &&
       coturn.count(/CHANNEL_BIND processed, success/g) >= 8 &&
       coturn.count(/CREATE_PERMISSION processed, success/g) >= 8;
-    let asked = 0;
     while (!crossed() && lost.length === 0) {
-      expect(await talk.ask(100)).toBe(100);
+      // What comes late on a busy machine is not lost.
+      expect(await talk.ask(100, 3000)).toBe(100);
       asked++;
+      // As often as a game would.
       await sleep(20);
     }
-    expect([asked > 100, talk.repeated - repeated, lost]).toEqual([true, 0, []]);
+    expect([talk.repeated - repeated, lost]).toEqual([0, []]);
   });
 
   test("what is idle lapses, and is there again when it is used", async () => {
@@ -145,7 +149,7 @@ describe.skipIf(!coturnPresent)("coturn", () => {
     const coturn = await coturnWith();
     const url = `turn:${LOOPBACK}:${coturn.port}`;
     const timing = { keepAliveMs: 300, silenceMs: 600 };
-    const [udp, tcp] = [await relayAt(url, { timing }), await relayAt(`${url}?transport=tcp`, { timing })];
+    const [udp, tcp] = [await relayAt(url, { timing }), await relayAt(`${url}?transport=tcp`)];
     const lost = new Promise<TurnError>((resolve) => {
       udp.onLost = resolve;
     });
@@ -217,10 +221,9 @@ describe.skipIf(!coturnPresent)("coturn", () => {
       streamDelayMs: 0,
     });
     expect(relay.server.port).toBe(free.port);
-    // Each allocation that was made and not used has been ended again.
     // Each allocation that was made and not used is ended again.
     const alive = (): number => free.count(/: new, realm/g) - free.count(/refreshed, .*lifetime=0/g);
-    while (alive() !== 1) await sleep(20);
+    await until(() => alive() === 1);
     expect(relay.closed).toBe(false);
   });
 

@@ -210,4 +210,19 @@ describeLab("a game behind a router without port mapping", () => {
     game.kill("SIGTERM");
     await game.exited;
   });
+
+  test("a path that does not carry netcode's request, and says nothing of it, leads to a WebSocket", async () => {
+    await using lab = await Lab.create();
+    const gateway = await lab.gateway({ nat: "dmz", upnp: false });
+    const tunnel = await lab.gateway({ nat: "port-restricted" });
+    const [home, player] = await Promise.all([gateway.host(), tunnel.host()]);
+    // A request is a packet of 1106 bytes.
+    await tunnel.setMtu(1000);
+    const game = host(lab, home);
+    await game.waitForLine(/"event":"listening"/);
+    const joined = await result(join(player, `http://${gateway.wanAddress}:${PORT}`, 2));
+    expect(joined).toMatchObject({ connected: true, path: "websocket", lost: 0 });
+    game.kill("SIGTERM");
+    await game.exited;
+  });
 });

@@ -20,6 +20,8 @@ export interface NetworkConditions {
   bytesPerSecond?: number;
   /** How many bytes may queue before `bytesPerSecond` loses them. Default 64 KiB. */
   queueBytes?: number;
+  /** Longer packets vanish, as on a path of a small MTU whose ICMP is filtered. A session's are up to 1200 bytes before encryption. */
+  maxPacketBytes?: number;
 }
 
 interface Parcel {
@@ -68,7 +70,8 @@ export class NetworkConditioner {
   /** A packet sets out at `now` (ms); it is copied. */
   send(packet: Uint8Array, now: number): void {
     const { delayMs = 0, jitterMs = 0, duplicate = 0, reorder = 0, reorderMs = 20 } = this.conditions;
-    if (this.#loses()) {
+    const { maxPacketBytes = Infinity } = this.conditions;
+    if (packet.length > maxPacketBytes || this.#loses()) {
       this.lost++;
       return;
     }

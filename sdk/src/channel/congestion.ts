@@ -49,6 +49,8 @@ export class CongestionControl {
   #roundSamples = 0;
   #roundMin = Infinity;
   #lastRoundMin = Infinity;
+  #rememberedWindow = 0;
+  #rememberedThreshold = Infinity;
 
   get inSlowStart(): boolean {
     return this.window < this.#slowStartThreshold;
@@ -121,6 +123,20 @@ export class CongestionControl {
       this.#alpha = RENO_ALPHA;
     }
     this.#slowStartThreshold = this.window;
+    this.#epochStart = -Infinity;
+  }
+
+  /** Losses begin that may turn out to say nothing of congestion. */
+  remember(): void {
+    this.#rememberedWindow = this.window;
+    this.#rememberedThreshold = this.#slowStartThreshold;
+  }
+
+  /** They did, as the packets were too long for the path: the window is as it was (as RFC 9438 section 4.9.2 has it). */
+  undo(now: number): void {
+    this.window = Math.max(this.window, this.#rememberedWindow);
+    this.#slowStartThreshold = Math.max(this.#slowStartThreshold, this.#rememberedThreshold);
+    this.#recoveryStart = now;
     this.#epochStart = -Infinity;
   }
 

@@ -6,21 +6,23 @@ import {
   CONTROL_OLDER_ACKS,
   CONTROL_RESERVED,
   CONTROL_URGENCY,
+  FRAME_PADDING,
   FrameReader,
   MAX_ACK_DELAY_MS,
-  MAX_MESSAGE_BYTES,
   MAX_OLDER_ACK_BYTES,
+  MAX_PACKET_OVERHEAD,
   MODE_SEQUENCED,
   MODES,
   URGENCY,
 } from "./frames.ts";
 import { Inbox } from "./inbox.ts";
-import { Outbox } from "./outbox.ts";
+import { inRange, MAX_PACKET_BYTES, resolveOptions } from "./options.ts";
+import { Outbox, PROBE_BYTES } from "./outbox.ts";
 import { Pacer } from "./pacer.ts";
+import { PathMtu } from "./path-mtu.ts";
 import { Recovery } from "./recovery.ts";
 import { ReliableEndpoint } from "./reliable.ts";
-import { MAX_PACKET_HEADER_BYTES } from "./reliable-header.ts";
-import { SentPackets } from "./sent-packets.ts";
+import { SENT_WINDOW, SentPackets } from "./sent-packets.ts";
 import { freshStats } from "./stats.ts";
 import type {
   ChannelFailure,
@@ -31,19 +33,14 @@ import type {
   SendOptions,
 } from "./types.ts";
 
-/** netcode's largest payload. */
-const MAX_PACKET_BYTES = 1200;
-const MIN_PACKET_BYTES = 256;
-/** The most that stands before the frames: reliable's header, control byte, ack delay, older acks. */
-const MAX_OVERHEAD = MAX_PACKET_HEADER_BYTES + 2 + 1 + MAX_OLDER_ACK_BYTES;
-/** 4096 blocks of 128 bytes are the window, and no part of an unreliable message is ever acknowledged. */
-const MAX_UNRELIABLE_BYTES = 256 * 1024;
 /** Beyond, numbers have no room for fractions of a ms. Such a time, or none at all, is taken for no time passed. */
 const MAX_TIME_MS = 1e15;
 /** A clock that jumps further ahead tells nothing of the path. */
 const MAX_STEP_MS = 86_400_000;
 /** Packets that bulk leaves of the window, so that a small message never waits for a large one's. */
 const RESERVED_BYTES = 2 * MAX_PACKET_BYTES;
+/** Bulk leaves no more packets than this on their way: of those sent before {@link SENT_WINDOW} others nothing is remembered. */
+const MAX_BULK_PACKETS = SENT_WINDOW - 16;
 /** On a longer path, learning of a loss some ms earlier is not worth a packet. */
 const SHORT_PATH_MS = 40;
 /**
@@ -65,9 +62,8 @@ const WIDE_WINDOW = 32 * MAX_PACKET_BYTES;
 export class MessageEndpoint {
   readonly #stats: ChannelStats;
   readonly #handler: ChannelHandler;
-  readonly #maxPacketBytes: number;
-  readonly #maxMessageBytes: number;
-  readonly #maxUnreliableBytes: number;
+  readonly #options: Required<MessageEndpointOptions>;
+  readonly #mtu: PathMtu;
   readonly #reliable: ReliableEndpoint;
   readonly #acks: AckSchedule;
   readonly #recovery: Recovery;
@@ -94,19 +90,8 @@ export class MessageEndpoint {
   /** @throws RangeError for an option outside its range */
   constructor(options: MessageEndpointOptions, handler: ChannelHandler) {
     this.#handler = handler;
-    this.#maxPacketBytes = inRange(
-      "maxPacketBytes",
-      options.maxPacketBytes ?? MAX_PACKET_BYTES,
-      MIN_PACKET_BYTES,
-      MAX_PACKET_BYTES,
-    );
-    this.#maxMessageBytes = inRange("maxMessageBytes", options.maxMessageBytes ?? 4 << 20, 1, MAX_MESSAGE_BYTES);
-    this.#maxUnreliableBytes = inRange(
-      "maxUnreliableBytes",
-      options.maxUnreliableBytes ?? 64 << 10,
-      1,
-      MAX_UNRELIABLE_BYTES,
-    );
+    this.#options = resolveOptions(options);
+    this.#mtu = new PathMtu(this.#options.maxPacketBytes);
     this.#stats = freshStats();
     const sent = new SentPackets();
     this.#reliable = new ReliableEndpoint(
@@ -118,28 +103,9 @@ export class MessageEndpoint {
       sent,
     );
     this.#acks = new AckSchedule(this.#reliable.received);
-    this.#outbox = new Outbox(
-      {
-        maxWholeBytes: this.#maxPacketBytes - MAX_OVERHEAD,
-        maxBufferedBytes: options.maxBufferedBytes ?? 8 << 20,
-        maxUnreliableBufferedBytes: Math.max(
-          options.maxUnreliableBufferedBytes ?? 64 << 10,
-          this.#maxUnreliableBytes + 64,
-        ),
-      },
-      sent,
-      this.#stats,
-    );
-    this.#inbox = new Inbox(
-      {
-        maxMessageBytes: this.#maxMessageBytes,
-        maxUnreliableBytes: this.#maxUnreliableBytes,
-        maxReceiveBytes: options.maxReceiveBytes ?? 8 << 20,
-      },
-      this.#stats,
-      handler,
-    );
-    this.#recovery = new Recovery(options.initialRttMs ?? 100, sent, this.#stats, {
+    this.#outbox = new Outbox(this.#options, sent, this.#mtu, this.#stats);
+    this.#inbox = new Inbox(this.#options, this.#stats, handler);
+    this.#recovery = new Recovery(this.#options.initialRttMs, sent, this.#mtu, this.#stats, {
       packetAcked: (sequence) => this.#outbox.packetAcked(sequence),
       packetLost: (sequence) => this.#outbox.packetLost(sequence),
     });
@@ -155,6 +121,7 @@ export class MessageEndpoint {
     stats.latestRttMs = rtt.latest;
     stats.congestionWindow = congestion.window;
     stats.bytesInFlight = congestion.bytesInFlight;
+    stats.maxPacketBytes = this.#mtu.size;
     return stats;
   }
 
@@ -182,7 +149,8 @@ export class MessageEndpoint {
     if (priority !== undefined) inRange("priority", priority, -128, 127);
     const number = MODES.indexOf(mode);
     if (number < 0) throw new RangeError(`mode is ${mode}, it must be one of ${MODES.join(", ")}`);
-    if (data.length > (number <= MODE_SEQUENCED ? this.#maxUnreliableBytes : this.#maxMessageBytes)) return false;
+    const { maxUnreliableBytes, maxMessageBytes } = this.#options;
+    if (data.length > (number <= MODE_SEQUENCED ? maxUnreliableBytes : maxMessageBytes)) return false;
     if (!this.#outbox.push(data, number, channel, priority)) return false;
     this.#dirty = true;
     return true;
@@ -222,11 +190,15 @@ export class MessageEndpoint {
     if (time >= this.#recovery.timeout) this.#onTimeout(time);
     const ackDue = time >= this.#acks.dueAt;
     const { congestion } = this.#recovery;
-    const room = this.#probing ? this.#maxPacketBytes : Math.floor(congestion.window - congestion.bytesInFlight);
+    const free = Math.floor(congestion.window - congestion.bytesInFlight);
+    if (time >= this.#mtu.probeAt && Math.min(free, out.length) >= this.#mtu.probeBytes) {
+      return this.#writeMtuProbe(out, time);
+    }
+    const room = this.#probing ? (this.#recovery.probeCount > 1 ? this.#mtu.floor : this.#mtu.safeBytes) : free;
     this.#bulkAt = Infinity;
     const copyDue = this.#copyAt <= time;
-    if (ackDue || this.#probing || copyDue || (this.#outbox.waiting && room > MAX_OVERHEAD)) {
-      const length = this.#writePacket(out, time, Math.min(room, this.#maxPacketBytes, out.length), ackDue);
+    if (ackDue || this.#probing || copyDue || (this.#outbox.waiting && room > MAX_PACKET_OVERHEAD)) {
+      const length = this.#writePacket(out, time, Math.min(room, this.#mtu.size, out.length), ackDue);
       if (length > 0) return length;
     }
     this.#dirty = false;
@@ -307,8 +279,13 @@ export class MessageEndpoint {
     this.#outbox.begin(sequence, now, lossy, wholeUrgency, sliceUrgency);
     const controlAt = this.#reliable.writeHeader(out);
     const start = this.#acks.write(out, controlAt + 1, now);
-    let at = this.#outbox.fillWhole(out, start, limit);
-    if (this.#outbox.waiting && this.#bulkMayGo(now)) at = this.#outbox.fillSlices(out, at, limit);
+    let at = start;
+    if (this.#mtu.suspected) at = this.#outbox.fillWhole(out, start, Math.min(limit, this.#mtu.floor));
+    if (at === start) at = this.#outbox.fillWhole(out, start, limit);
+    if (this.#outbox.waiting && this.#bulkMayGo(now)) {
+      const { suspected, safeBytes } = this.#mtu;
+      at = this.#outbox.fillSlices(out, at, at > start || suspected ? Math.min(limit, safeBytes) : limit);
+    }
     if (at > start ? this.#copiesAllowed : this.#copyAt <= now) at = this.#outbox.fillCopies(out, at, limit);
     if (at === start && !ackDue && !this.#probing) return 0;
 
@@ -327,10 +304,33 @@ export class MessageEndpoint {
     return at;
   }
 
+  /**
+   * Writes a packet of padding that tries whether its size gets through. It may well not: what it acknowledges counts as not
+   * told, and it carries nothing that anybody waits for.
+   */
+  #writeMtuProbe(out: Uint8Array, now: number): number {
+    const sequence = this.#reliable.nextSequence;
+    this.#recovery.makeRoom(sequence, now);
+    this.#outbox.begin(sequence, now, false, URGENCY.none, URGENCY.none);
+    const bytes = this.#mtu.probeBytes;
+    const controlAt = this.#reliable.writeHeader(out);
+    const start = this.#acks.write(out, controlAt + 1, now);
+    out[controlAt] = this.#acks.flags | URGENCY.soon;
+    out[start] = FRAME_PADDING;
+    out.fill(0, start + 1, bytes);
+    this.#reliable.commit();
+    this.#mtu.onProbeSent(sequence);
+    this.#recovery.onSent(sequence, bytes, URGENCY.soon, false, now);
+    this.#stats.mtuProbes++;
+    this.#stats.packetsSent++;
+    this.#stats.bytesSent += bytes;
+    return bytes;
+  }
+
   /** Copies are made only with room in the window that nothing else wants. */
   get #copiesAllowed(): boolean {
     const { congestion } = this.#recovery;
-    return congestion.bytesInFlight + this.#maxPacketBytes <= congestion.window;
+    return congestion.bytesInFlight + this.#mtu.size <= congestion.window;
   }
 
   get #copyAt(): number {
@@ -342,8 +342,8 @@ export class MessageEndpoint {
     if (this.#probing) return true;
     const { congestion, rtt } = this.#recovery;
     const reserve = Math.min(RESERVED_BYTES, congestion.window / 4);
-    const fits = congestion.bytesInFlight + this.#maxPacketBytes <= congestion.window - reserve;
-    if (!fits && congestion.bytesInFlight > 0) return false;
+    const fits = congestion.bytesInFlight + this.#mtu.size <= congestion.window - reserve;
+    if ((!fits && congestion.bytesInFlight > 0) || this.#recovery.packetsInFlight >= MAX_BULK_PACKETS) return false;
     this.#pacer.update(now, congestion.window, rtt.smoothed, congestion.inSlowStart ? 2 : 1.25);
     if (this.#pacer.ready) return true;
     this.#bulkAt = this.#pacer.readyAt;
@@ -351,8 +351,7 @@ export class MessageEndpoint {
   }
 
   #onTimeout(now: number): void {
-    const probe = this.#recovery.onTimeout(now);
-    if (probe) this.#probe();
+    if (this.#recovery.onTimeout(now)) this.#probe();
   }
 
   /** Has the next packet leave whatever the window says, with the oldest of what is not acknowledged. */
@@ -362,7 +361,7 @@ export class MessageEndpoint {
     let bytes = 0;
     this.#recovery.forEachInFlight((sequence) => {
       bytes += this.#outbox.probe(sequence);
-      return !this.#outbox.probeFull(bytes);
+      return bytes < PROBE_BYTES;
     });
   }
 
@@ -385,9 +384,4 @@ export class MessageEndpoint {
     this.close();
     this.#handler.failed?.(reason);
   }
-}
-
-function inRange(name: string, value: number, min: number, max: number): number {
-  if (Number.isInteger(value) && value >= min && value <= max) return value;
-  throw new RangeError(`${name} is ${value}, it must be an integer from ${min} to ${max}`);
 }

@@ -1,3 +1,4 @@
+import { MAX_PACKET_HEADER_BYTES } from "./reliable-header.ts";
 import type { DeliveryMode } from "./types.ts";
 
 /**
@@ -24,6 +25,8 @@ import type { DeliveryMode } from "./types.ts";
  *  length         varint
  *  data           slice: whole blocks, but for the last of the message
  * ```
+ * A frame of type 16 is padding: it, and all that follows in the packet, says nothing.
+ *
  * varint: 7 bits a byte, low bits first, bit 7 says that another follows; at most 4 bytes.
  */
 
@@ -36,11 +39,15 @@ export const ACK_DELAY_UNITS_PER_MS = 4;
 export const ACK_DELAY_UNKNOWN = 255;
 /** 256 sequences are tracked, the header has 32 of them. */
 export const MAX_OLDER_ACK_BYTES = 28;
+/** The most that stands before the frames: reliable's header, control byte, ack delay, older acks. */
+export const MAX_PACKET_OVERHEAD: number = MAX_PACKET_HEADER_BYTES + 2 + 1 + MAX_OLDER_ACK_BYTES;
 
 export const FRAME_MODE = 0x03;
 export const FRAME_SLICE = 0x04;
 export const FRAME_CHANNEL = 0x08;
 export const FRAME_RESERVED = 0xf0;
+/** The whole type of a frame that reaches up to the end of the packet and says nothing. */
+export const FRAME_PADDING = 0x10;
 
 /** How soon a packet is to be acknowledged, by the control byte's urgency, in ms. */
 export const URGENCY: { readonly none: 0; readonly lazy: 1; readonly normal: 2; readonly soon: 3 } = {

@@ -1,6 +1,7 @@
 import {
   FRAME_CHANNEL,
   FRAME_MODE,
+  FRAME_PADDING,
   FRAME_RESERVED,
   FRAME_SLICE,
   type FrameReader,
@@ -60,7 +61,11 @@ export class Inbox {
 
   #readFrame(reader: FrameReader): boolean {
     const type = reader.uint8();
-    if (type & FRAME_RESERVED) return this.#fail("malformed", "a frame of unknown type");
+    if (type & FRAME_RESERVED) {
+      if (type !== FRAME_PADDING) return this.#fail("malformed", "a frame of unknown type");
+      reader.at = reader.end;
+      return true;
+    }
     const mode = type & FRAME_MODE;
     const slice = (type & FRAME_SLICE) !== 0;
     const channel = type & FRAME_CHANNEL ? reader.uint8() : 0;

@@ -2,11 +2,11 @@ import { CopyQueue } from "./copy-queue.ts";
 import { MODE_SEQUENCED, messageCost, URGENCY } from "./frames.ts";
 import { OutgoingMessage } from "./outgoing-message.ts";
 import { MAX_RECORDS_PER_PACKET, type PacketRecord, PacketRecords } from "./packet-records.ts";
-
+import type { PathMtu } from "./path-mtu.ts";
 import { SendSchedule } from "./send-schedule.ts";
 import type { SendStream } from "./send-stream.ts";
 import { SENT_WINDOW, type SentPackets } from "./sent-packets.ts";
-import type { ChannelStats } from "./types.ts";
+import type { ChannelStats, MessageEndpointOptions } from "./types.ts";
 
 /** What an unreliable message counts in its queue beyond its bytes. */
 const UNRELIABLE_OVERHEAD = 64;
@@ -17,18 +17,15 @@ const COPY_MAX_BYTES = 512;
 /** When no other packet leaves that could carry the copy along, one is made for it. */
 const COPY_ALONE_AFTER_MS = 20;
 /** How much a probe sends again. */
-const PROBE_BYTES = 1000;
+export const PROBE_BYTES = 1000;
 
-export interface OutboxOptions {
-  maxWholeBytes: number;
-  maxBufferedBytes: number;
-  maxUnreliableBufferedBytes: number;
-}
+type OutboxOptions = Pick<Required<MessageEndpointOptions>, "maxBufferedBytes" | "maxUnreliableBufferedBytes">;
 
 /** The messages that wait for being sent, or for word that they arrived; fills packets with them. */
 export class Outbox {
   readonly #options: OutboxOptions;
   readonly #stats: ChannelStats;
+  readonly #mtu: PathMtu;
   readonly #schedule: SendSchedule = new SendSchedule();
   readonly #records: PacketRecords;
   readonly #pool: OutgoingMessage[] = [];
@@ -48,8 +45,9 @@ export class Outbox {
   urgency = 0;
   reliable = false;
 
-  constructor(options: OutboxOptions, sent: SentPackets, stats: ChannelStats) {
+  constructor(options: OutboxOptions, sent: SentPackets, mtu: PathMtu, stats: ChannelStats) {
     this.#records = new PacketRecords(sent);
+    this.#mtu = mtu;
     this.#options = options;
     this.#stats = stats;
   }
@@ -78,7 +76,7 @@ export class Outbox {
     const message = this.#pool.pop() ?? new OutgoingMessage();
     message.fill(data, mode, channel);
     message.serial = ++this.#serial;
-    if (message.wholeBytes > this.#options.maxWholeBytes) message.slice();
+    if (this.#needsSlices(message)) message.slice();
     const active = stream.waiting;
     stream.push(message);
     if (!active) this.#schedule.activate(stream);
@@ -132,8 +130,10 @@ export class Outbox {
     let at = offset;
     for (const queue of this.#copies) {
       for (let message = queue.due(this.#now); message; message = queue.due(this.#now)) {
-        if (!this.#fits(message, at, limit)) break;
+        const tooLong = this.#needsSlices(message);
+        if (!tooLong && !this.#fits(message, at, limit)) break;
         queue.shift();
+        if (tooLong) continue;
         const end = this.#put(message, out, at);
         this.#stats.redundantBytes += end - at;
         at = end;
@@ -148,13 +148,8 @@ export class Outbox {
     const record = this.#record;
     for (let n = 0; n < this.#records.count(slot); n++) {
       if (!this.#records.read(slot, n, record)) continue;
-      const { message } = record;
-      if (message.blocks) {
-        message.blocks.ack(record.first, record.count);
-        message.acked = message.blocks.frontier === message.blocks.count;
-      } else {
-        message.acked = true;
-      }
+      const { message, first, count } = record;
+      message.ack(first, count);
       if (message.acked) this.#release(this.#schedule.stream(message.mode, message.channel));
     }
   }
@@ -164,7 +159,7 @@ export class Outbox {
     const record = this.#record;
     for (let n = 0; n < this.#records.count(slot); n++) {
       if (!this.#records.read(slot, n, record) || record.moved) continue;
-      if (record.message.blocks || record.message.lastSequence === sequence) this.#resend(record);
+      if (record.count > 0 || record.message.lastSequence === sequence) this.#resend(record);
     }
   }
 
@@ -181,11 +176,6 @@ export class Outbox {
     return bytes;
   }
 
-  /** Whether {@link probe} has queued as much as a probe sends. */
-  probeFull(bytes: number): boolean {
-    return bytes >= PROBE_BYTES;
-  }
-
   clear(): void {
     this.#schedule.clear();
     this.#sentOnce.clear();
@@ -194,14 +184,13 @@ export class Outbox {
   }
 
   #resend({ message, first, count }: PacketRecord): number {
-    if (message.acked) return 0;
+    // What was sent whole and is cut by now waits for its slices.
+    if (message.acked || (message.blocks && count === 0)) return 0;
     const stream = this.#schedule.stream(message.mode, message.channel);
     const active = stream.waiting;
-    if (message.blocks) message.blocks.resend.push({ first, count });
-    const queued = !message.resending || message.blocks !== undefined;
-    stream.pushResend(message);
+    const bytes = stream.pushResend(message, first, count);
     if (!active) this.#schedule.activate(stream);
-    return queued ? (message.blocks ? count * 128 : message.wholeBytes) : 0;
+    return bytes;
   }
 
   #fillResent(stream: SendStream, out: Uint8Array, offset: number, limit: number): number {
@@ -209,7 +198,11 @@ export class Outbox {
     let released = false;
     for (let message = stream.resendWhole.at(0); message; message = stream.resendWhole.at(0)) {
       if (!message.acked) {
-        if (!this.#fits(message, at, limit)) break;
+        if (!this.#fits(message, at, limit)) {
+          if (!this.#needsSlices(message)) break;
+          stream.sliceFirstResend();
+          continue;
+        }
         at = this.#put(message, out, at);
         this.#stats.retransmissions++;
       } else {
@@ -225,7 +218,12 @@ export class Outbox {
   #fillNew(stream: SendStream, out: Uint8Array, offset: number, limit: number): number {
     let at = offset;
     for (let message = stream.whole.at(0); message && !message.blocks; message = stream.whole.at(0)) {
-      if (!this.#fits(message, at, limit) || !stream.inWindow(message)) break;
+      if (!this.#fits(message, at, limit)) {
+        if (!this.#needsSlices(message)) break;
+        stream.sliceFirst();
+        continue;
+      }
+      if (!stream.inWindow(message)) break;
       stream.whole.shift();
       if (message.mode === MODE_SEQUENCED) message.id = stream.takeId();
       message.firstSentAt = this.#now;
@@ -279,6 +277,11 @@ export class Outbox {
       }
     }
     return at;
+  }
+
+  /** Whether it fits no packet of the present size, whatever else that holds. */
+  #needsSlices(message: OutgoingMessage): boolean {
+    return message.wholeBytes > this.#mtu.frameBytes;
   }
 
   #fits(message: OutgoingMessage, at: number, limit: number): boolean {

@@ -69,6 +69,12 @@ class Blocks {
     run.count -= count;
   }
 
+  /** The message was sent whole, and did not arrive: every block is to be sent. */
+  resendAll(): void {
+    this.next = this.count;
+    this.resend.push({ first: 0, count: this.count });
+  }
+
   /** The next run never sent that the peer's window has room for. */
   nextNew(): Run | undefined {
     const count = Math.min(this.count, this.frontier + BLOCK_WINDOW) - this.next;
@@ -115,6 +121,16 @@ export class OutgoingMessage {
     this.#data = NO_DATA;
     this.blocks = undefined;
     this.serial = 0;
+  }
+
+  /** Some of its blocks arrived, or with `count` 0 the message as a whole, though it may go in slices by now. */
+  ack(first: number, count: number): void {
+    if (!this.blocks || count === 0) {
+      this.acked = true;
+      return;
+    }
+    this.blocks.ack(first, count);
+    this.acked ||= this.blocks.frontier === this.blocks.count;
   }
 
   /** From now on it goes out in slices. */

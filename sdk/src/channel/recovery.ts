@@ -1,5 +1,6 @@
 import { CongestionControl } from "./congestion.ts";
 import { AWAITED_ACK_DELAY_MS } from "./frames.ts";
+import type { PathMtu } from "./path-mtu.ts";
 import { GRANULARITY_MS, RttEstimator } from "./rtt.ts";
 import { SENT_WINDOW, type SentPackets } from "./sent-packets.ts";
 import { sequenceDistance, sequenceNewer } from "./sequence.ts";
@@ -12,6 +13,8 @@ const TIME_THRESHOLD = 9 / 8;
 const MAX_TIME_THRESHOLD = 2;
 /** RFC 9002 section 7.6.1. */
 const PERSISTENT_CONGESTION = 3;
+/** While packets go on leaving, a probe is due after so many times the timeout without an acknowledgement. */
+const SILENT_TIMEOUTS = 2;
 /** A game does not wait longer than this for a sign of life, however often it probed. */
 const MAX_PROBE_INTERVAL_MS = 1000;
 /** For how long one loss makes the path count as lossy. */
@@ -41,6 +44,7 @@ export class Recovery {
   readonly #handler: RecoveryHandler;
   readonly #stats: ChannelStats;
   readonly #sent: SentPackets;
+  readonly #mtu: PathMtu;
   /** Every packet before this is settled. */
   #oldest = 0;
   #next = 0;
@@ -57,10 +61,13 @@ export class Recovery {
   #probeDelayMs = 0;
   #reliableProbeFrom = -Infinity;
   #reliableProbeDelayMs = 0;
+  /** Since when nothing was heard of what is in flight. */
+  #silentFrom = -Infinity;
   #lossyUntil = -Infinity;
 
-  constructor(initialRttMs: number, sent: SentPackets, stats: ChannelStats, handler: RecoveryHandler) {
+  constructor(initialRttMs: number, sent: SentPackets, mtu: PathMtu, stats: ChannelStats, handler: RecoveryHandler) {
     this.#sent = sent;
+    this.#mtu = mtu;
     this.rtt = new RttEstimator(initialRttMs);
     this.#stats = stats;
     this.#handler = handler;
@@ -89,7 +96,7 @@ export class Recovery {
     if (urgency === 0) return;
     const slot = sequence % SENT_WINDOW;
     this.#sent.setSent(slot, now, bytes, reliable, IN_FLIGHT);
-    this.#inFlight++;
+    if (this.#inFlight++ === 0) this.#silentFrom = now;
     this.congestion.onSent(bytes);
     this.#probeFrom = now;
     this.#probeDelayMs = AWAITED_ACK_DELAY_MS[urgency] ?? 0;
@@ -121,6 +128,8 @@ export class Recovery {
       return;
     }
     this.#sent.setState(slot, ACKED);
+    const bytes = this.#sent.bytes(slot);
+    if (bytes > this.#mtu.floor) this.#mtu.onAcked(sequence, bytes, sentAt, now);
     this.#handler.packetAcked(sequence);
   }
 
@@ -128,6 +137,7 @@ export class Recovery {
   onAcksDone(ackDelayMs: number, now: number): void {
     if (!this.#ackedNow) return;
     this.#ackedNow = false;
+    this.#silentFrom = now;
     this.probeCount = 0;
     if (this.#sampleMs >= 0 && ackDelayMs >= 0) {
       this.rtt.sample(this.#sampleMs, ackDelayMs);
@@ -141,6 +151,7 @@ export class Recovery {
   onPathChanged(now: number): void {
     this.rtt.onPathChanged();
     this.congestion.onPathChanged(now);
+    this.#mtu.onPathChanged(now);
     this.onProbe(now);
     this.probeCount = 0;
   }
@@ -163,6 +174,12 @@ export class Recovery {
     this.probeCount++;
     this.#probeFrom = now;
     this.#reliableProbeFrom = now;
+    this.#silentFrom = now;
+  }
+
+  /** Packets sent and neither acknowledged nor lost. */
+  get packetsInFlight(): number {
+    return this.#inFlight;
   }
 
   /** Visits the packets in flight, oldest first, until told to stop. */
@@ -174,7 +191,9 @@ export class Recovery {
 
   get #probeAt(): number {
     if (this.#inFlight === 0) return Infinity;
-    const any = this.#probeFrom + this.#probeWait(this.#probeDelayMs);
+    const wait = this.#probeWait(this.#probeDelayMs);
+    // Whoever sends all the time puts the timer off each time: yet when nothing is heard for long, something is wrong.
+    const any = Math.min(this.#probeFrom + wait, this.#silentFrom + SILENT_TIMEOUTS * wait);
     if (this.#reliableInFlight === 0) return any;
     return Math.min(any, this.#reliableProbeFrom + this.#probeWait(this.#reliableProbeDelayMs));
   }
@@ -193,6 +212,11 @@ export class Recovery {
     const slot = sequence % SENT_WINDOW;
     this.#settle(slot);
     this.#sent.setState(slot, LOST);
+    if (sequence === this.#mtu.probeSequence) {
+      this.congestion.onForgotten(this.#sent.bytes(slot));
+      if (this.#mtu.onProbeLost(this.#sent.sentAt(slot), now)) this.congestion.undo(now);
+      return;
+    }
     this.#lossyUntil = now + LOSSY_MS;
     this.#stats.packetsLost++;
     this.#stats.loss += (1 - this.#stats.loss) * LOSS_SMOOTHING;
@@ -225,8 +249,12 @@ export class Recovery {
       if (state !== IN_FLIGHT) continue;
       const sentAt = this.#sent.sentAt(slot);
       if (behind - n >= this.#packetThreshold || now >= sentAt + lossDelay) {
-        firstLost = Math.min(firstLost, sentAt);
-        longestLoss = Math.max(longestLoss, sentAt - firstLost);
+        const bytes = this.#sent.bytes(slot);
+        if (sequence !== this.#mtu.probeSequence) {
+          firstLost = Math.min(firstLost, sentAt);
+          longestLoss = Math.max(longestLoss, sentAt - firstLost);
+          if (bytes > this.#mtu.floor && this.#mtu.onLost(bytes, sentAt, now)) this.congestion.remember();
+        }
         this.#lose(sequence, now);
       } else {
         if (settled) this.#oldest = sequence;

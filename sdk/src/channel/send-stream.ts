@@ -1,5 +1,5 @@
 import { Deque } from "./deque.ts";
-import { MESSAGE_WINDOW, MODE_RELIABLE, MODE_UNORDERED, MODE_UNRELIABLE } from "./frames.ts";
+import { BLOCK_BYTES, MESSAGE_WINDOW, MODE_RELIABLE, MODE_UNORDERED, MODE_UNRELIABLE } from "./frames.ts";
 import type { OutgoingMessage } from "./outgoing-message.ts";
 import { sequenceDistance } from "./sequence.ts";
 
@@ -64,12 +64,32 @@ export class SendStream {
     return queue.at(0)?.blocks ? queue : undefined;
   }
 
-  /** Queues a message, or some of its blocks, to be sent again. */
-  pushResend(message: OutgoingMessage): void {
-    if (message.resending) return;
-    message.resending = true;
-    if (message.blocks) this.resendSliced.push(message);
-    else this.resendWhole.push(message);
+  /** The first message that was never sent is longer than packets are by now: it goes in slices. */
+  sliceFirst(): void {
+    this.whole.at(0)?.slice();
+    if (this.mode !== MODE_UNORDERED && this.mode !== MODE_UNRELIABLE) return;
+    const message = this.whole.shift();
+    if (message) this.sliced.push(message);
+  }
+
+  /** The same of the first message that is to be sent again: all of it goes in slices, whatever may arrive of it whole. */
+  sliceFirstResend(): void {
+    const message = this.resendWhole.shift();
+    if (!message) return;
+    message.slice().resendAll();
+    this.resendSliced.push(message);
+  }
+
+  /** Queues a message, or some of its blocks, to be sent again. @returns how many bytes more that are. */
+  pushResend(message: OutgoingMessage, first: number, count: number): number {
+    if (message.blocks) message.blocks.resend.push({ first, count });
+    else if (message.resending) return 0;
+    if (!message.resending) {
+      message.resending = true;
+      if (message.blocks) this.resendSliced.push(message);
+      else this.resendWhole.push(message);
+    }
+    return message.blocks ? count * BLOCK_BYTES : message.wholeBytes;
   }
 
   /** Hands out the messages that nobody needs any longer, oldest first: acknowledged, with all before them. */

@@ -17,6 +17,8 @@ export function freshStats(): ChannelStats {
     packetsDropped: 0,
     acksSent: 0,
     probes: 0,
+    maxPacketBytes: 0,
+    mtuProbes: 0,
     messagesSent: 0,
     messagesReceived: 0,
     retransmissions: 0,

@@ -34,7 +34,10 @@ export interface ChannelHandler {
 
 /** Options of {@link MessageEndpoint}. Both peers should have the same caps; see each. */
 export interface MessageEndpointOptions {
-  /** The longest packet that `poll` makes: 256-1200 bytes, default 1200 (netcode's largest payload). */
+  /**
+   * The longest packet that `poll` makes: 256-1200 bytes, default 1200 (netcode's largest payload). On a path that carries less
+   * packets become shorter by themselves, down to 512 bytes; see `stats.maxPacketBytes`.
+   */
   maxPacketBytes?: number;
   /** The longest reliable message, both ways, in bytes: up to 2^28 - 1, default 4 MiB. */
   maxMessageBytes?: number;
@@ -92,6 +95,10 @@ export interface ChannelStats {
   acksSent: number;
   /** Probe timeouts (RFC 9002 section 6.2). */
   probes: number;
+  /** The longest packet that is sent on this path at present, in bytes (RFC 8899): it shrinks where longer ones vanish. */
+  maxPacketBytes: number;
+  /** Packets out that only tried whether a longer one gets through. Their loss counts nowhere. */
+  mtuProbes: number;
   messagesSent: number;
   messagesReceived: number;
   /** Messages and slices sent again because they were found lost or probed for. */

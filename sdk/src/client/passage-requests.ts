@@ -25,10 +25,12 @@ export class PassageRequests {
   /** As `fetch`, to the host, whatever the URL's host is: only path and query count. */
   readonly fetch = async (input: string | URL | Request, init: RequestInit = {}): Promise<Response> => {
     const asked = new Request(input, init);
+    const { method } = asked;
+    if (method !== "GET" && method !== "POST")
+      throw new TypeError(`By invite a host answers GET and POST, not ${method}.`);
     const { pathname, search } = new URL(asked.url);
     const introduction = await this.#introduced();
     const headers = Object.fromEntries(asked.headers);
-    const method = asked.method as RequestMessage["method"];
     const body = await asked.text();
     const id = ++this.#ids;
     const request: RequestMessage = { type: "request", id, method, path: pathname + search, headers, body };

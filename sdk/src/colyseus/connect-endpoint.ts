@@ -11,6 +11,7 @@ import {
 import type { TransportOptions } from "@colyseus/ws-transport";
 import { asksFor, type ParsedConnectRequest, parseObject, readBody } from "./connect-request.ts";
 import { filterRequests } from "./http.ts";
+import { introducedPlayer } from "./introduced.ts";
 import type { RefusalLimiter } from "./refusal-limiter.ts";
 
 type VerifyClient = NonNullable<TransportOptions["verifyClient"]>;
@@ -87,7 +88,7 @@ class ConnectEndpoint<Request extends ParsedConnectRequest> {
       headers: request.headers as Record<string, string | undefined>,
       ...(request.socket.remoteAddress === undefined ? {} : { remoteAddress: request.socket.remoteAddress }),
     });
-    const address = context.ip ?? "";
+    const address = introducedPlayer(request) ?? context.ip ?? "";
     const refuse = (status: number, code: number, error: string): void => {
       this.#limiter.refused(address, performance.now());
       this.#options.onRefused?.(address, status, error);

@@ -14,6 +14,7 @@ import type { Introduction } from "../rendezvous/index.ts";
 import { type PathMessage, parsePassageMessage, sendPassageMessage, trickle } from "../rendezvous/passage.ts";
 import type { RequestMessage } from "../rendezvous/passage-http.ts";
 import type { SessionServer } from "../session/types.ts";
+import { introducedHeaders } from "./introduced.ts";
 
 /** What one introduced player may ask for. */
 const MAX_PATHS = 8;
@@ -96,9 +97,10 @@ async function answer(introduction: Introduction, server: http.Server, message: 
     const sent = { type: "response" as const, id, status, headers: { "content-type": type }, body: text };
     if (!sendPassageMessage(introduction, sent)) introduction.close("The answer could not be sent.");
   };
-  const headers = Object.fromEntries(
-    Object.entries(message.headers).filter(([name]) => FORWARDED_HEADERS.includes(name)),
-  );
+  const headers = {
+    ...Object.fromEntries(Object.entries(message.headers).filter(([name]) => FORWARDED_HEADERS.includes(name))),
+    ...introducedHeaders(introduction.remoteKey),
+  };
   if (!ANSWERED_PATHS.test(path)) {
     reply(404, JSON.stringify({ error: "That is not answered through an introduction." }));
     return;
@@ -111,7 +113,7 @@ async function answer(introduction: Introduction, server: http.Server, message: 
       signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
     });
     const text = await response.body.text();
-    if (text.length > MAX_ANSWER_BYTES)
+    if (Buffer.byteLength(text) > MAX_ANSWER_BYTES)
       reply(502, JSON.stringify({ error: "The answer is too long for an introduction." }));
     else reply(response.statusCode, text, String(response.headers["content-type"] ?? "application/json"));
   } catch (error) {

@@ -3,6 +3,7 @@ import { matchMaker } from "@colyseus/core";
 import { normalizeAddress } from "../udp/endpoint.ts";
 import { diagnose } from "./diagnostics.ts";
 import { filterRequests } from "./http.ts";
+import { readIntroduced } from "./introduced.ts";
 
 export interface RequestGuardOptions {
   /**
@@ -30,6 +31,7 @@ const ADDRESS_HEADERS = ["x-forwarded-for", "x-client-ip"] as const;
 export function guardRequests(server: Server, options: RequestGuardOptions = {}): void {
   const { trustProxy = false, maxMatchmakingBytes = DEFAULT_MAX_MATCHMAKING_BYTES } = options;
   filterRequests(server, (request, response) => {
+    readIntroduced(request);
     if (!trustProxy) stampAddress(request);
     const status = refusalOf(request, maxMatchmakingBytes);
     if (status === undefined) return false;

@@ -1,5 +1,4 @@
 import { type IceMux, type LocalCandidate, localCandidate } from "../ice/index.ts";
-import type { ConnectivityManager } from "./manager.ts";
 import type { Reachability } from "./reachability.ts";
 
 /** What the ladder found, as ICE's candidates (RFC 8445 section 5.1.1). Relays are bases of their own and not among them. */
@@ -11,8 +10,14 @@ export function candidatesOf({ endpoints }: Reachability): LocalCandidate[] {
   });
 }
 
+/** The manager, as far as candidates follow it. */
+interface Ladder {
+  readonly reachability: Reachability;
+  on(event: "change", listener: (reachability: Reachability) => void): unknown;
+}
+
 /** Keeps ICE's candidates as the ladder finds and loses them. */
-export function feedCandidates(mux: IceMux, connectivity: Pick<ConnectivityManager, "reachability" | "on">): void {
+export function feedCandidates(mux: IceMux, connectivity: Ladder): void {
   let known = new Map<string, LocalCandidate>();
   const update = (reachability: Reachability): void => {
     const now = new Map(candidatesOf(reachability).map((each) => [`${each.type} ${each.address} ${each.port}`, each]));

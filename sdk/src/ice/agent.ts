@@ -14,16 +14,8 @@ import { CheckSchedule } from "./schedule.ts";
 import { choosePair } from "./selection.ts";
 import { SilenceWatch } from "./silence.ts";
 import { type Transaction, Transactions } from "./transactions.ts";
-import {
-  type IceAgentOptions,
-  type IceCounters,
-  type IceHandler,
-  type IcePairInfo,
-  type IcePath,
-  type IceRole,
-  type IceState,
-  isSocket,
-} from "./types.ts";
+import type { IceAgentOptions, IceCounters, IceHandler, IcePairInfo, IcePath, IceRole, IceState } from "./types.ts";
+import { isSocket } from "./via.ts";
 
 const DEFAULT_PACE_MS = 50;
 const DEFAULT_MAX_PAIRS = 100;

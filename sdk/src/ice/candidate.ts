@@ -2,7 +2,7 @@ import { crc32 } from "node:zlib";
 
 import { canonicalAddress } from "../udp/address.ts";
 import type { Endpoint } from "../udp/endpoint.ts";
-import { SOCKET } from "./types.ts";
+import { SOCKET } from "./via.ts";
 
 /**
  * RFC 8445 section 5.1.1's types under the names of this house: `reflexive` is server-reflexive, `mapped` the address

@@ -8,7 +8,8 @@ import {
   localPreferenceOf,
 } from "./candidate.ts";
 import { byPriority, CandidatePair, type RemoteCandidate } from "./pair.ts";
-import { isSocket, type RemoteContext, SOCKET } from "./types.ts";
+import type { RemoteContext } from "./types.ts";
+import { isSocket, SOCKET } from "./via.ts";
 
 /** Addresses of the peer that checks brought to light and that are not proven yet, or are old ones of a peer that moves. */
 const MAX_PEER_REFLEXIVE = 8;

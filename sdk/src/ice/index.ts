@@ -29,15 +29,15 @@ export {
 } from "./port-prediction.ts";
 export type { RelayPath } from "./relay.ts";
 export { onLocalNetwork, sharesNetwork } from "./remote-policy.ts";
-export {
-  type IceAgentOptions,
-  type IceCounters,
-  type IceHandler,
-  type IcePairInfo,
-  type IcePath,
-  type IceRole,
-  type IceSource,
-  type IceState,
-  type RemoteContext,
-  SOCKET,
+export type {
+  IceAgentOptions,
+  IceCounters,
+  IceHandler,
+  IcePairInfo,
+  IcePath,
+  IceRole,
+  IceSource,
+  IceState,
+  RemoteContext,
 } from "./types.ts";
+export { SOCKET } from "./via.ts";

@@ -10,7 +10,8 @@ import { type IceCredentials, newIceCredentials } from "./credentials.ts";
 import { IcePeer } from "./peer.ts";
 import type { RelayPath } from "./relay.ts";
 import { RequestTable } from "./request-table.ts";
-import { type IceAgentOptions, type IceSource, SOCKET } from "./types.ts";
+import type { IceAgentOptions, IceSource } from "./types.ts";
+import { SOCKET } from "./via.ts";
 
 export interface IceMuxOptions {
   /** Peers at one time. Default 1024. */

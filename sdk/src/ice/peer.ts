@@ -2,7 +2,8 @@ import type { UDPSocket } from "../udp/udp-socket.ts";
 import type { IceAgent } from "./agent.ts";
 import type { IceCandidate, LocalCandidate } from "./candidate.ts";
 import type { IceCredentials } from "./credentials.ts";
-import { type IceCounters, type IcePairInfo, type IcePath, type IceState, SOCKET } from "./types.ts";
+import type { IceCounters, IcePairInfo, IcePath, IceState } from "./types.ts";
+import { SOCKET } from "./via.ts";
 
 /** What a peer needs of the multiplexer that made it. */
 export interface IcePeerHost {

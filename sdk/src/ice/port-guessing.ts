@@ -6,7 +6,7 @@ import { UDPSocket } from "../udp/udp-socket.ts";
 import type { IceMux } from "./mux.ts";
 import type { IcePeer } from "./peer.ts";
 import { GuessPlan, guessingSide, type NatView } from "./port-prediction.ts";
-import { isSocket, SOCKET } from "./types.ts";
+import { isSocket, SOCKET } from "./via.ts";
 
 export interface PortGuessingOptions {
   /** How our translator behaves, and the peer's, as it was signalled. */

@@ -2,7 +2,7 @@
 export interface RequestMessage {
   type: "request";
   id: number;
-  method: "GET" | "POST" | "PUT" | "DELETE";
+  method: (typeof METHODS)[number];
   /** Begins with `/`. */
   path: string;
   headers: Record<string, string>;
@@ -17,7 +17,8 @@ export interface ResponseMessage {
   body: string;
 }
 
-const METHODS = ["GET", "POST", "PUT", "DELETE"] as const;
+/** All that matchmaking, tokens and authentication take. */
+const METHODS = ["GET", "POST"] as const;
 const MAX_HEADERS = 16;
 const MAX_HEADER_LENGTH = 4096;
 const MAX_PATH_LENGTH = 1024;

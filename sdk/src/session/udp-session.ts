@@ -19,8 +19,11 @@ const views: Uint8Array[] = [];
 /** Kept for a listener that comes late. */
 const MAX_EARLY_BYTES = 8 << 20;
 
-/** How long a close waits for its acknowledgement before the path is given up. */
-const CLOSE_LINGER_MS = 1000;
+/**
+ * How long a close waits for its acknowledgement before the path is given up, ms. On a path whose round trip is not known yet
+ * the first probes follow after 0.2, 0.7, 1.6 and 3.4 s (RFC 9002 section 6.2): all of them shall have their chance.
+ */
+const CLOSE_LINGER_MS = 5000;
 
 /** Codes of RFC 6455 section 7.4.1 that a session uses as WebSocket does. */
 const CLOSE_NORMAL = 1000;
@@ -122,6 +125,7 @@ export class UDPSession implements Session, Pumped {
       bufferedBytes: stats.bufferedBytes,
       congestionWindow: stats.congestionWindow,
       bytesInFlight: stats.bytesInFlight,
+      maxPacketBytes: stats.maxPacketBytes,
     };
   }
 

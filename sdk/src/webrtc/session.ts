@@ -92,7 +92,7 @@ export class DataChannelSession implements Session {
   get stats(): SessionStats {
     const { rttMs, jitterMs, loss } = this.#liveness;
     const bufferedBytes = this.#open ? quietly(() => this.#link.reliable.bufferedAmount(), 0) : 0;
-    const unseen = { packetsLost: 0, congestionWindow: 0, bytesInFlight: 0 };
+    const unseen = { packetsLost: 0, congestionWindow: 0, bytesInFlight: 0, maxPacketBytes: 0 };
     return { rttMs, jitterMs, loss, ...this.#traffic, bufferedBytes, ...unseen };
   }
 

@@ -48,11 +48,6 @@ export async function startServer(options: SallyportTransportOptions = {}, host?
   };
 }
 
-/** Resolves as soon as `condition` holds. */
-export async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 2));
-}
-
 /** The next call of a Colyseus signal or message handler, as its arguments. */
 export function next<Values extends unknown[]>(
   subscribe: (listener: (...values: Values) => void) => unknown,

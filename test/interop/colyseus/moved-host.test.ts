@@ -1,7 +1,8 @@
 import { type AddressInfo, createServer } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { SallyportTransport } from "../../../sdk/src/colyseus/index.ts";
-import { next, startServer, type TestServer, until } from "./harness.ts";
+import { until } from "../../until.ts";
+import { next, startServer, type TestServer } from "./harness.ts";
 import { type ArenaState, players } from "./rooms.ts";
 
 let arena: TestServer;
@@ -40,7 +41,7 @@ test.each([
     if (asked++ === 0) throw new Error("the lobby is away");
     return `http://127.0.0.1:${doorPort}`;
   };
-  const client = arena.client({ udp, udpTimeoutMs: 300, resolve });
+  const client = arena.client({ udp, resolve });
   const room = await client.create<ArenaState>("arena");
   room.onMessage("*", () => {});
   Object.assign(room.reconnection, { minUptime: 0, minDelay: 10, delay: 10, maxDelay: 50, maxRetries: 100 });

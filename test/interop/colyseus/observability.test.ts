@@ -2,7 +2,8 @@ import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { matchMaker, Room } from "@colyseus/core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type DiagnosticsChannels, formatPrometheus } from "../../../sdk/src/colyseus/index.ts";
-import { startServer, type TestServer, until } from "./harness.ts";
+import { until } from "../../until.ts";
+import { startServer, type TestServer } from "./harness.ts";
 
 const NAMES: (keyof DiagnosticsChannels)[] = [
   "sallyport:player:opened",

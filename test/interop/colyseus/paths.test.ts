@@ -5,7 +5,8 @@ import { WebSocketTransport } from "@colyseus/ws-transport";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { JoinProgress, SallyportRoom } from "../../../sdk/src/client/index.ts";
 import { SallyportClient } from "../../../sdk/src/client/index.ts";
-import { next, startServer, type TestServer, until } from "./harness.ts";
+import { until } from "../../until.ts";
+import { next, startServer, type TestServer } from "./harness.ts";
 import { Link } from "./link.ts";
 import { ArenaRoom, type ArenaState, players } from "./rooms.ts";
 
@@ -69,7 +70,8 @@ describe("automatic reconnection", () => {
 
   test("goes over WebSocket when UDP has stopped to get through", async () => {
     const link = new Link();
-    const room = await create(link, { udpTimeoutMs: 200 });
+    // Long enough for the join that comes first, on a busy machine.
+    const room = await create(link, { udpTimeoutMs: 1500 });
     const moved = next((listener) => room.onPathChange(listener));
     link.cut();
     expect((await moved)[0]).toMatchObject({ kind: "websocket", history: [{ kind: "direct" }] });

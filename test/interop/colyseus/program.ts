@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
-import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { ProgramLines } from "../program-lines.ts";
 
 export interface ProgramOptions {
   cwd?: string;
@@ -11,11 +10,7 @@ export interface ProgramOptions {
 /** A module of ./programs in a process of its own, watched by its lines. */
 export class Program implements AsyncDisposable {
   readonly process: ChildProcess;
-  readonly lines: string[] = [];
-  /** Exit code or signal. */
-  readonly exited: Promise<number | string>;
-  #over = false;
-  #wake = Promise.withResolvers<void>();
+  readonly #lines: ProgramLines;
 
   constructor(module: string, argv: readonly string[] = [], { cwd, env }: ProgramOptions = {}) {
     const path = fileURLToPath(new URL(module, new URL("./programs/", import.meta.url)));
@@ -24,40 +19,31 @@ export class Program implements AsyncDisposable {
       ...(cwd === undefined ? {} : { cwd }),
       stdio: ["ignore", "pipe", "pipe"],
     });
-    for (const input of [this.process.stdout, this.process.stderr]) {
-      if (input) createInterface({ input }).on("line", (line) => this.#said(line));
-    }
-    this.exited = once(this.process, "close").then(([code, signal]) => {
-      this.#over = true;
-      this.#wake.resolve();
-      return (code ?? signal) as number | string;
-    });
+    this.#lines = new ProgramLines(this.process);
+  }
+
+  /** Exit code, or the signal that ended it. */
+  get exited(): Promise<number | string> {
+    return this.#lines.exited;
   }
 
   get over(): boolean {
-    return this.#over;
+    return this.#lines.over;
   }
 
-  /** The first line from `from` on that matches, now or later: what its first group says. */
-  async line(pattern: RegExp, from = 0): Promise<string> {
-    for (;;) {
-      for (const line of this.lines.slice(from)) {
-        const found = pattern.exec(line);
+  /** The first line that matches, now or later: what its first group says. */
+  line(pattern: RegExp): Promise<string> {
+    return this.#lines.find(`a line like ${pattern}`, (lines) => {
+      for (const { text } of lines) {
+        const found = pattern.exec(text);
         if (found) return found[1] ?? found[0];
       }
-      if (this.#over) throw new Error(`It ended without ${pattern}:\n${this.lines.join("\n")}`);
-      await this.#wake.promise;
-    }
+      return undefined;
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (!this.#over) this.process.kill("SIGKILL");
+    if (!this.over) this.process.kill("SIGKILL");
     await this.exited;
-  }
-
-  #said(line: string): void {
-    this.lines.push(line);
-    this.#wake.resolve();
-    this.#wake = Promise.withResolvers<void>();
   }
 }

@@ -3,7 +3,8 @@ import { Client } from "@colyseus/sdk";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { SocketHost } from "../../../sdk/src/colyseus/socket-host.ts";
 import type { Endpoint } from "../../../sdk/src/udp/endpoint.ts";
-import { next, startServer, type TestServer, until } from "./harness.ts";
+import { until } from "../../until.ts";
+import { next, startServer, type TestServer } from "./harness.ts";
 
 /** A host whose router gives it whatever address the test says. */
 class MovingHost extends SocketHost {

@@ -2,7 +2,8 @@ import { CloseCode, matchMaker } from "@colyseus/core";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { SallyportClient, SallyportRoom } from "../../../sdk/src/client/index.ts";
 import { broadcastUnreliable, sendUnreliable } from "../../../sdk/src/colyseus/index.ts";
-import { next, startServer, type TestClientOptions, type TestServer, until } from "./harness.ts";
+import { until } from "../../until.ts";
+import { next, startServer, type TestClientOptions, type TestServer } from "./harness.ts";
 import { type ArenaOptions, ArenaRoom, type ArenaState, type Move, players, type TableState } from "./rooms.ts";
 
 type ArenaClient = SallyportRoom<ArenaRoom, ArenaState>;

@@ -2,7 +2,8 @@
 import { Client as ColyseusClient, type Room } from "@colyseus/sdk";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { SallyportClient } from "../../../sdk/src/client/index.ts";
-import { next, until } from "./harness.ts";
+import { until } from "../../until.ts";
+import { next } from "./harness.ts";
 import { Program } from "./program.ts";
 import { type ArenaRoom, type ArenaState, type Move, players, type TableState } from "./rooms.ts";
 

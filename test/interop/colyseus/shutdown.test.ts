@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { SallyportClient } from "../../../sdk/src/client/index.ts";
-import { next, until } from "./harness.ts";
+import { until } from "../../until.ts";
+import { next } from "./harness.ts";
 import { Program } from "./program.ts";
 import { type ArenaState, players } from "./rooms.ts";
 

@@ -16,15 +16,18 @@ export class Conversation {
     from.onData = (data) => this.#heard(data);
   }
 
-  /** Gives back the answer's size. */
-  async ask(bytes: number): Promise<number> {
+  /**
+   * Gives back the answer's size.
+   * @param patienceMs after which the question is repeated
+   */
+  async ask(bytes: number, patienceMs = 200): Promise<number> {
     const question = Buffer.alloc(bytes, 1 + (bytes % 250));
     const { address, port } = this.#to.relayed;
     return await new Promise((resolve) => {
       const timer = setInterval(() => {
         this.repeated++;
         this.#from.send(question, address, port);
-      }, 200);
+      }, patienceMs);
       this.#heard = (answer) => {
         if (!answer.equals(question)) return;
         clearInterval(timer);

@@ -5,9 +5,9 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createConnection, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 
 import { UDPSocket } from "../../../sdk/src/udp/udp-socket.ts";
+import { until } from "../../until.ts";
 
 export const coturnPresent: boolean = spawnSync("turnserver", ["-h"]).error === undefined;
 
@@ -56,7 +56,8 @@ export class Coturn implements AsyncDisposable {
 
   /** Resolves when it has logged this so often; its log comes late. */
   async logged(what: RegExp, times = 1): Promise<void> {
-    while (this.count(what) < times) await sleep(20);
+    const enough = (): boolean => this.count(what) >= times;
+    await until(enough, { what: `coturn logs ${what} ${times} times`, everyMs: 20 });
   }
 
   /** The certificate, which is its own authority. */
@@ -89,11 +90,11 @@ export class Coturn implements AsyncDisposable {
       });
     }
     const ports = tls ? [this.port, this.tlsPort] : [this.port];
-    for (const port of ports) {
-      while (!(await accepts(port))) {
-        if (child.exitCode !== null) throw new Error(`turnserver ended with ${child.exitCode}: ${this.#output}`);
-      }
-    }
+    const listens = async (port: number): Promise<boolean> => {
+      if (child.exitCode !== null) throw new Error(`turnserver ended with ${child.exitCode}: ${this.#output}`);
+      return await accepts(port);
+    };
+    for (const port of ports) await until(() => listens(port), { what: "turnserver listens", everyMs: 20 });
   }
 
   /** Kills it, as a crash would: it says good-bye to nobody. */
@@ -143,6 +144,6 @@ function accepts(port: number): Promise<boolean> {
       socket.destroy();
       resolve(true);
     });
-    socket.once("error", () => setTimeout(resolve, 20, false));
+    socket.once("error", () => resolve(false));
   });
 }

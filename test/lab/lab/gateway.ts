@@ -2,7 +2,7 @@
 import { type Link, machineScript, nextAddress, type Peer, Plug, peerScript } from "./link.ts";
 import { Host, Machine } from "./machine.ts";
 import { type Mapping, Miniupnpd, UPNP_HTTP_PORT, type UpnpOptions } from "./miniupnpd.ts";
-import { forgetRules, lossRules, type NatKind, ruleset } from "./nat.ts";
+import { blackHoleRules, forgetRules, lossRules, type NatKind, ruleset } from "./nat.ts";
 import { ip, type LabContext, nft, shell } from "./netns.ts";
 import { unmap } from "./unmapping.ts";
 
@@ -141,6 +141,18 @@ export class Gateway extends Machine {
    */
   async setLoss(percent: number, protocol: "udp" | "all" = "all"): Promise<void> {
     await shell(nft(lossRules(percent, protocol)), this.namespace);
+  }
+
+  /**
+   * Gives the cable to the provider an MTU, in bytes of an IP packet (1500 at first). Longer packets that must not be fragmented, as
+   * Linux sends them, vanish there in both directions without a word of ICMP.
+   */
+  async setMtu(bytes: number): Promise<void> {
+    const { namespace, interface: name } = this.#wan.link.peer;
+    await Promise.all([
+      shell(ip([`link set wan mtu ${bytes}`]) + nft(blackHoleRules()), this.namespace),
+      shell(ip([`link set ${name} mtu ${bytes}`]) + nft(blackHoleRules()), namespace),
+    ]);
   }
 
   /** The mappings that packets really follow, read from nftables. */

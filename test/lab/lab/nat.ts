@@ -151,6 +151,27 @@ export function lossRules(percent: number, protocol: "udp" | "all"): string {
   }`;
 }
 
+/**
+ * A router beside a link whose MTU is smaller: it tells nobody (RFC 2923 section 2.1, a black hole), but clamps TCP's segments as
+ * home routers do.
+ */
+export function blackHoleRules(): string {
+  return `
+  table inet blackhole {}
+  delete table inet blackhole
+  table inet blackhole {
+    chain output {
+      type filter hook output priority filter; policy accept
+      icmp type destination-unreachable drop
+      icmpv6 type packet-too-big drop
+    }
+    chain forward {
+      type filter hook forward priority mangle; policy accept
+      tcp flags syn tcp option maxseg size set rt mtu
+    }
+  }`;
+}
+
 /** Forgets what the cones have learnt (conntrack is emptied by `conntrack -F`), and tells them the address outside. */
 export function forgetRules(nat: NatKind, wanAddress: string): string {
   if (nat === "address-restricted") return "flush map inet filter seen";

@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
-import { setTimeout as sleep } from "node:timers/promises";
+import { until } from "../../until.ts";
 import { environment, isInside } from "./netns.ts";
 
 export interface SpawnOptions {
@@ -144,12 +144,13 @@ export class LabProcess implements AsyncDisposable {
 
   /** Waits until a socket of its namespace listens on the TCP port or is bound to the UDP port. */
   async waitForPort(protocol: "tcp" | "udp", port: number, timeoutMs = 10_000): Promise<void> {
-    const deadline = performance.now() + timeoutMs;
-    while (!isBound(this.pid, this.#namespace, protocol, port)) {
+    const isOpen = (): boolean => {
       if (this.#exit !== undefined) throw this.#failure(`ended (${describeExit(this.#exit)}), no ${protocol} ${port}`);
-      if (performance.now() > deadline) throw this.#failure(`${protocol} port ${port} not open after ${timeoutMs} ms`);
-      await sleep(5);
-    }
+      return isBound(this.pid, this.#namespace, protocol, port);
+    };
+    await until(isOpen, { timeoutMs, everyMs: 5 }).catch((error: unknown) => {
+      throw this.#failure(String(error));
+    });
   }
 
   /** Sends a signal to it and all that it started (as Ctrl-C in a terminal does); false when it has ended. */

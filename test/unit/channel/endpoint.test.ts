@@ -151,6 +151,15 @@ describe("sending", () => {
     for (const { data } of simulation.b.arrived) expect(Buffer.compare(data, large.subarray(0, data.length))).toBe(0);
   });
 
+  test("short packets fill no window wider than is remembered: none counts as lost that was not", () => {
+    const simulation = new Simulation(1, { delayMs: 50 }, { maxPacketBytes: 256 });
+    expect(simulation.a.endpoint.send(new Uint8Array(2 << 20), "reliable")).toBe(true);
+    simulation.flush();
+    expect(simulation.runUntil(600_000)).toBe(true);
+    expect(simulation.b.arrived).toHaveLength(1);
+    expect(simulation.a.endpoint.stats).toMatchObject({ packetsLost: 0, probes: 0 });
+  });
+
   test("while the first block of a large message is missing, no more than the window follows it", () => {
     const received: number[] = [];
     const [sender, receiver] = [

@@ -120,6 +120,23 @@ describe("hostile packets", { timeout: 3_600_000 }, () => {
     expect(failures).toEqual(new Set(["malformed", "message-too-large", "window-exceeded"]));
   });
 
+  test("padding: what stands before it is read, what stands behind it is not, and no other reserved type is taken for it", () => {
+    const target = new Target();
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 1000 }), (rest) => {
+        const { received } = target;
+        target.deliver(Uint8Array.from([CONTROL, ...wholeFrame(MODE.unreliable, 0, [1]), 0x10, ...rest]));
+        expect([target.received, target.failure]).toEqual([received + 1, undefined]);
+      }),
+      { numRuns: RUNS },
+    );
+    for (let type = 0x11; type < 0x100; type++) {
+      const other = new Target();
+      other.deliver(Uint8Array.from([CONTROL, type]));
+      expect(other.failure?.code).toBe("malformed");
+    }
+  });
+
   test("messages that wait for one that never comes: held up to the cap, then the peer fails", () => {
     const target = new Target();
     let id = 1;

@@ -1,60 +1,14 @@
 import { describe, expect, test } from "vitest";
 import type { NetworkConditions } from "../../../sdk/src/channel/conditioner.ts";
 import { seededRandom } from "../../../sdk/src/channel/random.ts";
-import type { DeliveryMode, MessageEndpointOptions } from "../../../sdk/src/channel/types.ts";
-import { type Arrived, type Side, Simulation } from "./simulator.ts";
+import type { MessageEndpointOptions } from "../../../sdk/src/channel/types.ts";
+import { check, MODES, numbered, numberOf, oneOf, type Random, randomTraffic, type Sent } from "./promises.ts";
+import { type Arrived, Simulation } from "./simulator.ts";
 
 // Two endpoints over lines of every kind, in simulated time. A seed that fails is named; run it alone with
 // SALLYPORT_SEED=n. All of them: SALLYPORT_FUZZ_RUNS=10000 npm exec -- vitest run --project unit test/unit/channel
 const SEEDS = Number(process.env.SALLYPORT_FUZZ_RUNS ?? 500);
 const ONLY = process.env.SALLYPORT_SEED;
-
-const MODES: readonly DeliveryMode[] = ["reliable", "reliable-unordered", "unreliable", "unreliable-sequenced"];
-
-interface Sent {
-  data: Uint8Array;
-  mode: DeliveryMode;
-  channel: number;
-}
-
-type Random = () => number;
-const upTo = (random: Random, n: number): number => Math.floor(random() * n);
-const oneOf = <T>(random: Random, values: readonly [T, ...T[]]): T => values[upTo(random, values.length)] ?? values[0];
-
-/** Bytes that tell their number and that show any mix-up. */
-function numbered(n: number, length: number): Uint8Array {
-  const data = new Uint8Array(Math.max(length, 4));
-  for (let i = 4; i < data.length; i++) data[i] = (n * 31 + i * 7) & 0xff;
-  new DataView(data.buffer).setUint32(0, n);
-  return data;
-}
-
-function numberOf(data: Uint8Array): number {
-  return new DataView(data.buffer, data.byteOffset).getUint32(0);
-}
-
-/** Holds what arrived against what was sent: every mode's promise. */
-function check(sent: readonly Sent[], side: Side): void {
-  expect(side.failures).toEqual([]);
-  const seen = new Set<number>();
-  const newest = new Map<string, number>();
-  for (const { data, mode, channel } of side.arrived) {
-    const n = numberOf(data);
-    const original = sent[n];
-    if (!original || Buffer.compare(original.data, data) !== 0) throw new Error(`message ${n} arrived changed`);
-    if (original.mode !== mode || original.channel !== channel) throw new Error(`message ${n} arrived elsewhere`);
-    if (seen.has(n)) throw new Error(`message ${n} (${mode}) arrived twice`);
-    seen.add(n);
-    if (mode === "reliable" || mode === "unreliable-sequenced") {
-      const key = `${mode} ${channel}`;
-      if ((newest.get(key) ?? -1) > n) throw new Error(`message ${n} (${mode}) arrived out of order`);
-      newest.set(key, n);
-    }
-  }
-  for (const [n, { mode }] of sent.entries()) {
-    if (mode.startsWith("reliable") && !seen.has(n)) throw new Error(`message ${n} (${mode}) never arrived`);
-  }
-}
 
 function randomLine(random: Random): NetworkConditions {
   const conditions: NetworkConditions = {
@@ -69,28 +23,6 @@ function randomLine(random: Random): NetworkConditions {
   };
   if (random() < 0.2) conditions.bytesPerSecond = oneOf(random, [20_000, 200_000]);
   return conditions;
-}
-
-function randomTraffic(simulation: Simulation, side: Side, random: Random, maxMessageBytes: number): Sent[] {
-  const sent: Sent[] = [];
-  const count = oneOf(random, [5, 50, 200]);
-  const spanMs = oneOf(random, [1, 200, 3000]);
-  const channels = oneOf(random, [1, 3]);
-  for (let i = 0; i < count; i++) {
-    simulation.at(1000 + random() * spanMs, () => {
-      const mode = MODES[upTo(random, 4)] ?? "reliable";
-      const large = random() < 0.03;
-      const cap = mode.startsWith("reliable") ? maxMessageBytes : 8000;
-      const length = Math.min(large ? upTo(random, 60_000) : upTo(random, oneOf(random, [20, 200, 1500])), cap);
-      const message = { data: numbered(sent.length, length), mode, channel: upTo(random, channels) };
-      const priority = random() < 0.1 ? upTo(random, 20) - 10 : 0;
-      if (!side.endpoint.send(message.data, mode, { channel: message.channel, priority })) {
-        throw new Error(`message ${sent.length} of ${length} bytes was refused`);
-      }
-      sent.push(message);
-    });
-  }
-  return sent;
 }
 
 function run(seed: number): void {

@@ -1,11 +1,12 @@
 import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { afterEach, describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { attemptUDP, type UDPAttemptOptions } from "../../../sdk/src/client/udp-attempt.ts";
 import type { Session } from "../../../sdk/src/session/types.ts";
 
 const servers: Server[] = [];
 afterEach(() => {
+  vi.useRealTimers();
   for (const server of servers.splice(0)) server.close().closeAllConnections();
 });
 
@@ -92,26 +93,33 @@ describe("the time limit", () => {
     });
 
   test("ends the wait for a server that is silent over HTTP", async () => {
-    await expect(attempt(await serve(() => {}), { timeoutMs: 30 })).rejects.toThrow("no answer over UDP within 30 ms");
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    const url = await serve(() => vi.advanceTimersByTime(30));
+    await expect(attempt(url, { timeoutMs: 30 })).rejects.toThrow("no answer over UDP within 30 ms");
   });
 
   test("ends the wait for a server that is silent over UDP", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
     const url = await serve(answer(200, grant));
-    await expect(attempt(url, { timeoutMs: 60, connectSession: never })).rejects.toThrow(
-      "no answer over UDP within 60 ms",
-    );
+    const connectSession: typeof never = (token, options) => {
+      const connecting = never(token, options);
+      vi.advanceTimersByTime(60);
+      return connecting;
+    };
+    await expect(attempt(url, { timeoutMs: 60, connectSession })).rejects.toThrow("no answer over UDP within 60 ms");
   });
 
   test("does not apply once the server has answered: it may have let the client in", async () => {
     const url = await serve(answer(200, grant));
     const progress: string[] = [];
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
     const { session: opened } = await attempt(url, {
       timeoutMs: 100,
       onProgress: (stage, detail = "") => progress.push(`${stage} ${detail}`.trim()),
       connectSession: async (_token, { signal, onProgress }) => {
         onProgress({ state: 1, server: "192.0.2.1:7777" });
         onProgress({ state: 2, server: "192.0.2.1:7777" });
-        await new Promise((resolve) => setTimeout(resolve, 150));
+        vi.advanceTimersByTime(150);
         signal.throwIfAborted();
         return session;
       },

@@ -37,6 +37,7 @@ export class FakeSession implements Session {
       bufferedBytes: 0,
       congestionWindow: 0,
       bytesInFlight: 0,
+      maxPacketBytes: 1200,
     };
   }
 

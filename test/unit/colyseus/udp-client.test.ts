@@ -2,6 +2,7 @@ import { ClientState, CloseCode, getMessageBytes, logger, Protocol } from "@coly
 import { beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { FrameBatches } from "../../../sdk/src/colyseus/frame-batches.ts";
 import { UDPClient, type UDPClientSettings, UDPConnection } from "../../../sdk/src/colyseus/udp-client.ts";
+import { until } from "../../until.ts";
 import { FakeSession } from "./fake-session.ts";
 
 let session: FakeSession;
@@ -39,7 +40,7 @@ describe("frames that go out", () => {
     client.raw(patch);
     patch.fill(0);
     unreliable.fill(0);
-    while (session.sent.length < 3) await new Promise((resolve) => setTimeout(resolve, 1));
+    await until(() => session.sent.length === 3);
     expect(frames()).toEqual([
       [[15, 1, 2], "reliable"],
       [[0x4f, 1, 0, 9], "unreliable"],

@@ -40,6 +40,21 @@ function connected(peer: IcePeer): Promise<void> {
   });
 }
 
+type Mux = ReturnType<typeof openMux>;
+
+/** Two peers who are introduced; `up` when both are connected. */
+function meet(
+  host: Mux,
+  guest: Mux,
+  allowRemote = onLocalNetwork,
+): { here: IcePeer; there: IcePeer; up: Promise<unknown> } {
+  const here = host.mux.open({ role: "controlled", allowRemote });
+  const there = guest.mux.open({ role: "controlling", allowRemote });
+  const up = Promise.all([connected(here), connected(there)]);
+  introduce(here, there);
+  return { here, there, up };
+}
+
 function received(peer: IcePeer): Promise<string> {
   return new Promise((resolve) => {
     peer.onData = (data) => resolve(data.toString());
@@ -50,13 +65,7 @@ test("many peers share two sockets, and each gets what is its own", async () => 
   await using stack = new AsyncDisposableStack();
   const [host, ...guests] = Array.from({ length: 5 }, () => openMux(stack));
   if (host === undefined) return;
-  const pairs = guests.map((guest) => {
-    const here = host.mux.open({ role: "controlled", allowRemote: onLocalNetwork });
-    const there = guest.mux.open({ role: "controlling", allowRemote: onLocalNetwork });
-    const up = Promise.all([connected(here), connected(there)]);
-    introduce(here, there);
-    return { here, there, up };
-  });
+  const pairs = guests.map((guest) => meet(host, guest));
   await Promise.all(pairs.map(async ({ up }) => await up));
   for (const [i, { here, there }] of pairs.entries()) {
     const [up, down] = [received(here), received(there)];
@@ -132,34 +141,21 @@ test("a relay is one more base: candidate, checks, data, and its loss", async ()
 test("a peer that begins anew from the same socket gets its own packets", async () => {
   await using stack = new AsyncDisposableStack();
   const [host, guest] = [openMux(stack), openMux(stack)];
-  const first = [
-    host.mux.open({ role: "controlled", allowRemote: onLocalNetwork }),
-    guest.mux.open({ role: "controlling", allowRemote: onLocalNetwork }),
-  ] as const;
-  const firstUp = Promise.all(first.map(connected));
-  introduce(...first);
-  await firstUp;
-  first[1].close();
-  const second = [
-    host.mux.open({ role: "controlled", allowRemote: onLocalNetwork }),
-    guest.mux.open({ role: "controlling", allowRemote: onLocalNetwork }),
-  ] as const;
-  const secondUp = Promise.all(second.map(connected));
-  introduce(...second);
-  await secondUp;
-  first[0].onData = () => expect.unreachable();
-  const text = received(second[0]);
-  second[1].send(Buffer.from("second"));
+  const first = meet(host, guest);
+  await first.up;
+  first.there.close();
+  const second = meet(host, guest);
+  await second.up;
+  first.here.onData = () => expect.unreachable();
+  const text = received(second.here);
+  second.there.send(Buffer.from("second"));
   expect(await text).toBe("second");
 });
 
 test("restart keeps the way until the new credentials have one", async () => {
   await using stack = new AsyncDisposableStack();
   const [host, guest] = [openMux(stack), openMux(stack)];
-  const here = host.mux.open({ role: "controlled", allowRemote: onLocalNetwork });
-  const there = guest.mux.open({ role: "controlling", allowRemote: onLocalNetwork });
-  const up = Promise.all([connected(here), connected(there)]);
-  introduce(here, there);
+  const { here, there, up } = meet(host, guest);
   await up;
   const moved = Promise.all(
     [here, there].map(
@@ -184,10 +180,7 @@ test("restart keeps the way until the new credentials have one", async () => {
 test("the packets of a peer that was closed are others' again", async () => {
   await using stack = new AsyncDisposableStack();
   const [host, guest] = [openMux(stack), openMux(stack)];
-  const here = host.mux.open({ role: "controlled", allowRemote: onLocalNetwork });
-  const there = guest.mux.open({ role: "controlling", allowRemote: onLocalNetwork });
-  const up = Promise.all([connected(here), connected(there)]);
-  introduce(here, there);
+  const { here, there, up } = meet(host, guest);
   await up;
   here.onData = () => expect.unreachable();
   here.close();
@@ -203,10 +196,7 @@ test("a peer is met on a further socket, which no candidate names", async () => 
   const [host, guest] = [openMux(stack), openMux(stack)];
   const further = stack.use(UDPSocket.open({ address: LOOPBACK }));
   host.mux.addSocket("socket:1", further);
-  const here = host.mux.open({ role: "controlled", allowRemote: () => false });
-  const there = guest.mux.open({ role: "controlling", allowRemote: () => false });
-  const up = Promise.all([connected(here), connected(there)]);
-  introduce(here, there);
+  const { here, there, up } = meet(host, guest, () => false);
   there.agent.knock("socket", LOOPBACK, further.localPort);
   await up;
   expect(here.path).toMatchObject({ via: "socket:1", localType: "peer-reflexive" });

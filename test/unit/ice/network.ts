@@ -1,22 +1,11 @@
 /** A seeded network of hosts and translators (RFC 4787) in simulated time. */
+import { seededRandom } from "../../../sdk/src/channel/random.ts";
 import type { Endpoint } from "../../../sdk/src/udp/endpoint.ts";
 
 export interface Packet {
   readonly data: Uint8Array;
   readonly from: Endpoint;
   readonly to: Endpoint;
-}
-
-/** A small seeded generator (mulberry32). */
-export function seededRandom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
 
 export class Clock {

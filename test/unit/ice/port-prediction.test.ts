@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 
+import { seededRandom } from "../../../sdk/src/channel/random.ts";
 import {
   birthdayChance,
   type Guess,
@@ -11,7 +12,6 @@ import {
   MAX_GUESS_SOCKETS,
   predictPorts,
 } from "../../../sdk/src/ice/index.ts";
-import { seededRandom } from "./network.ts";
 
 const numRuns = Number(process.env["SALLYPORT_FUZZ_RUNS"] ?? 100);
 

@@ -1,6 +1,6 @@
 /** Hosts and players on a network that exists in this test only. */
 import type { NetworkInterfaceInfo } from "node:os";
-import { describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { discoverLan, LanAnnouncer, type LanGame, lanGames, lanUrls, locateLan } from "../../../sdk/src/lan/index.ts";
 import { linksOf, neighbourhoodOf } from "../../../sdk/src/lan/links.ts";
 import { LanListener, LOST_AFTER_MS, MAX_GAMES } from "../../../sdk/src/lan/listener.ts";
@@ -29,6 +29,8 @@ const interfaceAddress = (address: string, prefixLength: number): NetworkInterfa
 const id = (i: number): string => i.toString(16).padStart(16, "0");
 
 describe("announcer and search", () => {
+  afterEach(() => vi.useRealTimers());
+
   test("find each other, whoever comes first, and notice changes and goodbyes", async () => {
     const cable = new Cable();
     const announcer = new LanAnnouncer(details, { network: new CableEnd(cable, "192.168.1.10") });
@@ -59,6 +61,7 @@ describe("announcer and search", () => {
   });
 
   test("a search answers what it found when its time is over", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
     const cable = new Cable();
     await using _one = new LanAnnouncer(details, { network: new CableEnd(cable, "192.168.1.10") });
     await using _two = new LanAnnouncer(
@@ -69,11 +72,17 @@ describe("announcer and search", () => {
       { ...details, application: "chess" },
       { network: new CableEnd(cable, "192.168.1.12") },
     );
-    const games = await discoverLan({
+    const found: LanGame[] = [];
+    const search = discoverLan({
       application: "arena",
       network: new CableEnd(cable, "192.168.1.20"),
       timeoutMs: 100,
+      onGame: (game) => void found.push(game),
     });
+    // Everybody's time but that of the cable.
+    while (found.length < 2) await vi.advanceTimersByTimeAsync(1);
+    await vi.advanceTimersByTimeAsync(100);
+    const games = await search;
     expect(Object.fromEntries(games.map(({ name, addresses }) => [name, addresses]))).toEqual({
       "Ann's": ["192.168.1.10"],
       "Bob's": ["fe80::1%eth0"],

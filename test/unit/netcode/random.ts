@@ -1,18 +1,12 @@
-/** A small seeded generator (mulberry32), so that a failing seed can be run again. */
+import { seededRandom } from "../../../sdk/src/channel/random.ts";
+
+/** Numbers that a seed repeats, so that a failing seed can be run again. */
 export class Random {
-  #state: number;
+  /** 0 up to, not including, 1. */
+  readonly next: () => number;
 
   constructor(seed: number) {
-    this.#state = seed >>> 0;
-  }
-
-  /** 0 up to, not including, 1. */
-  next(): number {
-    this.#state = (this.#state + 0x6d2b79f5) >>> 0;
-    let mixed = this.#state;
-    mixed = Math.imul(mixed ^ (mixed >>> 15), mixed | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 0x1_0000_0000;
+    this.next = seededRandom(seed);
   }
 
   /** 0 to limit - 1. */

@@ -239,7 +239,7 @@ test(`${DATAGRAMS} hostile datagrams: no throw, no hang, no growth, nothing give
     { numRuns: runs, endOnFailure: true },
   );
   for (const player of honest) {
-    await expect.poll(() => player.heard, { timeout: 10_000 }).toBe(player.next);
+    await expect.poll(() => player.heard).toBe(player.next);
     expect(player.session.open).toBe(true);
   }
   // The villains got as far as the channels, again and again.

@@ -1,23 +1,29 @@
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { netcodeReady } from "../../../sdk/src/netcode/index.ts";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { connectSession, type Session, SessionError, UDPSessionServer } from "../../../sdk/src/session/index.ts";
 import { UDPSocket } from "../../../sdk/src/udp/udp-socket.ts";
+import { until } from "../../until.ts";
 
 const LOOPBACK = "127.0.0.1";
 
-function openServer(options?: ConstructorParameters<typeof UDPSessionServer>[1]): {
+interface Host extends AsyncDisposable {
   socket: UDPSocket;
   server: UDPSessionServer;
   token(userData?: Uint8Array, more?: { timeoutSeconds?: number; port?: number }): Uint8Array;
-} {
+}
+
+async function openServer(options?: ConstructorParameters<typeof UDPSessionServer>[1]): Promise<Host> {
   const socket = UDPSocket.open({ address: LOOPBACK });
-  const server = new UDPSessionServer(socket, options);
+  const server = await UDPSessionServer.open(socket, options);
   let clientId = 0n;
   return {
     socket,
     server,
     token: (userData = new Uint8Array(0), { timeoutSeconds = 5, port = socket.localPort } = {}) =>
       server.createToken({ clientId: ++clientId, addresses: [{ address: LOOPBACK, port }], userData, timeoutSeconds }),
+    async [Symbol.asyncDispose]() {
+      await server.close();
+      await socket.close();
+    },
   };
 }
 
@@ -37,18 +43,16 @@ function collect(session: Session, count: number): Promise<string[]> {
 }
 
 describe("a session over loopback", () => {
-  let host: ReturnType<typeof openServer>;
+  let host: Host;
   const sessions: Session[] = [];
 
   beforeEach(async () => {
-    await netcodeReady();
-    host = openServer();
+    host = await openServer();
   });
 
   afterEach(async () => {
     for (const session of sessions.splice(0)) session.close();
-    await host.server.close();
-    await host.socket.close();
+    await host[Symbol.asyncDispose]();
   });
 
   async function join(token = host.token()): Promise<{ client: Session; server: Session }> {
@@ -134,7 +138,7 @@ describe("a session over loopback", () => {
 
   test("junk on the port disturbs nobody", async () => {
     const { client, server } = await join();
-    const junk = UDPSocket.open({ address: LOOPBACK });
+    await using junk = UDPSocket.open({ address: LOOPBACK });
     for (let index = 0; index < 500; index++) {
       const bytes = Buffer.alloc(1 + ((index * 7) % 1300), index);
       junk.send(bytes, host.socket.localPort, LOOPBACK);
@@ -142,22 +146,26 @@ describe("a session over loopback", () => {
     const received = collect(server, 1);
     client.send(Buffer.from("still here"), "reliable");
     expect(await received).toEqual(["still here"]);
-    await junk.close();
   });
 });
 
 describe("a client whose address changes in mid-game", () => {
+  afterEach(() => vi.restoreAllMocks());
+
   /** A NAT between client and host whose outer port can be changed. */
-  async function throughNat(host: ReturnType<typeof openServer>): Promise<{
+  async function throughNat(host: Host): Promise<{
     client: Session;
     server: Session;
     rebind(): Promise<void>;
+    /** What the client sends from now on gets no further, until it says `false`. */
+    block(blocked: boolean): void;
     sent: Buffer[];
     close(): Promise<void>;
   }> {
     const inside = UDPSocket.open({ address: LOOPBACK });
     const sent: Buffer[] = [];
     let player = 0;
+    let blocked = false;
     let outside: UDPSocket;
     const open = (): void => {
       outside = UDPSocket.open({ address: LOOPBACK });
@@ -166,6 +174,7 @@ describe("a client whose address changes in mid-game", () => {
     open();
     inside.onDatagram = (data, _address, port) => {
       player = port;
+      if (blocked) return;
       sent.push(data);
       outside.send(data, host.socket.localPort, LOOPBACK);
     };
@@ -177,6 +186,7 @@ describe("a client whose address changes in mid-game", () => {
       client,
       server: await accepted,
       sent,
+      block: (now) => void (blocked = now),
       async rebind() {
         const old = outside;
         open();
@@ -191,8 +201,7 @@ describe("a client whose address changes in mid-game", () => {
   }
 
   test("plays on, with nothing reliable lost or doubled", async () => {
-    await netcodeReady();
-    const host = openServer();
+    await using host = await openServer();
     const { client, server, rebind, close } = await throughNat(host);
     const before = server.remote.port;
     const numbers = Array.from({ length: 300 }, (_, index) => String(index));
@@ -212,38 +221,38 @@ describe("a client whose address changes in mid-game", () => {
     await moved;
     expect(server.remote.port).not.toBe(before);
     await close();
-    await host.server.close();
-    await host.socket.close();
   });
 
   test("old packets from elsewhere move nobody", async () => {
-    await netcodeReady();
-    const host = openServer();
-    const { client, server, sent, close } = await throughNat(host);
+    await using host = await openServer();
+    const { client, server, sent, block, close } = await throughNat(host);
     const received = collect(server, 1);
     client.send(Buffer.from("hello"), "reliable");
     await received;
     const before = server.remote;
-    const thief = UDPSocket.open({ address: LOOPBACK });
+    await using thief = UDPSocket.open({ address: LOOPBACK });
     const replay = collect(server, 1);
-    // For as long as it takes to be taken for silent, and then some; every datagram that the client ever sent.
-    for (let round = 0; round < 20; round++) {
-      for (const data of sent) thief.send(data, host.socket.localPort, LOOPBACK);
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
+    let stolen = 0;
+    host.socket.tap((_data, _address, port) => {
+      if (port === thief.localPort) stolen++;
+      return false;
+    });
+    // The client is taken for silent: by now somebody elsewhere could be it. Every datagram that it ever sent comes again.
+    block(true);
+    const clock = performance.now.bind(performance);
+    vi.spyOn(performance, "now").mockImplementation(() => clock() + 1000);
+    for (const data of sent) thief.send(data, host.socket.localPort, LOOPBACK);
+    await until(() => stolen === sent.length);
     expect(server.remote).toEqual(before);
+    block(false);
     client.send(Buffer.from("still me"), "reliable");
     expect(await replay).toEqual(["still me"]);
-    await thief.close();
     await close();
-    await host.server.close();
-    await host.socket.close();
   });
 });
 
 test("messages that come before anybody listens are kept, in order", async () => {
-  await netcodeReady();
-  const host = openServer();
+  await using host = await openServer();
   host.server.onSession = (session) => {
     for (const text of ["first", "second"]) session.send(Buffer.from(text), "reliable");
   };
@@ -252,60 +261,43 @@ test("messages that come before anybody listens are kept, in order", async () =>
   await new Promise((resolve) => setImmediate(resolve));
   expect(await collect(client, 2)).toEqual(["first", "second"]);
   client.close();
-  await host.server.close();
-  await host.socket.close();
 });
 
 test("of several addresses the one that answers is taken", async () => {
-  await netcodeReady();
-  const host = openServer();
-  const silent = UDPSocket.open({ address: LOOPBACK });
+  await using host = await openServer();
+  await using silent = UDPSocket.open({ address: LOOPBACK });
   const addresses = [silent, host.socket].map(({ localPort }) => ({ address: LOOPBACK, port: localPort }));
   const token = host.server.createToken({ clientId: 1n, addresses, userData: new Uint8Array(0) });
   const client = await connectSession(token);
   expect(client.remote).toEqual({ address: LOOPBACK, port: host.socket.localPort });
   client.close();
-  await silent.close();
-  await host.server.close();
-  await host.socket.close();
 });
 
 test("a full server says so", async () => {
-  await netcodeReady();
-  const host = openServer({ maxClients: 1 });
+  await using host = await openServer({ maxClients: 1 });
   const first = await connectSession(host.token());
   await expect(connectSession(host.token())).rejects.toMatchObject({ code: "full" });
   first.close();
-  await host.server.close();
-  await host.socket.close();
 });
 
 test("no server: a timeout that says what to look at", async () => {
-  await netcodeReady();
-  const host = openServer();
-  const silent = UDPSocket.open({ address: LOOPBACK });
+  await using host = await openServer();
+  await using silent = UDPSocket.open({ address: LOOPBACK });
   const token = host.token(undefined, { timeoutSeconds: 1, port: silent.localPort });
   const error = await connectSession(token).catch((reason: unknown) => reason);
   expect(error).toBeInstanceOf(SessionError);
   expect(String(error)).toMatch(/No answer came over UDP.*firewall/);
-  await silent.close();
-  await host.server.close();
-  await host.socket.close();
 });
 
 test("an attempt can be given up, and its socket goes with it", async () => {
-  await netcodeReady();
-  const host = openServer();
-  const silent = UDPSocket.open({ address: LOOPBACK });
+  await using host = await openServer();
+  await using silent = UDPSocket.open({ address: LOOPBACK });
   const controller = new AbortController();
   const attempt = connectSession(host.token(undefined, { port: silent.localPort }), {
     signal: controller.signal,
     onProgress: () => controller.abort(),
   });
   await expect(attempt).rejects.toMatchObject({ code: "aborted" });
-  await silent.close();
-  await host.server.close();
-  await host.socket.close();
 });
 
 test("a damaged token is refused before anything is sent", async () => {
@@ -314,8 +306,7 @@ test("a damaged token is refused before anything is sent", async () => {
 });
 
 test("a client that vanishes is let go after the token's timeout", async () => {
-  await netcodeReady();
-  const host = openServer();
+  await using host = await openServer();
   const accepted = new Promise<Session>((resolve) => {
     host.server.onSession = resolve;
   });
@@ -325,6 +316,4 @@ test("a client that vanishes is let go after the token's timeout", async () => {
   const end = closed(server);
   await socket.close();
   expect(await end).toEqual(["timeout", 1006, ""]);
-  await host.server.close();
-  await host.socket.close();
 });

@@ -18,7 +18,7 @@ test("several servers at once: each with its outcome, in order, told as it comes
     `[::1]:${server.port}`,
     "stun:name.invalid",
   ];
-  const outcomes = await stunBinding(socket, servers, { timeoutMs: 300, onOutcome: (outcome) => told.push(outcome) });
+  const outcomes = await stunBinding(socket, servers, { timeoutMs: 1000, onOutcome: (outcome) => told.push(outcome) });
   const mapped = { address: "127.0.0.1", port: socket.localPort };
   expect(outcomes.map(({ server: name, mapped: at, error }) => [name, at ?? error?.failure])).toEqual([
     [servers[0], "timeout"],

@@ -11,6 +11,7 @@ import { TurnStreamReader } from "../../../sdk/src/stun/turn/channel-data.ts";
 import { TurnError } from "../../../sdk/src/stun/turn/errors.ts";
 import { openTurnRelay, type TurnProgress } from "../../../sdk/src/stun/turn/open.ts";
 import { UDPSocket } from "../../../sdk/src/udp/udp-socket.ts";
+import { until } from "../../until.ts";
 import { CREDENTIALS, ScriptedTurnServer } from "./turn-scripted-server.ts";
 
 const LOOPBACK = "127.0.0.1";
@@ -94,10 +95,10 @@ test("over TCP: allocation, data with padding both ways, and the server's end", 
   const relay = await openTurnRelay({
     servers: [{ urls: `turn:${LOOPBACK}:${port}?transport=tcp`, ...CREDENTIALS }],
   });
-  for (let i = 0; server.toPeers.at(-1)?.by !== "channel"; i++) {
+  await until(() => {
     expect(relay.send(Buffer.from("odd"), "203.0.113.5", 9)).toBe(true);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
+    return server.toPeers.at(-1)?.by === "channel";
+  });
   for (let i = 0; i < 50; i++) relay.send(Buffer.from("x".repeat(i)), "203.0.113.5", 9);
   await relay.close();
   expect(server.toPeers.slice(-50).map(({ data }) => data.length)).toEqual(Array.from({ length: 50 }, (_, i) => i));

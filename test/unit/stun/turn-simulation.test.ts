@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 
-import { seeded, World } from "./turn-world.ts";
+import { seededRandom } from "../../../sdk/src/channel/random.ts";
+import { World } from "./turn-world.ts";
 
 const PEER = { address: "203.0.113.50", port: 7000 };
 const RUNS = Number(process.env["SALLYPORT_FUZZ_RUNS"] ?? 40);
@@ -8,7 +9,7 @@ const RUNS = Number(process.env["SALLYPORT_FUZZ_RUNS"] ?? 40);
 test.each(Array.from({ length: RUNS }, (_, i) => i + 1))(
   "seed %i: a session over a bad network keeps its relay, permission and channel",
   (seed) => {
-    const random = seeded(seed);
+    const random = seededRandom(seed);
     const network = {
       loss: random() * 0.25,
       duplication: random() * 0.2,

@@ -1,4 +1,5 @@
 /** An allocation and its scripted server, with a network between them that may lose, double, delay and reorder. */
+import { seededRandom } from "../../../sdk/src/channel/random.ts";
 import { TurnAllocation } from "../../../sdk/src/stun/turn/allocation.ts";
 import type { TurnAllocationOptions } from "../../../sdk/src/stun/turn/allocation-options.ts";
 import type { TurnError } from "../../../sdk/src/stun/turn/errors.ts";
@@ -10,18 +11,6 @@ export interface Network {
   duplication: number;
   minDelayMs: number;
   maxDelayMs: number;
-}
-
-/** Mulberry32: small, seeded, good enough to shuffle packets. */
-export function seeded(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
 }
 
 export class World {
@@ -47,7 +36,7 @@ export class World {
     seed = 1,
   ) {
     this.#network = { loss: 0, duplication: 0, minDelayMs: 10, maxDelayMs: 10, ...network };
-    this.#random = seeded(seed);
+    this.#random = seededRandom(seed);
     this.server = new ScriptedTurnServer(scripted);
     this.allocation = new TurnAllocation(
       { server: SERVER, credentials: CREDENTIALS, random: this.#random, ...options },

@@ -5,6 +5,7 @@ import { GodotError } from "../../../sdk/src/udp/godot-error.ts";
 import { PacketPeerUDP } from "../../../sdk/src/udp/packet-peer-udp.ts";
 import { UDPServer, type UDPServerOptions } from "../../../sdk/src/udp/udp-server.ts";
 import { UDPSocket } from "../../../sdk/src/udp/udp-socket.ts";
+import { until } from "../../until.ts";
 
 const { OK } = GodotError;
 const opened: (UDPServer | PacketPeerUDP)[] = [];
@@ -26,11 +27,6 @@ function createClient(port: number): PacketPeerUDP {
   expect(client.connectToHost("127.0.0.1", port)).toBe(OK);
   expect([client.isBound(), client.isSocketConnected()]).toEqual([true, true]);
   return client;
-}
-
-/** Waits until a condition holds that packets in flight will make true. */
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setImmediate(resolve));
 }
 
 async function acceptConnection(server: UDPServer): Promise<PacketPeerUDP> {

@@ -3,6 +3,7 @@ import type { AuthContext } from "@colyseus/core";
 import { normalizeAddress } from "../../udp/endpoint.ts";
 import { MAX_WEBRTC_REQUEST_BYTES, WEBRTC_PROTOCOL, type WebRTCReply } from "../../webrtc/exchange.ts";
 import type { Entrance } from "../connect-endpoint.ts";
+import { introducedPlayer } from "../introduced.ts";
 import { WebRTCHost, type WebRTCHostOptions, type WebRTCOptions, type WebRTCParts } from "./host.ts";
 import { type ParsedWebRTCRequest, parseWebRTCRequest } from "./request.ts";
 
@@ -49,15 +50,16 @@ export class WebRTCEntrance implements Entrance<ParsedWebRTCRequest> {
   issue(
     request: ParsedWebRTCRequest,
     context: AuthContext,
-    { socket }: IncomingMessage,
+    http: IncomingMessage,
   ): Promise<WebRTCReply | string | null> | WebRTCReply {
     if (this.#unavailable !== undefined || !this.#host) {
       return { protocol: WEBRTC_PROTOCOL, unavailable: this.#unavailable ?? "" };
     }
-    const [asker, asked] = [socket.remoteAddress, socket.localAddress].map((address) =>
-      normalizeAddress(address ?? ""),
-    );
-    return this.#host.accept(request, context, { asker: asker ?? "", asked: asked ?? "" });
+    // An introduced player's request comes by way of ourselves: nobody is to be found there.
+    if (introducedPlayer(http) !== undefined) return this.#host.accept(request, context, { asker: "", asked: "" });
+    const { remoteAddress = "", localAddress = "" } = http.socket;
+    const way = { asker: normalizeAddress(remoteAddress), asked: normalizeAddress(localAddress) };
+    return this.#host.accept(request, context, way);
   }
 
   async close(): Promise<void> {
