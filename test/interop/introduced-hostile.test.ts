@@ -3,7 +3,8 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Introduction, introduce } from "../../sdk/src/rendezvous/index.ts";
-import { parsePassageMessage, type ResponseMessage } from "../../sdk/src/rendezvous/passage.ts";
+import { parsePassageMessage } from "../../sdk/src/rendezvous/passage.ts";
+import type { ResponseMessage } from "../../sdk/src/rendezvous/passage-http.ts";
 import { hostilePaths } from "../hostile-paths.ts";
 import { freePort, RunningProgram } from "./lobby-programs.ts";
 

@@ -42,7 +42,7 @@ describe("npm start", () => {
     expect(page).not.toContain(invite);
     const games = (await (await fetch(`${lobby}/games`)).json()) as JsonEvent[];
     expect(games).toEqual([expect.objectContaining({ players: 0, maxPlayers: 32 })]);
-    for (const path of ["/page.js", "/arena.js", "/page.css", "/colyseus.js"]) {
+    for (const path of ["/page.js", "/arena.js", "/page.css", "/sallyport.js", "/chunk.js", "/passage.js"]) {
       const response = await fetch(lobby + path);
       expect([path, response.status]).toEqual([path, 200]);
       await response.body?.cancel();

@@ -87,7 +87,7 @@ describe.runIf(hasChromium)("pages", () => {
     await page.getByLabel("Your name").fill("Ada");
     await page.getByRole("button", { name: "Join" }).click();
     await page.locator("#scores li", { hasText: "Ada (you)" }).waitFor();
-    await page.locator("#ping", { hasText: /\d+ ms, WebSocket/ }).waitFor();
+    await page.locator("#ping", { hasText: /\d+ ms, WebRTC/ }).waitFor();
     await start.line(/→ in +Ada/);
 
     // Walks where the arrow points, at once and as the host says.

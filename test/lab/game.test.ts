@@ -65,9 +65,10 @@ const result = async (process: LabProcess): Promise<JoinResult> => {
 const mapped = (event: ReachabilityEvent): ReachabilityEvent["endpoints"][number] | undefined =>
   event.endpoints.find(({ kind, protocol }) => kind === "mapped" && protocol === "udp");
 
+/** Of the game itself; browsers' WebRTC has another (webrtc.test.ts). */
 const portsOf = async (gateway: Gateway, machine: Host): Promise<string[]> =>
   (await gateway.mappings())
-    .filter(({ internalAddress }) => internalAddress === machine.address)
+    .filter(({ internalAddress, internalPort }) => internalAddress === machine.address && internalPort === PORT)
     .map(({ protocol, externalPort }) => `${protocol} ${externalPort}`)
     .sort();
 

@@ -9,99 +9,50 @@ import {
   sharesNetwork,
 } from "../ice/index.ts";
 import { Guessing } from "../rendezvous/guessing.ts";
-import {
-  type IntroduceOptions,
-  type Introduction,
-  introduce,
-  isLocalLobby,
-  parseInvite,
-  RendezvousError,
-} from "../rendezvous/index.ts";
-import {
-  type PassageMessage,
-  parsePassageMessage,
-  type ResponseMessage,
-  sendPassageMessage,
-  trickle,
-} from "../rendezvous/passage.ts";
+import { type IntroduceOptions, type Introduction, isLocalLobby, parseInvite } from "../rendezvous/index.ts";
+import { type PassageMessage, parsePassageMessage, sendPassageMessage, trickle } from "../rendezvous/passage.ts";
 import type { SessionPath, SessionPathState } from "../session/index.ts";
 import { connectSession } from "../session/index.ts";
 import { natBehaviour, openTurnRelay, stunBinding, type TurnRelay } from "../stun/index.ts";
 import { UDPSocket } from "../udp/udp-socket.ts";
+import { Introductions } from "./introductions.ts";
+import { PassageRequests } from "./passage-requests.ts";
 import type { ConnectSession } from "./udp-attempt.ts";
 
-const ANSWER_TIMEOUT_MS = 10_000;
-/** An introduction that nobody needs any more is given back to the lobby. */
-const IDLE_MS = 20_000;
 /** Everything is asked at once, and the slowest way is through a relay. */
 const SESSION_TIMEOUT_MS = 20_000;
 const STUN_TIMEOUT_MS = 3_000;
 
 /** An invited player's way to a host: matchmaking and the search for a path both go through an introduction. */
 export class Passage {
-  readonly #invite: string;
-  readonly #options: IntroduceOptions;
   readonly #isLocal: boolean;
-  #introduction: Promise<Introduction> | undefined;
-  #answers = new Map<number, (message: ResponseMessage) => void>();
-  #ways = new Map<number, InvitedWay>();
+  readonly #introductions: Introductions;
+  readonly #requests: PassageRequests;
+  readonly #ways = new Map<number, InvitedWay>();
   #ids = 0;
-  #idle: NodeJS.Timeout | undefined;
+  /** As `fetch`, to the host: see {@link PassageRequests}. */
+  readonly fetch: typeof globalThis.fetch;
 
   private constructor(invite: string, options: IntroduceOptions) {
-    this.#invite = invite;
-    this.#options = options;
     this.#isLocal = isLocalLobby(parseInvite(invite)?.lobby ?? options.lobby);
+    this.#introductions = new Introductions(invite, options);
+    this.#introductions.onMessage = (bytes) => this.#receive(bytes);
+    // A relayed path may still be made direct, by what both sides tell each other.
+    this.#introductions.isNeeded = () => [...this.#ways.values()].some(({ path }) => path?.kind === "relayed");
+    this.#requests = new PassageRequests(() => this.#introductions.get());
+    this.fetch = this.#requests.fetch;
   }
 
-  /** @throws RendezvousError as {@link introduce} */
+  /** @throws RendezvousError as `introduce` */
   static async open(invite: string, options: IntroduceOptions): Promise<{ passage: Passage; endpoints: string[] }> {
     const passage = new Passage(invite, options);
-    const { details } = await passage.#introduced();
+    const { details } = await passage.#introductions.get();
     return { passage, endpoints: details.endpoints };
   }
 
-  /** As `fetch`, to the host, whatever the URL's host is: only path and query count. */
-  readonly fetch = async (input: string | URL | Request, init: RequestInit = {}): Promise<Response> => {
-    const asked = new Request(input, init);
-    const { method } = asked;
-    if (method !== "GET" && method !== "POST")
-      throw new TypeError(`By invite a host answers GET and POST, not ${method}.`);
-    const { pathname, search } = new URL(asked.url);
-    const introduction = await this.#introduced();
-    const id = ++this.#ids;
-    const headers = Object.fromEntries(asked.headers);
-    const body = await asked.text();
-    const response = await new Promise<ResponseMessage>((resolve, reject) => {
-      const fail = (error: Error): void => {
-        this.#answers.delete(id);
-        clearTimeout(timer);
-        reject(error);
-      };
-      const timer = setTimeout(
-        () => fail(new RendezvousError("unreachable", "The host did not answer in time.")),
-        ANSWER_TIMEOUT_MS,
-      ).unref();
-      asked.signal.addEventListener("abort", () => fail(asked.signal.reason as Error), { once: true });
-      introduction.onClose(({ reason }) => fail(new RendezvousError("unreachable", reason)));
-      this.#answers.set(id, (message) => {
-        this.#answers.delete(id);
-        clearTimeout(timer);
-        resolve(message);
-      });
-      if (!sendPassageMessage(introduction, { type: "request", id, method, path: pathname + search, headers, body })) {
-        fail(new RendezvousError("unreachable", "The request could not be sent to the host: it is too long."));
-      }
-    });
-    return new Response(response.status === 204 ? null : response.body, {
-      status: response.status,
-      headers: response.headers,
-    });
-  };
-
   /** Finds a path by ICE (RFC 8445) and opens the session on it. */
   readonly connectSession: ConnectSession = async (token, { signal, onProgress }) => {
-    const introduction = await this.#introduced();
+    const introduction = await this.#introductions.get();
     const way = new InvitedWay(introduction, ++this.#ids, this.#ways, this.#isLocal);
     try {
       return await connectSession(token, { path: way, signal, onProgress, timeoutMs: SESSION_TIMEOUT_MS });
@@ -111,37 +62,9 @@ export class Passage {
     }
   };
 
-  /** The introduction under way, or a new one: the lobby ends each after a while. */
-  #introduced(): Promise<Introduction> {
-    this.#rest();
-    this.#introduction ??= introduce(this.#invite, this.#options).then(
-      (introduction) => {
-        introduction.onMessage((bytes) => this.#receive(bytes));
-        introduction.onClose(() => {
-          this.#introduction = undefined;
-        });
-        return introduction;
-      },
-      (error: unknown) => {
-        this.#introduction = undefined;
-        throw error;
-      },
-    );
-    return this.#introduction;
-  }
-
-  #rest(): void {
-    clearTimeout(this.#idle);
-    this.#idle = setTimeout(() => {
-      // A relayed path may still be made direct, by what both sides tell each other.
-      if ([...this.#ways.values()].some(({ path }) => path?.kind === "relayed")) return this.#rest();
-      void this.#introduction?.then((introduction) => introduction.close("done"));
-    }, IDLE_MS).unref();
-  }
-
   #receive(bytes: Uint8Array): void {
     const message = parsePassageMessage(bytes);
-    if (message?.type === "response") this.#answers.get(message.id)?.(message);
+    if (message?.type === "response") this.#requests.receive(message);
     else if (message) this.#ways.get(message.id)?.receive(message);
   }
 }

@@ -1,5 +1,5 @@
 /**
- * How a room is reached: straight over UDP, over UDP through punched NATs, by a relay, or by WebSocket. `none` only before it is
+ * How a room is reached: straight over UDP (a browser: over WebRTC, which is UDP too), over UDP through punched NATs, by a relay, or by WebSocket. `none` only before it is
  * joined.
  */
 export type PathKind = "direct" | "punched" | "relayed" | "websocket" | "none";
@@ -7,7 +7,7 @@ export type PathKind = "direct" | "punched" | "relayed" | "websocket" | "none";
 /** One path that a room has used. */
 export interface PathRecord {
   kind: PathKind;
-  /** `address:port` of the far end; the host of the URL for WebSocket. */
+  /** `address:port` of the far end (`unknown:port` where a browser hides it); the host of the URL for WebSocket. */
   remote: string;
   /** Since when, ms since the epoch. */
   since: number;
@@ -29,10 +29,10 @@ export interface RoomPath extends PathRecord {
 
 /** How far a join has come. */
 export interface JoinProgress {
-  /** `matchmaking`: asking for a seat; `token`: asking for the way in over UDP; `udp`, `websocket`: dialing; `joined`. */
-  stage: "matchmaking" | "token" | "udp" | "websocket" | "joined";
+  /** `matchmaking`: asking for a seat; `token`: asking for the way in over UDP or WebRTC; `udp`, `webrtc`, `websocket`: dialing; `joined`. */
+  stage: "matchmaking" | "token" | "udp" | "webrtc" | "websocket" | "joined";
   /** Ms since the join began. */
   ms: number;
-  /** The address that is being dialed, or why UDP was given up. */
+  /** The address that is being dialed, or why UDP or WebRTC was given up. */
   detail?: string;
 }

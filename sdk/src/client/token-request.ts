@@ -8,6 +8,7 @@ import {
   type ConnectRequest,
 } from "../session/exchange.ts";
 import { type Endpoint, normalizeAddress } from "../udp/endpoint.ts";
+import { describeSeat } from "./seat-request.ts";
 
 export interface ConnectGrant {
   token: Uint8Array;
@@ -33,14 +34,14 @@ export async function requestToken(
   headers: Readonly<Record<string, string>>,
   signal: AbortSignal,
 ): Promise<ConnectGrant> {
-  const { url, authorization, request } = describeRequest(roomURL);
+  const { url, authorization, request } = describeSeat(roomURL, CONNECT_PATH);
   return grantOf(await post(url, { ...authorization, ...headers }, request, signal));
 }
 
 /** The same by way of something like `fetch` that needs no port of the server's. */
 export function requestTokenThrough(fetch: typeof globalThis.fetch): RequestToken {
   return async (roomURL, headers, signal) => {
-    const { url, authorization, request } = describeRequest(roomURL);
+    const { url, authorization, request } = describeSeat(roomURL, CONNECT_PATH);
     const response = await fetch(url, {
       method: "POST",
       headers: { ...authorization, ...headers, "content-type": "application/json" },
@@ -59,34 +60,6 @@ function grantOf({ status, body }: { status: number; body: string }): ConnectGra
     throw new Error("the server speaks another version of Sallyport");
   }
   return { token: Buffer.from(reply.token, "base64"), endpoints: reply.endpoints };
-}
-
-function describeRequest(roomURL: URL): {
-  url: URL;
-  authorization: Record<string, string>;
-  request: ConnectRequest;
-} {
-  const { searchParams } = roomURL;
-  const path = roomURL.pathname.split("/");
-  const roomId = path.pop() ?? "";
-  // The process id: it is for proxies, which route by it.
-  path.pop();
-  const url = new URL(roomURL);
-  url.protocol = roomURL.protocol === "wss:" || roomURL.protocol === "https:" ? "https:" : "http:";
-  url.pathname = path.join("/") + CONNECT_PATH;
-  url.search = "";
-  const reconnectionToken = searchParams.get("reconnectionToken");
-  const authToken = searchParams.get("_authToken");
-  return {
-    url,
-    authorization: authToken === null ? {} : { authorization: `Bearer ${authToken}` },
-    request: {
-      roomId,
-      sessionId: searchParams.get("sessionId") ?? "",
-      ...(reconnectionToken === null ? {} : { reconnectionToken }),
-      skipHandshake: searchParams.has("skipHandshake"),
-    },
-  };
 }
 
 /** Node's own client, for it tells which address it reached: the one that the token should name first. */

@@ -9,15 +9,33 @@ import { formatEndpoint } from "../udp/endpoint.ts";
 import { abortable } from "./join.ts";
 import type { JoinProgress, RoomPath } from "./path.ts";
 import { PathHistory } from "./path-history.ts";
-import type { RequestToken } from "./token-request.ts";
-import { attemptUDP, type ConnectSession } from "./udp-attempt.ts";
+
+/** A way to a room that is tried before WebSocket. */
+export interface SessionWay {
+  /** As people know it: `UDP`. */
+  readonly name: string;
+  /** False: not tried. */
+  readonly enabled: boolean;
+  /** How long the server may stay silent before WebSocket has its turn, ms. */
+  readonly timeoutMs: number;
+  /**
+   * @param roomURL Colyseus' WebSocket address of the seat: `ws://host:port/PREFIX/processId/roomId?sessionId=…`
+   * @throws where there is no way; the seat is then still good for WebSocket
+   */
+  dial(roomURL: URL, options: DialOptions): Promise<{ session: Session; endpoints: readonly ConnectEndpoint[] }>;
+  /** The server's URL for WebSocket, where it may be another than the seat's; asked when `dial` has failed. */
+  locateWebSocket?(signal: AbortSignal): Promise<URL>;
+}
+
+export interface DialOptions {
+  headers: Readonly<Record<string, string>>;
+  /** Gives the attempt up. */
+  signal: AbortSignal;
+  onProgress: (stage: JoinProgress["stage"], detail?: string) => void;
+}
 
 export interface RoomTransportSettings {
-  /** False: WebSocket only. */
-  udp: boolean;
-  udpTimeoutMs: number;
-  connectSession: ConnectSession;
-  requestToken?: RequestToken | undefined;
+  way: SessionWay;
   /** The server's present URL, asked before each reconnection. */
   resolve?: (() => Promise<URL>) | undefined;
   /** Why the server is not at the address that was asked for; empty where it is. */
@@ -33,7 +51,7 @@ const ROOM_STATE = 14;
 const UNRELIABLE_PATCH = 0x4f;
 
 /**
- * The way a Colyseus room of the client side sends and receives: UDP where it gets through, else WebSocket. One object serves a
+ * The way a Colyseus room of the client side sends and receives: a session where one gets through, else WebSocket. One object serves a
  * room for its whole life; each reconnection is another `connect()`.
  */
 export class RoomTransport implements ITransport {
@@ -100,36 +118,41 @@ export class RoomTransport implements ITransport {
     isReconnection: boolean,
   ): Promise<void> {
     const url = isReconnection ? await this.#locate(original, attempt.signal) : original;
-    const { udp, udpTimeoutMs: timeoutMs, connectSession, requestToken, onProgress } = this.#settings;
+    const { way, onProgress } = this.#settings;
     const { signal } = attempt;
-    let reason = "UDP is switched off";
-    if (udp) {
+    let reason = `${way.name} is switched off`;
+    if (way.enabled) {
       try {
-        const options = { headers, signal, timeoutMs, connectSession, requestToken, onProgress };
-        const { session, endpoints } = await attemptUDP(new URL(url), options);
+        const { session, endpoints } = await way.dial(new URL(url), { headers, signal, onProgress });
         if (signal.aborted) session.close();
         else this.#adoptSession(session, endpoints);
         return;
       } catch (error) {
-        reason = `UDP: ${error instanceof Error ? error.message : String(error)}`;
+        reason = `${way.name}: ${error instanceof Error ? error.message : String(error)}`;
       }
     }
-    if (!signal.aborted) this.#connectWebSocket(url, headers, reason);
+    const fallback = way.locateWebSocket
+      ? await way.locateWebSocket(signal).then(
+          (server) => moveTo(url, server),
+          () => url,
+        )
+      : url;
+    if (!signal.aborted) this.#connectWebSocket(fallback, headers, reason);
   }
 
   /** The room's URL at the server's present address. */
   async #locate(original: string, signal: AbortSignal): Promise<string> {
-    const { resolve, udpTimeoutMs } = this.#settings;
+    const { resolve, way } = this.#settings;
     if (!resolve) return original;
     try {
-      this.#movedTo = await abortable(resolve(), AbortSignal.any([signal, AbortSignal.timeout(udpTimeoutMs)]));
+      this.#movedTo = await abortable(resolve(), AbortSignal.any([signal, AbortSignal.timeout(way.timeoutMs)]));
     } catch {
       // Nobody knows better: the address of last time it is.
     }
     return this.#movedTo ? moveTo(original, this.#movedTo) : original;
   }
 
-  #adoptSession(session: Session, endpoints: ConnectEndpoint[]): void {
+  #adoptSession(session: Session, endpoints: readonly ConnectEndpoint[]): void {
     this.#session = session;
     let hasState = false;
     const deliver = (data: Uint8Array): boolean => {
@@ -155,7 +178,11 @@ export class RoomTransport implements ITransport {
     const relayed = endpoints.some(
       (known) => known.kind === "relayed" && known.address === address && known.port === port,
     );
-    this.#moved(relayed ? "relayed" : session.pathKind, formatEndpoint(session.remote), "UDP gets through");
+    this.#moved(
+      relayed ? "relayed" : session.pathKind,
+      formatEndpoint(session.remote),
+      `${this.#settings.way.name} gets through`,
+    );
     session.onPath = (remote) => this.#moved(session.pathKind, formatEndpoint(remote), "the path has changed");
     this.events.onopen?.({});
   }
@@ -176,7 +203,14 @@ export class RoomTransport implements ITransport {
       },
     });
     this.#webSocket = webSocket;
-    webSocket.connect(url, headers);
+    try {
+      webSocket.connect(url, headers);
+    } catch (error) {
+      // A secure page may not even try (mixed content).
+      const problem = `WebSocket: ${error instanceof Error ? error.message : String(error)}; ${reason}`;
+      this.#webSocket = undefined;
+      this.events.onerror?.({ code: CLOSE_ABNORMAL, reason: problem });
+    }
   }
 
   #moved(kind: RoomPath["kind"], remote: string, reason: string): void {

@@ -1,6 +1,7 @@
 import type { ConnectEndpoint } from "../session/exchange.ts";
 import type { Session } from "../session/types.ts";
 import { type RequestToken, requestToken as requestTokenOverHTTP } from "./token-request.ts";
+import type { DialOptions, SessionWay } from "./transport.ts";
 
 /** Opens a session with a connect token: `connectSession` of session/. */
 export type ConnectSession = (
@@ -8,16 +9,26 @@ export type ConnectSession = (
   options: { signal: AbortSignal; onProgress: (progress: { state: number; server: string }) => void },
 ) => Promise<Session>;
 
-export interface UDPAttemptOptions {
-  headers: Readonly<Record<string, string>>;
-  /** Gives the attempt up. */
-  signal: AbortSignal;
+export interface UDPWayOptions {
+  /** False: WebSocket only. */
+  enabled?: boolean;
   /** How long the server may stay silent over UDP, ms, token request included. */
   timeoutMs: number;
   connectSession: ConnectSession;
   /** Default: over HTTP, from the seat's address. */
   requestToken?: RequestToken | undefined;
-  onProgress: (stage: "token" | "udp", detail?: string) => void;
+}
+
+export type UDPAttemptOptions = DialOptions & Omit<UDPWayOptions, "enabled">;
+
+/** Sessions over UDP, as netcode's connect tokens open them. */
+export function udpWay({ enabled = true, ...options }: UDPWayOptions): SessionWay {
+  return {
+    name: "UDP",
+    enabled,
+    timeoutMs: options.timeoutMs,
+    dial: (roomURL, dialOptions) => attemptUDP(roomURL, { ...options, ...dialOptions }),
+  };
 }
 
 /** netcode's client has its challenge: the server is reached and answers, and from here on it may take the client in. */

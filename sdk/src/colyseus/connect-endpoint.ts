@@ -1,4 +1,4 @@
-import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from "node:http";
+import type { IncomingMessage, OutgoingHttpHeaders, Server, ServerResponse } from "node:http";
 import {
   type AuthContext,
   type BeforeUpgradeHandler,
@@ -9,30 +9,63 @@ import {
   runBeforeUpgrade,
 } from "@colyseus/core";
 import type { TransportOptions } from "@colyseus/ws-transport";
-import type { ConnectReply } from "../session/exchange.ts";
-import { type ParsedConnectRequest, parseConnectRequest, readBody } from "./connect-request.ts";
+import { asksFor, type ParsedConnectRequest, parseObject, readBody } from "./connect-request.ts";
+import { filterRequests } from "./http.ts";
 import { introducedPlayer } from "./introduced.ts";
-import { RefusalLimiter } from "./refusal-limiter.ts";
+import type { RefusalLimiter } from "./refusal-limiter.ts";
 
 type VerifyClient = NonNullable<TransportOptions["verifyClient"]>;
 type VerifyInfo = Parameters<Extract<VerifyClient, (...parameters: never[]) => void>>[0];
 
-export interface ConnectEndpointOptions {
-  /** Colyseus' options, which guard this way in as they guard the WebSocket. */
+/** What all ways in have in common. */
+export interface EntranceGuard {
+  /** Colyseus' options, which guard these ways in as they guard the WebSocket. */
   verifyClient?: VerifyClient | undefined;
   beforeUpgrade?: BeforeUpgradeHandler | undefined;
-  /** Null while no UDP socket is open; a string says why this request cannot be served. */
   onRefused?: (address: string, status: number, reason: string) => void;
-  issue(request: ParsedConnectRequest, context: AuthContext): ConnectReply | string | null;
+  /** Shared, so that who guesses seats is slowed down wherever they do it. */
+  limiter: RefusalLimiter;
 }
 
-/** Answers `POST /sallyport/connect` (see session/exchange.ts) with a connect token for whoever holds a seat. */
-export class ConnectEndpoint {
-  readonly #options: ConnectEndpointOptions;
-  readonly #limiter = new RefusalLimiter();
+/** One way in: what is asked for, and what whoever holds a seat gets. */
+export interface Entrance<Request extends ParsedConnectRequest> {
+  maxRequestBytes: number;
+  /** Null for what is no well-formed request. */
+  parse(json: object | null): Request | null;
+  /** The reply; null while this way is not open; a string says why this request cannot be served. */
+  issue(
+    request: Request,
+    context: AuthContext,
+    http: IncomingMessage,
+  ): object | string | null | Promise<object | string | null>;
+}
 
-  constructor(options: ConnectEndpointOptions) {
-    this.#options = options;
+/** Answers these paths, behind any prefix, before Colyseus sees them: it has a 404 for what it does not know. */
+export function serveEntrances<Requests extends ParsedConnectRequest[]>(
+  server: Server,
+  guard: EntranceGuard,
+  entrances: { [Index in keyof Requests]: [path: string, entrance: Entrance<Requests[Index]>] },
+): void {
+  for (const [path, entrance] of entrances) {
+    const endpoint = new ConnectEndpoint(guard, entrance);
+    filterRequests(server, (request, response) => {
+      if (!response || !asksFor(path, request)) return false;
+      void endpoint.handle(request, response);
+      return true;
+    });
+  }
+}
+
+/** Answers `POST /sallyport/connect` (see session/exchange.ts), and its like, for whoever holds a seat. */
+class ConnectEndpoint<Request extends ParsedConnectRequest> {
+  readonly #options: EntranceGuard;
+  readonly #limiter: RefusalLimiter;
+  readonly #entrance: Entrance<Request>;
+
+  constructor(guard: EntranceGuard, entrance: Entrance<Request>) {
+    this.#options = guard;
+    this.#limiter = guard.limiter;
+    this.#entrance = entrance;
   }
 
   async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -46,7 +79,7 @@ export class ConnectEndpoint {
       else await this.#answer(request, response);
     } catch (error) {
       debugAndPrintError(error as Error);
-      fail(response, 500, ErrorCode.APPLICATION_ERROR, "The connect token could not be made.");
+      fail(response, 500, ErrorCode.APPLICATION_ERROR, "The way in could not be made.");
     }
   }
 
@@ -67,12 +100,12 @@ export class ConnectEndpoint {
       this.#options.onRefused?.(address, 429, "too many requests without a seat");
       return fail(response, 429, 429, "Too many requests without a seat: wait ten seconds.");
     }
-    const body = await readBody(request);
+    const body = await readBody(request, this.#entrance.maxRequestBytes);
     if (body === null) {
       response.setHeader("Connection", "close");
       return refuse(413, 413, "The request is too long.");
     }
-    const parsed = parseConnectRequest(body);
+    const parsed = this.#entrance.parse(parseObject(body));
     if (parsed === null) return refuse(400, ErrorCode.MATCHMAKE_UNHANDLED, "The request is malformed.");
 
     if (!(await this.#isAdmitted(request, response, context))) return;
@@ -82,7 +115,7 @@ export class ConnectEndpoint {
     if (!room?.hasReservedSeat(sessionId, reconnectionToken === "" ? undefined : reconnectionToken)) {
       return refuse(404, ErrorCode.MATCHMAKE_EXPIRED, "seat reservation expired.");
     }
-    const reply = this.#options.issue(parsed, context);
+    const reply = await this.#entrance.issue(parsed, context, request);
     if (reply === null) return fail(response, 503, 503, "UDP is not open here.");
     if (typeof reply === "string") return refuse(400, ErrorCode.MATCHMAKE_UNHANDLED, reply);
     writeJSON(response, 200, reply);

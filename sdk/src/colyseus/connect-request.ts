@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import { isIP } from "node:net";
-import { CONNECT_PATH, type ConnectRequest, MAX_CONNECT_REQUEST_BYTES, MAX_DIALED } from "../session/exchange.ts";
+import { type ConnectRequest, MAX_DIALED } from "../session/exchange.ts";
 import { type Endpoint, normalizeAddress } from "../udp/endpoint.ts";
 import type { Seat } from "./seat.ts";
 
@@ -10,18 +10,18 @@ export interface ParsedConnectRequest {
 }
 
 /** True behind any prefix too: a proxy may hand the path on whole. */
-export function isConnectRequest(request: IncomingMessage): boolean {
-  return (request.url ?? "").split("?", 1)[0]?.endsWith(CONNECT_PATH) ?? false;
+export function asksFor(path: string, request: IncomingMessage): boolean {
+  return (request.url ?? "").split("?", 1)[0]?.endsWith(path) ?? false;
 }
 
-/** @returns null when it is larger than a request may be, or was cut short. */
-export async function readBody(request: IncomingMessage): Promise<Buffer | null> {
+/** @returns null when it is larger than `maxBytes`, or was cut short. */
+export async function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer | null> {
   const chunks: Buffer[] = [];
   let length = 0;
   try {
     for await (const chunk of request as AsyncIterable<Buffer>) {
       length += chunk.length;
-      if (length > MAX_CONNECT_REQUEST_BYTES) return null;
+      if (length > maxBytes) return null;
       chunks.push(chunk);
     }
   } catch {
@@ -30,15 +30,19 @@ export async function readBody(request: IncomingMessage): Promise<Buffer | null>
   return Buffer.concat(chunks);
 }
 
-/** @returns null for anything that is no well-formed request. */
-export function parseConnectRequest(body: Uint8Array): ParsedConnectRequest | null {
-  let json: unknown;
+/** @returns null for anything that is no object in JSON. */
+export function parseObject(body: Uint8Array): object | null {
   try {
-    json = JSON.parse(Buffer.from(body).toString("utf8"));
+    const json: unknown = JSON.parse(Buffer.from(body).toString("utf8"));
+    return typeof json === "object" ? json : null;
   } catch {
     return null;
   }
-  if (typeof json !== "object" || json === null) return null;
+}
+
+/** @returns null for anything that is no well-formed request. */
+export function parseConnectRequest(json: object | null): ParsedConnectRequest | null {
+  if (json === null) return null;
   const { roomId, sessionId, reconnectionToken = "", skipHandshake = false, dialed = [] } = json as ConnectRequest;
   if (typeof roomId !== "string" || typeof sessionId !== "string" || typeof reconnectionToken !== "string") return null;
   if (roomId === "" || sessionId === "" || typeof skipHandshake !== "boolean") return null;

@@ -39,6 +39,10 @@ export class ConnectivityHost implements SessionHost {
       .map(({ address, port }) => ({ address, port }));
   }
 
+  mapBeside(port: number): () => Endpoint | undefined {
+    return this.connectivity.mapBeside(port);
+  }
+
   close(): Promise<void> {
     return this.connectivity.close();
   }

@@ -7,7 +7,7 @@ import type { SessionPathKind } from "../session/path.ts";
 export interface PlayerConnection {
   roomId: string;
   sessionId: string;
-  /** Over UDP straight, through punched NATs, or by a relay; or by WebSocket. */
+  /** Over UDP, browsers' WebRTC among it, straight, through punched NATs, or by a relay; or by WebSocket. */
   path: SessionPathKind | "websocket";
   /** `address:port` of the player, as the process sees it. */
   remote: string;

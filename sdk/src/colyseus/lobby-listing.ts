@@ -7,8 +7,8 @@ import { formatEndpoint } from "../udp/endpoint.ts";
 export interface LobbyListingOptions
   extends Omit<HostRegistrationOptions, "endpoints" | "sealedEndpoints" | "verdict" | "players"> {
   /**
-   * Lets the lobby itself know the addresses and tell them to whoever has the code, as browsers need it, which cannot be
-   * introduced. Default false: only introduced players learn them, sealed.
+   * Lets the lobby itself know the addresses and tell them to whoever has the code, for clients that cannot be introduced: Colyseus'
+   * own, say. Default false: only introduced players learn them, sealed.
    */
   openEndpoints?: boolean;
 }

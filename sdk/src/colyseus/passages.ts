@@ -11,13 +11,8 @@ import {
 } from "../ice/index.ts";
 import { Guessing } from "../rendezvous/guessing.ts";
 import type { Introduction } from "../rendezvous/index.ts";
-import {
-  type PathMessage,
-  parsePassageMessage,
-  type RequestMessage,
-  sendPassageMessage,
-  trickle,
-} from "../rendezvous/passage.ts";
+import { type PathMessage, parsePassageMessage, sendPassageMessage, trickle } from "../rendezvous/passage.ts";
+import type { RequestMessage } from "../rendezvous/passage-http.ts";
 import type { SessionServer } from "../session/types.ts";
 import { introducedHeaders } from "./introduced.ts";
 

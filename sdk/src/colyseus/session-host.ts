@@ -14,6 +14,11 @@ export interface SessionHost {
   endpoints(): ConnectEndpoint[];
   /** Where a stranger can dial it over TCP and UDP alike, best first: neither what only hole punching nor what only UDP reaches. */
   dialable(): Endpoint[];
+  /**
+   * Has routers forward another UDP port of this machine too, until `close()`, for what stands beside the game. Call it after `open()`.
+   * @returns where that port is reached from outside just now, if it is
+   */
+  mapBeside?(port: number): () => Endpoint | undefined;
   /** Called when what `endpoints()` or `dialable()` say has changed. */
   onChange: (() => void) | null;
   /** Gives back whatever `open()` took, also when that is still under way. */

@@ -13,10 +13,17 @@ import type { TransportOptions } from "@colyseus/ws-transport";
 import type { ConnectivityManager, ConnectivityOptions } from "../connectivity/index.ts";
 import type { NatView } from "../ice/index.ts";
 import type { HostRegistration } from "../rendezvous/index.ts";
-import { CONNECT_PROTOCOL, type ConnectReply, type ConnectEndpoint as Reachable } from "../session/exchange.ts";
+import {
+  CONNECT_PATH,
+  CONNECT_PROTOCOL,
+  type ConnectReply,
+  MAX_CONNECT_REQUEST_BYTES,
+  type ConnectEndpoint as Reachable,
+} from "../session/exchange.ts";
 import type { Session, SessionServer } from "../session/types.ts";
-import { ConnectEndpoint } from "./connect-endpoint.ts";
-import { isConnectRequest, type ParsedConnectRequest } from "./connect-request.ts";
+import { WEBRTC_PATH } from "../webrtc/exchange.ts";
+import { type Entrance, serveEntrances } from "./connect-endpoint.ts";
+import { type ParsedConnectRequest, parseConnectRequest } from "./connect-request.ts";
 import { ConnectivityHost } from "./connectivity-host.ts";
 import { diagnose, type PlayerConnection } from "./diagnostics.ts";
 import { FrameBatches } from "./frame-batches.ts";
@@ -31,12 +38,14 @@ import { servePassage } from "./passages.ts";
 import { PendingContexts } from "./pending-contexts.ts";
 import { Players } from "./players.ts";
 import { PublicAddress } from "./public-address.ts";
+import { RefusalLimiter } from "./refusal-limiter.ts";
 import { guardRequests, type RequestGuardOptions } from "./request-guard.ts";
 import { answerRoomList, listedName } from "./room-list.ts";
-import { decodeSeat, encodeSeat } from "./seat.ts";
+import { decodeSeat, encodeSeat, type Seat } from "./seat.ts";
 import type { SessionHost } from "./session-host.ts";
 import { SocketHost } from "./socket-host.ts";
 import { UDPClient, type UDPClientSettings, UDPConnection } from "./udp-client.ts";
+import { WebRTCEntrance, type WebRTCSwitch } from "./webrtc/entrance.ts";
 import { FallbackWebSocketTransport } from "./websocket.ts";
 
 export interface SallyportTransportOptions
@@ -53,6 +62,11 @@ export interface SallyportTransportOptions
   listing?: Partial<Omit<LobbyListingOptions, "lobby">>;
   /** How the way in is opened and kept; `false` asks nobody, for a LAN or a server with a known address. Default: the whole ladder. */
   connectivity?: Omit<ConnectivityOptions, "port" | "address" | "description"> | false;
+  /**
+   * Lets browsers in by WebRTC (`sallyport/browser`), on a UDP port of its own: the game's port + 1, or what an object says. It needs
+   * the package `node-datachannel`: `true` fails without it, `auto` does without WebRTC then. Default false: browsers use WebSocket.
+   */
+  webrtc?: WebRTCSwitch;
   /**
    * The game is announced on the local network, so that players there find it without lobby or internet
    * (`SallyportClient.discover()`): its description, how many play, and its port, to whoever is on that network. Only on interfaces
@@ -116,6 +130,7 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
   readonly #clients: UDPClientSettings;
   readonly #contexts = new PendingContexts(TOKEN_LIFETIME_SECONDS * 1000);
   readonly #timeoutSeconds: number;
+  readonly #webRTC: WebRTCEntrance;
   #sessions: SessionServer | undefined;
   readonly #players = new Players();
   readonly #refusedRequests = new Counter();
@@ -140,20 +155,31 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
     this.#clients = { latencyMs: 0, maxPayload, batches: new FrameBatches() };
     this.#timeoutSeconds = timeoutSeconds(pingInterval, pingMaxRetries);
     this.server = server;
-    const endpoint = new ConnectEndpoint({
+    this.#webRTC = new WebRTCEntrance(options.webrtc ?? false, {
+      maxPayload,
+      timeoutMs: Math.max(0, this.#timeoutSeconds) * 1000,
+      endpoints: () => host.endpoints(),
+      mapBeside: host.mapBeside?.bind(host),
+      onSession: (session, seat, context) => this.#enter(session, seat, context),
+    });
+    const guard = {
       verifyClient,
       beforeUpgrade,
-      issue: (request, context) => this.#issue(request, context),
-      onRefused: (address, status, reason) => {
+      limiter: new RefusalLimiter(),
+      onRefused: (address: string, status: number, reason: string) => {
         this.#refusedTokens.add(status);
         diagnose("sallyport:connect:refused", () => ({ address, status, reason }));
       },
-    });
-    filterRequests(server, (request, response) => {
-      if (!response || !isConnectRequest(request)) return false;
-      void endpoint.handle(request, response);
-      return true;
-    });
+    };
+    const udp: Entrance<ParsedConnectRequest> = {
+      maxRequestBytes: MAX_CONNECT_REQUEST_BYTES,
+      parse: parseConnectRequest,
+      issue: (request, context) => this.#issue(request, context),
+    };
+    serveEntrances(server, guard, [
+      [CONNECT_PATH, udp],
+      [WEBRTC_PATH, this.#webRTC],
+    ]);
     filterRequests(server, (request, response) => {
       const name = options.listRooms && response ? listedName(request) : undefined;
       if (!response || name === undefined) return false;
@@ -245,8 +271,13 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
     }
     for (let attempt = 1; ; attempt++) {
       const bound = await listenTCP(this.server, wanted, hostname, backlog);
+      const address = bound.address === "::" ? "*" : bound.address;
       try {
-        const sessions = await this.#host.open(bound.port, bound.address === "::" ? "*" : bound.address);
+        const sessions = await this.#host.open(bound.port, address);
+        await this.#webRTC.open(bound.port, address).catch(async (error: unknown) => {
+          await sessions.close().then(() => this.#host.close());
+          throw error;
+        });
         if (!this.#closing) this.#serve(sessions);
         else await sessions.close().then(() => this.#host.close());
         return;
@@ -295,6 +326,7 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
       const { mapping, filtering } = connectivity.reachability.nat;
       return mapping === "unknown" || filtering === "unknown" ? undefined : { mapping, filtering };
     };
+    made.registration.on("servers", ({ stun }) => made.isLocal || this.#webRTC.useStunServers(stun));
     made.registration.on("introduction", (introduction) => {
       servePassage(introduction, { server, sessions, ice: connectivity.ice, nat, isLocal: made.isLocal });
     });
@@ -309,7 +341,7 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
     // Off the lobby's list at once, so that nobody is sent to a closed door.
     const listing = Promise.all([this.#listing?.close(), this.lan?.close()]);
     const work = (async () => {
-      await this.#sessions?.close();
+      await Promise.all([this.#sessions?.close(), this.#webRTC.close()]);
       await this.#host.close();
       await listing;
     })();
@@ -345,12 +377,16 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
       session.close(CloseCode.WITH_ERROR, "not a Sallyport seat");
       return;
     }
-    const connection = new UDPConnection(session, this.#clients);
-    const client = new UDPClient(seat.sessionId, connection);
-    this.#players.add(connection, { roomId: seat.roomId, sessionId: seat.sessionId, session });
     const context =
       this.#contexts.take(session.clientId, performance.now()) ??
       createAuthContext({ headers: {}, remoteAddress: session.remote.address });
+    this.#enter(session, seat, context);
+  }
+
+  #enter(session: Session, seat: Seat, context: AuthContext): void {
+    const connection = new UDPConnection(session, this.#clients);
+    const client = new UDPClient(seat.sessionId, connection);
+    this.#players.add(connection, { roomId: seat.roomId, sessionId: seat.sessionId, session });
     void joinRoom(seat.roomId, client, context, seat);
   }
 }

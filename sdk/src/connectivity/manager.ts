@@ -49,6 +49,7 @@ export class ConnectivityManager extends EventEmitter<ConnectivityEvents> implem
   #detection: DetectionRung | undefined;
   #natMemory: NatMemory | undefined;
   #relay: RelayRung | undefined;
+  readonly #beside = new Set<number>();
   #reachability: Reachability | undefined;
   #settled: Promise<void> = Promise.resolve();
   #opening: Promise<Reachability> | undefined;
@@ -153,6 +154,17 @@ export class ConnectivityManager extends EventEmitter<ConnectivityEvents> implem
     else if (this.#opening) await this.#openRelay();
   }
 
+  /**
+   * Has the routers forward another UDP port of this machine too, for what stands beside the game and cannot share its socket. It is
+   * kept, and given back by `close()`, as the game's own; it stands in no reachability. No router: it is tried for all the same.
+   * @returns where the port is reached from outside just now; undefined while it is not
+   */
+  mapBeside(port: number): () => { address: string; port: number } | undefined {
+    this.#beside.add(port);
+    this.#mapping?.mapBeside(port, this.#options);
+    return () => this.#mapping?.beside(port);
+  }
+
   /** Asks everything anew, as after a change of network. */
   async refresh(): Promise<Reachability> {
     this.#updateInterfaces();
@@ -240,6 +252,7 @@ export class ConnectivityManager extends EventEmitter<ConnectivityEvents> implem
       if (this.#detection) this.#detection.probe = undefined;
       this.#measureIfNeeded();
     };
+    for (const port of this.#beside) this.#mapping.mapBeside(port, this.#options);
     await this.#mapping.open({
       internalPort: this.port,
       protocol,

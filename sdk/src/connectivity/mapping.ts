@@ -19,6 +19,8 @@ export class MappingRung {
   readonly #context: RungContext;
   readonly #mapper: Mapper;
   readonly #mappings = new Set<PortMapping>();
+  /** Of other ports than the game's, by the port inside; undefined until it is mapped. */
+  readonly #beside = new Map<number, PortMapping | undefined>();
   /** The way in is another than before. */
   onChanged: (() => void) | null = null;
 
@@ -68,6 +70,29 @@ export class MappingRung {
     }
   }
 
+  /** Another port, UDP alone. The mapper goes on trying where the first attempt fails. */
+  mapBeside(
+    internalPort: number,
+    { description, lifetimeSeconds }: Pick<MapRequest, "description" | "lifetimeSeconds">,
+  ): void {
+    if (this.#beside.has(internalPort)) return;
+    this.#beside.set(internalPort, undefined);
+    const { signal } = this.#context;
+    this.#mapper
+      .map({ internalPort, protocol: "udp", description, application: description, lifetimeSeconds }, { signal })
+      .then(
+        (mapping) => this.#adopt(mapping),
+        () => {},
+      );
+  }
+
+  /** Where another port is reached from outside, if it is mapped now. */
+  beside(internalPort: number): { address: string; port: number } | undefined {
+    const mapping = this.#beside.get(internalPort);
+    if (mapping?.state !== "mapped") return undefined;
+    return { address: mapping.externalAddress, port: mapping.externalPort };
+  }
+
   refresh(): void {
     this.#mapper.refresh();
   }
@@ -78,6 +103,10 @@ export class MappingRung {
   }
 
   #adopt(mapping: PortMapping): void {
+    if (this.#beside.has(mapping.internalPort)) {
+      this.#beside.set(mapping.internalPort, mapping);
+      return;
+    }
     if (this.#mappings.has(mapping)) return;
     this.#mappings.add(mapping);
     const say =

@@ -22,6 +22,7 @@ import {
   parseIceCredentials,
 } from "../ice/index.ts";
 import type { Introduction } from "./introduction.ts";
+import { parseHTTPMessage, parsePassageObject, type RequestMessage, type ResponseMessage } from "./passage-http.ts";
 
 export interface PathMessage {
   type: "path";
@@ -46,24 +47,6 @@ export interface GuessMessage {
   id: number;
 }
 
-export interface RequestMessage {
-  type: "request";
-  id: number;
-  method: (typeof METHODS)[number];
-  /** Begins with `/`. */
-  path: string;
-  headers: Record<string, string>;
-  body: string;
-}
-
-export interface ResponseMessage {
-  type: "response";
-  id: number;
-  status: number;
-  headers: Record<string, string>;
-  body: string;
-}
-
 export type PassageMessage =
   | PathMessage
   | CandidatesMessage
@@ -72,14 +55,7 @@ export type PassageMessage =
   | RequestMessage
   | ResponseMessage;
 
-/** All that matchmaking, tokens and authentication take. */
-const METHODS = ["GET", "POST"] as const;
-const MAX_HEADERS = 16;
-const MAX_HEADER_LENGTH = 4096;
-const MAX_PATH_LENGTH = 1024;
-
 const encoder = new TextEncoder();
-const decoder = new TextDecoder();
 
 /** @returns false where it could not be sent: closed, too long, or too many */
 export function sendPassageMessage(introduction: Introduction, message: PassageMessage): boolean {
@@ -91,37 +67,22 @@ const signalled = (candidate: IceCandidate): IceCandidateJSON => candidateToJSON
 
 /** Null for anything that is none. */
 export function parsePassageMessage(bytes: Uint8Array): PassageMessage | null {
-  const value = parseObject(bytes);
-  const id = value?.["id"];
-  if (!value || !Number.isSafeInteger(id) || (id as number) < 0) return null;
+  const value = parsePassageObject(bytes);
+  if (!value) return null;
+  const { id } = value;
   switch (value["type"]) {
     case "path": {
       const ice = parseIceCredentials(value["ice"]);
-      return ice && { type: "path", id: id as number, ice, candidates: parseCandidates(value["candidates"]) };
+      return ice && { type: "path", id, ice, candidates: parseCandidates(value["candidates"]) };
     }
     case "candidates":
-      return { type: "candidates", id: id as number, candidates: parseCandidates(value["candidates"]) };
+      return { type: "candidates", id, candidates: parseCandidates(value["candidates"]) };
     case "nat":
-      return parseNat(value, id as number);
+      return parseNat(value, id);
     case "guess":
-      return { type: "guess", id: id as number };
-    case "request":
-      return parseRequest(value, id as number);
-    case "response":
-      return parseResponse(value, id as number);
+      return { type: "guess", id };
     default:
-      return null;
-  }
-}
-
-function parseObject(bytes: Uint8Array): Record<string, unknown> | null {
-  try {
-    const value = JSON.parse(decoder.decode(bytes)) as unknown;
-    return typeof value === "object" && value !== null && !Array.isArray(value)
-      ? (value as Record<string, unknown>)
-      : null;
-  } catch {
-    return null;
+      return parseHTTPMessage(value);
   }
 }
 
@@ -137,35 +98,6 @@ function parseNat(value: Record<string, unknown>, id: number): NatMessage | null
   const mapping = BEHAVIOURS.find((word) => word === value["mapping"]);
   const filtering = BEHAVIOURS.find((word) => word === value["filtering"]);
   return mapping && filtering ? { type: "nat", id, mapping, filtering } : null;
-}
-
-function parseRequest({ method, path, headers, body }: Record<string, unknown>, id: number): RequestMessage | null {
-  const known = METHODS.find((each) => each === method);
-  const parsed = parseHeaders(headers);
-  if (!known || !parsed || typeof body !== "string") return null;
-  if (typeof path !== "string" || path.length > MAX_PATH_LENGTH || !/^\/[!-~]*$/.test(path)) return null;
-  return { type: "request", id, method: known, path, headers: parsed, body };
-}
-
-function parseResponse({ status, headers, body }: Record<string, unknown>, id: number): ResponseMessage | null {
-  const parsed = parseHeaders(headers);
-  if (!parsed || typeof body !== "string") return null;
-  if (!Number.isInteger(status) || (status as number) < 200 || (status as number) > 599) return null;
-  return { type: "response", id, status: status as number, headers: parsed, body };
-}
-
-function parseHeaders(value: unknown): Record<string, string> | null {
-  if (typeof value !== "object" || value === null) return null;
-  const entries = Object.entries(value);
-  if (entries.length > MAX_HEADERS) return null;
-  const valid = entries.every(
-    ([name, text]) =>
-      /^[a-z0-9-]{1,64}$/.test(name) &&
-      typeof text === "string" &&
-      text.length <= MAX_HEADER_LENGTH &&
-      /^[\t -~]*$/.test(text),
-  );
-  return valid ? (Object.fromEntries(entries) as Record<string, string>) : null;
 }
 
 /** How often a side looks for ways it has learnt of since it last told of its ways, ms. */

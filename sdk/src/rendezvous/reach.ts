@@ -7,6 +7,8 @@ export interface ReachOptions {
   staggerMs?: number;
   /** For all together, ms. Default 5000. */
   timeoutMs?: number;
+  /** How endpoints are asked. Default: the global one. */
+  fetch?: typeof globalThis.fetch;
 }
 
 /** Colyseus answers this on every server. */
@@ -18,7 +20,7 @@ const PROBE_PATH = "/__healthcheck";
  * @throws RendezvousError `unreachable`, `aborted`
  */
 export async function firstReachable(endpoints: readonly string[], options: ReachOptions = {}): Promise<string> {
-  const { staggerMs = 250, timeoutMs = 5000 } = options;
+  const { staggerMs = 250, timeoutMs = 5000, fetch = globalThis.fetch } = options;
   const found = new AbortController();
   const over = AbortSignal.any([
     found.signal,

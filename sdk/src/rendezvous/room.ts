@@ -14,6 +14,7 @@ import { RateLimiter } from "../udp/rate-limiter.ts";
 import { RendezvousError } from "./errors.ts";
 import { Guests } from "./guests.ts";
 import { inviteUrl, parseInviteCode } from "./invite.ts";
+import { mintServers, renewServersAfter } from "./mint-servers.ts";
 import {
   CLOSE_ENDED,
   CLOSE_FLOOD,
@@ -30,7 +31,7 @@ import {
 } from "./protocol.ts";
 import { LIMITS, Quota, type RendezvousLimits } from "./quota.ts";
 import { ownsInvite, proofMatches, verifierOf } from "./secret.ts";
-import { checkServersOptions, mintServers, renewServersAfter, type ServersOptions } from "./servers.ts";
+import { checkServersOptions, type ServersOptions } from "./servers.ts";
 
 /** The numbers are HTTP's, since that is how Colyseus' matchmaking carries them. */
 const STATUS = { invalid: 400, forbidden: 403, tooMany: 429, full: 507 } as const;

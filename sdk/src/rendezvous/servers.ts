@@ -1,5 +1,4 @@
 /** The STUN and TURN servers of which a lobby tells its hosts and the players who were invited. */
-import { mintTurnCredentials } from "../stun/turn/credentials.ts";
 import { RendezvousError } from "./errors.ts";
 
 export interface TurnAccess {
@@ -49,30 +48,6 @@ export function checkServersOptions({ stun = [], turn }: ServersOptions): void {
     if (turn.secret === "") fail("turn.secret must not be empty");
     if (!Number.isFinite(ttl) || ttl < 1) fail("turn.ttlSeconds must be at least 1");
   }
-}
-
-/**
- * Made anew for each who asks.
- * @param label names whom the TURN server's log shall show. It travels in the clear: never an invite's code.
- */
-export function mintServers({ stun = [], turn }: ServersOptions, label: string, unixSeconds: number): TraversalServers {
-  const servers: TraversalServers = { stun: [...stun], turn: [] };
-  if (turn === undefined) return servers;
-  const urls = [...turn.urls];
-  if ("secret" in turn) {
-    const { secret, ttlSeconds = DEFAULT_TTL_SECONDS } = turn;
-    const minted = mintTurnCredentials(secret, { ttlSeconds, label, unixSeconds });
-    servers.turn.push({ urls, ...minted, expiresAt: Math.floor(unixSeconds + ttlSeconds) * 1000 });
-  } else {
-    servers.turn.push({ urls, username: turn.username, credential: turn.credential, expiresAt: 0 });
-  }
-  return servers;
-}
-
-/** How long until a host that stays needs others, ms; undefined: never. */
-export function renewServersAfter({ turn }: ServersOptions): number | undefined {
-  if (turn === undefined || !("secret" in turn)) return undefined;
-  return Math.min(((turn.ttlSeconds ?? DEFAULT_TTL_SECONDS) * 1000) / 2, 2 ** 31 - 1);
 }
 
 /** What a lobby said, checked. @throws RendezvousError `invalid` */

@@ -4,6 +4,7 @@ import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { RoomPath } from "../../../sdk/src/client/index.ts";
 import { RoomTransport } from "../../../sdk/src/client/transport.ts";
+import { udpWay } from "../../../sdk/src/client/udp-attempt.ts";
 import type { Endpoint } from "../../../sdk/src/udp/endpoint.ts";
 import { FakeSession } from "../colyseus/fake-session.ts";
 
@@ -30,16 +31,17 @@ beforeEach(async () => {
   transport = new RoomTransport(
     { onmessage: ({ data }: { data: Uint8Array }) => got.push([...data]) },
     {
-      udp: true,
-      udpTimeoutMs: 5000,
-      connectSession: async () => {
-        session = new FakeSession(0n, new Uint8Array(0));
-        peer = new FakeSession(1n, new Uint8Array(0));
-        session.remote = remote;
-        session.peer = peer;
-        peer.peer = session;
-        return session;
-      },
+      way: udpWay({
+        timeoutMs: 5000,
+        connectSession: async () => {
+          session = new FakeSession(0n, new Uint8Array(0));
+          peer = new FakeSession(1n, new Uint8Array(0));
+          session.remote = remote;
+          session.peer = peer;
+          peer.peer = session;
+          return session;
+        },
+      }),
       onProgress: () => {},
       onPathChange: () => paths.push(transport.path),
     },

@@ -2,10 +2,11 @@ import type { IncomingMessage } from "node:http";
 import { Readable } from "node:stream";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { isConnectRequest, parseConnectRequest, readBody } from "../../../sdk/src/colyseus/connect-request.ts";
+import { asksFor, parseConnectRequest, parseObject, readBody } from "../../../sdk/src/colyseus/connect-request.ts";
+import { CONNECT_PATH } from "../../../sdk/src/session/exchange.ts";
 
 const numRuns = Number(process.env["SALLYPORT_FUZZ_RUNS"] ?? 1000);
-const parse = (value: unknown) => parseConnectRequest(Buffer.from(JSON.stringify(value)));
+const parse = (value: unknown) => parseConnectRequest(parseObject(Buffer.from(JSON.stringify(value))));
 const seat = { roomId: "room", sessionId: "session" };
 
 test("reads a whole request, and one with the least", () => {
@@ -42,7 +43,7 @@ test.each([
 
 test("nothing makes it throw", () => {
   fc.assert(
-    fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => void parseConnectRequest(bytes)),
+    fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => void parseConnectRequest(parseObject(bytes))),
     { numRuns },
   );
   fc.assert(
@@ -52,7 +53,7 @@ test("nothing makes it throw", () => {
 });
 
 test("knows its path, also behind a prefix and with a query", () => {
-  const is = (url?: string) => isConnectRequest({ url } as IncomingMessage);
+  const is = (url?: string) => asksFor(CONNECT_PATH, { url } as IncomingMessage);
   expect([is("/sallyport/connect"), is("/game/sallyport/connect?x=1")]).toEqual([true, true]);
   expect([is("/matchmake/joinOrCreate/a"), is("/sallyport/connect/x"), is("/?x=/sallyport/connect"), is()]).toEqual(
     Array(4).fill(false),
@@ -60,7 +61,8 @@ test("knows its path, also behind a prefix and with a query", () => {
 });
 
 test("reads no more of a body than a request may have", async () => {
-  const body = (size: number) => readBody(Readable.from([Buffer.alloc(size), Buffer.alloc(96)]) as IncomingMessage);
+  const body = (size: number) =>
+    readBody(Readable.from([Buffer.alloc(size), Buffer.alloc(96)]) as IncomingMessage, 4096);
   expect((await body(4000))?.length).toBe(4096);
   expect(await body(4001)).toBeNull();
 });

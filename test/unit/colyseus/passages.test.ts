@@ -6,7 +6,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { servePassage } from "../../../sdk/src/colyseus/passages.ts";
 import type { IceMux } from "../../../sdk/src/ice/index.ts";
 import type { Introduction } from "../../../sdk/src/rendezvous/index.ts";
-import { parsePassageMessage, type ResponseMessage } from "../../../sdk/src/rendezvous/passage.ts";
+import { parsePassageMessage } from "../../../sdk/src/rendezvous/passage.ts";
+import type { ResponseMessage } from "../../../sdk/src/rendezvous/passage-http.ts";
 import type { SessionServer } from "../../../sdk/src/session/types.ts";
 import { anyPath, hostilePaths } from "../../hostile-paths.ts";
 

@@ -2,7 +2,8 @@ import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { RendezvousError } from "../../../sdk/src/rendezvous/errors.ts";
 import { defineRendezvous } from "../../../sdk/src/rendezvous/index.ts";
-import { mintServers, parseServers, renewServersAfter } from "../../../sdk/src/rendezvous/servers.ts";
+import { mintServers, renewServersAfter } from "../../../sdk/src/rendezvous/mint-servers.ts";
+import { parseServers } from "../../../sdk/src/rendezvous/servers.ts";
 import { checkTurnCredentials } from "../../../sdk/src/stun/turn/credentials.ts";
 
 const runs = Number(process.env.SALLYPORT_FUZZ_RUNS ?? 500);

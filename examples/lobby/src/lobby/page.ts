@@ -1,4 +1,4 @@
-/** The lobby's page: its files, Colyseus' client beside them, and the list of games. */
+/** The lobby's page: its files, the client for browsers beside them, and the list of games. */
 import { readFile } from "node:fs/promises";
 import { RendezvousRoom } from "sallyport/rendezvous";
 import { renderPage } from "./game-list.ts";
@@ -13,7 +13,9 @@ const FILES: Record<string, string> = {
   "/motion.js": file("motion.js"),
   "/share.js": file("share.js"),
   "/qr.js": LIBRARIES.qr,
-  "/colyseus.js": LIBRARIES.colyseus,
+  "/sallyport.js": `${LIBRARIES.sallyport}sallyport.js`,
+  "/chunk.js": `${LIBRARIES.sallyport}chunk.js`,
+  "/passage.js": `${LIBRARIES.sallyport}passage.js`,
 };
 
 export function servePage(app: App, connectivity: LobbyConnectivity): void {

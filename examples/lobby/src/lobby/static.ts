@@ -24,9 +24,9 @@ export interface App {
 export type { Request, Response };
 
 export const HEADERS: Record<string, string> = {
-  // Games are joined wherever their hosts are; everything else comes from here.
+  // Games are joined wherever their hosts are; everything else comes from here. Invites are opened by libsodium, which is WebAssembly.
   "Content-Security-Policy":
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src * ws: wss:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data:; connect-src * ws: wss:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
   "X-Content-Type-Options": "nosniff",
   "Referrer-Policy": "no-referrer",
   "Cache-Control": "no-cache",
@@ -35,7 +35,7 @@ export const HEADERS: Record<string, string> = {
 export const file = (name: string): string => fileURLToPath(new URL(`../page/${name}`, import.meta.url));
 /** Libraries that pages load, from their own packages. */
 export const LIBRARIES = {
-  colyseus: fileURLToPath(new URL("../dist/colyseus.js", import.meta.resolve("@colyseus/sdk"))),
+  sallyport: fileURLToPath(new URL("../standalone/", import.meta.resolve("sallyport/browser"))),
   qr: fileURLToPath(import.meta.resolve("lean-qr")),
 } as const;
 

@@ -34,8 +34,9 @@ export function createTransport({ port, description, lobby, maxPlayers }: GameTr
     port,
     description,
     lobby,
+    webrtc: "auto",
     lan: { application: APPLICATION },
-    listing: { description: "Walk about, collect coins.", maxPlayers, openEndpoints: true },
+    listing: { description: "Walk about, collect coins.", maxPlayers },
   });
   const { connectivity } = transport;
   if (connectivity === undefined) throw new Error("The transport has no connectivity."); // it was not switched off

@@ -104,13 +104,16 @@ export class Arena {
   }
 
   #send() {
-    if (this.#room.connection.isOpen) this.#room.send("move", { n: ++this.#sequence, ...this.#direction() });
+    if (this.#room.connection.isOpen) this.#room.sendUnreliable("move", { n: ++this.#sequence, ...this.#direction() });
   }
 
   #measure() {
     this.#room.ping((ms) => {
       this.#motion.roundTripMs = ms;
-      this.#ping.textContent = `${ms} ms, WebSocket`;
+      const { kind, reason } = this.#room.path;
+      this.#ping.textContent = `${ms} ms, ${kind === "websocket" ? "WebSocket" : "WebRTC"}`;
+      this.#ping.title = reason;
+      this.#ping.dataset.path = kind;
       this.#ping.dataset.quality = ms < 60 ? "good" : ms < 150 ? "fair" : "poor";
     });
   }

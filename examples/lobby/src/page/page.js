@@ -78,18 +78,8 @@ function say(text, bad = false) {
   $("status").classList.toggle("bad", bad);
 }
 
-/** Colyseus' client is as large as all else together: it comes when it is needed. */
-let colyseus;
-function loadColyseus() {
-  colyseus ??= new Promise((resolve, reject) => {
-    const script = document.createElement("script");
-    script.src = "colyseus.js";
-    script.addEventListener("load", () => resolve(globalThis.Colyseus));
-    script.addEventListener("error", () => reject(new Error("The lobby did not deliver its client. Reload the page.")));
-    document.head.append(script);
-  });
-  return colyseus;
-}
+/** The client is as large as all else together: it comes when it is needed. */
+const loadClient = () => import("./sallyport.js").then(({ SallyportBrowserClient }) => SallyportBrowserClient);
 
 /** From a code, a link, or what stands behind a link's #: the code, and all that belongs to the link. */
 function inviteOf(text) {
@@ -106,40 +96,26 @@ function within(ms, promise) {
   return Promise.race([promise, new Promise((_, reject) => setTimeout(reject, ms, new Error("no answer")))]);
 }
 
-async function resolve(Colyseus, invite) {
-  const room = await within(8000, new Colyseus.Client(base.href).join("rendezvous", { invite })).catch((error) => {
-    if (error.code === 521) throw new Error("No host has this invite. Was it mistyped, or has the host gone?");
-    throw new Error(`The lobby did not help: ${error.message}`);
-  });
-  room.reconnection.enabled = false;
+/** The host that has this invite, reached through the lobby, and its rooms by WebRTC or WebSocket, whichever gets through. */
+async function find(Client, invite) {
   try {
-    return await within(
-      8000,
-      new Promise((done) => {
-        room.onMessage("*", (type, message) => type === "host" && done(message));
-      }),
-    );
-  } finally {
-    room.connection.close();
+    return await Client.fromInvite(invite.url);
+  } catch (error) {
+    if (error.code === "unknown-invite" || error.code === "forged") throw error;
+    throw new Error(`The lobby did not help: ${error.message}`, { cause: error });
   }
 }
 
-async function enter(Colyseus, host, name) {
-  let last = new Error("The host has no address yet. Try again in a moment.");
-  for (const endpoint of host.endpoints) {
-    say(`Trying a way to ${host.name} …`);
-    try {
-      return await within(4000, new Colyseus.Client(endpoint).joinOrCreate("arena", { name }));
-    } catch (error) {
-      last = error;
-    }
+async function enter(client, name) {
+  try {
+    return await within(20000, client.joinOrCreate("arena", { name }));
+  } catch (error) {
+    const advice =
+      location.protocol === "https:"
+        ? " Here only WebRTC could reach it: ask its host, or join from a game client."
+        : "";
+    throw new Error(`The host cannot be reached from here (${error.message}).${advice}`, { cause: error });
   }
-  const mixed = location.protocol === "https:" && host.endpoints.every((url) => url.startsWith("http:"));
-  throw new Error(
-    mixed
-      ? "A browser on a secure page may not call this host. Join from a game client instead."
-      : `The host cannot be reached from here (${last.message}).`,
-  );
 }
 
 let arena;
@@ -159,15 +135,15 @@ async function join(button) {
   say("Asking the lobby …");
   try {
     arena?.leave();
-    const Colyseus = await loadColyseus();
-    const host = await resolve(Colyseus, invite.code);
-    const room = await enter(Colyseus, host, $("name").value);
+    const client = await find(await loadClient(), invite);
+    say("Trying a way to the host …");
+    const room = await enter(client, $("name").value);
     history.replaceState(null, "", new URL(invite.url).hash);
     showInvite($("passing-on"), invite);
     $("passing-on").hidden = true;
     $("share").ariaExpanded = "false";
     $("arena").hidden = false;
-    $("arena-title").textContent = host.name;
+    $("arena-title").textContent = client.host?.name ?? "The arena";
     arena = new Arena(room, { canvas: $("field"), scores: $("scores"), ping: $("ping") });
     arena.onEnd = (reason) => {
       $("arena").hidden = true;

@@ -1,0 +1,42 @@
+/**
+ * Makes `dist/standalone/` of the door for browsers: one ES module with everything in it, for pages without a bundler, and a second one
+ * that it loads when an invite is used. What others wrote of it stands in LICENSES.txt beside it.
+ */
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+
+const sdk = fileURLToPath(new URL("./", import.meta.url));
+const { metafile } = await build({
+  absWorkingDir: sdk,
+  entryPoints: { sallyport: "dist/browser/index.js" },
+  outdir: "dist/standalone",
+  bundle: true,
+  splitting: true,
+  chunkNames: "[name]",
+  minify: true,
+  format: "esm",
+  platform: "browser",
+  target: "es2023",
+  legalComments: "none",
+  banner: { js: "// Sallyport for browsers, with Colyseus' client. Licences: LICENSES.txt" },
+  metafile: true,
+  logLevel: "warning",
+});
+
+/** The folder of each package that is in it. */
+const packages = new Set(
+  Object.keys(metafile.inputs).flatMap((input) => /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(input)?.[1] ?? []),
+);
+const licences = [...packages].toSorted().map((folder) => {
+  const directory = new URL(`${folder}/`, import.meta.url);
+  const { name, version, license } = JSON.parse(readFileSync(new URL("package.json", directory), "utf8")) as {
+    name: string;
+    version: string;
+    license?: string;
+  };
+  const file = readdirSync(directory).find((each) => /^licen[cs]e/i.test(each));
+  const text = file ? readFileSync(new URL(file, directory), "utf8").trim() : "";
+  return `${name} ${version}, ${license ?? "see its text"}\n\n${text}`;
+});
+writeFileSync(`${sdk}dist/standalone/LICENSES.txt`, `${licences.join(`\n\n${"-".repeat(80)}\n\n`)}\n`);

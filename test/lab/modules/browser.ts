@@ -1,0 +1,47 @@
+// A player in Chromium, on a page without a bundler that this machine serves to itself: joins the arena by URL or invite, walks, and
+// says how it came in.
+import { createReadStream } from "node:fs";
+import { createServer } from "node:http";
+import { fileURLToPath } from "node:url";
+import { openChromium } from "../../interop/page-chromium.ts";
+
+const { address, invite, url } = JSON.parse(process.argv[2] ?? "{}") as {
+  /** Of this machine: a page from there is no secure one, as most players' of a home host. */
+  address: string;
+  invite?: string;
+  url?: string;
+};
+
+const FILES = fileURLToPath(new URL("../../../sdk/dist/standalone/", import.meta.url));
+const server = createServer((request, response) => {
+  const name = /^\/(\w+\.js)$/.exec(request.url ?? "")?.[1];
+  if (name === undefined) response.setHeader("content-type", "text/html").end("<!doctype html><title>A game</title>");
+  else createReadStream(FILES + name).pipe(response.setHeader("content-type", "text/javascript"));
+});
+await new Promise<void>((resolve) => server.listen(8080, address, resolve));
+const browser = await openChromium();
+try {
+  const page = await browser.newPage();
+  await page.goto(`http://${address}:8080/`);
+  const report: unknown = await page.evaluate(`(async ({ invite, url }) => {
+    const { SallyportBrowserClient } = await import("/sallyport.js");
+    const began = performance.now();
+    const client = invite ? await SallyportBrowserClient.fromInvite(invite) : new SallyportBrowserClient(url);
+    const room = await client.joinOrCreate("arena", { name: "Chromium" });
+    const connectMs = Math.round(performance.now() - began);
+    let n = 0;
+    let echoes = 0;
+    room.onMessage("*", (type) => type === "moved" && echoes++);
+    const timer = setInterval(() => room.sendUnreliable("move", { n: ++n, x: 1, y: 0, echo: true }), 50);
+    await new Promise((resolve) => setTimeout(resolve, 2500));
+    clearInterval(timer);
+    const { path } = room;
+    const players = room.state.players.size;
+    await room.leave();
+    return { ...path, connectMs, sent: n, echoes, players };
+  })(${JSON.stringify({ invite, url })})`);
+  console.log(JSON.stringify(report));
+} finally {
+  await browser.close();
+  server.close().closeAllConnections();
+}

@@ -1,0 +1,51 @@
+/** Offers as browsers make them, with addresses of the documentation's in place of people's. */
+
+const FINGERPRINT = "9E:0B:46:1F:0C:52:9B:8C:3D:7C:3A:0E:5D:81:AE:36:1B:8D:73:0F:1B:7B:1C:66:B5:1B:4E:34:9A:4D:CE:0A";
+
+export const CHROMIUM: string = [
+  "v=0",
+  "o=- 4611731400430051336 2 IN IP4 127.0.0.1",
+  "s=-",
+  "t=0 0",
+  "a=group:BUNDLE 0",
+  "a=extmap-allow-mixed",
+  "a=msid-semantic: WMS",
+  "m=application 54321 UDP/DTLS/SCTP webrtc-datachannel",
+  "c=IN IP4 198.51.100.7",
+  "a=candidate:1 1 udp 2113937151 5ba1a0a7-6b4f-4a33-a0a7-5ba1a0a7abcd.local 54321 typ host generation 0 network-cost 999",
+  "a=candidate:2 1 udp 1677729535 1.2.3.4 54321 typ srflx raddr 0.0.0.0 rport 0 generation 0 network-cost 999",
+  "a=candidate:3 1 tcp 1518149375 192.168.1.5 9 typ host tcptype active generation 0 network-cost 999",
+  "a=candidate:4 1 udp 2122260223 192.168.1.5 54321 typ host generation 0 network-id 1",
+  "a=ice-ufrag:Wd6G",
+  "a=ice-pwd:nqI3Dn1/4wTbmPmWZ+MZwEkX",
+  "a=ice-options:trickle",
+  `a=fingerprint:sha-256 ${FINGERPRINT}`,
+  "a=setup:actpass",
+  "a=mid:0",
+  "a=sctp-port:5000",
+  "a=max-message-size:262144",
+  "",
+].join("\r\n");
+
+export const FIREFOX: string = [
+  "v=0",
+  "o=mozilla...THIS_IS_SDPARTA-99.0 3719472823432840123 0 IN IP4 0.0.0.0",
+  "s=-",
+  "t=0 0",
+  "a=sendrecv",
+  `a=fingerprint:sha-256 ${FINGERPRINT}`,
+  "a=group:BUNDLE 0",
+  "a=ice-options:trickle",
+  "a=msid-semantic:WMS *",
+  "m=application 9 UDP/DTLS/SCTP webrtc-datachannel",
+  "c=IN IP4 0.0.0.0",
+  "a=candidate:0 1 UDP 2122252543 0a0b0c0d-0000-4000-8000-0a0b0c0d0e0f.local 50000 typ host",
+  "a=sendrecv",
+  "a=ice-pwd:d5d8bd3c2d4f4ea0bd8d1d8f9f2b5a3c",
+  "a=ice-ufrag:5b7f0a1c",
+  "a=mid:0",
+  "a=setup:actpass",
+  "a=sctp-port:5000",
+  "a=max-message-size:1073741823",
+  "",
+].join("\r\n");
