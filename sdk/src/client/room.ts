@@ -59,3 +59,6 @@ export class SallyportRoom<T = Untyped, State = Room<T>["state"]> extends Room<T
     this.onPathChange.clear();
   }
 }
+
+/** What a room of the server's class has as its state. */
+export type StateOf<RoomType> = SallyportRoom<RoomType>["state"];

@@ -9,10 +9,10 @@ import type { SchemaConstructor } from "@colyseus/sdk/serializer/SchemaSerialize
 import type { AvailableRoom } from "./available-room.ts";
 import { abortable, type JoinSettings } from "./join.ts";
 import type { JoinProgress } from "./path.ts";
-import { SallyportRoom } from "./room.ts";
+import { SallyportRoom, type StateOf } from "./room.ts";
 import { isAddress } from "./seat-request.ts";
 import type { SessionWay } from "./transport.ts";
-import type { OptionsOf, RoomOf, ServerRoom, ServerTypes, StateOf, Untyped } from "./types.ts";
+import type { OptionsOf, RoomOf, ServerRoom, ServerTypes, Untyped } from "./types.ts";
 
 export interface SessionClientOptions extends ClientOptions {
   /** For every join that brings none of its own. */

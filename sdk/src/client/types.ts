@@ -1,5 +1,3 @@
-import type { SallyportRoom } from "./room.ts";
-
 // Named border: Colyseus' own types are open here, and a room without types takes every message.
 // oxlint-disable-next-line typescript/no-explicit-any
 export type Untyped = any;
@@ -20,4 +18,3 @@ export interface ServerRoom {
 export type RoomOf<Types extends ServerTypes, Name extends keyof Types["~rooms"]> = Types["~rooms"][Name]["~room"];
 /** What a room's `onJoin` takes as options. */
 export type OptionsOf<RoomType extends ServerRoom> = Parameters<NonNullable<RoomType["onJoin"]>>[1];
-export type StateOf<RoomType> = SallyportRoom<RoomType>["state"];

@@ -4,5 +4,6 @@ export { type Distribution, formatPrometheus, type TransportMetrics } from "./me
 export type { Traffic } from "./players.ts";
 export { hidePublicAddresses } from "./public-address.ts";
 export { guardRequests, type RequestGuardOptions } from "./request-guard.ts";
-export { SallyportTransport, type SallyportTransportOptions } from "./transport.ts";
+export { SallyportTransport } from "./transport.ts";
+export type { SallyportTransportOptions } from "./transport-options.ts";
 export { type BroadcastUnreliableOptions, broadcastUnreliable, sendUnreliable } from "./unreliable.ts";

@@ -9,8 +9,7 @@ import {
   matchMaker,
   Transport,
 } from "@colyseus/core";
-import type { TransportOptions } from "@colyseus/ws-transport";
-import type { ConnectivityManager, ConnectivityOptions } from "../connectivity/index.ts";
+import type { ConnectivityManager } from "../connectivity/index.ts";
 import type { NatView } from "../ice/index.ts";
 import type { HostRegistration } from "../rendezvous/index.ts";
 import {
@@ -30,79 +29,24 @@ import { FrameBatches } from "./frame-batches.ts";
 import { closeTCP, filterRequests, listenTCP } from "./http.ts";
 import { explainConnections } from "./inspect.ts";
 import { joinRoom } from "./join.ts";
-import { LanListing, type LanListingOptions } from "./lan-listing.ts";
+import { LanListing } from "./lan-listing.ts";
 import { limitShutdown } from "./limit-shutdown.ts";
-import { LobbyListing, type LobbyListingOptions } from "./lobby-listing.ts";
+import { LobbyListing } from "./lobby-listing.ts";
 import { Counter, describePlayers, type TransportMetrics } from "./metrics.ts";
 import { servePassage } from "./passages.ts";
 import { PendingContexts } from "./pending-contexts.ts";
 import { Players } from "./players.ts";
 import { PublicAddress } from "./public-address.ts";
 import { RefusalLimiter } from "./refusal-limiter.ts";
-import { guardRequests, type RequestGuardOptions } from "./request-guard.ts";
+import { guardRequests } from "./request-guard.ts";
 import { answerRoomList, listedName } from "./room-list.ts";
 import { decodeSeat, encodeSeat, type Seat } from "./seat.ts";
 import type { SessionHost } from "./session-host.ts";
 import { SocketHost } from "./socket-host.ts";
+import type { SallyportTransportOptions } from "./transport-options.ts";
 import { UDPClient, type UDPClientSettings, UDPConnection } from "./udp-client.ts";
-import { WebRTCEntrance, type WebRTCSwitch } from "./webrtc/entrance.ts";
+import { WebRTCEntrance } from "./webrtc/entrance.ts";
 import { FallbackWebSocketTransport } from "./websocket.ts";
-
-export interface SallyportTransportOptions
-  extends Omit<TransportOptions, "noServer" | "host" | "backlog">,
-    RequestGuardOptions {
-  /** What routers show beside the mapping. Default "Sallyport". */
-  description?: string;
-  /**
-   * A lobby's URL (with `defineRendezvous`): the game is listed there and gets an invite, and players whom no open port lets in are
-   * introduced there. {@link SallyportTransport.registration} tells how that goes. Default: none.
-   */
-  lobby?: string | undefined;
-  /** More for the lobby's list: the game's name (default: the description), a description, most players, a kept secret. */
-  listing?: Partial<Omit<LobbyListingOptions, "lobby">>;
-  /** How the way in is opened and kept; `false` asks nobody, for a LAN or a server with a known address. Default: the whole ladder. */
-  connectivity?: Omit<ConnectivityOptions, "port" | "address" | "description"> | false;
-  /**
-   * Lets browsers in by WebRTC (`sallyport/browser`), on a UDP port of its own: the game's port + 1, or what an object says. It needs
-   * the package `node-datachannel`: `true` fails without it, `auto` does without WebRTC then. Default false: browsers use WebSocket.
-   */
-  webrtc?: WebRTCSwitch;
-  /**
-   * The game is announced on the local network, so that players there find it without lobby or internet
-   * (`SallyportClient.discover()`): its description, how many play, and its port, to whoever is on that network. Only on interfaces
-   * with private addresses, never on those of a rented server. Default true; `false`, or `SALLYPORT_LAN=none` in the environment,
-   * opens no socket for it.
-   */
-  lan?: boolean | LanListingOptions;
-  /** The game's port, TCP and UDP, where `listen()` is called without one. Default 2567, as in Colyseus. */
-  port?: number;
-  /**
-   * True shows the addresses of this process' rooms to all who ask for a list of rooms (LobbyRoom, monitor), as Colyseus does.
-   * Default false: only those learn it who get a seat in another process than the one that they asked. The address itself is
-   * learnt by `connectivity`, unless `publicAddress` of Colyseus' `defineServer` says it.
-   */
-  listPublicAddress?: boolean;
-  /**
-   * True answers `client.getAvailableRooms()` (`GET /matchmake/NAME`) with the rooms that are neither private, unlisted nor locked.
-   * Default false: whoever may see which rooms there are is the game's business.
-   */
-  listRooms?: boolean;
-  /**
-   * Largest message that a client may send, bytes; more closes the connection with 1009. Default 4096, as in Colyseus.
-   * What the server sends has no such limit.
-   */
-  maxPayload?: number;
-  /**
-   * How long a graceful shutdown waits for rooms that do not end, ms; then all players are told (4001), ports are unmapped and the
-   * process ends all the same. Default 30 000; 0 waits for ever, as Colyseus does.
-   */
-  drainTimeoutMs?: number;
-  /**
-   * With `pingMaxRetries` (default 2) says how long a silent player is waited for: (pingMaxRetries + 1) · pingInterval ms over UDP.
-   * Default 3000 ms; 0 = for ever.
-   */
-  pingInterval?: number;
-}
 
 const DEFAULT_PORT = 2567;
 /** netcode's limit is 32; each address that leads nowhere costs a joining client time. */
