@@ -26,7 +26,8 @@ export default defineConfig({
           globalSetup: ["test/lab/setup.ts"],
           testTimeout: 120_000,
           hookTimeout: 120_000,
-          fileParallelism: false,
+          // Most of the time these wait for a router's or a NAT's timer; each has networks of its own.
+          maxWorkers: 2,
         },
       },
     ],

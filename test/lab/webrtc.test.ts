@@ -40,7 +40,7 @@ describeLab.runIf(hasChromium)("a browser and a game", () => {
     const [other, home] = await Promise.all([gateway.host(), gateway.host()]);
     const stranger = await (await lab.gateway({ nat: "symmetric" })).host();
     // Somebody has the port outside: another one is mapped, and told.
-    await gateway.addMapping({ host: other, protocol: "udp", externalPort: 7778 });
+    await gateway.addMapping({ host: other, protocol: "udp", externalPort: 17777 });
     const env = { XDG_STATE_HOME: `/tmp/${lab.prefix}-state`, NO_COLOR: "1" };
     const game = home.spawn([process.execPath, program("host"), "--port", "7777", "--json"], { cwd: ROOT, env });
     await game.waitForJson<{ event: string; verdict: string }>(
@@ -49,9 +49,9 @@ describeLab.runIf(hasChromium)("a browser and a game", () => {
     );
     const inner = async () =>
       (await gateway.mappings()).filter(({ internalAddress }) => internalAddress === home.address);
-    await expect.poll(async () => (await inner()).some(({ internalPort }) => internalPort === 7778)).toBe(true);
-    const outside = (await inner()).find(({ internalPort }) => internalPort === 7778)?.externalPort;
-    expect(outside).not.toBe(7778);
+    await expect.poll(async () => (await inner()).some(({ internalPort }) => internalPort === 17777)).toBe(true);
+    const outside = (await inner()).find(({ internalPort }) => internalPort === 17777)?.externalPort;
+    expect(outside).not.toBe(17777);
 
     const report = await play(stranger, { url: `http://${gateway.wanAddress}:7777` });
     expectPlayed(report);

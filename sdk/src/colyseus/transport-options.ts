@@ -20,7 +20,7 @@ export interface SallyportTransportOptions
   /** How the way in is opened and kept; `false` asks nobody, for a LAN or a server with a known address. Default: the whole ladder. */
   connectivity?: Omit<ConnectivityOptions, "port" | "address" | "description"> | false;
   /**
-   * Lets browsers in by WebRTC (`sallyport/browser`), on a UDP port of its own: the game's port + 1, or what an object says. It needs
+   * Lets browsers in by WebRTC (`sallyport/browser`), on a UDP port of its own: the game's port + 10000, or what an object says. It needs
    * the package `node-datachannel`: `true` fails without it, `auto` does without WebRTC then. Default false: browsers use WebSocket.
    */
   webrtc?: WebRTCSwitch;

@@ -14,7 +14,7 @@ import { NativePeer } from "./peer.ts";
 import type { ParsedWebRTCRequest } from "./request.ts";
 
 export interface WebRTCOptions {
-  /** The UDP port for all browsers, 1-65535. Default: the game's port + 1, or the next one that is free. */
+  /** The UDP port for all browsers, 1-65535. Default: the game's port + 10000 (7777: 17777), or the next one that is free. */
   port?: number;
   /**
    * STUN and TURN servers for the host's side: `stun:host:port`, `turn:user:secret@host:port`. Default none: needed only where the
@@ -51,6 +51,8 @@ const PENDING_MS = 10_000;
 const MAX_PENDING = 128;
 /** One seat's offers: a page that is loaded again makes another one. Each costs a certificate. */
 const MAX_OFFERS = 4;
+/** Not the next one, which is where people put their second game. */
+const PORT_DISTANCE = 10_000;
 const PORT_ATTEMPTS = 32;
 /** RFC 8841 section 6: what every browser takes. Our side cuts messages into shorter ones. */
 const MAX_MESSAGE_SIZE = 65_536;
@@ -91,7 +93,7 @@ export class WebRTCHost {
   }
 
   /**
-   * @param gamePort the next one is taken, or one after it
+   * @param gamePort 10 000 above it is taken, or one after that
    * @param address `*` = all
    * @throws Error that says what to install, or which port is taken
    */
@@ -251,11 +253,12 @@ export class WebRTCHost {
       if (await this.#parts.isFree(port, address)) return port;
       throw new Error(`UDP port ${port}, which is to be WebRTC's, cannot be had: it may be another program's.`);
     }
-    for (let distance = 1; distance <= PORT_ATTEMPTS; distance++) {
+    for (let attempt = 0; attempt < PORT_ATTEMPTS; attempt++) {
+      const distance = PORT_DISTANCE + attempt;
       const candidate = gamePort + (gamePort + distance <= 0xffff ? distance : -distance);
       if (await this.#parts.isFree(candidate, address)) return candidate;
     }
-    throw new Error(`No UDP port near ${gamePort} is free for WebRTC. Choose one: webrtc: { port: … }`);
+    throw new Error(`No UDP port near ${gamePort + PORT_DISTANCE} is free for WebRTC. Choose one: webrtc: { port: … }`);
   }
 }
 

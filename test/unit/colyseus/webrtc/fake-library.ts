@@ -70,7 +70,7 @@ export class FakePeerConnection implements NativePeerConnection {
   }
   getSelectedCandidatePair(): ReturnType<NativePeerConnection["getSelectedCandidatePair"]> {
     return {
-      local: { address: "192.0.2.2", port: 7778, type: "host" },
+      local: { address: "192.0.2.2", port: 17777, type: "host" },
       remote: { address: "::ffff:192.0.2.9", port: 5, type: "prflx" },
     };
   }

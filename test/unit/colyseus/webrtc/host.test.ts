@@ -54,14 +54,14 @@ async function seconds(count: number): Promise<void> {
   }
 }
 
-test("takes the port after the game's, or the next free one, or the one that is asked for", async () => {
-  taken.add(7778);
+test("takes a port far from the game's, or the next free one, or the one that is asked for", async () => {
+  taken.add(17777);
   await host.open(7777, "*");
-  expect([host.port, fake.held]).toEqual([7779, [7779]]);
+  expect([host.port, fake.held]).toEqual([17778, [17778]]);
   const last = new WebRTCHost(settings(), parts());
   await last.open(65535, "*");
-  expect(last.port).toBe(65534);
-  await expect(new WebRTCHost({ ...settings(), port: 7778 }, parts()).open(1, "*")).rejects.toThrow(/UDP port 7778/);
+  expect(last.port).toBe(55535);
+  await expect(new WebRTCHost({ ...settings(), port: 17777 }, parts()).open(1, "*")).rejects.toThrow(/UDP port 17777/);
 });
 
 test("nobody is let in before it is open, nor after it was closed", async () => {
@@ -78,8 +78,8 @@ test("a seat is taken when the browser says so, once; all share one port", async
   const [connection] = fake.connections;
   expect(connection?.config).toMatchObject({
     enableIceUdpMux: true,
-    portRangeBegin: 7778,
-    portRangeEnd: 7778,
+    portRangeBegin: 17777,
+    portRangeEnd: 17777,
     bindAddress: "192.0.2.2",
   });
   expect(entered).toEqual([]);
@@ -101,12 +101,12 @@ test("what the answer tells: where it was asked, the router's port, and the ladd
   const answer = reply && typeof reply === "object" && "answer" in reply ? reply.answer : "";
   const told = [...answer.matchAll(/UDP \d+ (\S+) (\d+) typ (\w+)/g)].map(([, address, port]) => `${address} ${port}`);
   expect(told).toEqual([
-    "192.0.2.2 7778",
-    "5.6.7.8 7778",
+    "192.0.2.2 17777",
+    "5.6.7.8 17777",
     "1.2.3.4 40000",
     "192.0.2.2 40000",
     "5.6.7.8 40000",
-    "192.0.2.3 7778",
+    "192.0.2.3 17777",
   ]);
   // Nobody else's interfaces are probed from here.
   expect(fake.connections[0]?.offer).toContain("1.2.3.4 54321");
@@ -209,7 +209,7 @@ test("closing says goodbye, waits a moment for it to be heard, and gives the por
   const closing = host.close();
   expect(waiting?.closed).toBe(true);
   expect(inside?.channels[0]?.sent).toEqual(['["close",1001,"the server shuts down"]']);
-  expect([inside?.closed, fake.held]).toEqual([false, [7778]]);
+  expect([inside?.closed, fake.held]).toEqual([false, [17777]]);
   inside?.state("closed");
   await closing;
   expect([inside?.closed, fake.held]).toEqual([true, []]);
