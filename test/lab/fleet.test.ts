@@ -1,6 +1,7 @@
 // Two machines with two processes each, one of them behind a home router, and one Redis.
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
+import { until } from "../until.ts";
 import { type Gateway, type Host, Lab, type LabProcess } from "./lab/index.ts";
 import { describeLab } from "./lab/vitest.ts";
 
@@ -70,11 +71,12 @@ class Fleet implements AsyncDisposable {
 
   /** Resolves when the processes have told Redis that they have so many rooms together. */
   async hasRooms(count: number): Promise<void> {
-    for (;;) {
+    const told = async (): Promise<boolean> => {
       const { stdout } = await this.#redis.exec(["redis-cli", "hvals", "roomcount"]);
       const rooms = stdout.split("\n").map((line) => Number(line.split(",")[0]));
-      if (rooms.reduce((sum, each) => sum + each, 0) === count) return;
-    }
+      return rooms.reduce((sum, each) => sum + each, 0) === count;
+    };
+    await until(told, { what: `${count} rooms`, everyMs: 100 });
   }
 
   async mappings(): Promise<string[]> {

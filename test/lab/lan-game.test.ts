@@ -100,7 +100,8 @@ describeLab("a game on the local network", () => {
     for (const env of [{}, { SALLYPORT_LAN: "none" }]) {
       const isOn = !("SALLYPORT_LAN" in env);
       const game = host(home, [], env);
-      await game.waitForJson(({ event }) => event === "reachability", 15_000);
+      if (isOn) await said(game);
+      else await game.waitForJson(({ event }) => event === "reachability", 15_000);
       const { stdout } = await home.exec(["ss", "-Huln", "sport = :28772"]);
       expect(stdout !== "").toBe(isOn);
       const before = await count();
