@@ -148,7 +148,7 @@ async function roomRows(stage: Stage): Promise<BenchRow[]> {
   rows.push(cpuRow("what a player says is passed on at once to 100", relay, null, `500 a second, to all. ${who}`));
   const patches = await pairs(stage, "patches");
   const one =
-    "A datagram in and one out for each player, and a third more to acknowledge, each as dear to the system as a write to a socket: with one patch a tick there is nothing to put together, and TCP acknowledges in the kernel.";
+    "A datagram in and one out for each player, each as dear to the system as a write to a socket: with one patch a tick there is nothing to put together, and TCP acknowledges in the kernel.";
   rows.push(cpuRow("one patch a tick", patches, 0.5, `${one} ${who}`), delayRow("one patch a tick", patches, 5));
   for (const percent of [2, 5]) {
     if (!(await stage.setLoss(percent))) continue;

@@ -12,7 +12,10 @@ interface Answer {
   value: unknown;
 }
 
-/** A process that runs a module which calls {@link serve}, as urgently as may be (see {@link makeUrgent}). Ends with `Symbol.dispose`. */
+/**
+ * A process that runs a module which calls {@link serve}, as urgently as may be (see {@link makeUrgent}; priority 0: not at all). Ends
+ * with `Symbol.dispose`.
+ */
 export class Part implements Disposable {
   readonly #child: ChildProcess;
   readonly #waiting = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>();
@@ -20,7 +23,7 @@ export class Part implements Disposable {
 
   constructor(module: URL, priority: number) {
     this.#child = fork(module);
-    makeUrgent(this.#child.pid, priority);
+    if (priority > 0) makeUrgent(this.#child.pid, priority);
     this.#child.on("message", ({ id, value }: Answer) => {
       this.#waiting.get(id)?.resolve(value);
       this.#waiting.delete(id);
