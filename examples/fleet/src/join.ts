@@ -59,6 +59,7 @@ const steps = setInterval(() => {
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   process.once(signal, () => {
     clearInterval(steps);
-    void room.leave().then(() => process.exit(0));
+    // Between two rooms there is nobody to say goodbye to.
+    void Promise.race([room.leave(), wait(1000)]).then(() => process.exit(0));
   });
 }
