@@ -5,8 +5,10 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { type Clock, systemClock } from "../../sdk/src/gateway/clock.ts";
 import { PortMapper } from "../../sdk/src/gateway/index.ts";
 import { KnownRouters } from "../../sdk/src/gateway/journal/known-routers.ts";
+import { PATIENCE } from "../../sdk/src/gateway/upnp/discovery.ts";
 import { ScriptedGateway } from "./scripted-gateway.ts";
 
 const REQUEST = { internalPort: 7777, protocol: "udp" } as const;
@@ -17,9 +19,15 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(state, { recursive: true, force: true }));
 
-function mapperAt({ interfaces, ports }: ScriptedGateway): PortMapper {
-  return new PortMapper({ via: ["upnp"], interfaces, journal: state, environment: { ports, machine: "test" } });
+function mapperAt({ interfaces, ports }: ScriptedGateway, clock: Clock = systemClock): PortMapper {
+  return new PortMapper({ via: ["upnp"], interfaces, journal: state, environment: { ports, machine: "test", clock } });
 }
+
+/** Has all the time that a busy machine may need to read a description. */
+const patientClock: Clock = {
+  ...systemClock,
+  after: (ms, callback) => systemClock.after(ms === PATIENCE ? 60_000 : ms, callback),
+};
 
 test("the second start does not wait for an answer to its search", async () => {
   let answers = true;
@@ -49,7 +57,7 @@ test("one that moved is found by the search, and remembered where it is now", as
 test("one that answered both is one gateway, whose description is read once", async () => {
   await using gateway = await ScriptedGateway.start();
   new KnownRouters(state).remember({ interfaceName: "lo", address: gateway.address, location: gateway.location });
-  await using mapper = mapperAt(gateway);
+  await using mapper = mapperAt(gateway, patientClock);
   await mapper.map(REQUEST);
   expect(mapper.gateways()).toHaveLength(1);
   expect(gateway.requests.filter(({ method }) => method === "GET")).toHaveLength(1);

@@ -16,7 +16,7 @@ const MAX_DESCRIPTIONS = 16;
 /** Routers met before that are asked without waiting for an answer to the search. */
 const MAX_HINTS = 4;
 /** A router that answers the search while it is being asked already is given so long before it is asked once more. */
-const PATIENCE = 150;
+export const PATIENCE = 150;
 /** After this time without an answer there is no UPnP gateway here. */
 const VERDICT = 850;
 /** PCP and NAT-PMP answer by then, and mapping over them needs nothing of what is loaded for UPnP. */
