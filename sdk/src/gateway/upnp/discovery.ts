@@ -170,8 +170,11 @@ export class UpnpDiscovery implements Disposable {
       return through ? [{ location, responder: address, localAddress: through.address }] : [];
     });
     for (const hint of hints.slice(0, MAX_HINTS)) {
+      const key = keyOf(hint.location, hint.responder);
+      // Quicker than we are: it has answered the search, and is being asked.
+      if (this.#seen.has(key)) continue;
       this.#revisits.set(
-        keyOf(hint.location, hint.responder),
+        key,
         this.#describe(hint).catch(() => undefined),
       );
     }
