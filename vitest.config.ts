@@ -16,7 +16,17 @@ export default defineConfig({
   test: {
     projects: [
       { test: { name: "unit", include: ["test/unit/**/*.test.ts"], expect, env, testTimeout, hookTimeout } },
-      { test: { name: "interop", retry: 1, include: ["test/interop/**/*.test.ts"], expect, env, testTimeout, hookTimeout } },
+      {
+        test: {
+          name: "interop",
+          retry: 1,
+          include: ["test/interop/**/*.test.ts"],
+          expect,
+          env,
+          testTimeout,
+          hookTimeout,
+        },
+      },
       {
         test: {
           name: "lab",
