@@ -1,5 +1,11 @@
 import type { EndpointSettings } from "@colyseus/sdk";
-import { INVITED_TIMEOUT_MS, NO_ENDPOINT, SessionClient, type SessionClientOptions } from "../client/session-client.ts";
+import {
+  INVITED_TIMEOUT_MS,
+  type InviteSettings,
+  NO_ENDPOINT,
+  SessionClient,
+  type SessionClientOptions,
+} from "../client/session-client.ts";
 import type { SessionWay } from "../client/transport.ts";
 import type { ServerTypes, Untyped } from "../client/types.ts";
 import type { GameSummary, HostDetails } from "../rendezvous/protocol.ts";
@@ -17,14 +23,7 @@ export interface SallyportBrowserClientOptions extends SessionClientOptions {
   iceServers?: RTCIceServer[];
 }
 
-export interface BrowserInviteOptions extends SallyportBrowserClientOptions {
-  /** The lobby's URL, where the invite is a bare code. */
-  lobby?: string;
-  /** Ends the search for the host. */
-  signal?: AbortSignal;
-  /** Until the host has answered through the lobby, ms. Default 10 000. */
-  timeoutMs?: number;
-}
+export interface BrowserInviteOptions extends SallyportBrowserClientOptions, InviteSettings {}
 
 const DEFAULT_WEBRTC_TIMEOUT_MS = 4000;
 

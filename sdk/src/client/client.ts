@@ -3,7 +3,13 @@ import { connectSession as connectUDP } from "../session/index.ts";
 import { type DiscoverOptions, discoverEachGame, discoverGames, type FoundGame } from "./found-game.ts";
 import { Nearby } from "./nearby.ts";
 import { Passage } from "./passage.ts";
-import { INVITED_TIMEOUT_MS, NO_ENDPOINT, SessionClient, type SessionClientOptions } from "./session-client.ts";
+import {
+  INVITED_TIMEOUT_MS,
+  type InviteSettings,
+  NO_ENDPOINT,
+  SessionClient,
+  type SessionClientOptions,
+} from "./session-client.ts";
 import { type RequestToken, requestTokenThrough } from "./token-request.ts";
 import type { SessionWay } from "./transport.ts";
 import type { ServerTypes, Untyped } from "./types.ts";
@@ -25,14 +31,7 @@ export interface SallyportClientOptions extends SessionClientOptions {
   requestToken?: RequestToken;
 }
 
-export interface InviteOptions extends SallyportClientOptions {
-  /** The lobby's URL, where the invite is a bare code. */
-  lobby?: string;
-  /** Ends the search for the host. */
-  signal?: AbortSignal;
-  /** Until the host has answered through the lobby, ms. Default 10 000. */
-  timeoutMs?: number;
-}
+export interface InviteOptions extends SallyportClientOptions, InviteSettings {}
 
 const DEFAULT_UDP_TIMEOUT_MS = 2500;
 /**

@@ -14,6 +14,16 @@ import { isAddress } from "./seat-request.ts";
 import type { SessionWay } from "./transport.ts";
 import type { OptionsOf, RoomOf, ServerRoom, ServerTypes, Untyped } from "./types.ts";
 
+/** How a game is found by an invite. */
+export interface InviteSettings {
+  /** The lobby's URL, where the invite is a bare code. */
+  lobby?: string;
+  /** Ends the search for the host. */
+  signal?: AbortSignal;
+  /** Until the host has answered through the lobby, ms. Default 10 000. */
+  timeoutMs?: number;
+}
+
 export interface SessionClientOptions extends ClientOptions {
   /** For every join that brings none of its own. */
   onProgress?: (progress: JoinProgress) => void;

@@ -1,11 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { seededRandom } from "../../../sdk/src/channel/random.ts";
 import { check, MODES, numbered, oneOf, randomTraffic, type Sent, upTo } from "./promises.ts";
+import { testSeeds } from "./seeds.ts";
 import { type Side, Simulation } from "./simulator.ts";
 
 // Lines on which packets vanish for their length. Seeds as in simulation.test.ts.
-const SEEDS = Number(process.env.SALLYPORT_FUZZ_RUNS ?? 300);
-const ONLY = process.env.SALLYPORT_SEED;
 
 function limit(simulation: Simulation, bytes: number, sides: readonly Side[] = [simulation.a, simulation.b]): void {
   for (const { line } of sides) line.conditions = { ...line.conditions, maxPacketBytes: bytes };
@@ -309,18 +308,7 @@ describe("a path that changes", () => {
   });
 });
 
-test(`${ONLY ? `seed ${ONLY}` : `${SEEDS} seeds`}: lengths that change both ways, with loss and reordering`, {
-  timeout: 3_600_000,
-}, () => {
-  const [first, last] = ONLY ? [Number(ONLY), Number(ONLY)] : [1, SEEDS];
-  for (let seed = first; seed <= last; seed++) {
-    try {
-      run(seed);
-    } catch (error) {
-      throw new Error(`seed ${seed}: ${(error as Error).message}`, { cause: error });
-    }
-  }
-});
+testSeeds("lengths that change both ways, with loss and reordering", 300, run);
 
 function run(seed: number): void {
   const random = seededRandom(seed);

@@ -3,12 +3,11 @@ import type { NetworkConditions } from "../../../sdk/src/channel/conditioner.ts"
 import { seededRandom } from "../../../sdk/src/channel/random.ts";
 import type { MessageEndpointOptions } from "../../../sdk/src/channel/types.ts";
 import { check, MODES, numbered, numberOf, oneOf, type Random, randomTraffic, type Sent } from "./promises.ts";
+import { testSeeds } from "./seeds.ts";
 import { type Arrived, Simulation } from "./simulator.ts";
 
 // Two endpoints over lines of every kind, in simulated time. A seed that fails is named; run it alone with
 // SALLYPORT_SEED=n. All of them: SALLYPORT_FUZZ_RUNS=10000 npm exec -- vitest run --project unit test/unit/channel
-const SEEDS = Number(process.env.SALLYPORT_FUZZ_RUNS ?? 500);
-const ONLY = process.env.SALLYPORT_SEED;
 
 function randomLine(random: Random): NetworkConditions {
   const conditions: NetworkConditions = {
@@ -49,18 +48,7 @@ function run(seed: number): void {
 }
 
 describe("two endpoints over a bad line", () => {
-  test(`${ONLY ? `seed ${ONLY}` : `${SEEDS} seeds`}: every promise is kept, every stall ends`, {
-    timeout: 3_600_000,
-  }, () => {
-    const [first, last] = ONLY ? [Number(ONLY), Number(ONLY)] : [1, SEEDS];
-    for (let seed = first; seed <= last; seed++) {
-      try {
-        run(seed);
-      } catch (error) {
-        throw new Error(`seed ${seed}: ${(error as Error).message}`, { cause: error });
-      }
-    }
-  });
+  testSeeds("every promise is kept, every stall ends", 500, run);
 
   test("sequences and ids wrap", { timeout: 60_000 }, () => {
     const simulation = new Simulation(1, { delayMs: 3, loss: 0.02, reorder: 0.02, duplicate: 0.02 });
