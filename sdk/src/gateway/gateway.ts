@@ -1,7 +1,7 @@
 import type { EventEmitter } from "node:events";
-import type { Announcement } from "./announcements.ts";
+import type { Announcement } from "./discovery/announcements.ts";
 import type { GatewayInfo, Transport } from "./types.ts";
-import type { PortMappingEntry } from "./upnp/igd.ts";
+import type { PortMappingEntry } from "./upnp/service/igd.ts";
 
 /** What one protocol asks of a gateway: one port of one transport. */
 export interface Wish {

@@ -1,6 +1,6 @@
 export type { LocalInterface } from "./interfaces.ts";
-export type { MapOptions, PortMapperEvents, PortMapperOptions } from "./options.ts";
-export { PortMapper } from "./port-mapper.ts";
+export type { MapOptions, PortMapperEvents, PortMapperOptions } from "./mapper/options.ts";
+export { PortMapper } from "./mapper/port-mapper.ts";
 export {
   type GatewayInfo,
   type GatewayStep,

@@ -1,7 +1,7 @@
 /** A gateway and a clock that tests hold in their hands. */
 import { EventEmitter } from "node:events";
 import type { Clock } from "../../../sdk/src/gateway/clock.ts";
-import type { Discover, DiscoveryEvents } from "../../../sdk/src/gateway/discovery.ts";
+import type { Discover, DiscoveryEvents } from "../../../sdk/src/gateway/discovery/discovery.ts";
 import {
   type Gateway,
   GatewayError,

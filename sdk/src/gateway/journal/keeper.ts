@@ -1,6 +1,6 @@
 import type { Clock } from "../clock.ts";
-import { type LeaseKeeper, RELEASE_TIMEOUT } from "../establish.ts";
 import type { Gateway, Lease, Wish } from "../gateway.ts";
+import { type LeaseKeeper, RELEASE_TIMEOUT } from "../mapper/establish.ts";
 import type { Transport } from "../types.ts";
 import { Journal, type JournalEntry } from "./journal.ts";
 import { exclusively } from "./lock.ts";

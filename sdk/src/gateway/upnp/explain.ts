@@ -1,8 +1,8 @@
 import { whyNotPublic } from "../external-address.ts";
 import { GatewayError, type GatewayErrorKind, type Wish } from "../gateway.ts";
 import type { GatewayInfo } from "../types.ts";
-import { UpnpError } from "./errors.ts";
-import type { PortMappingEntry } from "./igd.ts";
+import { UpnpError } from "./service/errors.ts";
+import type { PortMappingEntry } from "./service/igd.ts";
 
 /** A UPnP error in the words of {@link GatewayError}. */
 export function explain(error: unknown, wish: Wish | undefined, { name, externalAddress }: GatewayInfo): unknown {

@@ -1,3 +1,3 @@
-export { UPNPResult } from "./result.ts";
-export { UPNP } from "./upnp.ts";
-export { IGDStatus, UPNPDevice } from "./upnp-device.ts";
+export { UPNPResult } from "./godot/result.ts";
+export { UPNP } from "./godot/upnp.ts";
+export { IGDStatus, UPNPDevice } from "./godot/upnp-device.ts";

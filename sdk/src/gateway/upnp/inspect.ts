@@ -2,14 +2,19 @@ import { addressScope } from "../../udp/address-scope.ts";
 import type { Clock } from "../clock.ts";
 import { whyNotPublic } from "../external-address.ts";
 import type { LocalInterface } from "../interfaces.ts";
-import { connectionServices, type DeviceDescription, firewallService, parseDescription } from "./description.ts";
-import { UpnpError } from "./errors.ts";
-import { UpnpGateway } from "./gateway.ts";
-import { Subscription, type SubscriptionOptions } from "./gena.ts";
-import type { HttpClient } from "./http.ts";
-import { WanConnection } from "./igd.ts";
-import { pinUrl } from "./pin-url.ts";
-import { FirewallControl, PinholeGateway } from "./pinhole.ts";
+import { UpnpGateway } from "./driver.ts";
+import { FirewallControl, PinholeGateway } from "./pinhole-driver.ts";
+import {
+  connectionServices,
+  type DeviceDescription,
+  firewallService,
+  parseDescription,
+} from "./service/description.ts";
+import { UpnpError } from "./service/errors.ts";
+import { Subscription, type SubscriptionOptions } from "./service/gena.ts";
+import type { HttpClient } from "./service/http.ts";
+import { WanConnection } from "./service/igd.ts";
+import { pinUrl } from "./service/pin-url.ts";
 
 /** Milliseconds for a description, and for the questions that follow. */
 const TIMEOUT = 2500;

@@ -1,6 +1,6 @@
 import type { Transport } from "../types.ts";
-import { UpnpError } from "./errors.ts";
-import type { PortMappingEntry, WanConnection } from "./igd.ts";
+import { UpnpError } from "./service/errors.ts";
+import type { PortMappingEntry, WanConnection } from "./service/igd.ts";
 
 /** A name that no router's parser stumbles over. */
 export const PLAIN_DESCRIPTION = "Sallyport";
