@@ -1,15 +1,10 @@
 import { createSocket, type Socket } from "node:dgram";
+import type { Announcement } from "../gateway.ts";
 import type { LocalInterface } from "../interfaces.ts";
 import { decodeNatPmpResponse } from "../port-control/nat-pmp-message.ts";
 import { decodePcpResponse, PCP_CLIENT_PORT } from "../port-control/pcp-message.ts";
 import { isOnLink } from "../subnet.ts";
 import { decodeSsdp, mayBeGateway, SSDP_ADDRESS_4, SSDP_PORT } from "../upnp/ssdp.ts";
-
-/** What a router says unasked. Anybody on the LAN can say it: it is a reason to look, never a fact. */
-export type Announcement =
-  | { kind: "pcp"; from: string; epoch: number }
-  | { kind: "nat-pmp"; from: string; epoch: number; externalAddress: string }
-  | { kind: "alive" | "byebye"; from: string; bootId: number | undefined };
 
 /** All hosts of the link: RFC 6886 section 3.2.1, RFC 6887 section 14.1. */
 const ALL_HOSTS = "224.0.0.1";

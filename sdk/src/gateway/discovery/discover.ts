@@ -1,8 +1,8 @@
 import type { Clock } from "../clock.ts";
+import type { Discover, SearchEvents } from "../gateway.ts";
 import { defaultRoutes, type LocalInterface, usableInterfaces } from "../interfaces.ts";
 import type { KnownRouters } from "../journal/known-routers.ts";
 import type { Via } from "../types.ts";
-import type { DiscoveryEvents, DiscoveryRound } from "./discovery.ts";
 import { PortControlDiscovery } from "./port-control-discovery.ts";
 import { UpnpDiscovery } from "./upnp-discovery.ts";
 
@@ -20,8 +20,8 @@ export interface DiscoverOptions {
 /** Searches by every protocol on every interface at once. */
 export function discoverGateways(
   { via = ["pcp", "nat-pmp", "upnp"], interfaces, clock, random, knownRouters, ports }: DiscoverOptions,
-  events: DiscoveryEvents,
-): DiscoveryRound {
+  events: SearchEvents,
+): ReturnType<Discover> {
   const searches: (Disposable & { settled: Promise<void> })[] = [];
   let disposed = false;
   const begin = async (): Promise<void> => {

@@ -1,8 +1,7 @@
 import { type Clock, delay } from "../clock.ts";
-import type { Gateway } from "../gateway.ts";
-import { isKnownToBePrivate } from "../mapper/establish.ts";
-import type { Discover } from "./discovery.ts";
-import { Round } from "./shared-search.ts";
+import { isKnownToBePrivate } from "../external-address.ts";
+import type { Discover, Gateway } from "../gateway.ts";
+import { SharedSearch } from "./shared-search.ts";
 
 /** Late answers to a search are listened for so long, and longer only while something is not mapped. */
 const LINGER = 3000;
@@ -23,7 +22,7 @@ export interface GatewaysOptions {
 export class Gateways implements AsyncDisposable {
   readonly #options: GatewaysOptions;
   readonly #known = new Map<string, Gateway>();
-  #round: Round | undefined;
+  #round: SharedSearch | undefined;
   #arrival = Promise.withResolvers<void>();
 
   constructor(options: GatewaysOptions) {
@@ -48,11 +47,11 @@ export class Gateways implements AsyncDisposable {
   }
 
   /** The search that is under way, or a new one. */
-  search(): Round {
+  search(): SharedSearch {
     if (this.#round && !this.#round.isSettled) return this.#round;
     void this.#round?.[Symbol.asyncDispose]();
     const { clock, discover, signal, isWanted } = this.#options;
-    const round = new Round(discover, (gateway) => this.#welcome(gateway));
+    const round = new SharedSearch(discover, (gateway) => this.#welcome(gateway));
     this.#round = round;
     void round.settled
       .then(() => delay(clock, LINGER, signal))

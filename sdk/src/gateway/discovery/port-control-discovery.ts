@@ -1,5 +1,6 @@
 import { addressScope } from "../../udp/address-scope.ts";
 import type { Clock } from "../clock.ts";
+import type { SearchEvents } from "../gateway.ts";
 import type { LocalInterface } from "../interfaces.ts";
 import { NatPmpGateway } from "../port-control/nat-pmp.ts";
 import { decodeNatPmpResponse, encodeAddressRequest } from "../port-control/nat-pmp-message.ts";
@@ -8,7 +9,6 @@ import { decodePcpResponse, encodePcpAnnounce, PCP_PORT, type PcpResponse } from
 import { NAT_PMP_RETRANSMIT, type RetransmitOptions } from "../port-control/retransmit.ts";
 import { NoAnswer, PortControlSocket } from "../port-control/socket.ts";
 import type { Via } from "../types.ts";
-import type { DiscoveryEvents } from "./discovery.ts";
 
 /** Sent at 0, 250 and 750 ms at most: the verdict falls before a fourth. */
 const SCHEDULE: RetransmitOptions = { ...NAT_PMP_RETRANSMIT, tries: 3 };
@@ -32,10 +32,10 @@ export interface PortControlDiscoveryOptions {
 export class PortControlDiscovery implements Disposable {
   readonly settled: Promise<void>;
   readonly #options: PortControlDiscoveryOptions;
-  readonly #events: DiscoveryEvents;
+  readonly #events: SearchEvents;
   readonly #abort = new AbortController();
 
-  constructor(options: PortControlDiscoveryOptions, events: DiscoveryEvents) {
+  constructor(options: PortControlDiscoveryOptions, events: SearchEvents) {
     this.#options = options;
     this.#events = events;
     const six = options.interfaces

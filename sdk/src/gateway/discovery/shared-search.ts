@@ -1,13 +1,12 @@
-import type { Gateway } from "../gateway.ts";
-import type { Discover, DiscoveryRound, Finding } from "./discovery.ts";
+import type { Discover, Finding, Gateway } from "../gateway.ts";
 
 /** A search, its findings kept for everybody who joins late. */
-export class Round implements AsyncDisposable {
+export class SharedSearch implements AsyncDisposable {
   readonly findings: Finding[] = [];
   readonly settled: Promise<void>;
   isSettled = false;
   readonly #listeners = new Set<(finding: Finding) => void>();
-  readonly #round: DiscoveryRound;
+  readonly #round: ReturnType<Discover>;
 
   constructor(discover: Discover, onGateway: (gateway: Gateway) => void) {
     this.#round = discover({

@@ -1,4 +1,5 @@
 import { type Clock, delay } from "../clock.ts";
+import type { SearchEvents } from "../gateway.ts";
 import type { LocalInterface } from "../interfaces.ts";
 import type { KnownRouter, KnownRouters } from "../journal/known-routers.ts";
 import { isOnLink } from "../subnet.ts";
@@ -9,7 +10,6 @@ import type * as Http from "../upnp/service/http.ts";
 import { pinUrl } from "../upnp/service/pin-url.ts";
 import { mayBeGateway } from "../upnp/ssdp.ts";
 import { Search, type SearchReply } from "../upnp/ssdp-search.ts";
-import type { DiscoveryEvents } from "./discovery.ts";
 
 /** Descriptions fetched in one search: a flood of answers is no reason for a flood of requests. */
 const MAX_DESCRIPTIONS = 16;
@@ -51,7 +51,7 @@ export interface UpnpDiscoveryOptions {
 export class UpnpDiscovery implements Disposable {
   readonly settled: Promise<void>;
   readonly #options: UpnpDiscoveryOptions;
-  readonly #events: DiscoveryEvents;
+  readonly #events: SearchEvents;
   readonly #search: Search;
   readonly #abort = new AbortController();
   readonly #seen = new Set<string>();
@@ -66,7 +66,7 @@ export class UpnpDiscovery implements Disposable {
   #verdictDue = false;
   #settle: () => void = () => undefined;
 
-  constructor(options: UpnpDiscoveryOptions, events: DiscoveryEvents) {
+  constructor(options: UpnpDiscoveryOptions, events: SearchEvents) {
     this.#options = options;
     this.#events = events;
     const { promise, resolve } = Promise.withResolvers<void>();

@@ -1,5 +1,5 @@
 import type { Clock } from "../clock.ts";
-import type { Gateway, Lease, Wish } from "../gateway.ts";
+import type { Gateway, Lease, PortRequest } from "../gateway.ts";
 import { type LeaseKeeper, RELEASE_TIMEOUT } from "../mapper/establish.ts";
 import type { Transport } from "../types.ts";
 import { Journal, type JournalEntry } from "./journal.ts";
@@ -22,7 +22,7 @@ export class JournalKeeper implements LeaseKeeper {
     });
   }
 
-  isTaken({ info, localAddress }: Gateway, { transport, internalPort, externalPort }: Wish): boolean {
+  isTaken({ info, localAddress }: Gateway, { transport, internalPort, externalPort }: PortRequest): boolean {
     return this.#journal
       .everything()
       .some(
@@ -36,14 +36,14 @@ export class JournalKeeper implements LeaseKeeper {
       );
   }
 
-  async intend(gateway: Gateway, wish: Wish): Promise<void> {
+  async intend(gateway: Gateway, wish: PortRequest): Promise<void> {
     const now = this.#clock.unixNow();
     // Until the answer is known the wish's own lifetime counts.
     const expiresAt = wish.lifetimeSeconds === 0 ? 0 : now + wish.lifetimeSeconds * 1000;
     this.#journal.write(this.#entry(gateway, wish, expiresAt, wish.nonce));
   }
 
-  async granted(gateway: Gateway, wish: Wish, lease: Lease): Promise<void> {
+  async granted(gateway: Gateway, wish: PortRequest, lease: Lease): Promise<void> {
     if (lease.externalPort !== wish.externalPort)
       this.#journal.erase({ ...wish, via: gateway.info.via, gateway: gateway.info.address });
     this.#journal.write(this.#entry(gateway, lease, lease.expiresAt, lease.nonce));
@@ -100,7 +100,7 @@ export class JournalKeeper implements LeaseKeeper {
       internalPort,
       externalPort,
       description,
-    }: Pick<Wish, "transport" | "internalPort" | "externalPort" | "description">,
+    }: Pick<PortRequest, "transport" | "internalPort" | "externalPort" | "description">,
     expiresAt: number,
     nonce?: Uint8Array,
   ): JournalEntry {

@@ -1,11 +1,11 @@
-import { whyNotPublic } from "../external-address.ts";
-import { type Gateway, GatewayError, type Lease, type Wish } from "../gateway.ts";
-import type { GatewayInfo, Transport } from "../types.ts";
+import { isKnownToBePrivate, whyNotPublic } from "../external-address.ts";
+import { type Gateway, GatewayError, type Lease, type PortRequest } from "../gateway.ts";
+import type { Transport } from "../types.ts";
 import { candidatePorts } from "./ports.ts";
 import type { FullRequest } from "./request.ts";
 
 /** What holds: one lease, or two on the same external port. */
-export interface Held {
+export interface Grant {
   gateway: Gateway;
   leases: readonly Lease[];
   /** What the gateway told meanwhile that may have cost them. */
@@ -17,22 +17,17 @@ export interface LeaseKeeper {
   /** Serialises the making of mappings at one gateway among everything on this host. */
   exclusively<T>(gateway: Gateway, work: () => Promise<T>, signal: AbortSignal): Promise<T>;
   /** Whether another program on this host has the port there, whatever the gateway may say. */
-  isTaken(gateway: Gateway, wish: Wish): boolean;
+  isTaken(gateway: Gateway, wish: PortRequest): boolean;
   /** Before the gateway is asked. */
-  intend(gateway: Gateway, wish: Wish): Promise<void>;
+  intend(gateway: Gateway, wish: PortRequest): Promise<void>;
   /** It was granted. */
-  granted(gateway: Gateway, wish: Wish, lease: Lease): Promise<void>;
+  granted(gateway: Gateway, wish: PortRequest, lease: Lease): Promise<void>;
   /** It was refused, or given back. */
   forget(gateway: Gateway, wish: { transport: Transport; externalPort: number }): Promise<void>;
   /** A gateway was found: removes what earlier starts left there. */
   welcome(gateway: Gateway, signal: AbortSignal): Promise<void>;
   /** The table is full: removes what earlier starts left there. Whether anything was removed. */
   makeRoom(gateway: Gateway, signal: AbortSignal): Promise<boolean>;
-}
-
-/** Whether a mapping at this gateway would lead nowhere. PCP tells the external address with the mapping alone. */
-export function isKnownToBePrivate({ via, externalAddress }: GatewayInfo): boolean {
-  return !(via === "pcp" && externalAddress === "") && whyNotPublic(externalAddress) !== undefined;
 }
 
 /** Ports that are asked for exactly, before the gateway may choose. */
@@ -48,7 +43,7 @@ export async function establishAt(
   keeper: LeaseKeeper,
   signal: AbortSignal,
   preferred?: number,
-): Promise<Held> {
+): Promise<Grant> {
   const why = isKnownToBePrivate(gateway.info) ? whyNotPublic(gateway.info.externalAddress) : undefined;
   if (why !== undefined && !request.acceptPrivateAddress) throw new GatewayError("private", why);
   return keeper.exclusively(
@@ -59,7 +54,7 @@ export async function establishAt(
 }
 
 /** A gateway may restart between two leases, or between a lease and its being kept. */
-async function attentively(gateway: Gateway, work: () => Promise<Held>): Promise<Held> {
+async function attentively(gateway: Gateway, work: () => Promise<Grant>): Promise<Grant> {
   let doubt: string | undefined;
   const hear = (reason: string): void => {
     doubt ??= reason;
@@ -79,7 +74,7 @@ async function tryPorts(
   keeper: LeaseKeeper,
   signal: AbortSignal,
   preferred?: number,
-): Promise<Held> {
+): Promise<Grant> {
   const seed = { machine: request.machine, application: request.application, gateway: gateway.info.address };
   const wish = preferred ?? request.externalPort;
   // Most wishes are granted, and the first hash of a process takes milliseconds: the others are worked out when it comes to that.
@@ -135,7 +130,7 @@ async function tryPort(
   signal: AbortSignal,
 ): Promise<Lease[]> {
   const { protocol } = request;
-  const wish = (transport: Transport, externalPort: number, mustBeExact: boolean): Wish => ({
+  const wish = (transport: Transport, externalPort: number, mustBeExact: boolean): PortRequest => ({
     transport,
     internalPort: request.internalPort,
     externalPort,
@@ -159,8 +154,8 @@ async function tryPort(
   }
 }
 
-async function take(gateway: Gateway, wanted: Wish, keeper: LeaseKeeper, signal: AbortSignal): Promise<Lease> {
-  const wish: Wish = { ...wanted, nonce: gateway.nonceFor?.(wanted.transport, wanted.internalPort) };
+async function take(gateway: Gateway, wanted: PortRequest, keeper: LeaseKeeper, signal: AbortSignal): Promise<Lease> {
+  const wish: PortRequest = { ...wanted, nonce: gateway.nonceFor?.(wanted.transport, wanted.internalPort) };
   if (keeper.isTaken(gateway, wish)) {
     throw new GatewayError(
       "conflict",
@@ -187,7 +182,7 @@ async function take(gateway: Gateway, wanted: Wish, keeper: LeaseKeeper, signal:
 }
 
 /** What would have been granted, as far as it takes to give it back. */
-function asLease(gateway: Gateway, wish: Wish): Lease {
+function asLease(gateway: Gateway, wish: PortRequest): Lease {
   return {
     ...wish,
     internalAddress: gateway.localAddress,
@@ -208,7 +203,7 @@ export async function giveBack(gateway: Gateway, lease: Lease, keeper: LeaseKeep
 }
 
 /** Keeps nothing; one after another at a gateway all the same, so that two protocols do not get into each other's way. */
-export class CarelessKeeper implements LeaseKeeper {
+export class UnjournaledKeeper implements LeaseKeeper {
   readonly #queues = new Map<string, Promise<unknown>>();
 
   exclusively<T>(gateway: Gateway, work: () => Promise<T>, signal: AbortSignal): Promise<T> {

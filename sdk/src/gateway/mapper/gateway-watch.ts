@@ -1,8 +1,8 @@
 import { type Clock, delay } from "../clock.ts";
-import { type Announcement, AnnouncementListener } from "../discovery/announcements.ts";
+import { AnnouncementListener } from "../discovery/announcements.ts";
 import type { Gateways } from "../discovery/gateways.ts";
 import { NetworkWatch } from "../discovery/network-watch.ts";
-import type { Gateway } from "../gateway.ts";
+import type { Announcement, Gateway } from "../gateway.ts";
 import { defaultRoutes, type LocalInterface, usableInterfaces } from "../interfaces.ts";
 import type { ManagedMapping } from "./managed-mapping.ts";
 
@@ -88,9 +88,7 @@ export class GatewayWatch {
     }
     let known = false;
     for (const gateway of gateways) {
-      if ((gateway.announcesFrom ?? gateway.info.address) !== heard.from) continue;
-      known = true;
-      gateway.hear(heard);
+      if (gateway.onAnnouncement(heard)) known = true;
     }
     if (heard.kind === "byebye") return;
     // Somebody who was not there before, or is back.

@@ -3,7 +3,7 @@ import { type Clock, delay, whileAwaited } from "../clock.ts";
 import { whyNotPublic } from "../external-address.ts";
 import { type Gateway, GatewayError, type Lease } from "../gateway.ts";
 import type { GatewayInfo, MapProtocol, MappingEvent, MappingEvents, PortMapping, Via } from "../types.ts";
-import { giveBack, type Held, type LeaseKeeper } from "./establish.ts";
+import { type Grant, giveBack, type LeaseKeeper } from "./establish.ts";
 import type { FullRequest } from "./request.ts";
 
 /** What a mapping needs of the mapper that keeps it. */
@@ -14,7 +14,7 @@ export interface MappingHost {
   /** Milliseconds between two looks at the gateway's table. */
   readonly renewIntervalMs: number;
   /** Gets the request again, from whichever gateway there is; throws when none grants it now. */
-  obtain(request: FullRequest, signal: AbortSignal, preferredPort: number): Promise<Held>;
+  obtain(request: FullRequest, signal: AbortSignal, preferredPort: number): Promise<Grant>;
   /** The gateway does not answer any more: it is looked for anew. */
   distrust(gateway: Gateway): void;
   announce(event: MappingEvent): void;
@@ -36,7 +36,7 @@ export class ManagedMapping extends EventEmitter<MappingEvents> implements PortM
   readonly #host: MappingHost;
   readonly #startedAt: number;
   readonly #end = new AbortController();
-  #held: Held;
+  #held: Grant;
   #state: "mapped" | "lost" | "unmapped" = "mapped";
   #nextLook = 0;
   #lastLook = Number.NEGATIVE_INFINITY;
@@ -55,7 +55,7 @@ export class ManagedMapping extends EventEmitter<MappingEvents> implements PortM
   };
   readonly #onAnnounced = (reason: string): void => this.doubt(reason);
 
-  constructor(host: MappingHost, request: FullRequest, held: Held, startedAt: number) {
+  constructor(host: MappingHost, request: FullRequest, held: Grant, startedAt: number) {
     super();
     this.#host = host;
     this.request = request;
@@ -277,7 +277,7 @@ export class ManagedMapping extends EventEmitter<MappingEvents> implements PortM
     }
   }
 
-  #adopt(held: Held): void {
+  #adopt(held: Grant): void {
     this.#stopListening();
     this.#held = held;
     // It was said of the one before.
@@ -285,7 +285,7 @@ export class ManagedMapping extends EventEmitter<MappingEvents> implements PortM
     held.gateway.on("suspect", this.#onSuspect);
     held.gateway.on("gone", this.#onSuspect);
     held.gateway.on("announced", this.#onAnnounced);
-    held.gateway.follow?.();
+    held.gateway.subscribe?.();
     // While it was being made, nobody listened for it.
     if (held.doubt !== undefined) this.doubt(held.doubt);
     this.#schedule(true);

@@ -1,9 +1,9 @@
 import { type Clock, delay } from "../clock.ts";
-import type { Finding } from "../discovery/discovery.ts";
 import type { Gateways } from "../discovery/gateways.ts";
-import type { Round } from "../discovery/shared-search.ts";
+import type { SharedSearch } from "../discovery/shared-search.ts";
+import type { Finding } from "../gateway.ts";
 import { type Gateway, GatewayError } from "../gateway.ts";
-import { establishAt, giveBack, type Held, type LeaseKeeper } from "./establish.ts";
+import { establishAt, type Grant, giveBack, type LeaseKeeper } from "./establish.ts";
 import { describeSuccess, verdict } from "./no-mapping-error.ts";
 import type { FullRequest } from "./request.ts";
 
@@ -11,26 +11,26 @@ import type { FullRequest } from "./request.ts";
 const HEDGE_AFTER = 1000;
 
 /** What it takes to obtain a mapping. */
-export interface Means {
+export interface ObtainDeps {
   clock: Clock;
   keeper: LeaseKeeper;
   gateways: Gateways;
 }
 
-/** Asks every gateway there is, best first, and those that are still being found, until one grants it. @throws {Verdict} */
+/** Asks every gateway there is, best first, and those that are still being found, until one grants it. @throws {NoMappingError} */
 export async function obtain(
-  { clock, keeper, gateways }: Means,
+  { clock, keeper, gateways }: ObtainDeps,
   request: FullRequest,
   signal: AbortSignal,
   report: (finding: Finding) => void,
   preferred?: number,
-): Promise<Held> {
+): Promise<Grant> {
   const tried = new Set<Gateway>();
   const failures: GatewayError[] = [];
   const losers = new AbortController();
-  const attempts = new Set<Promise<Held | undefined>>();
+  const attempts = new Set<Promise<Grant | undefined>>();
   const both = AbortSignal.any([signal, losers.signal]);
-  const attempt = async (gateway: Gateway): Promise<Held | undefined> => {
+  const attempt = async (gateway: Gateway): Promise<Grant | undefined> => {
     try {
       const held = await establishAt(gateway, request, keeper, both, preferred);
       report({ step: gateway.info.via, outcome: "ok", reason: describeSuccess(held) });
@@ -50,17 +50,17 @@ export async function obtain(
       return undefined;
     }
   };
-  let round: Round | undefined;
+  let round: SharedSearch | undefined;
   let unsubscribe: (() => void) | undefined;
   const aborted = new Promise<void>((resolve) => both.addEventListener("abort", () => resolve(), { once: true }));
-  const won: { held?: Held } = {};
+  const won: { held?: Grant } = {};
   try {
     while (won.held === undefined) {
       signal.throwIfAborted();
       const next = gateways.best(tried, request.family);
       if (next) {
         tried.add(next);
-        const running: Promise<Held | undefined> = attempt(next).then((held) => {
+        const running: Promise<Grant | undefined> = attempt(next).then((held) => {
           attempts.delete(running);
           if (held && !won.held) won.held = held;
           else if (held) void Promise.all(held.leases.map((lease) => giveBack(held.gateway, lease, keeper)));

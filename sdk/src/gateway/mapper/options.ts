@@ -1,12 +1,12 @@
 import { type Clock, systemClock } from "../clock.ts";
 import { discoverGateways } from "../discovery/discover.ts";
-import type { Discover } from "../discovery/discovery.ts";
+import type { Discover } from "../gateway.ts";
 import type { LocalInterface } from "../interfaces.ts";
 import { stateDirectory } from "../journal/journal.ts";
 import { JournalKeeper } from "../journal/keeper.ts";
 import { KnownRouters } from "../journal/known-routers.ts";
 import type { GatewayStep, MappingEvent, Via } from "../types.ts";
-import { CarelessKeeper, type LeaseKeeper } from "./establish.ts";
+import { type LeaseKeeper, UnjournaledKeeper } from "./establish.ts";
 import { machineId } from "./ports.ts";
 
 export interface PortMapperOptions {
@@ -75,7 +75,8 @@ export function environmentOf({
     discover:
       environment?.discover ??
       ((events) => discoverGateways({ via, interfaces, clock, random, knownRouters, ports }, events)),
-    keeper: environment?.keeper ?? (directory === false ? new CarelessKeeper() : new JournalKeeper(directory, clock)),
+    keeper:
+      environment?.keeper ?? (directory === false ? new UnjournaledKeeper() : new JournalKeeper(directory, clock)),
     machine: environment?.machine ?? machineId(),
   };
 }

@@ -1,13 +1,12 @@
 import { EventEmitter, setMaxListeners } from "node:events";
 import { delay, whileAwaited } from "../clock.ts";
-import type { Finding } from "../discovery/discovery.ts";
 import { Gateways } from "../discovery/gateways.ts";
-import type { Gateway } from "../gateway.ts";
+import type { Finding, Gateway } from "../gateway.ts";
 import { type GatewayInfo, type GatewayStep, type MapRequest, PortMapError, type PortMapping } from "../types.ts";
-import { giveBack, type Held } from "./establish.ts";
+import { type Grant, giveBack } from "./establish.ts";
 import { GatewayWatch } from "./gateway-watch.ts";
 import { ManagedMapping, type MappingHost } from "./managed-mapping.ts";
-import { Verdict } from "./no-mapping-error.ts";
+import { NoMappingError } from "./no-mapping-error.ts";
 import { obtain } from "./obtain.ts";
 import {
   environmentOf,
@@ -103,7 +102,7 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
       return await whileAwaited(this.#pending(mapping));
     } catch (error) {
       if (both.aborted) throw new PortMapError("aborted", "mapping the port was broken off", { steps, cause: error });
-      if (!(error instanceof Verdict)) throw error;
+      if (!(error instanceof NoMappingError)) throw error;
       this.#inBackground(this.#keepTrying(full, startedAt, both));
       throw new PortMapError(error.kind, error.message, { steps, code: error.code });
     }
@@ -161,7 +160,7 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
     this.#background.add(task);
   }
 
-  async #keep(request: FullRequest, held: Held, startedAt: number, signal: AbortSignal): Promise<ManagedMapping> {
+  async #keep(request: FullRequest, held: Grant, startedAt: number, signal: AbortSignal): Promise<ManagedMapping> {
     if (signal.aborted) {
       for (const lease of held.leases) await giveBack(held.gateway, lease, this.#environment.keeper);
       throw new PortMapError("aborted", "mapping the port was broken off");
@@ -193,7 +192,7 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
         return;
       } catch (error) {
         // Whatever it was, the next attempt may go better; nobody is there to hear of it.
-        if (error instanceof Verdict || signal.aborted) continue;
+        if (error instanceof NoMappingError || signal.aborted) continue;
         this.emit("step", {
           step: "interfaces",
           outcome: "failed",
@@ -209,7 +208,7 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
     signal: AbortSignal,
     report: (finding: Finding) => void,
     preferred?: number,
-  ): Promise<Held> {
+  ): Promise<Grant> {
     const { clock, keeper } = this.#environment;
     return obtain({ clock, keeper, gateways: this.#gateways }, request, signal, report, preferred);
   }

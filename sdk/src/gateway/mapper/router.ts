@@ -1,10 +1,9 @@
 import { delay, systemClock, whileAwaited } from "../clock.ts";
 import { discoverGateways } from "../discovery/discover.ts";
-import type { Gateway, Lease } from "../gateway.ts";
+import type { Gateway, Lease, PortMappingEntry } from "../gateway.ts";
 import { Journal, type JournalEntry, stateDirectory } from "../journal/journal.ts";
 import { KnownRouters } from "../journal/known-routers.ts";
 import type { GatewayInfo, Transport, Via } from "../types.ts";
-import type { PortMappingEntry } from "../upnp/service/igd.ts";
 
 /** A mapping at a router: from its own table, or from our journal where the protocol shows none. */
 export interface RouterEntry {

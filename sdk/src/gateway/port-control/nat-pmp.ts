@@ -1,7 +1,14 @@
 import { EventEmitter } from "node:events";
 import type { Clock } from "../clock.ts";
-import type { Announcement } from "../discovery/announcements.ts";
-import { type Gateway, GatewayError, type GatewayEvents, type Lease, type LeaseCheck, type Wish } from "../gateway.ts";
+import {
+  type Announcement,
+  type Gateway,
+  GatewayError,
+  type GatewayEvents,
+  type Lease,
+  type LeaseCheck,
+  type PortRequest,
+} from "../gateway.ts";
 import type { GatewayInfo } from "../types.ts";
 import { EpochTracker } from "./epoch.ts";
 import {
@@ -54,7 +61,7 @@ export class NatPmpGateway extends EventEmitter<GatewayEvents> implements Gatewa
     };
   }
 
-  async request(wish: Wish, signal?: AbortSignal): Promise<Lease> {
+  async request(wish: PortRequest, signal?: AbortSignal): Promise<Lease> {
     // Seconds, and never 0, which would delete. NAT-PMP has no permanent mappings.
     const lifetimeSeconds = wish.lifetimeSeconds || 86_400;
     const answer = await this.#ask({ ...wish, lifetimeSeconds }, SCHEDULE, signal);
@@ -133,11 +140,13 @@ export class NatPmpGateway extends EventEmitter<GatewayEvents> implements Gatewa
     return valid && externalAddress === before;
   }
 
-  hear(announcement: Announcement): void {
-    if (announcement.kind !== "pcp" && announcement.kind !== "nat-pmp") return;
+  onAnnouncement(announcement: Announcement): boolean {
+    if (announcement.from !== this.#socket.gateway) return false;
+    if (announcement.kind !== "pcp" && announcement.kind !== "nat-pmp") return true;
     // A router that speaks both announces itself in the words of the newer one, and has one epoch.
     const address = announcement.kind === "nat-pmp" ? announcement.externalAddress : this.#externalAddress;
     if (this.noteAddress(address, announcement.epoch)) this.emit("suspect", "the router announced that it restarted");
+    return true;
   }
 
   async close(): Promise<void> {
@@ -169,7 +178,7 @@ export class NatPmpGateway extends EventEmitter<GatewayEvents> implements Gatewa
 
 const MAX_LIFETIME = 86_400 * 7;
 
-function explain(result: number, { transport, externalPort }: Wish): GatewayError {
+function explain(result: number, { transport, externalPort }: PortRequest): GatewayError {
   const name = `${NAT_PMP_RESULTS[result] ?? "unknown"}, ${result}`;
   switch (result) {
     case 2:

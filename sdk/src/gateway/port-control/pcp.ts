@@ -1,8 +1,15 @@
 import { randomBytes } from "node:crypto";
 import { EventEmitter } from "node:events";
 import type { Clock } from "../clock.ts";
-import type { Announcement } from "../discovery/announcements.ts";
-import { type Gateway, GatewayError, type GatewayEvents, type Lease, type LeaseCheck, type Wish } from "../gateway.ts";
+import {
+  type Announcement,
+  type Gateway,
+  GatewayError,
+  type GatewayEvents,
+  type Lease,
+  type LeaseCheck,
+  type PortRequest,
+} from "../gateway.ts";
 import type { GatewayInfo, Transport } from "../types.ts";
 import { EpochTracker } from "./epoch.ts";
 import { decodeNatPmpResponse, encodeAddressRequest } from "./nat-pmp-message.ts";
@@ -72,7 +79,7 @@ export class PcpGateway extends EventEmitter<GatewayEvents> implements Gateway {
     return { via: "pcp", name: "PCP router", address: this.#socket.gateway, externalAddress: this.#externalAddress };
   }
 
-  request(wish: Wish, signal?: AbortSignal): Promise<Lease> {
+  request(wish: PortRequest, signal?: AbortSignal): Promise<Lease> {
     return this.#map(wish, wish.exact && !this.#noOptions, signal);
   }
 
@@ -158,12 +165,14 @@ export class PcpGateway extends EventEmitter<GatewayEvents> implements Gateway {
     return valid;
   }
 
-  hear(announcement: Announcement): void {
-    if (announcement.kind !== "pcp" && announcement.kind !== "nat-pmp") return;
+  onAnnouncement(announcement: Announcement): boolean {
+    if (announcement.from !== this.#socket.gateway) return false;
+    if (announcement.kind !== "pcp" && announcement.kind !== "nat-pmp") return true;
     // A server announces itself after a restart (section 14.1.1) or a change of its address (RFC 6886 section 3.2.1). An epoch
     // that still fits is no proof to the contrary: it may have restarted just after it had started.
     if (this.noteEpoch(announcement.epoch))
       this.emit("suspect", "the router announced that it restarted or changed its address");
+    return true;
   }
 
   async close(): Promise<void> {
@@ -180,7 +189,7 @@ export class PcpGateway extends EventEmitter<GatewayEvents> implements Gateway {
     return this.localAddress.includes(":") ? "::" : "0.0.0.0";
   }
 
-  async #map(wish: Wish & { externalAddress?: string }, preferFailure: boolean, signal?: AbortSignal): Promise<Lease> {
+  async #map(wish: PortRequest, preferFailure: boolean, signal?: AbortSignal): Promise<Lease> {
     const nonce = wish.nonce ?? this.nonceFor(wish.transport, wish.internalPort);
     const answer = await this.#ask(
       {
@@ -253,7 +262,7 @@ function answers({ map }: PcpResponse, request: PcpMapRequest): boolean {
   );
 }
 
-function explain(result: number, { transport, externalPort }: Wish): GatewayError {
+function explain(result: number, { transport, externalPort }: PortRequest): GatewayError {
   const port = `${transport.toUpperCase()} port ${externalPort}`;
   const name = `${PCP_RESULTS[result] ?? "unknown"}, ${result}`;
   switch (result) {

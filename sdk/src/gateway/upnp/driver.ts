@@ -1,13 +1,21 @@
 import { EventEmitter } from "node:events";
 import { isIP } from "node:net";
 import type { Clock } from "../clock.ts";
-import type { Announcement } from "../discovery/announcements.ts";
-import { type Gateway, GatewayError, type GatewayEvents, type Lease, type LeaseCheck, type Wish } from "../gateway.ts";
+import {
+  type Announcement,
+  type Gateway,
+  GatewayError,
+  type GatewayEvents,
+  type Lease,
+  type LeaseCheck,
+  type PortMappingEntry,
+  type PortRequest,
+} from "../gateway.ts";
 import type { GatewayInfo, Transport } from "../types.ts";
 import { describeOwner, describePort, explain, toGatewayError } from "./explain.ts";
 import { UpnpError } from "./service/errors.ts";
 import type { SubscriptionOptions } from "./service/gena.ts";
-import type { PortMappingEntry, WanConnection } from "./service/igd.ts";
+import type { WanConnection } from "./service/igd.ts";
 import { PLAIN_DESCRIPTION, PortMappingTable, plainText } from "./table.ts";
 
 /** A lease that nearly every router takes which refuses longer ones (WANIPConnection:2 section 2.3.16 recommends it). */
@@ -63,7 +71,7 @@ export class UpnpGateway extends EventEmitter<GatewayEvents> implements Gateway 
     return this.connection.target.localAddress;
   }
 
-  async request(wish: Wish, signal?: AbortSignal): Promise<Lease> {
+  async request(wish: PortRequest, signal?: AbortSignal): Promise<Lease> {
     try {
       const entry = await this.#look(wish.externalPort, wish.transport, signal);
       if (entry !== undefined && entry !== "unknown" && !this.#table.isOurs(entry, wish)) {
@@ -120,9 +128,10 @@ export class UpnpGateway extends EventEmitter<GatewayEvents> implements Gateway 
     return this.connection.listPortMappings();
   }
 
-  hear(announcement: Announcement): void {
+  onAnnouncement(announcement: Announcement): boolean {
+    if (announcement.from !== this.#address) return false;
     if (announcement.kind === "byebye") this.emit("gone", "the router said goodbye (SSDP byebye)");
-    if (announcement.kind !== "alive") return;
+    if (announcement.kind !== "alive") return true;
     const { bootId } = announcement;
     // A router that restarted knows no subscribers.
     this.#subscriptionInDoubt = true;
@@ -130,6 +139,7 @@ export class UpnpGateway extends EventEmitter<GatewayEvents> implements Gateway 
     // The same boot id is no proof that it did not: miniupnpd's is the second in which it started. Older routers have none.
     else this.emit("announced", "the router announced itself (SSDP alive)");
     this.#bootId = bootId ?? this.#bootId;
+    return true;
   }
 
   /** BOOTID.UPNP.ORG as an answer to the search told it, where that came after this gateway was found. */
@@ -137,7 +147,7 @@ export class UpnpGateway extends EventEmitter<GatewayEvents> implements Gateway 
     this.#bootId ??= bootId;
   }
 
-  follow(): void {
+  subscribe(): void {
     if (this.#subscribe === undefined || (this.#subscription && !this.#subscriptionInDoubt)) return;
     this.#unsubscribed = Promise.all([this.#unsubscribed, this.#subscription?.[Symbol.asyncDispose]()]);
     this.#subscriptionInDoubt = false;
@@ -168,7 +178,10 @@ export class UpnpGateway extends EventEmitter<GatewayEvents> implements Gateway 
   }
 
   /** Adds the entry, repairing what the router objects to as long as something is left to repair. */
-  async #add(wish: Wish, signal: AbortSignal | undefined): Promise<{ lifetimeSeconds: number; description: string }> {
+  async #add(
+    wish: PortRequest,
+    signal: AbortSignal | undefined,
+  ): Promise<{ lifetimeSeconds: number; description: string }> {
     const first = this.#permanentOnly ? 0 : Math.min(wish.lifetimeSeconds, this.#leaseCap);
     let lease = first;
     let description = plainText(wish.description);
@@ -202,7 +215,7 @@ export class UpnpGateway extends EventEmitter<GatewayEvents> implements Gateway 
   }
 
   /** IGD:2 chooses a port itself. It would also re-point an entry of our own address, so what it chose is read back. */
-  async #addAny(wish: Wish, signal: AbortSignal | undefined): Promise<Lease> {
+  async #addAny(wish: PortRequest, signal: AbortSignal | undefined): Promise<Lease> {
     const lifetimeSeconds = this.#permanentOnly ? 0 : Math.min(wish.lifetimeSeconds, this.#leaseCap);
     const description = plainText(wish.description);
     // Asked for a port that we know to be ours to overwrite it would take it from our neighbour on this host: ask for another.
@@ -218,7 +231,7 @@ export class UpnpGateway extends EventEmitter<GatewayEvents> implements Gateway 
     }
   }
 
-  async #freePortNear(wish: Wish, signal: AbortSignal | undefined): Promise<number> {
+  async #freePortNear(wish: PortRequest, signal: AbortSignal | undefined): Promise<number> {
     for (let step = 1; step <= 4; step++) {
       const port = wish.externalPort + step <= 65535 ? wish.externalPort + step : wish.externalPort - step;
       if ((await this.#look(port, wish.transport, signal)) === undefined) return port;
@@ -226,7 +239,7 @@ export class UpnpGateway extends EventEmitter<GatewayEvents> implements Gateway 
     throw new GatewayError("conflict", `${describePort(wish)} and its neighbours are taken`);
   }
 
-  async #readBack(wish: Wish, signal: AbortSignal | undefined): Promise<Lease> {
+  async #readBack(wish: PortRequest, signal: AbortSignal | undefined): Promise<Lease> {
     const entry = await this.#look(wish.externalPort, wish.transport, signal);
     if (entry === undefined) {
       throw new GatewayError(
@@ -275,7 +288,7 @@ export class UpnpGateway extends EventEmitter<GatewayEvents> implements Gateway 
     }
   }
 
-  #explain(error: unknown, wish: Wish | undefined): unknown {
+  #explain(error: unknown, wish: PortRequest | undefined): unknown {
     return explain(error, wish, this.info);
   }
 }

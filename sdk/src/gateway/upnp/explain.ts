@@ -1,11 +1,14 @@
 import { whyNotPublic } from "../external-address.ts";
-import { GatewayError, type GatewayErrorKind, type Wish } from "../gateway.ts";
+import { GatewayError, type GatewayErrorKind, type PortMappingEntry, type PortRequest } from "../gateway.ts";
 import type { GatewayInfo } from "../types.ts";
 import { UpnpError } from "./service/errors.ts";
-import type { PortMappingEntry } from "./service/igd.ts";
 
 /** A UPnP error in the words of {@link GatewayError}. */
-export function explain(error: unknown, wish: Wish | undefined, { name, externalAddress }: GatewayInfo): unknown {
+export function explain(
+  error: unknown,
+  wish: PortRequest | undefined,
+  { name, externalAddress }: GatewayInfo,
+): unknown {
   if (!(error instanceof UpnpError)) return error;
   const port = wish ? describePort(wish) : "the port";
   const { code, kind } = error;
@@ -59,7 +62,7 @@ export function toGatewayError(error: unknown, name: string): unknown {
   });
 }
 
-export function describePort({ externalPort, transport }: Wish): string {
+export function describePort({ externalPort, transport }: PortRequest): string {
   return `${transport.toUpperCase()} port ${externalPort}`;
 }
 

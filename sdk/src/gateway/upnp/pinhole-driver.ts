@@ -1,7 +1,14 @@
 import { EventEmitter } from "node:events";
 import type { Clock } from "../clock.ts";
-import type { Announcement } from "../discovery/announcements.ts";
-import { type Gateway, GatewayError, type GatewayEvents, type Lease, type LeaseCheck, type Wish } from "../gateway.ts";
+import {
+  type Announcement,
+  type Gateway,
+  GatewayError,
+  type GatewayEvents,
+  type Lease,
+  type LeaseCheck,
+  type PortRequest,
+} from "../gateway.ts";
 import type { GatewayInfo, Transport } from "../types.ts";
 import { UpnpError } from "./service/errors.ts";
 import type { HttpClient } from "./service/http.ts";
@@ -87,10 +94,11 @@ export class FirewallControl {
  */
 export class PinholeGateway extends EventEmitter<GatewayEvents> implements Gateway {
   readonly localAddress: string;
-  readonly announcesFrom: string;
   readonly firewall: FirewallControl;
   readonly #clock: Clock;
   readonly #name: string;
+  /** The IPv4 address that it announces itself from. */
+  readonly #announcesFrom: string;
   readonly #ids = new Map<string, number>();
 
   constructor(
@@ -99,7 +107,7 @@ export class PinholeGateway extends EventEmitter<GatewayEvents> implements Gatew
   ) {
     super();
     this.firewall = firewall;
-    this.announcesFrom = announcesFrom;
+    this.#announcesFrom = announcesFrom;
     this.localAddress = firewall.target.localAddress;
     this.#name = name;
     this.#clock = clock;
@@ -109,7 +117,7 @@ export class PinholeGateway extends EventEmitter<GatewayEvents> implements Gatew
     return { via: "upnp", name: this.#name, address: this.firewall.target.address, externalAddress: this.localAddress };
   }
 
-  async request(wish: Wish, signal?: AbortSignal): Promise<Lease> {
+  async request(wish: PortRequest, signal?: AbortSignal): Promise<Lease> {
     if (wish.externalPort !== wish.internalPort) {
       throw new GatewayError(
         "same-port",
@@ -181,16 +189,18 @@ export class PinholeGateway extends EventEmitter<GatewayEvents> implements Gatew
     }
   }
 
-  hear(announcement: Announcement): void {
+  onAnnouncement(announcement: Announcement): boolean {
+    if (announcement.from !== this.#announcesFrom) return false;
     if (announcement.kind === "byebye") this.emit("gone", "the router said goodbye (SSDP byebye)");
     if (announcement.kind === "alive") this.emit("announced", "the router announced itself (SSDP alive)");
+    return true;
   }
 
   async close(): Promise<void> {
     this.removeAllListeners();
   }
 
-  #lease(wish: Wish, lifetimeSeconds: number): Lease {
+  #lease(wish: PortRequest, lifetimeSeconds: number): Lease {
     return {
       transport: wish.transport,
       internalAddress: this.localAddress,

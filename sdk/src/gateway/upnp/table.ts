@@ -1,6 +1,7 @@
+import type { PortMappingEntry } from "../gateway.ts";
 import type { Transport } from "../types.ts";
 import { UpnpError } from "./service/errors.ts";
-import type { PortMappingEntry, WanConnection } from "./service/igd.ts";
+import type { WanConnection } from "./service/igd.ts";
 
 /** A name that no router's parser stumbles over. */
 export const PLAIN_DESCRIPTION = "Sallyport";

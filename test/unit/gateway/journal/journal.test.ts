@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { systemClock } from "../../../../sdk/src/gateway/clock.ts";
-import type { Wish } from "../../../../sdk/src/gateway/gateway.ts";
+import type { PortRequest } from "../../../../sdk/src/gateway/gateway.ts";
 import { Journal, type JournalEntry, stateDirectory } from "../../../../sdk/src/gateway/journal/journal.ts";
 import { JournalKeeper } from "../../../../sdk/src/gateway/journal/keeper.ts";
 import { exclusively } from "../../../../sdk/src/gateway/journal/lock.ts";
@@ -18,7 +18,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
-const WISH: Wish = {
+const REQUEST: PortRequest = {
   transport: "udp",
   internalPort: 7777,
   externalPort: 7777,
@@ -113,12 +113,12 @@ test("what a living process has by now is not removed for a dead one", async () 
   const clock = new FakeClock();
   const gateway = new FakeGateway(clock);
   const keeper = new JournalKeeper(directory, clock);
-  await keeper.intend(gateway, WISH);
+  await keeper.intend(gateway, REQUEST);
   leave([entry({ writtenAt: clock.unixNow() })]);
   await keeper.welcome(gateway, new AbortController().signal);
   expect(gateway.asked).toEqual([]);
   expect(Journal.at(directory).orphans(clock.unixNow())).toEqual([]);
-  await keeper.forget(gateway, WISH);
+  await keeper.forget(gateway, REQUEST);
 });
 
 test("an orphan whose gateway does not answer is kept for the next start", async () => {
@@ -133,11 +133,11 @@ test("an orphan whose gateway does not answer is kept for the next start", async
 test("the entry is on disk before the gateway is asked, with PCP's nonce", async () => {
   const keeper = new JournalKeeper(directory, new FakeClock());
   const gateway = new FakeGateway(new FakeClock(), "pcp");
-  await keeper.intend(gateway, { ...WISH, nonce: new Uint8Array(12).fill(7) });
+  await keeper.intend(gateway, { ...REQUEST, nonce: new Uint8Array(12).fill(7) });
   expect(Journal.at(directory).everything()).toMatchObject([
     { pid: process.pid, entry: { via: "pcp", nonce: "07".repeat(12) } },
   ]);
-  await keeper.forget(gateway, WISH);
+  await keeper.forget(gateway, REQUEST);
 });
 
 test("one at a time, in this process", async () => {

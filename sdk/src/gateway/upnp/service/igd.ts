@@ -1,22 +1,10 @@
 import { isIP } from "node:net";
+import type { PortMappingEntry } from "../../gateway.ts";
 import type { Transport } from "../../types.ts";
 import { UpnpError } from "./errors.ts";
 import type { HttpClient } from "./http.ts";
 import { type CallOptions, callAction, type SoapArguments, type SoapTarget } from "./soap.ts";
 import { children, parseXml, text, type XmlElement } from "./xml.ts";
-
-/** An entry of a router's table of port mappings. */
-export interface PortMappingEntry {
-  remoteHost: string;
-  externalPort: number;
-  protocol: Transport;
-  internalPort: number;
-  internalClient: string;
-  enabled: boolean;
-  description: string;
-  /** Seconds that are left; 0 is a permanent entry. */
-  leaseSeconds: number;
-}
 
 export interface ConnectionStatus {
   /** `Connected`, on some routers `Up`. */
