@@ -150,6 +150,14 @@ test("PCP: the nonce of a mapping is kept from the first request to the deletion
   expect(nonces.size).toBe(1);
 });
 
+test.each(["pcp", "nat-pmp"] as const)("%s: no lease is believed to last longer than a day", async (via) => {
+  await withServer({}, [via], async (mapper) => {
+    const mapping = await mapper.map({ ...REQUEST, lifetimeSeconds: 604_800 });
+    expect(mapping.expiresAt).toBeGreaterThan(Date.now() + 86_000_000);
+    expect(mapping.expiresAt).toBeLessThanOrEqual(Date.now() + 86_400_000);
+  });
+});
+
 test("a gateway without PCP answers it in version 0: NAT-PMP serves", async () => {
   await withServer({ pcp: false }, ["pcp", "nat-pmp"], async (mapper) => {
     expect((await mapper.map(REQUEST)).via).toBe("nat-pmp");

@@ -6,8 +6,17 @@ const RESPONSE = 0x80;
 const OPCODE_ADDRESS = 0;
 const OPCODES: Readonly<Record<Transport, number>> = { udp: 1, tcp: 2 };
 
-/** Section 3.5. */
-export const NAT_PMP_RESULTS: readonly string[] = [
+/** Result codes (section 3.5). */
+export const NatPmpResult = {
+  SUCCESS: 0,
+  UNSUPPORTED_VERSION: 1,
+  NOT_AUTHORIZED: 2,
+  NETWORK_FAILURE: 3,
+  OUT_OF_RESOURCES: 4,
+  UNSUPPORTED_OPCODE: 5,
+} as const;
+/** The specification's name of each result code. */
+export const NAT_PMP_RESULT_NAMES: readonly string[] = [
   "Success",
   "Unsupported Version",
   "Not Authorized",
@@ -36,7 +45,7 @@ export type NatPmpResponse =
       externalPort: number;
       lifetimeSeconds: number;
     }
-  /** A refusal that says nothing but its result: also what such a gateway answers to PCP (RFC 6886 section 3.5). */
+  /** A refusal that carries only its result. A NAT-PMP gateway answers so to PCP too (section 3.5). */
   | { opcode: "error"; result: number; epoch: number };
 
 /** Section 3.2. */
@@ -60,7 +69,7 @@ export function encodeNatPmpMap({
   return bytes;
 }
 
-/** Reads a response; `undefined` for whatever is none. */
+/** Reads a response; `undefined` for anything else. */
 export function decodeNatPmpResponse(bytes: Uint8Array): NatPmpResponse | undefined {
   if (bytes.length < 8 || bytes[0] !== NAT_PMP_VERSION || bytes.length > 1100) return undefined;
   const opcode = bytes[1] ?? 0;
@@ -85,4 +94,11 @@ export function decodeNatPmpResponse(bytes: Uint8Array): NatPmpResponse | undefi
     };
   }
   return result === 0 ? undefined : { opcode: "error", result, epoch };
+}
+
+/** Reads the external address (section 3.2); `""` where the gateway has none. */
+export function readAddressResponse(bytes: Uint8Array): Extract<NatPmpResponse, { opcode: "address" }> | undefined {
+  const response = decodeNatPmpResponse(bytes);
+  if (response?.opcode !== "address") return undefined;
+  return response.result === NatPmpResult.SUCCESS ? response : { ...response, externalAddress: "" };
 }

@@ -20,23 +20,25 @@ export const NONCE_LENGTH = 12;
 /** IANA protocol numbers. */
 const PROTOCOLS: Readonly<Record<Transport, number>> = { udp: 17, tcp: 6 };
 
-/** Section 7.4. */
-export const PCP_RESULTS: readonly string[] = [
-  "SUCCESS",
-  "UNSUPP_VERSION",
-  "NOT_AUTHORIZED",
-  "MALFORMED_REQUEST",
-  "UNSUPP_OPCODE",
-  "UNSUPP_OPTION",
-  "MALFORMED_OPTION",
-  "NETWORK_FAILURE",
-  "NO_RESOURCES",
-  "UNSUPP_PROTOCOL",
-  "USER_EX_QUOTA",
-  "CANNOT_PROVIDE_EXTERNAL",
-  "ADDRESS_MISMATCH",
-  "EXCESSIVE_REMOTE_PEERS",
-];
+/** Result codes (section 7.4). */
+export const PcpResult = {
+  SUCCESS: 0,
+  UNSUPP_VERSION: 1,
+  NOT_AUTHORIZED: 2,
+  MALFORMED_REQUEST: 3,
+  UNSUPP_OPCODE: 4,
+  UNSUPP_OPTION: 5,
+  MALFORMED_OPTION: 6,
+  NETWORK_FAILURE: 7,
+  NO_RESOURCES: 8,
+  UNSUPP_PROTOCOL: 9,
+  USER_EX_QUOTA: 10,
+  CANNOT_PROVIDE_EXTERNAL: 11,
+  ADDRESS_MISMATCH: 12,
+  EXCESSIVE_REMOTE_PEERS: 13,
+} as const;
+/** The specification's name of each result code. */
+export const PCP_RESULT_NAMES: readonly string[] = Object.keys(PcpResult);
 
 export interface PcpMap {
   /** 12 bytes, kept as long as the mapping: another nonce may not delete it (section 11.3). */
@@ -59,7 +61,7 @@ export interface PcpMapRequest extends PcpMap {
 export interface PcpResponse {
   opcode: "announce" | "map";
   result: number;
-  /** Of the mapping, or how long an error is likely to last. */
+  /** Seconds. How long the mapping lives, or an error is likely to last. */
   lifetimeSeconds: number;
   epoch: number;
   map: PcpMap | undefined;
@@ -93,7 +95,7 @@ export function encodePcpMap(request: PcpMapRequest): Uint8Array {
   return bytes;
 }
 
-/** Reads a response (section 7.2); `undefined` for whatever is none. Options behind it are not needed. */
+/** Reads a response (section 7.2); `undefined` for anything else. Options behind it are not read. */
 export function decodePcpResponse(bytes: Uint8Array): PcpResponse | undefined {
   if (bytes.length < HEADER || bytes.length > MAX_MESSAGE || bytes.length % 4 !== 0) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
