@@ -175,7 +175,7 @@ test.each<[Via, number, number, string, RegExp]>([
   ["pcp", 3, 7, "double-nat", /no connection/],
   ["pcp", 3, 8, "refused", /no room/],
   ["pcp", 3, 12, "double-nat", /double NAT/],
-  ["pcp", 3, 11, "conflict", /ports were tried/],
+  ["pcp", 3, 11, "conflict", /all 10 ports tried are taken/],
   ["nat-pmp", 3, 2, "refused", /does not let programs map/],
   ["nat-pmp", 3, 3, "double-nat", /behind another NAT/],
   ["nat-pmp", 3, 4, "refused", /no room/],

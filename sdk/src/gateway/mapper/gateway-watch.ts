@@ -6,8 +6,8 @@ import type { Announcement, Gateway } from "../gateway.ts";
 import { defaultRoutes, type LocalInterface, usableInterfaces } from "../interfaces.ts";
 import type { ManagedMapping } from "./managed-mapping.ts";
 
-/** RFC 6887 section 14.1.2. */
-const MAX_ANNOUNCE_DELAY = 5000;
+/** Everybody on the LAN hears an announcement: each waits for a random time up to this (RFC 6887 section 14.1.2). */
+const MAX_ANNOUNCE_DELAY_MS = 5000;
 
 export interface GatewayWatchOptions {
   clock: Clock;
@@ -22,13 +22,13 @@ export interface GatewayWatchOptions {
   gateways: Gateways;
   mappings: ReadonlySet<ManagedMapping>;
   isUsed: (gateway: Gateway) => boolean;
-  /** A router is there that was not, or is back: what is not mapped is tried now. */
+  /** A router came, or came back: what is not mapped is to be tried now. */
   onReturn: () => void;
-  /** The network is another now. */
+  /** This computer is on another network, or was asleep. */
   onChange: (reason: string) => void;
 }
 
-/** Looks after the gateways that hold mappings: asks for signs of life, listens to announcements, notices another network. */
+/** Watches the gateways that hold mappings: probes them, listens to announcements, notices another network. */
 export class GatewayWatch {
   readonly #options: GatewayWatchOptions;
   #announcements: AnnouncementListener | undefined;
@@ -38,7 +38,7 @@ export class GatewayWatch {
     this.#options = options;
   }
 
-  /** Listens to the network and asks every gateway that holds something for signs of life, until the mapper closes. */
+  /** Runs until the mapper closes. */
   async run(): Promise<void> {
     const { clock, random, signal, watchIntervalMs, gateways, isUsed } = this.#options;
     using _network = new NetworkWatch({ clock, onChange: (reason) => void this.#onNetworkChange(reason) });
@@ -55,17 +55,17 @@ export class GatewayWatch {
     const { signal, mappings } = this.#options;
     try {
       await gateway.probe(signal);
-      // Unlike PCP's and NAT-PMP's epoch, nothing in UPnP tells for sure that a router kept its table.
+      // PCP and NAT-PMP have an epoch. In UPnP nothing proves that a router kept its table.
       if (gateway.info.via !== "upnp") return;
       for (const mapping of mappings) if (mapping.source === gateway) mapping.inspect();
     } catch (error) {
       if (signal.aborted) return;
       const reason = error instanceof Error ? error.message : String(error);
-      for (const mapping of mappings) if (mapping.source === gateway) mapping.doubt(reason);
+      for (const mapping of mappings) if (mapping.source === gateway) mapping.recheck(reason);
     }
   }
 
-  /** Opens the ears of {@link AnnouncementListener} on the interfaces that there are now. */
+  /** Listens for announcements on the interfaces that there are now. */
   #listen(): void {
     const { ports, interfaces = usableInterfaces([]) } = this.#options;
     this.#announcements?.[Symbol.dispose]();
@@ -80,9 +80,8 @@ export class GatewayWatch {
     const { clock, random, signal, gateways, mappings, onReturn } = this.#options;
     if (heard.kind === "pcp" || heard.kind === "nat-pmp") {
       if (this.#announced.has(heard.from)) return;
-      // Everybody on the LAN heard it: RFC 6887 section 14.1.2 has each wait for a random time.
       this.#announced.add(heard.from);
-      await delay(clock, MAX_ANNOUNCE_DELAY * random(), signal);
+      await delay(clock, MAX_ANNOUNCE_DELAY_MS * random(), signal);
       this.#announced.delete(heard.from);
       if (signal.aborted) return;
     }
@@ -91,7 +90,6 @@ export class GatewayWatch {
       if (gateway.onAnnouncement(heard)) known = true;
     }
     if (heard.kind === "byebye") return;
-    // Somebody who was not there before, or is back.
     const lost = [...mappings].some(({ state }) => state === "lost");
     if (lost || !known) onReturn();
   }
@@ -104,9 +102,9 @@ export class GatewayWatch {
     for (const gateway of gateways) {
       if (own.has(gateway.localAddress)) continue;
       for (const mapping of mappings) {
-        if (mapping.source === gateway) mapping.abandon(`this computer's address ${gateway.localAddress} is gone`);
+        if (mapping.source === gateway) mapping.forceLost(`this computer's address ${gateway.localAddress} is gone`);
       }
-      gateways.drop(gateway);
+      gateways.markUnreachable(gateway);
     }
     onChange(reason);
   }

@@ -1,67 +1,56 @@
 import { EventEmitter } from "node:events";
-import { type Clock, delay, whileAwaited } from "../clock.ts";
+import { delay, whileAwaited } from "../clock.ts";
 import { whyNotPublic } from "../external-address.ts";
 import { type Gateway, GatewayError, type Lease } from "../gateway.ts";
 import type { GatewayInfo, MapProtocol, MappingEvent, MappingEvents, PortMapping, Via } from "../types.ts";
-import { type Grant, giveBack, type LeaseKeeper } from "./establish.ts";
-import type { FullRequest } from "./request.ts";
+import { LeaseSchedule } from "./lease-schedule.ts";
+import { type FullRequest, type Grant, type ObtainDeps, obtain } from "./obtain.ts";
 
 /** What a mapping needs of the mapper that keeps it. */
-export interface MappingHost {
-  readonly clock: Clock;
-  readonly random: () => number;
-  readonly keeper: LeaseKeeper;
+export interface MappingDeps extends ObtainDeps {
+  /** 0 <= n < 1. */
+  random: () => number;
   /** Milliseconds between two looks at the gateway's table. */
-  readonly renewIntervalMs: number;
-  /** Gets the request again, from whichever gateway there is; throws when none grants it now. */
-  obtain(request: FullRequest, signal: AbortSignal, preferredPort: number): Promise<Grant>;
-  /** The gateway does not answer any more: it is looked for anew. */
-  distrust(gateway: Gateway): void;
-  announce(event: MappingEvent): void;
-  ended(mapping: ManagedMapping): void;
+  renewIntervalMs: number;
+  /** Hears every event after the mapping's own listeners; `unmapped` is the last. */
+  onEvent: (event: MappingEvent) => void;
 }
 
-/** RFC 6887 section 11.2.1: never ask for the same mapping more often than this. */
-const MIN_RETRY = 4000;
-/** Between two looks: whoever announces restarts to us all the time does not make us flood the router. */
-const MIN_LOOK = 1000;
-/** Between attempts to get a lost mapping back: soon at first, for ever at last. */
-const RETRIES: readonly number[] = [500, 1000, 2000, 4000, 8000, 15_000];
-/** Unanswered looks before the mapping counts as lost. */
-const MAX_SILENT = 3;
+/** Milliseconds between attempts to get a lost mapping back. The last one repeats without end. */
+const RETRY_PAUSES_MS: readonly number[] = [500, 1000, 2000, 4000, 8000, 15_000];
 
-/** A mapping and its life: renewed, looked after, made again, given back. */
+/** A mapping and its life: it is renewed, looked after, made again and given back. */
 export class ManagedMapping extends EventEmitter<MappingEvents> implements PortMapping {
   readonly request: FullRequest;
-  readonly #host: MappingHost;
+  readonly #deps: MappingDeps;
   readonly #startedAt: number;
   readonly #end = new AbortController();
-  #held: Grant;
+  readonly #schedule: LeaseSchedule;
+  #grant: Grant;
   #state: "mapped" | "lost" | "unmapped" = "mapped";
-  #nextLook = 0;
-  #lastLook = Number.NEGATIVE_INFINITY;
-  #nextRenewal = Number.POSITIVE_INFINITY;
-  #silent = 0;
-  #doubt: string | undefined;
-  #hopeless: string | undefined;
+  /** Why the next look does not wait for its time. */
+  #recheckReason: string | undefined;
+  /** Why the mapping is lost without a look. */
+  #forcedLoss: string | undefined;
   /** The router told of a restart: if it is silent now, it is at another address. */
-  #restarted = false;
+  #hasRestarted = false;
   #wake: () => void = () => undefined;
   #ending: Promise<void> | undefined;
   readonly #life: Promise<void>;
   readonly #onSuspect = (reason: string): void => {
-    this.#restarted = true;
-    this.doubt(reason);
+    this.#hasRestarted = true;
+    this.recheck(reason);
   };
-  readonly #onAnnounced = (reason: string): void => this.doubt(reason);
+  readonly #onAnnounced = (reason: string): void => this.recheck(reason);
 
-  constructor(host: MappingHost, request: FullRequest, held: Grant, startedAt: number) {
+  constructor(deps: MappingDeps, request: FullRequest, grant: Grant, startedAt: number) {
     super();
-    this.#host = host;
+    this.#deps = deps;
     this.request = request;
     this.#startedAt = startedAt;
-    this.#held = held;
-    this.#adopt(held);
+    this.#schedule = new LeaseSchedule(deps.renewIntervalMs, deps.random);
+    this.#grant = grant;
+    this.#adopt(grant);
     this.#life = this.#live();
   }
 
@@ -69,14 +58,14 @@ export class ManagedMapping extends EventEmitter<MappingEvents> implements PortM
     return this.#state;
   }
   get via(): Via {
-    return this.#held.gateway.info.via;
+    return this.#grant.gateway.info.via;
   }
   get gateway(): GatewayInfo {
-    return this.#held.gateway.info;
+    return this.#grant.gateway.info;
   }
   /** The driver behind it. */
   get source(): Gateway {
-    return this.#held.gateway;
+    return this.#grant.gateway;
   }
   get protocol(): MapProtocol {
     return this.request.protocol;
@@ -94,36 +83,41 @@ export class ManagedMapping extends EventEmitter<MappingEvents> implements PortM
     return this.#first.externalPort;
   }
   get expiresAt(): number {
-    const ends = this.#held.leases.map(({ expiresAt }) => expiresAt).filter((end) => end > 0);
+    const ends = this.#grant.leases.map(({ expiresAt }) => expiresAt).filter((end) => end > 0);
     return ends.length > 0 ? Math.min(...ends) : 0;
   }
   get verified(): boolean {
-    return this.#state === "mapped" && this.#held.leases.every(({ verified }) => verified);
+    return this.#state === "mapped" && this.#grant.leases.every(({ verified }) => verified);
   }
 
   get #first(): Lease {
-    const lease = this.#held.leases[0];
+    const lease = this.#grant.leases[0];
     if (!lease) throw new Error("a mapping holds at least one lease");
     return lease;
   }
 
+  /** Milliseconds, `undefined` for a permanent entry. */
+  get #leftMs(): number | undefined {
+    return this.expiresAt === 0 ? undefined : this.expiresAt - this.#deps.clock.unixNow();
+  }
+
   /** Something happened that may have cost us the mapping: looks now. */
-  doubt(reason: string): void {
-    this.#doubt ??= reason;
+  recheck(reason: string): void {
+    this.#recheckReason ??= reason;
     this.#wake();
   }
 
-  /** Has a look at the router's table, for no particular reason. */
+  /** Looks at the router's table now, as a matter of routine. */
   inspect(): void {
-    this.#nextLook = this.#host.clock.now();
+    this.#schedule.lookNow(this.#deps.clock.now());
     this.#wake();
   }
 
-  /** The gateway cannot be asked any more: it is lost without asking. */
-  abandon(reason: string): void {
-    this.#silent = MAX_SILENT;
-    this.#hopeless = reason;
-    this.doubt(reason);
+  /** The gateway cannot be asked any more: the mapping is lost without a look. */
+  forceLost(reason: string): void {
+    this.#schedule.giveUp();
+    this.#forcedLoss = reason;
+    this.recheck(reason);
   }
 
   unmap(): Promise<void> {
@@ -136,82 +130,82 @@ export class ManagedMapping extends EventEmitter<MappingEvents> implements PortM
   }
 
   async #live(): Promise<void> {
-    const { clock } = this.#host;
+    const { clock } = this.#deps;
     const { signal } = this.#end;
     while (!signal.aborted) {
-      if (this.#doubt === undefined) {
-        const wait = Math.max(0, Math.min(this.#nextLook, this.#nextRenewal) - clock.now());
-        const waking = new AbortController();
-        this.#wake = () => waking.abort();
-        await delay(clock, wait, AbortSignal.any([signal, waking.signal]));
-        this.#wake = () => undefined;
-      }
+      if (this.#recheckReason === undefined) await this.#sleep(this.#schedule.waitMs(clock.now()));
       if (signal.aborted) return;
-      const rest = this.#lastLook + MIN_LOOK - clock.now();
-      if (rest > 0) await delay(clock, rest, signal);
+      const restMs = this.#schedule.restMs(clock.now());
+      if (restMs > 0) await delay(clock, restMs, signal);
       if (signal.aborted) return;
-      const reason = this.#doubt;
-      this.#doubt = undefined;
-      this.#lastLook = clock.now();
+      const reason = this.#recheckReason;
+      this.#recheckReason = undefined;
+      this.#schedule.onLook(clock.now());
       try {
         await this.#attend(reason);
-      } catch (error) {
-        // What a gateway could not do is handled where it was asked; this is an error of ours, and must not end the watch.
-        if (!signal.aborted) this.#nextLook = clock.now() + MIN_RETRY;
-        if (!(error instanceof GatewayError)) continue;
+      } catch {
+        // Refusals are handled where the gateway was asked: this is an error of ours, and must not end the watch.
+        if (!signal.aborted) this.#schedule.retry(clock.now());
       }
     }
   }
 
+  /** Waits until the time is over, or {@link recheck} or {@link inspect} wakes it. */
+  async #sleep(ms: number): Promise<void> {
+    const waking = new AbortController();
+    this.#wake = () => waking.abort();
+    await delay(this.#deps.clock, ms, AbortSignal.any([this.#end.signal, waking.signal]));
+    this.#wake = () => undefined;
+  }
+
+  /** Looks at the mapping, or renews it where that is due, and draws the consequences. */
   async #attend(reason: string | undefined): Promise<void> {
-    const { clock } = this.#host;
-    const hopeless = this.#hopeless;
-    this.#hopeless = undefined;
-    if (hopeless !== undefined) return this.#lose(hopeless);
-    const restarted = this.#restarted;
-    this.#restarted = false;
-    const renewing = clock.now() >= this.#nextRenewal;
-    const before = { address: this.externalAddress, port: this.externalPort };
-    let prolonged = false;
+    const forcedLoss = this.#forcedLoss;
+    this.#forcedLoss = undefined;
+    if (forcedLoss !== undefined) return this.#lose(forcedLoss);
+    const hasRestarted = this.#hasRestarted;
+    this.#hasRestarted = false;
+    const isRenewing = this.#schedule.isRenewalDue(this.#deps.clock.now());
+    const { leases: before, gateway } = this.#grant;
     try {
-      const leases: Lease[] = [];
-      for (const lease of this.#held.leases)
-        leases.push(await (renewing ? this.#renew(lease) : this.#look(lease, reason)));
-      if (leases.some(({ externalPort }) => externalPort !== leases[0]?.externalPort)) {
-        throw new GatewayError("conflict", "the router gave UDP and TCP different ports");
-      }
-      prolonged = leases.some(({ expiresAt }, index) => expiresAt > (this.#held.leases[index]?.expiresAt ?? 0));
-      this.#held = { gateway: this.#held.gateway, leases };
+      const leases = await this.#refresh(before, isRenewing, reason);
+      this.#grant = { gateway, leases };
     } catch (error) {
       if (this.#end.signal.aborted || !(error instanceof GatewayError)) throw error;
-      if (error.kind === "unreachable" && this.#stillLeased() && !restarted) return this.#retryLater();
-      // A router that refuses to prolong may think better of it while the lease runs.
-      const runs = this.expiresAt > this.#host.clock.unixNow() + MIN_RETRY;
-      if (renewing && runs && (error.kind === "refused" || error.kind === "full")) return this.#retryLater();
-      return this.#lose(
-        error.kind === "unreachable" ? `the router does not answer any more: ${error.message}` : error.message,
-      );
+      if (this.#mayRecover(error, isRenewing, hasRestarted)) return;
+      const { kind, message } = error;
+      return this.#lose(kind === "unreachable" ? `the router does not answer any more: ${message}` : message);
     }
-    this.#silent = 0;
-    this.#schedule(renewing);
+    this.#schedule.onSuccess(this.#deps.clock.now(), this.#leftMs, isRenewing);
     const why = this.request.acceptPrivateAddress ? undefined : whyNotPublic(this.externalAddress);
     if (why !== undefined) return this.#lose(why);
-    if (before.address !== this.externalAddress || before.port !== this.externalPort) {
+    const isProlonged = this.#grant.leases.some(({ expiresAt }, index) => expiresAt > (before[index]?.expiresAt ?? 0));
+    if (before[0]?.externalAddress !== this.externalAddress || before[0].externalPort !== this.externalPort) {
       this.#tell("changed", reason ?? "the router gave another address or port");
-    } else if (renewing || prolonged) {
+    } else if (isRenewing || isProlonged) {
       this.#tell("renewed", reason === undefined ? "the lease was prolonged" : `it was asked for again: ${reason}`);
     }
   }
 
-  async #renew(lease: Lease): Promise<Lease> {
-    const { gateway } = this.#held;
-    const renewed = await gateway.renew(lease, this.request.lifetimeSeconds, this.#end.signal);
-    await this.#host.keeper.granted(gateway, { ...renewed, exact: true }, renewed);
-    return renewed;
+  /** The leases as they are now. @throws {GatewayError} one of them does not hold */
+  async #refresh(before: readonly Lease[], isRenewing: boolean, reason: string | undefined): Promise<Lease[]> {
+    const { keeper } = this.#deps;
+    const leases: Lease[] = [];
+    for (const lease of before) {
+      leases.push(
+        isRenewing
+          ? await keeper.renew(this.#grant.gateway, lease, this.request.lifetimeSeconds, this.#end.signal)
+          : await this.#look(lease, reason),
+      );
+    }
+    if (leases.some(({ externalPort }) => externalPort !== leases[0]?.externalPort)) {
+      throw new GatewayError("conflict", "the router gave UDP and TCP different ports");
+    }
+    return leases;
   }
 
   async #look(lease: Lease, reason: string | undefined): Promise<Lease> {
-    const { state, lease: current } = await this.#held.gateway.check(lease, this.#end.signal);
+    const { state, lease: current } = await this.#grant.gateway.check(lease, this.#end.signal);
     const name = `the entry for ${lease.transport.toUpperCase()} port ${lease.externalPort}`;
     const because = reason ? `: ${reason}` : "";
     if (state === "gone") throw new GatewayError("refused", `${name} is gone from the router${because}`);
@@ -220,117 +214,91 @@ export class ManagedMapping extends EventEmitter<MappingEvents> implements PortM
     return current;
   }
 
-  /** Silence is not loss while the lease runs, unless it lasts. */
-  #stillLeased(): boolean {
-    this.#silent++;
-    if (this.#silent >= MAX_SILENT) return false;
-    return this.expiresAt === 0 || this.#host.clock.unixNow() < this.expiresAt;
+  /** Whether the lease may outlast this failure; then the next attempt has its time. */
+  #mayRecover({ kind }: GatewayError, isRenewing: boolean, hasRestarted: boolean): boolean {
+    const now = this.#deps.clock.now();
+    // Counted in any case: a gateway that is silent is not asked to release anything.
+    if (kind === "unreachable") return this.#schedule.onSilence(now, this.#leftMs) && !hasRestarted;
+    const mayAgreeLater = isRenewing && (kind === "refused" || kind === "full");
+    return mayAgreeLater && this.#schedule.onRefusal(now, this.#leftMs);
   }
 
-  #retryLater(): void {
-    const { clock } = this.#host;
-    const left = this.expiresAt === 0 ? 0 : this.expiresAt - clock.unixNow();
-    this.#nextLook = clock.now() + MIN_RETRY;
-    // RFC 6887 section 11.2.1: three quarters, seven eighths, and so on, no closer than 4 s.
-    this.#nextRenewal = Math.max(
-      this.#nextRenewal,
-      this.#silent > 0 ? this.#nextLook : clock.now() + Math.max(MIN_RETRY, left / 4),
-    );
-  }
-
-  /** Says so, and tries until it is back: first at the same gateway, then at whichever answers. */
+  /** Says that it is lost, and tries until it is back: at the same gateway, or at any that answers. */
   async #lose(reason: string): Promise<void> {
-    const { clock, keeper } = this.#host;
+    const { keeper, gateways } = this.#deps;
     const { signal } = this.#end;
-    const lost = this.#held;
+    const { gateway, leases } = this.#grant;
     this.#state = "lost";
     this.#tell("lost", reason);
     if (signal.aborted) return;
     // What may be left of it goes first: half of a pair, or an entry at an address that leads nowhere.
-    if (this.#silent === 0) for (const lease of lost.leases) await giveBack(lost.gateway, lease, keeper);
-    else this.#host.distrust(lost.gateway);
-    const before = { address: this.externalAddress, port: this.externalPort };
+    if (this.#schedule.isSilent) gateways.markUnreachable(gateway);
+    else for (const lease of leases) await keeper.release(gateway, lease);
     for (let attempt = 0; !signal.aborted; attempt++) {
-      // What is heard from here on counts for what will be granted.
-      this.#doubt = undefined;
-      try {
-        const held = await this.#host.obtain(this.request, signal, before.port);
-        this.#silent = 0;
-        this.#adopt(held);
-        this.#state = "mapped";
-        this.#tell("mapped", `it was made again after it was lost: ${reason}`);
-        if (before.address !== this.externalAddress || before.port !== this.externalPort) {
-          this.#tell("changed", `it is at ${this.externalAddress}:${this.externalPort} now`);
-        }
-        return;
-      } catch {
-        if (signal.aborted) return;
-      }
-      const pause = RETRIES[Math.min(attempt, RETRIES.length - 1)] ?? 0;
-      const waking = new AbortController();
-      this.#wake = () => waking.abort();
-      // A doubt while it is lost is a hint that something moves: try at once.
-      if (this.#doubt === undefined) {
-        await delay(clock, pause * (0.9 + 0.2 * this.#host.random()), AbortSignal.any([signal, waking.signal]));
-      }
-      this.#wake = () => undefined;
+      // From here on, what the gateway tells counts for what it will grant.
+      this.#recheckReason = undefined;
+      if (await this.#obtainAgain(reason)) return;
+      if (signal.aborted) return;
+      const pauseMs = RETRY_PAUSES_MS[Math.min(attempt, RETRY_PAUSES_MS.length - 1)] ?? 0;
+      // Something moves: try at once.
+      if (this.#recheckReason !== undefined) continue;
+      await this.#sleep(pauseMs * (0.9 + 0.2 * this.#deps.random()));
     }
   }
 
-  #adopt(held: Grant): void {
+  async #obtainAgain(reason: string): Promise<boolean> {
+    const before = { address: this.externalAddress, port: this.externalPort };
+    try {
+      this.#adopt(await obtain(this.#deps, this.request, this.#end.signal, () => undefined, before.port));
+    } catch {
+      return false;
+    }
+    this.#state = "mapped";
+    this.#tell("mapped", `it was made again after it was lost: ${reason}`);
+    if (before.address !== this.externalAddress || before.port !== this.externalPort) {
+      this.#tell("changed", `it is at ${this.externalAddress}:${this.externalPort} now`);
+    }
+    return true;
+  }
+
+  #adopt(grant: Grant): void {
     this.#stopListening();
-    this.#held = held;
-    // It was said of the one before.
-    this.#hopeless = undefined;
-    held.gateway.on("suspect", this.#onSuspect);
-    held.gateway.on("gone", this.#onSuspect);
-    held.gateway.on("announced", this.#onAnnounced);
-    held.gateway.subscribe?.();
-    // While it was being made, nobody listened for it.
-    if (held.doubt !== undefined) this.doubt(held.doubt);
-    this.#schedule(true);
+    this.#grant = grant;
+    // It was said of the gateway before.
+    this.#forcedLoss = undefined;
+    const { gateway, recheckReason } = grant;
+    gateway.on("suspect", this.#onSuspect);
+    gateway.on("gone", this.#onSuspect);
+    gateway.on("announced", this.#onAnnounced);
+    gateway.subscribe?.();
+    // What it told while the leases were being made.
+    if (recheckReason !== undefined) this.recheck(recheckReason);
+    this.#schedule.onSuccess(this.#deps.clock.now(), this.#leftMs, true);
   }
 
   #stopListening(): void {
-    const { gateway } = this.#held;
+    const { gateway } = this.#grant;
     gateway.off("suspect", this.#onSuspect);
     gateway.off("gone", this.#onSuspect);
     gateway.off("announced", this.#onAnnounced);
   }
 
-  #schedule(fresh: boolean): void {
-    const { clock, random, renewIntervalMs } = this.#host;
-    const now = clock.now();
-    this.#nextLook = now + renewIntervalMs * (0.9 + 0.2 * random());
-    const left = this.expiresAt === 0 ? 0 : this.expiresAt - clock.unixNow();
-    if (this.expiresAt === 0) this.#nextRenewal = Number.POSITIVE_INFINITY;
-    // RFC 6887 section 11.2.1: first at a random time between half and five eighths of what is left.
-    else if (fresh || now + left < this.#nextRenewal) {
-      this.#nextRenewal = now + Math.max(MIN_RETRY / 4, left * (1 / 2 + random() / 8));
-    }
-  }
-
   #tell(event: MappingEvent["event"], reason: string): void {
-    const told: MappingEvent = {
-      event,
-      mapping: this,
-      reason,
-      ms: Math.round(this.#host.clock.now() - this.#startedAt),
-    };
+    const ms = Math.round(this.#deps.clock.now() - this.#startedAt);
+    const told: MappingEvent = { event, mapping: this, reason, ms };
     this.emit(event, told);
-    this.#host.announce(told);
+    this.#deps.onEvent(told);
   }
 
   async #release(reason: string): Promise<void> {
     this.#end.abort();
     await this.#life;
-    const { gateway, leases } = this.#held;
+    const { gateway, leases } = this.#grant;
     this.#stopListening();
-    const gone = await Promise.all(leases.map((lease) => giveBack(gateway, lease, this.#host.keeper)));
+    const gone = await Promise.all(leases.map((lease) => this.#deps.keeper.release(gateway, lease)));
     this.#state = "unmapped";
-    const sure = gone.every(Boolean);
-    this.#tell("unmapped", sure ? reason : `${reason}, but the router did not confirm that the entry is gone`);
-    this.#host.ended(this);
+    const isSure = gone.every(Boolean);
+    this.#tell("unmapped", isSure ? reason : `${reason}, but the router did not confirm that the entry is gone`);
     this.removeAllListeners();
   }
 }

@@ -1,11 +1,11 @@
-import type { Finding, GatewayError } from "../gateway.ts";
+import type { Finding, GatewayError, GatewayErrorKind } from "../gateway.ts";
 import type { PortMapErrorKind } from "../types.ts";
-import type { Grant } from "./establish.ts";
 
-/** Why nothing was granted, all things considered. */
+/** Why no gateway granted a request, all refusals considered. */
 export class NoMappingError extends Error {
   readonly kind: PortMapErrorKind;
   readonly code: number | undefined;
+  override name = "NoMappingError";
 
   constructor(kind: PortMapErrorKind, message: string, code?: number) {
     super(message);
@@ -14,7 +14,8 @@ export class NoMappingError extends Error {
   }
 }
 
-const VERDICTS: readonly (readonly [GatewayError["kind"], PortMapErrorKind])[] = [
+/** What of several refusals tells the person who hosts most, first. */
+const BY_WEIGHT: readonly (readonly [GatewayErrorKind, PortMapErrorKind])[] = [
   ["private", "double-nat"],
   ["refused", "refused"],
   ["full", "refused"],
@@ -23,10 +24,11 @@ const VERDICTS: readonly (readonly [GatewayError["kind"], PortMapErrorKind])[] =
   ["unreachable", "failed"],
 ];
 
-export function verdict(failures: readonly GatewayError[], findings: readonly Finding[]): NoMappingError {
-  for (const [kind, as] of VERDICTS) {
+/** Makes one error of everything that gateways and the search said. */
+export function noMapping(failures: readonly GatewayError[], findings: readonly Finding[]): NoMappingError {
+  for (const [kind, as] of BY_WEIGHT) {
     const alike = failures.filter((each) => each.kind === kind);
-    // Of several who say the same, the one who knows an address.
+    // Of several that say the same, the one that names an address.
     const failure = alike.find(({ message }) => /\d\.\d/.test(message)) ?? alike[0];
     if (failure) return new NoMappingError(as, failure.message, failure.code);
   }
@@ -34,13 +36,6 @@ export function verdict(failures: readonly GatewayError[], findings: readonly Fi
   if (failed) return new NoMappingError("failed", failed.reason, failed.code);
   return new NoMappingError(
     "no-gateway",
-    "no router answered that maps ports: switch UPnP, NAT-PMP or PCP on on the router's page, or forward the port there by hand",
+    "no router answered that maps ports: enable UPnP, NAT-PMP or PCP in the router's settings, or forward the port there by hand",
   );
-}
-
-/** A success in words. */
-export function describeSuccess({ gateway, leases }: Grant): string {
-  const [first] = leases;
-  const transports = leases.map(({ transport }) => transport.toUpperCase()).join(" and ");
-  return `${gateway.info.name} forwards ${transports} port ${first?.externalPort} of ${first?.externalAddress || "its external address"} to ${first?.internalAddress}:${first?.internalPort}`;
 }

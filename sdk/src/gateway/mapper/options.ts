@@ -1,12 +1,12 @@
 import { type Clock, systemClock } from "../clock.ts";
-import { discoverGateways } from "../discovery/discover.ts";
+import { discoverGateways } from "../discovery/gateways.ts";
 import type { Discover } from "../gateway.ts";
 import type { LocalInterface } from "../interfaces.ts";
 import { stateDirectory } from "../journal/journal.ts";
-import { JournalKeeper } from "../journal/keeper.ts";
+import { JournalKeeper } from "../journal/journal-keeper.ts";
 import { KnownRouters } from "../journal/known-routers.ts";
+import { type LeaseKeeper, UnjournaledKeeper } from "../journal/lease-keeper.ts";
 import type { GatewayStep, MappingEvent, Via } from "../types.ts";
-import { type LeaseKeeper, UnjournaledKeeper } from "./establish.ts";
 import { machineId } from "./ports.ts";
 
 export interface PortMapperOptions {
@@ -25,7 +25,7 @@ export interface PortMapperOptions {
   journal?: boolean | string | undefined;
   /** Closes the mapper. */
   signal?: AbortSignal | undefined;
-  /** What the mapper stands on; for tests. */
+  /** Replaces the mapper's dependencies; for tests. */
   environment?: Partial<PortMapperEnvironment> | undefined;
 }
 
@@ -51,12 +51,12 @@ export interface PortMapperEvents {
 }
 
 export interface MapOptions {
-  /** Gives up, also the trying in the background after a "no gateway" verdict. */
+  /** Gives up, also the attempts in the background after a "no gateway" error. */
   signal?: AbortSignal | undefined;
   onStep?: ((step: GatewayStep) => void) | undefined;
 }
 
-/** What a mapper with these options stands on. */
+/** Resolves the options to the mapper's dependencies. */
 export function environmentOf({
   via,
   interfaces,

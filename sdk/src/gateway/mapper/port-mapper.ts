@@ -2,33 +2,36 @@ import { EventEmitter, setMaxListeners } from "node:events";
 import { delay, whileAwaited } from "../clock.ts";
 import { Gateways } from "../discovery/gateways.ts";
 import type { Finding, Gateway } from "../gateway.ts";
-import { type GatewayInfo, type GatewayStep, type MapRequest, PortMapError, type PortMapping } from "../types.ts";
-import { type Grant, giveBack } from "./establish.ts";
-import { GatewayWatch } from "./gateway-watch.ts";
-import { ManagedMapping, type MappingHost } from "./managed-mapping.ts";
-import { NoMappingError } from "./no-mapping-error.ts";
-import { obtain } from "./obtain.ts";
 import {
-  environmentOf,
-  type MapOptions,
-  type PortMapperEnvironment,
-  type PortMapperEvents,
-  type PortMapperOptions,
-} from "./options.ts";
-import { completeRequest, type FullRequest } from "./request.ts";
+  type GatewayInfo,
+  type GatewayStep,
+  type MappingEvent,
+  type MapRequest,
+  PortMapError,
+  type PortMapping,
+} from "../types.ts";
+import { GatewayWatch } from "./gateway-watch.ts";
+import { ManagedMapping, type MappingDeps } from "./managed-mapping.ts";
+import { NoMappingError } from "./no-mapping-error.ts";
+import { type FullRequest, type Grant, obtain } from "./obtain.ts";
+import { environmentOf, type MapOptions, type PortMapperEvents, type PortMapperOptions } from "./options.ts";
 
-/** Between searches in the background while nothing was found. */
-const BACKGROUND: readonly number[] = [2000, 5000, 10_000, 20_000, 40_000, 60_000];
+/** RFC 6886 section 3.3 recommends two hours. */
+const DEFAULT_LIFETIME_SECONDS = 7200;
+/** The longest lease that IGD:2 knows (WANIPConnection:2 section 2.3.16). */
+const MAX_LIFETIME_SECONDS = 604_800;
+/** Milliseconds between searches in the background while nothing is found. The last one repeats without end. */
+const BACKGROUND_PAUSES_MS: readonly number[] = [2000, 5000, 10_000, 20_000, 40_000, 60_000];
 
 /** Maps ports by whichever protocol the router speaks, and keeps them mapped. */
 export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncDisposable {
-  readonly #environment: PortMapperEnvironment;
+  readonly #machine: string;
   readonly #gateways: Gateways;
   readonly #mappings = new Set<ManagedMapping>();
   readonly #background = new Set<Promise<void>>();
   readonly #calls = new Set<Promise<void>>();
   readonly #end = new AbortController();
-  readonly #host: MappingHost;
+  readonly #deps: MappingDeps;
   readonly #watch: GatewayWatch;
   #hurry = new AbortController();
   #watching: Promise<void> | undefined;
@@ -37,10 +40,10 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
   constructor(options: PortMapperOptions = {}) {
     super();
     const { interfaces, renewIntervalMs = 300_000, watchIntervalMs = 30_000, signal } = options;
-    this.#environment = environmentOf(options);
-    const { clock, random, discover, keeper, ports } = this.#environment;
+    const { clock, random, discover, keeper, ports, machine } = environmentOf(options);
     const end = this.#end.signal;
     setMaxListeners(0, end);
+    this.#machine = machine;
     const isUsed = (gateway: Gateway): boolean =>
       [...this.#mappings].some(({ source, state }) => source === gateway && state === "mapped");
     this.#gateways = new Gateways({
@@ -49,18 +52,10 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
       signal: end,
       isUsed,
       isWanted: () => this.#background.size > 0,
-      onArrival: (gateway) => this.#inBackground(keeper.welcome(gateway, end)),
+      onArrival: (gateway) => this.#inBackground(keeper.cleanUpOrphans(gateway, end)),
     });
-    this.#host = {
-      clock,
-      random,
-      keeper,
-      renewIntervalMs,
-      obtain: (request, until, preferred) => this.#obtain(request, until, () => undefined, preferred),
-      distrust: (gateway) => this.#gateways.drop(gateway),
-      announce: (event) => this.emit(event.event, event),
-      ended: (mapping) => this.#mappings.delete(mapping),
-    };
+    const onEvent = (event: MappingEvent): void => this.#onEvent(event);
+    this.#deps = { clock, random, keeper, gateways: this.#gateways, renewIntervalMs, onEvent };
     this.#watch = new GatewayWatch({
       clock,
       random,
@@ -84,10 +79,10 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
    * goes on trying in the background, and emits `mapped` when it succeeds.
    */
   async map(request: MapRequest, { signal, onStep }: MapOptions = {}): Promise<PortMapping> {
-    const full = completeRequest(request, this.#environment.machine);
+    const full = completeRequest(request, this.#machine);
     if (this.#end.signal.aborted) throw new PortMapError("aborted", "the port mapper is closed");
     this.#watching ??= this.#watch.run();
-    const { clock } = this.#environment;
+    const { clock } = this.#deps;
     const startedAt = clock.now();
     const both = signal ? AbortSignal.any([signal, this.#end.signal]) : this.#end.signal;
     const steps: GatewayStep[] = [];
@@ -98,7 +93,7 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
       this.emit("step", step);
     };
     try {
-      const mapping = this.#obtain(full, both, report).then((held) => this.#keep(full, held, startedAt, both));
+      const mapping = obtain(this.#deps, full, both, report).then((grant) => this.#keep(full, grant, startedAt, both));
       return await whileAwaited(this.#pending(mapping));
     } catch (error) {
       if (both.aborted) throw new PortMapError("aborted", "mapping the port was broken off", { steps, cause: error });
@@ -121,7 +116,7 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
   /** The network changed: looks at every mapping now, and searches again for what is not mapped. */
   refresh(reason: string = "the network changed"): void {
     this.#hurryUp();
-    for (const mapping of this.#mappings) mapping.doubt(reason);
+    for (const mapping of this.#mappings) mapping.recheck(reason);
   }
 
   /** Gives everything back, reads back that it is gone, and closes every socket. Does not throw. */
@@ -143,7 +138,7 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
     await this.#gateways[Symbol.asyncDispose]();
   }
 
-  /** A call that {@link close} waits for: what it was granted in the last moment must be given back first. */
+  /** A call that {@link close} waits for: what it is granted in the last moment must be given back first. */
   #pending<T>(work: Promise<T>): Promise<T> {
     const ended = work.then(
       () => undefined,
@@ -160,63 +155,51 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
     this.#background.add(task);
   }
 
-  async #keep(request: FullRequest, held: Grant, startedAt: number, signal: AbortSignal): Promise<ManagedMapping> {
+  async #keep(request: FullRequest, grant: Grant, startedAt: number, signal: AbortSignal): Promise<ManagedMapping> {
+    const { clock, keeper } = this.#deps;
+    const { gateway, leases } = grant;
     if (signal.aborted) {
-      for (const lease of held.leases) await giveBack(held.gateway, lease, this.#environment.keeper);
+      for (const lease of leases) await keeper.release(gateway, lease);
       throw new PortMapError("aborted", "mapping the port was broken off");
     }
-    const mapping = new ManagedMapping(this.#host, request, held, startedAt);
+    const mapping = new ManagedMapping(this.#deps, request, grant, startedAt);
     this.#mappings.add(mapping);
-    const { clock } = this.#environment;
-    const { name } = held.gateway.info;
-    this.emit("mapped", {
-      event: "mapped",
-      mapping,
-      reason: `${name} forwards the port`,
-      ms: Math.round(clock.now() - startedAt),
-    });
+    const reason = `${gateway.info.name} forwards the port`;
+    this.emit("mapped", { event: "mapped", mapping, reason, ms: Math.round(clock.now() - startedAt) });
     return mapping;
   }
 
   async #keepTrying(request: FullRequest, startedAt: number, signal: AbortSignal): Promise<void> {
-    const { clock } = this.#environment;
+    const { clock } = this.#deps;
     for (let attempt = 0; !signal.aborted; attempt++) {
-      const pause = BACKGROUND[Math.min(attempt, BACKGROUND.length - 1)] ?? 0;
+      const pauseMs = BACKGROUND_PAUSES_MS[Math.min(attempt, BACKGROUND_PAUSES_MS.length - 1)] ?? 0;
       const hurry = this.#hurry.signal;
       // The search goes on listening: a late answer ends the pause.
-      await Promise.race([delay(clock, pause, AbortSignal.any([signal, hurry])), this.#gateways.arrival]);
+      await Promise.race([delay(clock, pauseMs, AbortSignal.any([signal, hurry])), this.#gateways.arrival]);
       if (signal.aborted) return;
       try {
-        const held = await this.#obtain(request, signal, () => undefined);
-        await this.#keep(request, held, startedAt, signal);
+        const grant = await obtain(this.#deps, request, signal, () => undefined);
+        await this.#keep(request, grant, startedAt, signal);
         return;
       } catch (error) {
-        // Whatever it was, the next attempt may go better; nobody is there to hear of it.
+        // The next attempt may go better.
         if (error instanceof NoMappingError || signal.aborted) continue;
-        this.emit("step", {
-          step: "interfaces",
-          outcome: "failed",
-          ms: Math.round(clock.now() - startedAt),
-          reason: String(error),
-        });
+        const ms = Math.round(clock.now() - startedAt);
+        this.emit("step", { step: "interfaces", outcome: "failed", ms, reason: String(error) });
       }
     }
   }
 
-  #obtain(
-    request: FullRequest,
-    signal: AbortSignal,
-    report: (finding: Finding) => void,
-    preferred?: number,
-  ): Promise<Grant> {
-    const { clock, keeper } = this.#environment;
-    return obtain({ clock, keeper, gateways: this.#gateways }, request, signal, report, preferred);
+  #onEvent(event: MappingEvent): void {
+    this.emit(event.event, event);
+    if (event.event !== "unmapped") return;
+    for (const mapping of this.#mappings) if (mapping === event.mapping) this.#mappings.delete(mapping);
   }
 
-  /** A router is there that was not: what is not mapped is tried now. */
+  /** A router came, or came back: what is not mapped is tried now. */
   #wakeTheLost(): void {
     this.#hurryUp();
-    for (const mapping of this.#mappings) if (mapping.state === "lost") mapping.doubt("a router announced itself");
+    for (const mapping of this.#mappings) if (mapping.state === "lost") mapping.recheck("a router announced itself");
   }
 
   /** Ends the pauses of what is tried in the background. */
@@ -224,4 +207,42 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
     this.#hurry.abort();
     this.#hurry = new AbortController();
   }
+}
+
+/** Checks a request and fills its defaults in. @throws {PortMapError} `invalid` */
+function completeRequest(request: MapRequest, machine: string): FullRequest {
+  const {
+    internalPort,
+    externalPort = internalPort,
+    protocol,
+    lifetimeSeconds = DEFAULT_LIFETIME_SECONDS,
+    description = "Sallyport",
+    application = description,
+    family = 4,
+    acceptPrivateAddress = false,
+  } = request;
+  const check = (isValid: boolean, rule: string, value: unknown): void => {
+    if (!isValid) throw new PortMapError("invalid", `${rule}, not ${String(value)}`);
+  };
+  for (const [name, port] of Object.entries({ internalPort, externalPort })) {
+    const isPort = Number.isInteger(port) && port >= 1 && port <= 65535;
+    check(isPort, `${name} must be a whole number from 1 to 65535`, port);
+  }
+  check(protocol === "udp" || protocol === "tcp" || protocol === "both", "protocol must be udp, tcp or both", protocol);
+  check(
+    Number.isInteger(lifetimeSeconds) && lifetimeSeconds >= 0 && lifetimeSeconds <= MAX_LIFETIME_SECONDS,
+    `lifetimeSeconds must be a whole number from 0 to ${MAX_LIFETIME_SECONDS}`,
+    lifetimeSeconds,
+  );
+  return {
+    internalPort,
+    externalPort,
+    protocol,
+    lifetimeSeconds,
+    description,
+    application,
+    family,
+    acceptPrivateAddress,
+    machine,
+  };
 }

@@ -1,5 +1,5 @@
 import { delay, systemClock, whileAwaited } from "../clock.ts";
-import { discoverGateways } from "../discovery/discover.ts";
+import { discoverGateways } from "../discovery/gateways.ts";
 import type { Gateway, Lease, PortMappingEntry } from "../gateway.ts";
 import { Journal, type JournalEntry, stateDirectory } from "../journal/journal.ts";
 import { KnownRouters } from "../journal/known-routers.ts";
@@ -29,10 +29,12 @@ export interface RouterOptions {
   journal?: string | undefined;
 }
 
-/** After the first gateway answered, the others have so long. */
-const GRACE = 400;
+/** After the first gateway answered, the others have this long. */
+const MORE_GATEWAYS_MS = 400;
+/** For giving a port back by hand. */
+const RELEASE_TIMEOUT_MS = 5000;
 
-/** The routers here and what they map, to look at and to clear up by hand. */
+/** The routers here and what they map, for showing and clearing up by hand. */
 export class Router implements AsyncDisposable {
   readonly #gateways: readonly Gateway[];
   readonly #journal: Journal;
@@ -57,7 +59,7 @@ export class Router implements AsyncDisposable {
     const gateways: Gateway[] = [];
     const reasons: string[] = [];
     const first = new AbortController();
-    await using round = discoverGateways(
+    await using search = discoverGateways(
       { via, clock: systemClock, random: Math.random, knownRouters: new KnownRouters(journal) },
       {
         onGateway: (gateway) => {
@@ -68,12 +70,12 @@ export class Router implements AsyncDisposable {
       },
     );
     const enough = new Promise<void>((resolve) => {
-      first.signal.addEventListener("abort", () => void delay(systemClock, GRACE, signal).then(resolve), {
+      first.signal.addEventListener("abort", () => void delay(systemClock, MORE_GATEWAYS_MS, signal).then(resolve), {
         once: true,
       });
       signal?.addEventListener("abort", () => resolve(), { once: true });
     });
-    await Promise.race([round.settled, enough]);
+    await Promise.race([search.settled, enough]);
     return new Router([...gateways], reasons.join("; "), Journal.at(journal));
   }
 
@@ -106,7 +108,7 @@ export class Router implements AsyncDisposable {
     );
   }
 
-  /** Removes an entry of this computer. Whether it is gone for sure. */
+  /** Removes an entry of this computer. True: it is certainly gone. */
   async remove(entry: RouterEntry): Promise<boolean> {
     return whileAwaited(this.#remove(entry));
   }
@@ -133,12 +135,12 @@ export class Router implements AsyncDisposable {
       verified: false,
       nonce: record?.entry.nonce === undefined ? undefined : new Uint8Array(Buffer.from(record.entry.nonce, "hex")),
     };
-    // UPnP removes an entry whoever made it; PCP and NAT-PMP alone know theirs.
+    // UPnP can remove any entry; PCP and NAT-PMP only their own.
     const drivers = this.#gateways.filter(
       ({ info, localAddress }) => info.address === entry.gateway && localAddress === entry.internalAddress,
     );
     for (const driver of drivers.sort((a, b) => Number(b.info.via === entry.via) - Number(a.info.via === entry.via))) {
-      if (await driver.release(lease, AbortSignal.timeout(5000)).catch(() => false)) return true;
+      if (await driver.release(lease, AbortSignal.timeout(RELEASE_TIMEOUT_MS)).catch(() => false)) return true;
     }
     return false;
   }

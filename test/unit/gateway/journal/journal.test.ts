@@ -7,8 +7,8 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { systemClock } from "../../../../sdk/src/gateway/clock.ts";
 import type { PortRequest } from "../../../../sdk/src/gateway/gateway.ts";
 import { Journal, type JournalEntry, stateDirectory } from "../../../../sdk/src/gateway/journal/journal.ts";
-import { JournalKeeper } from "../../../../sdk/src/gateway/journal/keeper.ts";
-import { exclusively } from "../../../../sdk/src/gateway/journal/lock.ts";
+import { JournalKeeper } from "../../../../sdk/src/gateway/journal/journal-keeper.ts";
+import { lock } from "../../../../sdk/src/gateway/journal/lock.ts";
 import { isAlive, self } from "../../../../sdk/src/gateway/journal/owner.ts";
 import { FakeClock, FakeGateway } from "../fake.ts";
 
@@ -97,13 +97,8 @@ test("the next start removes what is left at its gateway, before it asks for any
   gateway.rows.set("udp 7777", { owner: "us", internalPort: 7777 });
   leave([entry({ writtenAt: clock.unixNow() }), entry({ gateway: "10.0.0.1", writtenAt: clock.unixNow() })]);
   const keeper = new JournalKeeper(directory, clock);
-  await keeper.exclusively(
-    gateway,
-    async () => {
-      expect(gateway.asked).toEqual(["release udp 7777"]);
-    },
-    new AbortController().signal,
-  );
+  using _lock = await keeper.lock(gateway, new AbortController().signal);
+  expect(gateway.asked).toEqual(["release udp 7777"]);
   expect(gateway.rows.size).toBe(0);
   // Another network's entry waits for that network.
   expect(Journal.at(directory).orphans(clock.unixNow()).length).toBe(1);
@@ -113,12 +108,12 @@ test("what a living process has by now is not removed for a dead one", async () 
   const clock = new FakeClock();
   const gateway = new FakeGateway(clock);
   const keeper = new JournalKeeper(directory, clock);
-  await keeper.intend(gateway, REQUEST);
+  expect(keeper.claim(gateway, REQUEST)).toBe(true);
   leave([entry({ writtenAt: clock.unixNow() })]);
-  await keeper.welcome(gateway, new AbortController().signal);
+  await keeper.cleanUpOrphans(gateway, new AbortController().signal);
   expect(gateway.asked).toEqual([]);
   expect(Journal.at(directory).orphans(clock.unixNow())).toEqual([]);
-  await keeper.forget(gateway, REQUEST);
+  keeper.forget(gateway, REQUEST);
 });
 
 test("an orphan whose gateway does not answer is kept for the next start", async () => {
@@ -126,30 +121,31 @@ test("an orphan whose gateway does not answer is kept for the next start", async
   const gateway = new FakeGateway(clock);
   gateway.silent = true;
   leave([entry({ writtenAt: clock.unixNow() })]);
-  await new JournalKeeper(directory, clock).welcome(gateway, new AbortController().signal);
+  await new JournalKeeper(directory, clock).cleanUpOrphans(gateway, new AbortController().signal);
   expect(Journal.at(directory).orphans(clock.unixNow()).length).toBe(1);
 });
 
 test("the entry is on disk before the gateway is asked, with PCP's nonce", async () => {
   const keeper = new JournalKeeper(directory, new FakeClock());
   const gateway = new FakeGateway(new FakeClock(), "pcp");
-  await keeper.intend(gateway, { ...REQUEST, nonce: new Uint8Array(12).fill(7) });
+  keeper.claim(gateway, { ...REQUEST, nonce: new Uint8Array(12).fill(7) });
   expect(Journal.at(directory).everything()).toMatchObject([
     { pid: process.pid, entry: { via: "pcp", nonce: "07".repeat(12) } },
   ]);
-  await keeper.forget(gateway, REQUEST);
+  keeper.forget(gateway, REQUEST);
 });
 
 test("one at a time, in this process", async () => {
   let inside = 0;
   let most = 0;
+  const { signal } = new AbortController();
   const work = async (): Promise<void> => {
+    using _lock = await lock(directory, "gateway", systemClock, signal);
     most = Math.max(most, ++inside);
     await new Promise((resolve) => setImmediate(resolve));
     inside--;
   };
-  const { signal } = new AbortController();
-  await Promise.all(Array.from({ length: 20 }, () => exclusively(directory, "gateway", systemClock, signal, work)));
+  await Promise.all(Array.from({ length: 20 }, work));
   expect(most).toBe(1);
   expect(readdirSync(directory)).toEqual([]);
 });
@@ -157,16 +153,16 @@ test("one at a time, in this process", async () => {
 test("one at a time, among processes; the lock of one that died is broken", async () => {
   const script = `
     import { appendFileSync } from "node:fs";
-    import { exclusively } from ${JSON.stringify(new URL("../../../../sdk/src/gateway/journal/lock.ts", import.meta.url).href)};
+    import { lock } from ${JSON.stringify(new URL("../../../../sdk/src/gateway/journal/lock.ts", import.meta.url).href)};
     import { systemClock } from ${JSON.stringify(new URL("../../../../sdk/src/gateway/clock.ts", import.meta.url).href)};
     const hold = setInterval(() => undefined, 1000);
     for (let i = 0; i < 20; i++) {
-      await exclusively(process.argv[1], "gateway", systemClock, new AbortController().signal, async () => {
-        appendFileSync(process.argv[1] + "/log", "<");
-        await new Promise((resolve) => setTimeout(resolve, 1));
-        appendFileSync(process.argv[1] + "/log", ">");
-        if (process.argv[2] === "die" && i === 5) process.kill(process.pid, "SIGKILL");
-      });
+      const held = await lock(process.argv[1], "gateway", systemClock, new AbortController().signal);
+      appendFileSync(process.argv[1] + "/log", "<");
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      appendFileSync(process.argv[1] + "/log", ">");
+      if (process.argv[2] === "die" && i === 5) process.kill(process.pid, "SIGKILL");
+      held[Symbol.dispose]();
     }
     clearInterval(hold);`;
   const run = (how: string): Promise<unknown> =>

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { type MappingEvent, PortMapError, PortMapper, type PortMapping } from "../../../../sdk/src/gateway/index.ts";
-import { UnjournaledKeeper } from "../../../../sdk/src/gateway/mapper/establish.ts";
+import { UnjournaledKeeper } from "../../../../sdk/src/gateway/journal/lease-keeper.ts";
 import { candidatePorts } from "../../../../sdk/src/gateway/mapper/ports.ts";
 import type { MapRequest } from "../../../../sdk/src/gateway/types.ts";
 import { FakeClock, FakeGateway, FakeNetwork } from "../fake.ts";
