@@ -219,7 +219,7 @@ test("606 ActionNotAuthorized: below 1024 another port, else a clear refusal", a
   );
   const { error } = await failure({ actions: { AddPortMapping: () => new Fault(606) } });
   expect(error).toMatchObject({ kind: "refused", code: 606 });
-  expect(error.message).toMatch(/allow it on the router's UPnP page/);
+  expect(error.message).toMatch(/allow it in the router's UPnP settings/);
 });
 
 test.each([718, 729])("%i although the table says that the port is free: another port, bounded", async (code) => {

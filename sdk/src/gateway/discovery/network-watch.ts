@@ -2,9 +2,9 @@ import { networkInterfaces } from "node:os";
 import type { Clock } from "../clock.ts";
 
 /** Between two looks: a look costs some microseconds. */
-const INTERVAL = 3000;
-/** The two clocks part by more than this when the machine slept, or its clock was set. */
-const JUMP = 10_000;
+const LOOK_INTERVAL_MS = 3000;
+/** When the machine slept or its clock was set, the two clocks part by more than this. */
+const CLOCK_JUMP_MS = 10_000;
 
 export interface NetworkWatchOptions {
   clock: Clock;
@@ -31,7 +31,7 @@ export class NetworkWatch implements Disposable {
   }
 
   #schedule(): void {
-    this.#cancel = this.#options.clock.after(INTERVAL, () => {
+    this.#cancel = this.#options.clock.after(LOOK_INTERVAL_MS, () => {
       this.#look();
       this.#schedule();
     });
@@ -41,8 +41,8 @@ export class NetworkWatch implements Disposable {
     const { clock, onChange, fingerprint = fingerprintOfSystem } = this.#options;
     const now = clock.now();
     const skew = clock.unixNow() - now;
-    // One clock stands still in sleep, or both go on and the timer comes late.
-    const slept = Math.abs(skew - this.#skew) > JUMP || now - this.#at > INTERVAL + JUMP;
+    // In sleep one clock stands still, or both go on and the timer comes late.
+    const slept = Math.abs(skew - this.#skew) > CLOCK_JUMP_MS || now - this.#at > LOOK_INTERVAL_MS + CLOCK_JUMP_MS;
     const print = fingerprint();
     const changed = print !== this.#fingerprint;
     this.#skew = skew;

@@ -1,5 +1,5 @@
 import { type Clock, delay } from "../clock.ts";
-import type { SearchEvents } from "../gateway.ts";
+import { NO_ANSWER_MS, type SearchEvents } from "../gateway.ts";
 import type { LocalInterface } from "../interfaces.ts";
 import type { KnownRouter, KnownRouters } from "../journal/known-routers.ts";
 import { isOnLink } from "../subnet.ts";
@@ -9,29 +9,27 @@ import { UpnpError } from "../upnp/service/errors.ts";
 import type * as Http from "../upnp/service/http.ts";
 import { pinUrl } from "../upnp/service/pin-url.ts";
 import { mayBeGateway } from "../upnp/ssdp.ts";
-import { Search, type SearchReply } from "../upnp/ssdp-search.ts";
+import { type SearchReply, SsdpSearch } from "../upnp/ssdp-search.ts";
 
-/** Descriptions fetched in one search: a flood of answers is no reason for a flood of requests. */
+/** Descriptions fetched in one search: a flood of answers must not cause a flood of requests. */
 const MAX_DESCRIPTIONS = 16;
 /** Routers met before that are asked without waiting for an answer to the search. */
 const MAX_HINTS = 4;
-/** A router that answers the search while it is being asked already is given so long before it is asked once more. */
-export const PATIENCE = 150;
-/** After this time without an answer there is no UPnP gateway here. */
-const VERDICT = 850;
-/** PCP and NAT-PMP answer by then, and mapping over them needs nothing of what is loaded for UPnP. */
-const HEAD_START = 15;
+/** A router met before that answers the search while it is revisited has this long before it is asked once more. */
+export const REVISIT_TIMEOUT_MS = 150;
+/** PCP and NAT-PMP answer by then, and need nothing of what is loaded for UPnP. */
+const HEAD_START_MS = 15;
 
 /**
- * HTTP and XML, which take longer to load than PCP takes to map: they are loaded while routers think about their answers,
- * miniupnpd for 50 ms.
+ * Loads HTTP and XML, which takes longer than PCP takes to map. It happens while routers delay their answers, miniupnpd by
+ * 50 ms.
  */
 async function loadInspection(): Promise<typeof Inspect & typeof Http> {
   const [inspect, http] = await Promise.all([import("../upnp/inspect.ts"), import("../upnp/service/http.ts")]);
   return { ...inspect, ...http };
 }
 
-/** Where a description is, as it is asked for. @throws {UpnpError} `address` */
+/** Identifies a description by where it is asked for. @throws {UpnpError} `address` */
 function keyOf(location: string, responder: string): string {
   return `${responder} ${pinUrl(location, responder).href}`;
 }
@@ -39,24 +37,24 @@ function keyOf(location: string, responder: string): string {
 export interface UpnpDiscoveryOptions {
   interfaces: readonly LocalInterface[];
   clock: Clock;
-  /** Protocols that may be quicker are asked at the same time. */
+  /** Other, quicker protocols are asked at the same time. */
   hasCompany: boolean;
-  /** Routers met before, which are asked at once. */
+  /** Routers met before are asked at once. */
   knownRouters?: KnownRouters | undefined;
   /** SSDP's port, default 1900. */
   port?: number | undefined;
 }
 
-/** Finds UPnP gateways and gives each one on as soon as it has shown that it is one. */
+/** Finds UPnP gateways and passes each one on as soon as it has shown that it is one. */
 export class UpnpDiscovery implements Disposable {
   readonly settled: Promise<void>;
   readonly #options: UpnpDiscoveryOptions;
   readonly #events: SearchEvents;
-  readonly #search: Search;
+  readonly #search: SsdpSearch;
   readonly #abort = new AbortController();
   readonly #seen = new Set<string>();
   readonly #known = new Set<string>();
-  /** Routers met before that are being asked, by where their description is. */
+  /** Routers met before that are being asked, by {@link keyOf}. */
   readonly #revisits = new Map<string, Promise<UpnpGateway | undefined>>();
   readonly #met: KnownRouter[] = [];
   #inspection: ReturnType<typeof loadInspection> | undefined;
@@ -73,19 +71,19 @@ export class UpnpDiscovery implements Disposable {
     this.settled = promise;
     this.#settle = resolve;
     const errors: string[] = [];
-    this.#search = new Search({
+    this.#search = new SsdpSearch({
       interfaces: options.interfaces.filter(({ family }) => family === 4),
       clock: options.clock,
       ...(options.port === undefined ? {} : { port: options.port }),
-      onReply: (reply) => void this.#follow(reply),
+      onReply: (reply) => void this.#onReply(reply),
       onError: (through, error) => errors.push(`${through.name}: ${error.message}`),
     });
-    options.clock.after(options.hasCompany ? HEAD_START : 0, () => {
-      // Who needs it hears of a failure.
+    options.clock.after(options.hasCompany ? HEAD_START_MS : 0, () => {
+      // The caller that needs it gets the error.
       this.#load().catch(() => undefined);
       this.#revisit();
     });
-    options.clock.after(VERDICT, () => {
+    options.clock.after(NO_ANSWER_MS, () => {
       this.#verdictDue = true;
       this.#remember();
       if (this.#found === 0 && this.#inFlight === 0 && !this.#abort.signal.aborted) {
@@ -102,7 +100,7 @@ export class UpnpDiscovery implements Disposable {
     });
   }
 
-  async #follow({ message, responder, through }: SearchReply): Promise<void> {
+  async #onReply({ message, responder, through }: SearchReply): Promise<void> {
     if (!mayBeGateway(message)) return;
     let key: string;
     try {
@@ -116,7 +114,7 @@ export class UpnpDiscovery implements Disposable {
     this.#inFlight++;
     try {
       const revisit = this.#revisits.get(key);
-      const gateway = revisit && (await Promise.race([revisit, delay(this.#options.clock, PATIENCE)]));
+      const gateway = revisit && (await Promise.race([revisit, delay(this.#options.clock, REVISIT_TIMEOUT_MS)]));
       if (gateway) return gateway.noteBootId(message.bootId);
       await this.#describe({
         location: message.location,
@@ -125,7 +123,7 @@ export class UpnpDiscovery implements Disposable {
         bootId: message.bootId,
       });
     } catch (error) {
-      // A printer or a television is no failure of the gateway's.
+      // Printers and televisions answer too: only what calls itself a gateway can fail as one.
       if (error instanceof UpnpError && !this.#abort.signal.aborted && /InternetGateway|WAN/.test(message.target)) {
         this.#failure = `${responder} answered the search, but: ${error.message}`;
         if (this.#verdictDue) this.#events.onFinding({ step: "upnp", outcome: "failed", reason: this.#failure });
@@ -142,7 +140,7 @@ export class UpnpDiscovery implements Disposable {
     const { httpRequest, inspectGateway, pinholeGateways } = await this.#load();
     const found = await inspectGateway(httpRequest, where, clock, signal);
     if (found === undefined || signal.aborted) return undefined;
-    // The root may be found under several addresses or versions: one gateway per device and way to it.
+    // A root device may be found under several URLs or versions: one gateway per device and way to it.
     const identity = `${found.udn || where.responder} ${where.responder} ${where.localAddress}`;
     if (this.#known.has(identity)) return undefined;
     this.#known.add(identity);
@@ -157,8 +155,8 @@ export class UpnpDiscovery implements Disposable {
   }
 
   /**
-   * Asks routers met before. Nothing hangs on it: it decides no verdict and holds none up, and what is not a gateway there any
-   * more is passed over in silence.
+   * Asks routers met before. Nothing depends on it: it neither makes nor delays the verdict, and a router that is gone is
+   * ignored.
    */
   #revisit(): void {
     const { interfaces, knownRouters } = this.#options;
@@ -171,7 +169,7 @@ export class UpnpDiscovery implements Disposable {
     });
     for (const hint of hints.slice(0, MAX_HINTS)) {
       const key = keyOf(hint.location, hint.responder);
-      // Quicker than we are: it has answered the search, and is being asked.
+      // It has answered the search already, and is being asked.
       if (this.#seen.has(key)) continue;
       this.#revisits.set(
         key,
@@ -180,7 +178,7 @@ export class UpnpDiscovery implements Disposable {
     }
   }
 
-  /** For the next start. */
+  /** Writes the gateways found to disk, for the next start. */
   #remember(): void {
     for (const router of this.#met.splice(0)) this.#options.knownRouters?.remember(router);
   }

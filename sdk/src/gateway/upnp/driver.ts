@@ -12,16 +12,24 @@ import {
   type PortRequest,
 } from "../gateway.ts";
 import type { GatewayInfo, Transport } from "../types.ts";
-import { describeOwner, describePort, explain, toGatewayError } from "./explain.ts";
-import { UpnpError } from "./service/errors.ts";
+import { describeOwner, describePort, isOurs, PLAIN_DESCRIPTION, plainText } from "./entries.ts";
+import { explain, toGatewayError } from "./explain.ts";
+import { UpnpError, UpnpErrorCode } from "./service/errors.ts";
 import type { SubscriptionOptions } from "./service/gena.ts";
 import type { WanConnection } from "./service/igd.ts";
-import { PLAIN_DESCRIPTION, PortMappingTable, plainText } from "./table.ts";
 
-/** A lease that nearly every router takes which refuses longer ones (WANIPConnection:2 section 2.3.16 recommends it). */
-const MODEST_LEASE = 3600;
+/** WANIPConnection:2 section 2.3.16 recommends this lease: most routers that refuse longer ones take it. */
+const MODEST_LEASE_SECONDS = 3600;
 /** Requests for one port, repairs included. */
 const MAX_ATTEMPTS = 6;
+/** What routers answer to a lease that they cannot give, beside 725. */
+const REFUSES_LEASE: ReadonlySet<number> = new Set([UpnpErrorCode.InvalidArgs, UpnpErrorCode.ActionFailed]);
+/** What routers answer to a description that they cannot take. */
+const REFUSES_DESCRIPTION: ReadonlySet<number> = new Set([
+  UpnpErrorCode.InvalidArgs,
+  UpnpErrorCode.StringArgumentTooLong,
+]);
+
 interface Options {
   name: string;
   address: string;
@@ -33,10 +41,9 @@ interface Options {
   subscribe?: ((onEvent: SubscriptionOptions["onEvent"]) => AsyncDisposable) | undefined;
 }
 
-/** A UPnP internet gateway as a {@link Gateway}: asks before it takes, reads back, and knows what careless routers mean. */
+/** The driver of UPnP IGD:1 and IGD:2: it asks before it takes, reads back, and understands what careless routers mean. */
 export class UpnpGateway extends EventEmitter<GatewayEvents> implements Gateway {
   readonly connection: WanConnection;
-  readonly #table: PortMappingTable;
   readonly #clock: Clock;
   readonly #name: string;
   readonly #address: string;
@@ -47,14 +54,14 @@ export class UpnpGateway extends EventEmitter<GatewayEvents> implements Gateway 
   #entries: string | undefined;
   #bootId: number | undefined;
   #externalAddress: string;
-  /** 725 was answered: nothing but permanent entries. */
+  /** The router answered 725. */
   #permanentOnly = false;
-  #leaseCap = Number.POSITIVE_INFINITY;
+  /** The longest lease that the router took. */
+  #leaseCapSeconds = Number.POSITIVE_INFINITY;
 
   constructor(connection: WanConnection, { name, address, externalAddress, clock, bootId, subscribe }: Options) {
     super();
     this.connection = connection;
-    this.#table = new PortMappingTable(connection);
     this.#clock = clock;
     this.#bootId = bootId;
     this.#subscribe = subscribe;
@@ -71,21 +78,21 @@ export class UpnpGateway extends EventEmitter<GatewayEvents> implements Gateway 
     return this.connection.target.localAddress;
   }
 
-  async request(wish: PortRequest, signal?: AbortSignal): Promise<Lease> {
+  async request(request: PortRequest, signal?: AbortSignal): Promise<Lease> {
     try {
-      const entry = await this.#look(wish.externalPort, wish.transport, signal);
-      if (entry !== undefined && entry !== "unknown" && !this.#table.isOurs(entry, wish)) {
+      const entry = await this.#look(request.externalPort, request.transport, signal);
+      if (entry !== undefined && entry !== "unknown" && !isOurs(entry, this.localAddress, request)) {
         throw new GatewayError(
           "conflict",
-          `${describePort(wish)} belongs to ${describeOwner(entry, this.localAddress)}`,
+          `${describePort(request)} belongs to ${describeOwner(entry, this.localAddress)}`,
         );
       }
-      const granted = await this.#add(wish, signal);
-      return await this.#readBack({ ...wish, ...granted }, signal);
+      const granted = await this.#add(request, signal);
+      return await this.#readBack({ ...request, ...granted }, signal);
     } catch (error) {
-      const mayChoose = !wish.exact && this.connection.version >= 2;
+      const mayChoose = !request.exact && this.connection.version >= 2;
       if (!mayChoose || !(error instanceof GatewayError) || error.kind !== "conflict") throw error;
-      return this.#addAny(wish, signal);
+      return this.#addAny(request, signal);
     }
   }
 
@@ -97,7 +104,7 @@ export class UpnpGateway extends EventEmitter<GatewayEvents> implements Gateway 
     const entry = await this.#look(lease.externalPort, lease.transport, signal).catch(() => "unknown" as const);
     if (entry === "unknown") return { state: "unknown", lease };
     if (entry === undefined) return { state: "gone", lease };
-    if (!this.#table.isOurs(entry, lease) || !entry.enabled) return { state: "taken", lease };
+    if (!isOurs(entry, this.localAddress, lease) || !entry.enabled) return { state: "taken", lease };
     const shown = entry.leaseSeconds > 0 ? this.#clock.unixNow() + entry.leaseSeconds * 1000 : lease.expiresAt;
     const expiresAt = lease.expiresAt === 0 ? 0 : Math.min(shown, lease.expiresAt);
     return { state: "held", lease: { ...lease, expiresAt, externalAddress: this.#externalAddress, verified: true } };
@@ -106,7 +113,7 @@ export class UpnpGateway extends EventEmitter<GatewayEvents> implements Gateway 
   async release(lease: Lease, signal?: AbortSignal): Promise<boolean> {
     const before = await this.check(lease, signal);
     if (before.state === "gone" || before.state === "taken") return true;
-    // What DeletePortMapping answers is no evidence: routers say 200 to everything, or 606 to what they do.
+    // The answer to DeletePortMapping proves nothing: some routers say 200 to everything, some 606 to what they do.
     await this.connection.deletePortMapping(lease.externalPort, lease.transport, { signal }).catch(() => undefined);
     const after = await this.check(lease, signal);
     return after.state === "gone" || after.state === "taken";
@@ -117,7 +124,7 @@ export class UpnpGateway extends EventEmitter<GatewayEvents> implements Gateway 
     try {
       externalAddress = await this.connection.getExternalIpAddress({ signal });
     } catch (error) {
-      // A router that does not tell is there all the same.
+      // A router that does not tell its address is still there.
       if (error instanceof UpnpError && error.kind !== "socket") return;
       throw toGatewayError(error, this.#name);
     }
@@ -136,13 +143,13 @@ export class UpnpGateway extends EventEmitter<GatewayEvents> implements Gateway 
     // A router that restarted knows no subscribers.
     this.#subscriptionInDoubt = true;
     if (bootId !== undefined && bootId !== this.#bootId) this.emit("suspect", "the router restarted (SSDP boot id)");
-    // The same boot id is no proof that it did not: miniupnpd's is the second in which it started. Older routers have none.
+    // The same boot id does not prove that it did not restart: miniupnpd's is the second of its start. Older routers have none.
     else this.emit("announced", "the router announced itself (SSDP alive)");
     this.#bootId = bootId ?? this.#bootId;
     return true;
   }
 
-  /** BOOTID.UPNP.ORG as an answer to the search told it, where that came after this gateway was found. */
+  /** BOOTID.UPNP.ORG of an answer to the search that came after this gateway was found. */
   noteBootId(bootId: number | undefined): void {
     this.#bootId ??= bootId;
   }
@@ -157,7 +164,7 @@ export class UpnpGateway extends EventEmitter<GatewayEvents> implements Gateway 
       if (address !== undefined) this.noteExternalAddress(isIP(address) === 0 || address === "0.0.0.0" ? "" : address);
       const entries = variables.get("PortMappingNumberOfEntries");
       if (entries === undefined) return;
-      // The first event tells how things stand.
+      // The first event tells the number as it is, and no change.
       if (this.#entries !== undefined && this.#entries !== entries)
         this.emit("suspect", "the router's table of port mappings changed");
       this.#entries = entries;
@@ -169,7 +176,7 @@ export class UpnpGateway extends EventEmitter<GatewayEvents> implements Gateway 
     await Promise.all([this.#unsubscribed, this.#subscription?.[Symbol.asyncDispose]()]);
   }
 
-  /** The external address as somebody else learned it (GENA). */
+  /** The external address, as an event told it (GENA). */
   noteExternalAddress(address: string): void {
     if (address === this.#externalAddress) return;
     const before = this.#externalAddress;
@@ -177,118 +184,127 @@ export class UpnpGateway extends EventEmitter<GatewayEvents> implements Gateway 
     this.emit("suspect", `the router's external address changed from ${before || "none"} to ${address || "none"}`);
   }
 
-  /** Adds the entry, repairing what the router objects to as long as something is left to repair. */
+  /** Adds the entry, and repairs what the router objects to while there is something left to repair. */
   async #add(
-    wish: PortRequest,
+    request: PortRequest,
     signal: AbortSignal | undefined,
   ): Promise<{ lifetimeSeconds: number; description: string }> {
-    const first = this.#permanentOnly ? 0 : Math.min(wish.lifetimeSeconds, this.#leaseCap);
+    const first = this.#permanentOnly ? 0 : Math.min(request.lifetimeSeconds, this.#leaseCapSeconds);
     let lease = first;
-    let description = plainText(wish.description);
+    let description = plainText(request.description);
     for (let attempt = 1; ; attempt++) {
       try {
         await this.connection.addPortMapping(
-          { ...wish, protocol: wish.transport, leaseSeconds: lease, description },
+          { ...request, protocol: request.transport, leaseSeconds: lease, description },
           { signal },
         );
-        // Remembered only when it was the cure.
-        if (lease !== first) this.#leaseCap = lease;
+        // Remembered only where a shorter lease was the cure.
+        if (lease !== first) this.#leaseCapSeconds = lease;
         return { lifetimeSeconds: lease, description };
       } catch (error) {
         if (!(error instanceof UpnpError) || error.kind !== "fault" || attempt >= MAX_ATTEMPTS)
-          throw this.#explain(error, wish);
-        if (error.code === 725 && lease !== 0) {
+          throw this.#explain(error, request);
+        if (error.code === UpnpErrorCode.OnlyPermanentLeasesSupported && lease !== 0) {
           this.#permanentOnly = true;
           lease = 0;
-        } else if ((error.code === 402 || error.code === 501) && lease > MODEST_LEASE) {
-          // In the words of some routers: this lease is too long, or no lease is possible.
-          lease = MODEST_LEASE;
-        } else if ((error.code === 402 || error.code === 501) && lease > 0) {
+        } else if (REFUSES_LEASE.has(error.code) && lease > MODEST_LEASE_SECONDS) {
+          // Some routers mean: this lease is too long, or no lease is possible.
+          lease = MODEST_LEASE_SECONDS;
+        } else if (REFUSES_LEASE.has(error.code) && lease > 0) {
           lease = 0;
-        } else if ((error.code === 402 || error.code === 605) && description !== PLAIN_DESCRIPTION) {
+        } else if (REFUSES_DESCRIPTION.has(error.code) && description !== PLAIN_DESCRIPTION) {
           description = PLAIN_DESCRIPTION;
         } else {
-          throw this.#explain(error, wish);
+          throw this.#explain(error, request);
         }
       }
     }
   }
 
-  /** IGD:2 chooses a port itself. It would also re-point an entry of our own address, so what it chose is read back. */
-  async #addAny(wish: PortRequest, signal: AbortSignal | undefined): Promise<Lease> {
-    const lifetimeSeconds = this.#permanentOnly ? 0 : Math.min(wish.lifetimeSeconds, this.#leaseCap);
-    const description = plainText(wish.description);
-    // Asked for a port that we know to be ours to overwrite it would take it from our neighbour on this host: ask for another.
-    const free = await this.#freePortNear(wish, signal);
+  /** Lets an IGD:2 choose a port. It may re-point an entry of our own address, so its choice is read back. */
+  async #addAny(request: PortRequest, signal: AbortSignal | undefined): Promise<Lease> {
+    const lifetimeSeconds = this.#permanentOnly ? 0 : Math.min(request.lifetimeSeconds, this.#leaseCapSeconds);
+    const description = plainText(request.description);
+    // Asked for a port of another program on this computer, it would re-point that entry to us: ask for a free one.
+    const free = await this.#freePortNear(request, signal);
     try {
       const externalPort = await this.connection.addAnyPortMapping(
-        { ...wish, externalPort: free, protocol: wish.transport, leaseSeconds: lifetimeSeconds, description },
+        { ...request, externalPort: free, protocol: request.transport, leaseSeconds: lifetimeSeconds, description },
         { signal },
       );
-      return await this.#readBack({ ...wish, externalPort, lifetimeSeconds, description }, signal);
+      return await this.#readBack({ ...request, externalPort, lifetimeSeconds, description }, signal);
     } catch (error) {
-      throw this.#explain(error, wish);
+      throw this.#explain(error, request);
     }
   }
 
-  async #freePortNear(wish: PortRequest, signal: AbortSignal | undefined): Promise<number> {
+  async #freePortNear(request: PortRequest, signal: AbortSignal | undefined): Promise<number> {
     for (let step = 1; step <= 4; step++) {
-      const port = wish.externalPort + step <= 65535 ? wish.externalPort + step : wish.externalPort - step;
-      if ((await this.#look(port, wish.transport, signal)) === undefined) return port;
+      const port = request.externalPort + step <= 65535 ? request.externalPort + step : request.externalPort - step;
+      if ((await this.#look(port, request.transport, signal)) === undefined) return port;
     }
-    throw new GatewayError("conflict", `${describePort(wish)} and its neighbours are taken`);
+    throw new GatewayError("conflict", `${describePort(request)} and its neighbours are taken`);
   }
 
-  async #readBack(wish: PortRequest, signal: AbortSignal | undefined): Promise<Lease> {
-    const entry = await this.#look(wish.externalPort, wish.transport, signal);
+  async #readBack(request: PortRequest, signal: AbortSignal | undefined): Promise<Lease> {
+    const entry = await this.#look(request.externalPort, request.transport, signal);
     if (entry === undefined) {
       throw new GatewayError(
         "conflict",
-        `the router said yes to ${describePort(wish)}, but its table does not have it`,
+        `the router said yes to ${describePort(request)}, but its table does not have it`,
       );
     }
-    if (entry !== "unknown" && !this.#table.isOurs(entry, wish)) {
-      // Not ours to remove: somebody took it between question and answer.
+    if (entry !== "unknown" && !isOurs(entry, this.localAddress, request)) {
+      // Somebody took it between question and answer: it is not ours to remove.
       throw new GatewayError(
         "conflict",
-        `${describePort(wish)} was taken meanwhile by ${describeOwner(entry, this.localAddress)}`,
+        `${describePort(request)} was taken meanwhile by ${describeOwner(entry, this.localAddress)}`,
       );
     }
     if (entry !== "unknown" && !entry.enabled) {
-      await this.connection.deletePortMapping(wish.externalPort, wish.transport, { signal }).catch(() => undefined);
-      throw new GatewayError("conflict", `the router made an entry for ${describePort(wish)}, but keeps it disabled`);
+      await this.connection
+        .deletePortMapping(request.externalPort, request.transport, { signal })
+        .catch(() => undefined);
+      throw new GatewayError(
+        "conflict",
+        `the router made an entry for ${describePort(request)}, but keeps it disabled`,
+      );
     }
     const shown = entry === "unknown" ? 0 : entry.leaseSeconds;
-    // A router that shows no lease where one was asked for may have one all the same: renewing is harmless.
+    // A router that shows no lease where one was asked for may still keep one: renewing is harmless.
     const lifetimeSeconds =
-      wish.lifetimeSeconds === 0 ? 0 : shown > 0 ? Math.min(shown, wish.lifetimeSeconds) : wish.lifetimeSeconds;
+      request.lifetimeSeconds === 0
+        ? 0
+        : shown > 0
+          ? Math.min(shown, request.lifetimeSeconds)
+          : request.lifetimeSeconds;
     return {
-      transport: wish.transport,
+      transport: request.transport,
       internalAddress: this.localAddress,
-      internalPort: wish.internalPort,
+      internalPort: request.internalPort,
       externalAddress: this.#externalAddress,
-      externalPort: wish.externalPort,
-      description: wish.description,
+      externalPort: request.externalPort,
+      description: request.description,
       lifetimeSeconds,
       expiresAt: lifetimeSeconds === 0 ? 0 : this.#clock.unixNow() + lifetimeSeconds * 1000,
       verified: entry !== "unknown",
     };
   }
 
-  /** Who has a port, as {@link PortMappingTable.find} says. @throws {GatewayError} unreachable */
+  /** Who has a port, as {@link WanConnection.findPortMapping} says. @throws {GatewayError} unreachable */
   async #look(
     port: number,
     transport: Transport,
     signal: AbortSignal | undefined,
   ): Promise<PortMappingEntry | undefined | "unknown"> {
     try {
-      return await this.#table.find(port, transport, signal);
+      return await this.connection.findPortMapping(port, transport, { signal });
     } catch (error) {
       throw this.#explain(error, undefined);
     }
   }
 
-  #explain(error: unknown, wish: PortRequest | undefined): unknown {
-    return explain(error, wish, this.info);
+  #explain(error: unknown, request: PortRequest | undefined): unknown {
+    return explain(error, request, this.info);
   }
 }

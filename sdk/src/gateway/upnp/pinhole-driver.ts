@@ -9,88 +9,18 @@ import {
   type LeaseCheck,
   type PortRequest,
 } from "../gateway.ts";
-import type { GatewayInfo, Transport } from "../types.ts";
-import { UpnpError } from "./service/errors.ts";
-import type { HttpClient } from "./service/http.ts";
-import { type CallOptions, callAction, type SoapArguments, type SoapTarget } from "./service/soap.ts";
-import { text, type XmlElement } from "./service/xml.ts";
+import type { GatewayInfo } from "../types.ts";
+import { FirewallErrorCode, UpnpError, UpnpErrorCode } from "./service/errors.ts";
+import type { FirewallControl } from "./service/firewall.ts";
 
 /** WANIPv6FirewallControl:1 section 2.3.6: a pinhole lives for at most a day. */
-const MAX_LEASE = 86_400;
-/** IANA protocol numbers. */
-const PROTOCOLS: Readonly<Record<Transport, number>> = { udp: 17, tcp: 6 };
-
-/** The firewall service of a gateway (WANIPv6FirewallControl:1 section 2.5). */
-export class FirewallControl {
-  readonly target: SoapTarget;
-  readonly #http: HttpClient;
-
-  constructor(target: SoapTarget, http: HttpClient) {
-    this.target = target;
-    this.#http = http;
-  }
-
-  async getFirewallStatus(options?: CallOptions): Promise<{ enabled: boolean; inboundPinholeAllowed: boolean }> {
-    const answer = await this.#call("GetFirewallStatus", [], options);
-    const isSet = (name: string): boolean => /^(?:1|true|yes)$/i.test(text(answer, name) ?? "");
-    return { enabled: isSet("FirewallEnabled"), inboundPinholeAllowed: isSet("InboundPinholeAllowed") };
-  }
-
-  /** Opens a hole to our own address; gives its number. */
-  async addPinhole(transport: Transport, port: number, leaseSeconds: number, options?: CallOptions): Promise<number> {
-    const answer = await this.#call(
-      "AddPinhole",
-      [
-        ["RemoteHost", ""],
-        ["RemotePort", 0],
-        ["InternalClient", this.target.localAddress],
-        ["InternalPort", port],
-        ["Protocol", PROTOCOLS[transport]],
-        ["LeaseTime", leaseSeconds],
-      ],
-      options,
-    );
-    const id = text(answer, "UniqueID") ?? "";
-    if (!/^\d{1,5}$/.test(id))
-      throw new UpnpError("response", "the router's answer lacks UniqueID", { serviceType: this.target.serviceType });
-    return Number(id);
-  }
-
-  async updatePinhole(id: number, leaseSeconds: number, options?: CallOptions): Promise<void> {
-    await this.#call(
-      "UpdatePinhole",
-      [
-        ["UniqueID", id],
-        ["NewLeaseTime", leaseSeconds],
-      ],
-      options,
-    );
-  }
-
-  async deletePinhole(id: number, options?: CallOptions): Promise<void> {
-    await this.#call("DeletePinhole", [["UniqueID", id]], options);
-  }
-
-  /** Whether packets pass; an optional action, and 709 means that none came yet. */
-  async checkPinholeWorking(id: number, options?: CallOptions): Promise<boolean> {
-    const answer = await this.#call("CheckPinholeWorking", [["UniqueID", id]], options);
-    return /^(?:1|true|yes)$/i.test(text(answer, "IsWorking") ?? "");
-  }
-
-  /** Packets that came through; 704 when there is no such hole. */
-  async getPinholePackets(id: number, options?: CallOptions): Promise<number> {
-    const answer = await this.#call("GetPinholePackets", [["UniqueID", id]], options);
-    return Number(text(answer, "PinholePackets") ?? 0) || 0;
-  }
-
-  #call(action: string, input: SoapArguments, options?: CallOptions): Promise<XmlElement> {
-    return callAction(this.#http, this.target, action, input, options);
-  }
-}
+const MAX_LEASE_SECONDS = 86_400;
+/** What routers say of a pinhole that they do not know: the second is miniupnpd. */
+const NO_PINHOLE: ReadonlySet<number> = new Set([FirewallErrorCode.NoSuchEntry, UpnpErrorCode.InvalidArgs]);
 
 /**
- * An IPv6 firewall as a {@link Gateway}: nothing is translated, so the address and the port outside are our own. The requests
- * come from the address that the hole leads to, since gateways check that.
+ * The driver of an IPv6 firewall. Nothing is translated: the address and the port outside are our own. The requests come from the
+ * address that the hole leads to, since gateways check that.
  */
 export class PinholeGateway extends EventEmitter<GatewayEvents> implements Gateway {
   readonly localAddress: string;
@@ -117,15 +47,15 @@ export class PinholeGateway extends EventEmitter<GatewayEvents> implements Gatew
     return { via: "upnp", name: this.#name, address: this.firewall.target.address, externalAddress: this.localAddress };
   }
 
-  async request(wish: PortRequest, signal?: AbortSignal): Promise<Lease> {
-    if (wish.externalPort !== wish.internalPort) {
+  async request(request: PortRequest, signal?: AbortSignal): Promise<Lease> {
+    if (request.externalPort !== request.internalPort) {
       throw new GatewayError(
         "same-port",
         "an IPv6 firewall translates nothing: the port is the same inside and outside",
       );
     }
-    const lifetimeSeconds = Math.min(wish.lifetimeSeconds || MAX_LEASE, MAX_LEASE);
-    const key = `${wish.transport} ${wish.internalPort}`;
+    const lifetimeSeconds = Math.min(request.lifetimeSeconds || MAX_LEASE_SECONDS, MAX_LEASE_SECONDS);
+    const key = `${request.transport} ${request.internalPort}`;
     const known = this.#ids.get(key);
     try {
       if (known !== undefined) {
@@ -136,16 +66,16 @@ export class PinholeGateway extends EventEmitter<GatewayEvents> implements Gatew
             throw error;
           },
         );
-        if (prolonged) return this.#lease(wish, lifetimeSeconds);
+        if (prolonged) return this.#lease(request, lifetimeSeconds);
       }
       this.#ids.set(
         key,
-        await this.firewall.addPinhole(wish.transport, wish.internalPort, lifetimeSeconds, { signal }),
+        await this.firewall.addPinhole(request.transport, request.internalPort, lifetimeSeconds, { signal }),
       );
     } catch (error) {
       throw explain(error);
     }
-    return this.#lease(wish, lifetimeSeconds);
+    return this.#lease(request, lifetimeSeconds);
   }
 
   renew(lease: Lease, lifetimeSeconds: number, signal?: AbortSignal): Promise<Lease> {
@@ -160,8 +90,7 @@ export class PinholeGateway extends EventEmitter<GatewayEvents> implements Gatew
       return { state: "held", lease };
     } catch (error) {
       if (error instanceof UpnpError && error.kind === "fault") {
-        // miniupnpd says 402 of a number that it does not know.
-        return { state: error.code === 704 || error.code === 402 ? "gone" : "held", lease };
+        return { state: NO_PINHOLE.has(error.code) ? "gone" : "held", lease };
       }
       return { state: "unknown", lease };
     }
@@ -169,7 +98,7 @@ export class PinholeGateway extends EventEmitter<GatewayEvents> implements Gatew
 
   async release(lease: Lease, signal?: AbortSignal): Promise<boolean> {
     const key = `${lease.transport} ${lease.internalPort}`;
-    // After a crash the number is not known: asked for again, an existing hole answers with its own.
+    // After a crash the number is not known: the router answers a second request for the same hole with it.
     const id =
       this.#ids.get(key) ??
       (await this.firewall.addPinhole(lease.transport, lease.internalPort, 1, { signal }).catch(() => undefined));
@@ -200,14 +129,14 @@ export class PinholeGateway extends EventEmitter<GatewayEvents> implements Gatew
     this.removeAllListeners();
   }
 
-  #lease(wish: PortRequest, lifetimeSeconds: number): Lease {
+  #lease(request: PortRequest, lifetimeSeconds: number): Lease {
     return {
-      transport: wish.transport,
+      transport: request.transport,
       internalAddress: this.localAddress,
-      internalPort: wish.internalPort,
+      internalPort: request.internalPort,
       externalAddress: this.localAddress,
-      externalPort: wish.internalPort,
-      description: wish.description,
+      externalPort: request.internalPort,
+      description: request.description,
       lifetimeSeconds,
       expiresAt: this.#clock.unixNow() + lifetimeSeconds * 1000,
       verified: true,
@@ -219,13 +148,22 @@ function explain(error: unknown): unknown {
   if (!(error instanceof UpnpError)) return error;
   if (error.kind === "socket") return new GatewayError("unreachable", error.message, { cause: error });
   const { code } = error;
-  const words =
-    code === 701
-      ? "the router has no room for another pinhole (701)"
-      : code === 702
-        ? "the router's IPv6 firewall is switched off (702): nothing needs to be opened"
-        : code === 703 || code === 606
-          ? `the router does not let programs open pinholes (${code}): allow it on the router's page`
-          : `the router refused: ${error.message}`;
-  return new GatewayError(code === 701 ? "full" : "refused", words, { code: code || undefined, cause: error });
+  return new GatewayError(code === FirewallErrorCode.PinholeSpaceExhausted ? "full" : "refused", wordsOf(error), {
+    code: code || undefined,
+    cause: error,
+  });
+}
+
+function wordsOf({ code, message }: UpnpError): string {
+  switch (code) {
+    case FirewallErrorCode.PinholeSpaceExhausted:
+      return `the router has no room for another pinhole (${code})`;
+    case FirewallErrorCode.FirewallDisabled:
+      return `the router's IPv6 firewall is switched off (${code}): nothing needs to be opened`;
+    case FirewallErrorCode.InboundPinholeNotAllowed:
+    case UpnpErrorCode.ActionNotAuthorized:
+      return `the router does not let programs open pinholes (${code}): allow it in the router's settings`;
+    default:
+      return `the router refused: ${message}`;
+  }
 }

@@ -12,8 +12,8 @@ import {
   type SsdpMessage,
 } from "./ssdp.ts";
 
-/** Between one search target and the next: the first one is what nearly every router answers to. */
-const TARGET_INTERVAL = 120;
+/** Between one search target and the next. Nearly every router answers to the first. */
+const TARGET_INTERVAL_MS = 120;
 
 export interface SearchReply {
   readonly message: SsdpMessage;
@@ -35,16 +35,15 @@ export interface SearchOptions {
   ttl?: number;
   /** Our own port, default any. */
   localPort?: number;
-  /** Without it, multicast goes out beside unicast to the default gateway. */
+  /** Ask only the default gateway. Default: multicast too. */
   unicastOnly?: boolean;
 }
 
 /**
- * Searches on every interface, each target in its turn, and goes on listening until it is closed. The default gateway is
- * asked by unicast first: that teaches a stateful firewall on this host to let the answer in. Nothing is waited for: each
- * answer is given on as it comes.
+ * Searches on every interface, one target after another, and listens until it is disposed. The default gateway is asked by
+ * unicast first: a stateful firewall on this host then lets its answer in. Each answer is passed on as it comes.
  */
-export class Search implements Disposable {
+export class SsdpSearch implements Disposable {
   readonly #options: SearchOptions;
   readonly #sockets = new Set<Socket>();
   readonly #cancels = new Set<() => void>();
@@ -75,13 +74,13 @@ export class Search implements Disposable {
         socket.setMulticastTTL(ttl);
         socket.setMulticastInterface(six ? `::%${through.name}` : through.address);
       } catch {
-        // Unicast works all the same.
+        // Unicast still works.
       }
       this.#ask(socket, through, 0);
     });
   }
 
-  /** Sends one target, and the next one a little later; one after another, since some routers drop a burst. */
+  /** Sends one target, and the next one a little later: some routers drop a burst. */
   #ask(socket: Socket, through: LocalInterface, index: number): void {
     const { targets = SEARCH_TARGETS, clock, port = SSDP_PORT, unicastOnly = false } = this.#options;
     const target = targets[index % targets.length];
@@ -90,7 +89,7 @@ export class Search implements Disposable {
     const group = six ? SSDP_ADDRESS_6 : SSDP_ADDRESS_4;
     const send = (host: string): void => {
       const name = host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
-      // An unreachable address is the same as no answer.
+      // An address that cannot be reached will not answer.
       socket.send(
         encodeSearch(target, name),
         port,
@@ -100,7 +99,7 @@ export class Search implements Disposable {
     };
     if (through.gateway !== undefined) send(through.gateway);
     if (!unicastOnly) send(group);
-    const cancel = clock.after(TARGET_INTERVAL, () => {
+    const cancel = clock.after(TARGET_INTERVAL_MS, () => {
       this.#cancels.delete(cancel);
       this.#ask(socket, through, index + 1);
     });

@@ -52,7 +52,7 @@ export class UPNPDevice {
   /** Our address towards the device. */
   igdOurAddr = "";
   igdStatus: IGDStatus = IGDStatus.UNKNOWN_ERROR;
-  /** The raw UPnP error code of the last request that failed (0: it failed otherwise, or none did); Godot has it not. */
+  /** The raw UPnP error code of the last request that failed (0: it failed in another way, or none failed). Not in Godot. */
   lastErrorCode = 0;
 
   /** Whether it is a gateway that may map ports. */

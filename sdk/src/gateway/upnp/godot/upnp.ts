@@ -9,17 +9,17 @@ import { httpRequest } from "../service/http.ts";
 import { WanConnection } from "../service/igd.ts";
 import { pinUrl } from "../service/pin-url.ts";
 import { SEARCH_TARGETS } from "../ssdp.ts";
-import { Search, type SearchReply } from "../ssdp-search.ts";
+import { type SearchReply, SsdpSearch } from "../ssdp-search.ts";
 import { UPNPResult } from "./result.ts";
 import { IGDStatus, UPNPDevice } from "./upnp-device.ts";
 
-/** Milliseconds in which more gateways may answer after the first good one. */
-const GRACE = 50;
-/** Milliseconds after the timeout in which those that answered may still be asked what they are. */
-const AFTERWARDS = 1000;
+/** After the first valid gateway answered, others have this long. */
+const MORE_GATEWAYS_MS = 50;
+/** After the timeout, devices that answered in time are inspected for this long. */
+const INSPECTION_MS = 1000;
 /** Devices kept of one discovery. */
 const MAX_DEVICES = 64;
-/** Searches for whatever there is, not gateways alone. */
+/** For every kind of device, not only gateways. */
 const ALL_TARGETS: readonly string[] = ["ssdp:all", "upnp:rootdevice"];
 
 /**
@@ -54,7 +54,7 @@ export class UPNP {
     const seen = new Set<string>();
     const inspections = new Set<Promise<void>>();
     const done = new AbortController();
-    const limit = AbortSignal.timeout(timeout + AFTERWARDS);
+    const limit = AbortSignal.timeout(timeout + INSPECTION_MS);
     const failed = new Set<LocalInterface>();
     const isForGateways = /^$|InternetGatewayDevice|WANIPConnection|WANPPPConnection|rootdevice/.test(deviceFilter);
     const onReply = ({ message, responder, through }: SearchReply): void => {
@@ -68,12 +68,12 @@ export class UPNP {
       found.push(device);
       const inspection = inspect(device, responder, through.address, limit).then(() => {
         inspections.delete(inspection);
-        if (isForGateways && device.isValidGateway()) systemClock.after(GRACE, () => done.abort());
+        if (isForGateways && device.isValidGateway()) systemClock.after(MORE_GATEWAYS_MS, () => done.abort());
       });
       inspections.add(inspection);
     };
     {
-      using _search = new Search({
+      using _search = new SsdpSearch({
         interfaces,
         clock: systemClock,
         ttl,
@@ -88,7 +88,7 @@ export class UPNP {
       await delay(systemClock, timeout, done.signal);
     }
     done.abort();
-    // Who answered in time is still looked at for a while.
+    // Devices that answered in time are still inspected.
     await Promise.all(inspections);
     this.#devices = found;
     if (found.length > 0) return UPNPResult.SUCCESS;

@@ -1,49 +1,54 @@
-/** Names of the UPnP errors that gateways send: UPnP Device Architecture 2.0 section 3.2.2, WANIPConnection:2 section 2.5. */
-const NAMES: Readonly<Record<number, string>> = {
-  401: "InvalidAction",
-  402: "InvalidArgs",
-  403: "OutOfSync",
-  501: "ActionFailed",
-  600: "ArgumentValueInvalid",
-  601: "ArgumentValueOutOfRange",
-  602: "OptionalActionNotImplemented",
-  603: "OutOfMemory",
-  604: "HumanInterventionRequired",
-  605: "StringArgumentTooLong",
-  606: "ActionNotAuthorized",
-  713: "SpecifiedArrayIndexInvalid",
-  714: "NoSuchEntryInArray",
-  715: "WildCardNotPermittedInSrcIP",
-  716: "WildCardNotPermittedInExtPort",
-  718: "ConflictInMappingEntry",
-  724: "SamePortValuesRequired",
-  725: "OnlyPermanentLeasesSupported",
-  726: "RemoteHostOnlySupportsWildcard",
-  727: "ExternalPortOnlySupportsWildcard",
-  728: "NoPortMapsAvailable",
-  729: "ConflictWithOtherMechanisms",
-  730: "PortMappingNotFound",
-  732: "WildCardNotPermittedInIntPort",
-  733: "InconsistentParameters",
-};
+/** Codes of the UPnP errors that gateways send: UPnP Device Architecture 2.0 section 3.2.2, WANIPConnection:2 section 2.5. */
+export const UpnpErrorCode = {
+  InvalidAction: 401,
+  InvalidArgs: 402,
+  OutOfSync: 403,
+  ActionFailed: 501,
+  ArgumentValueInvalid: 600,
+  ArgumentValueOutOfRange: 601,
+  OptionalActionNotImplemented: 602,
+  OutOfMemory: 603,
+  HumanInterventionRequired: 604,
+  StringArgumentTooLong: 605,
+  ActionNotAuthorized: 606,
+  SpecifiedArrayIndexInvalid: 713,
+  NoSuchEntryInArray: 714,
+  WildCardNotPermittedInSrcIP: 715,
+  WildCardNotPermittedInExtPort: 716,
+  ConflictInMappingEntry: 718,
+  SamePortValuesRequired: 724,
+  OnlyPermanentLeasesSupported: 725,
+  RemoteHostOnlySupportsWildcard: 726,
+  ExternalPortOnlySupportsWildcard: 727,
+  NoPortMapsAvailable: 728,
+  ConflictWithOtherMechanisms: 729,
+  PortMappingNotFound: 730,
+  WildCardNotPermittedInIntPort: 732,
+  InconsistentParameters: 733,
+} as const;
 
 /** WANIPv6FirewallControl:1 section 2.4 gives 70x meanings of its own. */
-const FIREWALL_NAMES: Readonly<Record<number, string>> = {
-  701: "PinholeSpaceExhausted",
-  702: "FirewallDisabled",
-  703: "InboundPinholeNotAllowed",
-  704: "NoSuchEntry",
-  705: "ProtocolNotSupported",
-  706: "InternalPortWildcardingNotAllowed",
-  707: "ProtocolWildcardingNotAllowed",
-  708: "InvalidLayer2Address",
-  709: "NoPacketSent",
-};
+export const FirewallErrorCode = {
+  PinholeSpaceExhausted: 701,
+  FirewallDisabled: 702,
+  InboundPinholeNotAllowed: 703,
+  NoSuchEntry: 704,
+  ProtocolNotSupported: 705,
+  InternalPortWildcardingNotAllowed: 706,
+  ProtocolWildcardingNotAllowed: 707,
+  InvalidLayer2Address: 708,
+  NoPacketSent: 709,
+} as const;
+
+const nameByCode = (codes: Readonly<Record<string, number>>): Map<number, string> =>
+  new Map(Object.entries(codes).map(([name, code]) => [code, name]));
+const NAMES = nameByCode(UpnpErrorCode);
+const FIREWALL_NAMES = nameByCode(FirewallErrorCode);
 
 /** The specification's name of an error: the same number means something else in another service. */
 export function upnpErrorName(serviceType: string, code: number): string {
-  const names = serviceType.includes("WANIPv6FirewallControl") ? { ...NAMES, ...FIREWALL_NAMES } : NAMES;
-  return names[code] ?? "UnknownError";
+  const special = serviceType.includes("WANIPv6FirewallControl") ? FIREWALL_NAMES.get(code) : undefined;
+  return special ?? NAMES.get(code) ?? "UnknownError";
 }
 
 export type UpnpErrorKind =
@@ -55,7 +60,7 @@ export type UpnpErrorKind =
   | "response"
   /** No connection, or none in time. */
   | "socket"
-  /** An address that must not be asked: off-link, another host, another scheme. */
+  /** A URL that must not be asked: off-link, another host, another scheme. */
   | "address";
 
 /** A UPnP request that failed. */

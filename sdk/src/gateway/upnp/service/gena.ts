@@ -8,28 +8,31 @@ import { children, parseXml, text } from "./xml.ts";
 
 /** Longest event that is read, in bytes: real ones have less than 1 KiB. */
 const MAX_EVENT = 16 * 1024;
-/** Seconds asked for (UPnP Device Architecture 2.0 section 4.1.2). */
-const LEASE = 1800;
-/** Milliseconds for SUBSCRIBE and UNSUBSCRIBE. */
-const TIMEOUT = 2500;
+/** Asked for (UPnP Device Architecture 2.0 section 4.1.2). */
+const LEASE_SECONDS = 1800;
+const SUBSCRIBE_TIMEOUT_MS = 2500;
+/** Shorter: it must not hold up an exit. */
+const UNSUBSCRIBE_TIMEOUT_MS = 1000;
+/** Between a renewal that was refused and a new subscription. */
+const RESUBSCRIBE_MS = 1000;
 /** Before a subscription that failed is tried again. */
-const RETRY = 60_000;
+const RETRY_MS = 60_000;
 
 export interface SubscriptionOptions {
   http: HttpClient;
   clock: Clock;
   eventUrl: URL;
-  /** The router: events from anybody else are refused. */
+  /** The router: events from other addresses are refused. */
   address: string;
-  /** Ours, and the only one on which events are taken. */
+  /** Ours, and the only one that takes events. */
   localAddress: string;
   onEvent: (variables: ReadonlyMap<string, string>) => void;
 }
 
 /**
- * A subscription to a service's events (UPnP Device Architecture 2.0 section 4). The callback listens on the LAN address
- * alone, under a path that nobody can guess, and takes events from the router alone that carry the subscription's SID:
- * nothing else on the network can use it.
+ * A subscription to a service's events (UPnP Device Architecture 2.0 section 4). The callback listens only on the LAN address,
+ * under a path that nobody can guess, and takes only events that come from the router and carry the subscription's SID:
+ * no other device can use it.
  */
 export class Subscription implements AsyncDisposable {
   readonly #options: SubscriptionOptions;
@@ -57,33 +60,33 @@ export class Subscription implements AsyncDisposable {
     const renewing = this.#sid !== "";
     const host = localAddress.includes(":") ? `[${localAddress}]` : localAddress;
     const headers: Record<string, string> = renewing
-      ? { SID: this.#sid, TIMEOUT: `Second-${LEASE}` }
-      : { CALLBACK: `<http://${host}:${port}${this.#path}>`, NT: "upnp:event", TIMEOUT: `Second-${LEASE}` };
-    let next = RETRY;
+      ? { SID: this.#sid, TIMEOUT: `Second-${LEASE_SECONDS}` }
+      : { CALLBACK: `<http://${host}:${port}${this.#path}>`, NT: "upnp:event", TIMEOUT: `Second-${LEASE_SECONDS}` };
+    let nextMs = RETRY_MS;
     try {
       const answer = await http({
         method: "SUBSCRIBE",
         url: eventUrl,
         address,
         localAddress,
-        timeoutMs: TIMEOUT,
+        timeoutMs: SUBSCRIBE_TIMEOUT_MS,
         signal: this.#abort.signal,
         headers,
       });
       const sid = answer.headers["sid"] ?? "";
       if (answer.status === 200 && sid !== "") {
         this.#sid = sid.slice(0, 256);
-        const granted = Number(/^Second-(\d{1,7})$/i.exec(answer.headers["timeout"] ?? "")?.[1] ?? LEASE);
-        next = Math.max(10, granted / 2) * 1000;
+        const granted = Number(/^Second-(\d{1,7})$/i.exec(answer.headers["timeout"] ?? "")?.[1] ?? LEASE_SECONDS);
+        nextMs = Math.max(10, granted / 2) * 1000;
       } else {
-        // A renewal that is refused begins anew (section 4.1.3).
+        // A renewal that is refused: subscribe again (section 4.1.3).
         this.#sid = "";
-        if (renewing) next = 1000;
+        if (renewing) nextMs = RESUBSCRIBE_MS;
       }
     } catch {
       this.#sid = "";
     }
-    if (!this.#abort.signal.aborted) this.#cancel = clock.after(next, () => void this.#subscribe());
+    if (!this.#abort.signal.aborted) this.#cancel = clock.after(nextMs, () => void this.#subscribe());
   }
 
   #receive(request: IncomingMessage, response: ServerResponse): void {
@@ -126,7 +129,7 @@ export class Subscription implements AsyncDisposable {
       url: eventUrl,
       address,
       localAddress,
-      timeoutMs: 1000,
+      timeoutMs: UNSUBSCRIBE_TIMEOUT_MS,
       headers: { SID: this.#sid },
     }).catch(() => undefined);
   }

@@ -1,6 +1,7 @@
 import type * as NodeHttp from "node:http";
 import { UpnpError } from "./errors.ts";
-import { MAX_DOCUMENT } from "./xml.ts";
+import { decodeAction, encodeAction, type SoapArguments } from "./soap.ts";
+import { MAX_DOCUMENT, type XmlElement } from "./xml.ts";
 
 /** Header bytes that are read from a router. */
 const MAX_HEADERS = 16 * 1024;
@@ -8,7 +9,7 @@ const MAX_HEADERS = 16 * 1024;
 export interface HttpRequest {
   method: "GET" | "POST" | "SUBSCRIBE" | "UNSUBSCRIBE";
   url: URL;
-  /** Where the connection goes, whatever the URL says: the device that answered the search. */
+  /** Where the connection goes, not the URL's host: the device that answered the search. */
   address: string;
   /** The address of ours that the connection starts from. */
   localAddress: string;
@@ -25,12 +26,12 @@ export interface HttpResponse {
   body: Uint8Array;
 }
 
-/** A request on a router: one time limit over all, no redirect, nothing larger than {@link MAX_DOCUMENT}. */
+/** Asks a router: one time limit for everything, no redirects, nothing larger than {@link MAX_DOCUMENT}. */
 export type HttpClient = (request: HttpRequest) => Promise<HttpResponse>;
 
 /**
- * Asks with Node's own client, whose parser is told to be lenient: old routers end header lines with LF alone. What a lenient
- * parser may be tricked into is to mix up two messages of one connection; here each message has a connection of its own.
+ * Asks with Node's client and its lenient parser: old routers end header lines with LF alone. A lenient parser may be tricked
+ * into mixing up two messages of one connection; here each message has its own connection.
  */
 export const httpRequest: HttpClient = async (request) => {
   const limit = AbortSignal.timeout(request.timeoutMs);
@@ -43,14 +44,14 @@ export const httpRequest: HttpClient = async (request) => {
 };
 
 /**
- * Node's HTTP, loaded when a router is first asked, and this way: an `import` of it evaluates all that it exports, WebSocket and
- * fetch among them, which takes ten times as long (35 ms, when nobody else has loaded it).
+ * Node's HTTP, loaded when a router is first asked. An `import` would evaluate everything that it exports, also WebSocket and
+ * fetch, and take ten times as long (35 ms where nothing else has loaded it).
  */
 export function nodeHttp(): typeof NodeHttp {
   return process.getBuiltinModule("node:http");
 }
 
-/** One request and its answer; a body that ends early is given as far as it came. */
+/** One request and its answer. A body that ends early is returned as far as it came. */
 function exchange(
   { method, url, address, localAddress, headers, body }: HttpRequest,
   signal: AbortSignal,
@@ -76,7 +77,7 @@ function exchange(
     });
     request.on("error", reject);
     const onClose = (): void => reject(new UpnpError("http", "the router's answer is no HTTP"));
-    // What ends without an answer and without an error: a switch to another protocol that nobody asked for.
+    // Ends without an answer and without an error: a switch to another protocol that nobody asked for.
     request.on("close", onClose);
     request.on("response", (response) => {
       request.off("close", onClose);
@@ -118,7 +119,62 @@ function toUpnpError(error: unknown, limit: AbortSignal, request: HttpRequest): 
   if (code === "HPE_HEADER_OVERFLOW") {
     return new UpnpError("http", "the router's answer is too long", { cause: error });
   }
-  // The parser's own codes: the bytes are at fault, rather than the network.
+  // The parser's codes: the bytes are wrong, not the network.
   if (code.startsWith("HPE_")) return new UpnpError("http", "the router's answer is no HTTP", { cause: error });
   return new UpnpError("socket", `the router cannot be reached${code ? ` (${code})` : ""}`, { cause: error });
+}
+
+/** What it takes to ask one service of one device. */
+export interface SoapTarget {
+  readonly serviceType: string;
+  readonly controlUrl: URL;
+  /** The device. */
+  readonly address: string;
+  /** Ours towards it. */
+  readonly localAddress: string;
+}
+
+/** Milliseconds that an action may take: some routers rewrite their firewall before they answer. */
+const ACTION_TIMEOUT_MS = 5000;
+
+export interface CallOptions {
+  signal?: AbortSignal | undefined;
+  /** Default 5000. */
+  timeoutMs?: number;
+}
+
+/** One service of one device, asked by SOAP over HTTP. */
+export abstract class SoapService {
+  readonly target: SoapTarget;
+  readonly #http: HttpClient;
+
+  constructor(target: SoapTarget, http: HttpClient) {
+    this.target = target;
+    this.#http = http;
+  }
+
+  /** Asks one action and gives its output arguments. @throws {UpnpError} */
+  protected async call(
+    action: string,
+    input: SoapArguments,
+    { signal, timeoutMs = ACTION_TIMEOUT_MS }: CallOptions = {},
+  ): Promise<XmlElement> {
+    const { serviceType, controlUrl, address, localAddress } = this.target;
+    const response = await this.#http({
+      method: "POST",
+      url: controlUrl,
+      address,
+      localAddress,
+      timeoutMs,
+      signal,
+      // Some routers compare header names with their case.
+      headers: {
+        "Content-Type": 'text/xml; charset="utf-8"',
+        SOAPAction: `"${serviceType}#${action}"`,
+        Connection: "close",
+      },
+      body: encodeAction(serviceType, action, input),
+    });
+    return decodeAction(serviceType, action, response.status, response.body);
+  }
 }

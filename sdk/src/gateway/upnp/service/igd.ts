@@ -1,9 +1,9 @@
 import { isIP } from "node:net";
 import type { PortMappingEntry } from "../../gateway.ts";
 import type { Transport } from "../../types.ts";
-import { UpnpError } from "./errors.ts";
-import type { HttpClient } from "./http.ts";
-import { type CallOptions, callAction, type SoapArguments, type SoapTarget } from "./soap.ts";
+import { UpnpError, UpnpErrorCode } from "./errors.ts";
+import { type CallOptions, SoapService } from "./http.ts";
+import type { SoapArguments } from "./soap.ts";
 import { children, parseXml, text, type XmlElement } from "./xml.ts";
 
 export interface ConnectionStatus {
@@ -11,22 +11,33 @@ export interface ConnectionStatus {
   status: string;
   connected: boolean;
   lastError: string;
-  /** Seconds. Less than before means that the router restarted. */
+  /** Seconds. Fewer than before: the router restarted. */
   uptimeSeconds: number;
 }
 
 /** Entries read at most from one table. */
 const MAX_ENTRIES = 512;
+/** Entries looked through where a router cannot be asked for one. */
+const MAX_SCAN = 128;
+/** What routers answer to GetSpecificPortMappingEntry where there is no entry. */
+const NO_ENTRY: ReadonlySet<number> = new Set([UpnpErrorCode.NoSuchEntryInArray, UpnpErrorCode.PortMappingNotFound]);
+/** What routers answer to GetGenericPortMappingEntry behind the last entry: the first by the specification. */
+const NO_MORE_ENTRIES: ReadonlySet<number> = new Set([
+  UpnpErrorCode.SpecifiedArrayIndexInvalid,
+  UpnpErrorCode.NoSuchEntryInArray,
+  UpnpErrorCode.PortMappingNotFound,
+  UpnpErrorCode.InvalidArgs,
+  UpnpErrorCode.ActionFailed,
+]);
+
+function isFault(error: unknown, codes: ReadonlySet<number>): boolean {
+  return error instanceof UpnpError && error.kind === "fault" && codes.has(error.code);
+}
 
 /** One WAN*Connection service of a gateway: its actions, with their answers checked. (WANIPConnection:2 section 2.5.) */
-export class WanConnection {
-  readonly target: SoapTarget;
-  readonly #http: HttpClient;
-
-  constructor(target: SoapTarget, http: HttpClient) {
-    this.target = target;
-    this.#http = http;
-  }
+export class WanConnection extends SoapService {
+  /** GetSpecificPortMappingEntry does not work here: the whole table is read instead. */
+  #scans = false;
 
   /** The specification's version: 2 has AddAnyPortMapping and GetListOfPortMappings. */
   get version(): number {
@@ -34,7 +45,7 @@ export class WanConnection {
   }
 
   async getStatusInfo(options?: CallOptions): Promise<ConnectionStatus> {
-    const answer = await this.#call("GetStatusInfo", [], options);
+    const answer = await this.call("GetStatusInfo", [], options);
     const status = required(answer, "NewConnectionStatus", this.target.serviceType);
     return {
       status,
@@ -44,52 +55,50 @@ export class WanConnection {
     };
   }
 
-  /** `""` when the router has none: it answers 0.0.0.0, nothing at all, or something that is no address. */
+  /** `""` when the router has none: it then answers 0.0.0.0, nothing at all, or another text. */
   async getExternalIpAddress(options?: CallOptions): Promise<string> {
-    const answer = await this.#call("GetExternalIPAddress", [], options);
+    const answer = await this.call("GetExternalIPAddress", [], options);
     const address = (text(answer, "NewExternalIPAddress") ?? "").trim();
     return isIP(address) !== 0 && address !== "0.0.0.0" ? address : "";
   }
 
   /** @throws {UpnpError} 718, 725, 724, 402, 501, 606, 728… */
   async addPortMapping(entry: AddRequest, options?: CallOptions): Promise<void> {
-    await this.#call("AddPortMapping", entryArguments(entry, this.target.localAddress), options);
+    await this.call("AddPortMapping", entryArguments(entry, this.target.localAddress), options);
   }
 
-  /** IGD:2 alone: the router takes another port when the wished one is taken, and answers which. */
+  /** IGD:2 only: the router takes another port when the requested one is taken, and answers which. */
   async addAnyPortMapping(entry: AddRequest, options?: CallOptions): Promise<number> {
-    const answer = await this.#call("AddAnyPortMapping", entryArguments(entry, this.target.localAddress), options);
+    const answer = await this.call("AddAnyPortMapping", entryArguments(entry, this.target.localAddress), options);
     return requiredPort(answer, "NewReservedPort", this.target.serviceType);
   }
 
   async deletePortMapping(externalPort: number, protocol: Transport, options?: CallOptions): Promise<void> {
-    await this.#call("DeletePortMapping", keyArguments(externalPort, protocol), options);
+    await this.call("DeletePortMapping", keyArguments(externalPort, protocol), options);
   }
 
-  /** `undefined` when there is no such entry (714; 713 and 402 in the words of some routers are errors all the same). */
+  /** `undefined` when there is no such entry. 713 and 402, which some routers answer, are errors nevertheless. */
   async getSpecificPortMappingEntry(
     externalPort: number,
     protocol: Transport,
     options?: CallOptions,
   ): Promise<PortMappingEntry | undefined> {
     try {
-      const answer = await this.#call("GetSpecificPortMappingEntry", keyArguments(externalPort, protocol), options);
+      const answer = await this.call("GetSpecificPortMappingEntry", keyArguments(externalPort, protocol), options);
       return { ...readEntry(answer, this.target.serviceType), remoteHost: "", externalPort, protocol };
     } catch (error) {
-      if (error instanceof UpnpError && error.kind === "fault" && (error.code === 714 || error.code === 730))
-        return undefined;
+      if (isFault(error, NO_ENTRY)) return undefined;
       throw error;
     }
   }
 
-  /** The entry at `index`; `undefined` behind the last one (713, and 714, 402 and 501 of careless routers). */
+  /** The entry at `index`; `undefined` behind the last one. */
   async getGenericPortMappingEntry(index: number, options?: CallOptions): Promise<PortMappingEntry | undefined> {
     try {
-      const answer = await this.#call("GetGenericPortMappingEntry", [["NewPortMappingIndex", index]], options);
+      const answer = await this.call("GetGenericPortMappingEntry", [["NewPortMappingIndex", index]], options);
       return readFullEntry(answer, this.target.serviceType);
     } catch (error) {
-      if (error instanceof UpnpError && error.kind === "fault" && [713, 714, 730, 402, 501].includes(error.code))
-        return undefined;
+      if (isFault(error, NO_MORE_ENTRIES)) return undefined;
       throw error;
     }
   }
@@ -105,7 +114,7 @@ export class WanConnection {
     return entries;
   }
 
-  /** IGD:2 alone: the table in one answer. 730 is an empty one. */
+  /** IGD:2 only: the table in one answer. 730 stands for an empty one. */
   async getListOfPortMappings(protocol: Transport, options?: CallOptions): Promise<PortMappingEntry[]> {
     const input: SoapArguments = [
       ["NewStartPort", 1],
@@ -116,10 +125,10 @@ export class WanConnection {
     ];
     let listing: string;
     try {
-      const answer = await this.#call("GetListOfPortMappings", input, options);
+      const answer = await this.call("GetListOfPortMappings", input, options);
       listing = required(answer, "NewPortListing", this.target.serviceType);
     } catch (error) {
-      if (error instanceof UpnpError && error.kind === "fault" && error.code === 730) return [];
+      if (isFault(error, NO_ENTRY)) return [];
       throw error;
     }
     // A document inside a document: escaped once by the router, unescaped once by the parser.
@@ -128,8 +137,34 @@ export class WanConnection {
     return entries.slice(0, MAX_ENTRIES).map((entry) => readFullEntry(entry, this.target.serviceType));
   }
 
-  #call(action: string, input: SoapArguments, options?: CallOptions): Promise<XmlElement> {
-    return callAction(this.#http, this.target, action, input, options);
+  /**
+   * Who has a port, read in whichever way the router allows.
+   * @returns `undefined` if nobody has it, `"unknown"` if the router cannot say
+   * @throws {UpnpError} `socket`: it does not answer
+   */
+  async findPortMapping(
+    externalPort: number,
+    protocol: Transport,
+    options?: CallOptions,
+  ): Promise<PortMappingEntry | "unknown" | undefined> {
+    if (!this.#scans) {
+      try {
+        return await this.getSpecificPortMappingEntry(externalPort, protocol, options);
+      } catch (error) {
+        if (!(error instanceof UpnpError) || error.kind === "socket") throw error;
+        this.#scans = true;
+      }
+    }
+    try {
+      for (let index = 0; index < MAX_SCAN; index++) {
+        const entry = await this.getGenericPortMappingEntry(index, options);
+        if (entry === undefined) return index === 0 ? "unknown" : undefined;
+        if (entry.externalPort === externalPort && entry.protocol === protocol) return entry;
+      }
+    } catch (error) {
+      if (!(error instanceof UpnpError) || error.kind === "socket") throw error;
+    }
+    return "unknown";
   }
 }
 

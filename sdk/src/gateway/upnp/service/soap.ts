@@ -1,5 +1,5 @@
+/** SOAP messages of UPnP control (UPnP Device Architecture 2.0 section 3.2). No I/O. */
 import { UpnpError, upnpErrorName } from "./errors.ts";
-import type { HttpClient } from "./http.ts";
 import { child, escapeXml, parseXml, text, type XmlElement } from "./xml.ts";
 
 /** Arguments in the order of the specification: some routers read them by position. */
@@ -40,49 +40,4 @@ export function decodeAction(serviceType: string, action: string, status: number
   // An action without output arguments may answer with an empty element, which a parser reads as text.
   if (body && text(body, `${action}Response`) !== undefined) return {};
   throw new UpnpError("response", `${action}: the router's answer is not readable`, { serviceType });
-}
-
-/** What it takes to ask one service of one device. */
-export interface SoapTarget {
-  readonly serviceType: string;
-  readonly controlUrl: URL;
-  /** The device. */
-  readonly address: string;
-  /** Ours towards it. */
-  readonly localAddress: string;
-}
-
-/** Milliseconds that an action may take: some routers rewrite their firewall before they answer. */
-const ACTION_TIMEOUT = 5000;
-
-export interface CallOptions {
-  signal?: AbortSignal | undefined;
-  /** Milliseconds, default {@link ACTION_TIMEOUT}. */
-  timeoutMs?: number;
-}
-
-/** Asks one action of a service and gives its output arguments. */
-export async function callAction(
-  http: HttpClient,
-  { serviceType, controlUrl, address, localAddress }: SoapTarget,
-  action: string,
-  input: SoapArguments,
-  { signal, timeoutMs = ACTION_TIMEOUT }: CallOptions = {},
-): Promise<XmlElement> {
-  const response = await http({
-    method: "POST",
-    url: controlUrl,
-    address,
-    localAddress,
-    timeoutMs,
-    signal,
-    // The name's case is what some routers compare.
-    headers: {
-      "Content-Type": 'text/xml; charset="utf-8"',
-      SOAPAction: `"${serviceType}#${action}"`,
-      Connection: "close",
-    },
-    body: encodeAction(serviceType, action, input),
-  });
-  return decodeAction(serviceType, action, response.status, response.body);
 }
