@@ -15,7 +15,7 @@ export interface AnnouncementOptions {
   ports?: { ssdp?: number; announcements?: number } | undefined;
 }
 
-/** Listens to what routers announce. Ports that somebody else has for himself are done without. */
+/** Listens to what routers announce, on those ports that no other program has for itself. */
 export class AnnouncementListener implements Disposable {
   readonly #sockets: Socket[] = [];
   readonly #options: AnnouncementOptions;

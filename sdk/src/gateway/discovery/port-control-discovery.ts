@@ -167,6 +167,6 @@ async function askNatPmp(socket: PortControlSocket, signal: AbortSignal): Promis
     SCHEDULE,
     signal,
   );
-  // Without an external address it is a NAT-PMP gateway all the same, but one that cannot serve now.
+  // Without an external address it is still a NAT-PMP gateway, but one that cannot serve now.
   return { externalAddress: externalAddress || "0.0.0.0", epoch };
 }

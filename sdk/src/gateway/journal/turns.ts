@@ -1,4 +1,4 @@
-/** Turns within this process: whoever asks for a key waits until everybody before is done. */
+/** Turns within this process: a caller waits until every earlier one of the same key is done. */
 export class Turns {
   readonly #last = new Map<string, Promise<void>>();
 

@@ -64,7 +64,7 @@ export class LeaseSchedule {
     }
   }
 
-  /** A look was not answered. False: the mapping counts as lost. Silence is no loss while the lease runs, unless it lasts. */
+  /** A look was not answered. False: the mapping counts as lost. While the lease runs, only lasting silence is a loss. */
   onSilence(now: number, leftMs: number | undefined): boolean {
     this.#silentLooks++;
     if (this.#silentLooks >= MAX_SILENT_LOOKS || (leftMs !== undefined && leftMs <= 0)) return false;

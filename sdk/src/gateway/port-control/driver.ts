@@ -32,7 +32,7 @@ export interface ResultMeaning {
 
 const UNKNOWN_RESULT: ResultMeaning = { kind: "refused", what: "the router refused" };
 
-/** What PCP and NAT-PMP do differently, as data. */
+/** Where PCP and NAT-PMP differ, as data. */
 export interface PortControlProtocol {
   via: "pcp" | "nat-pmp";
   /** As messages to people call it. */
@@ -108,7 +108,7 @@ export abstract class PortControlGateway extends EventEmitter<GatewayEvents> imp
       description: request.description,
       lifetimeSeconds: granted.lifetimeSeconds,
       expiresAt: this.#clock.unixNow() + believed * 1000,
-      // A response is the server's own word on the mapping; there is no table to compare it with.
+      // The server's response is all there is: it shows no table to compare with.
       verified: true,
       nonce: granted.nonce,
     };
@@ -155,7 +155,7 @@ export abstract class PortControlGateway extends EventEmitter<GatewayEvents> imp
   /** Asks for a mapping and reads the answer. @throws {GatewayError} */
   protected abstract map(request: PortRequest, signal: AbortSignal | undefined): Promise<PortControlGrant>;
 
-  /** Sends a request until `read` makes something of an answer. @throws {GatewayError} unreachable */
+  /** Sends a request, and again by schedule, until `read` accepts an answer. @throws {GatewayError} unreachable */
   protected async ask<T>(
     bytes: Uint8Array,
     read: (answer: Uint8Array) => T | undefined,
@@ -169,7 +169,7 @@ export abstract class PortControlGateway extends EventEmitter<GatewayEvents> imp
     }
   }
 
-  /** Takes note of an epoch, and of the external address if it is told. False: something changed, and `suspect` was emitted. */
+  /** Takes note of an epoch, and of an external address. False: something changed, and `suspect` was emitted. */
   protected observe(epoch: number, externalAddress: string = this.externalAddress): boolean {
     const isValid = this.#epoch.observe(epoch, this.#clock.now());
     const before = this.externalAddress;

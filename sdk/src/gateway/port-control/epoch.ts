@@ -30,7 +30,7 @@ export function isPcpEpochValid(previous: number, current: number, clientSeconds
   );
 }
 
-/** RFC 6886 section 3.6: more than two seconds less than 7/8 of what our own clock makes of it. */
+/** RFC 6886 section 3.6: the epoch may lag behind 7/8 of our own clock by two seconds. */
 export function isNatPmpEpochValid(previous: number, current: number, clientSeconds: number): boolean {
   return current + 2 >= previous + (clientSeconds * 7) / 8;
 }

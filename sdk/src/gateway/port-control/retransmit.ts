@@ -1,11 +1,11 @@
-/** When a request is sent again. No I/O: asked with the time, it says what is due. */
+/** When a request is sent again. */
 export interface RetransmitOptions {
   /** Milliseconds before the first retry. */
   initialMs: number;
-  /** What the pause is multiplied by after each. */
+  /** Multiplies the pause after each retry. */
   factor: number;
   maxMs: number;
-  /** How often it is sent at most. */
+  /** How often it is sent in all. */
   tries: number;
   /** RFC 6887's RAND: pauses vary by this share either way. */
   jitter: number;
@@ -14,11 +14,12 @@ export interface RetransmitOptions {
 /** RFC 6886 section 3.1: 250 ms, doubled, nine times. */
 export const NAT_PMP_RETRANSMIT: RetransmitOptions = { initialMs: 250, factor: 2, maxMs: 64_000, tries: 9, jitter: 0 };
 /**
- * RFC 6887 section 8.1.1 begins at 3 s, for servers across a provider's network; a home router on the same link answers
- * in milliseconds or has lost the packet, so the retries begin as NAT-PMP's do, and end at 3 s pauses.
+ * RFC 6887 section 8.1.1 begins at 3 s, for servers across a provider's network. A home router on the same link answers in
+ * milliseconds or lost the packet: the retries begin as NAT-PMP's do, and end with pauses of 3 s.
  */
 export const PCP_RETRANSMIT: RetransmitOptions = { initialMs: 250, factor: 2, maxMs: 3000, tries: 9, jitter: 0.1 };
 
+/** The retries of one request. No I/O: asked with the time, it says what is due. */
 export class Retransmission {
   readonly #options: RetransmitOptions;
   readonly #random: () => number;
@@ -33,7 +34,7 @@ export class Retransmission {
     this.#pause = options.initialMs;
   }
 
-  /** When something is to be done next. */
+  /** When to poll next. */
   get due(): number {
     return this.#due;
   }

@@ -2,7 +2,7 @@ import { createSocket, type Socket } from "node:dgram";
 import type { Clock } from "../clock.ts";
 import { Retransmission, type RetransmitOptions } from "./retransmit.ts";
 
-/** Nobody answered, or the gateway's system said that nobody listens. */
+/** The gateway did not answer, or its system said that no program listens. */
 export class NoAnswer extends Error {
   readonly refused: boolean;
   constructor(message: string, refused: boolean) {
@@ -22,8 +22,8 @@ export interface PortControlOptions {
 type Reader = (bytes: Uint8Array) => boolean;
 
 /**
- * The socket on which PCP and NAT-PMP are spoken with one gateway. It is connected: the kernel drops what comes from
- * anybody else (RFC 6886 section 3.1), and tells at once when nobody listens there.
+ * The socket for PCP and NAT-PMP with one gateway. It is connected: the kernel drops datagrams from other addresses (RFC 6886
+ * section 3.1), and reports at once when no program listens there.
  */
 export class PortControlSocket implements Disposable {
   readonly localAddress: string;
@@ -35,7 +35,7 @@ export class PortControlSocket implements Disposable {
   readonly #readers = new Set<Reader>();
   readonly #refusals = new Set<(error: Error) => void>();
   #closed = false;
-  /** Users; the last one closes it. */
+  /** How many drivers share it. The last one closes it. */
   #users = 1;
 
   constructor({ localAddress, gateway, port, clock, random }: PortControlOptions) {
@@ -74,7 +74,7 @@ export class PortControlSocket implements Disposable {
   }
 
   /**
-   * Sends a request until `read` makes something of an answer.
+   * Sends a request, and again by schedule, until `read` accepts an answer.
    * @throws {NoAnswer}
    */
   async request<T>(
@@ -100,7 +100,7 @@ export class PortControlSocket implements Disposable {
       const now = this.#clock.now();
       const due = retransmission.poll(now);
       if (due === "over" || this.#closed) return reject(new NoAnswer(`${this.gateway} does not answer`, false));
-      // What the system learned of an earlier datagram, it tells the next one.
+      // The system reports an ICMP error for one datagram when the next is sent.
       if (due === "send") this.#socket.send(bytes, (error) => error && this.#refuseAll(error));
       cancel = this.#clock.after(Math.max(1, retransmission.due - now), tick);
     };

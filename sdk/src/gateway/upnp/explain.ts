@@ -36,16 +36,15 @@ export function explain(
       );
     case UpnpErrorCode.ActionNotAuthorized:
     case UpnpErrorCode.OutOfSync:
-      if (request && Math.min(request.externalPort, request.internalPort) < FIRST_UNPRIVILEGED_PORT) {
-        return fail(
-          "conflict",
-          `the router does not let programs map ${port}: only ports from ${FIRST_UNPRIVILEGED_PORT} on (${code})`,
-        );
-      }
-      return fail(
-        "refused",
-        `the router does not let programs map ports (${code}): allow it in the router's UPnP settings`,
-      );
+      return isPrivileged(request)
+        ? fail(
+            "conflict",
+            `the router does not let programs map ${port}: only ports from ${FIRST_UNPRIVILEGED_PORT} on (${code})`,
+          )
+        : fail(
+            "refused",
+            `the router does not let programs map ports (${code}): allow it in the router's UPnP settings`,
+          );
     case UpnpErrorCode.InvalidArgs:
     case UpnpErrorCode.WildCardNotPermittedInExtPort:
       return fail("conflict", `the router does not accept ${port} (${code})`);
@@ -57,6 +56,10 @@ export function explain(
     default:
       return fail("refused", `the router refused: ${error.message}`);
   }
+}
+
+function isPrivileged(request: PortRequest | undefined): boolean {
+  return request !== undefined && Math.min(request.externalPort, request.internalPort) < FIRST_UNPRIVILEGED_PORT;
 }
 
 /** A failure that does not depend on what was asked. */

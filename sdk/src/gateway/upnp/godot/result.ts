@@ -26,7 +26,7 @@ export const UPNPResult: {
   readonly SAME_PORT_VALUES_REQUIRED: 14;
   /** No duration can be given. */
   readonly ONLY_PERMANENT_LEASE_SUPPORTED: 15;
-  /** The device is no valid gateway. */
+  /** The device is not a valid gateway. */
   readonly INVALID_GATEWAY: 16;
   /** A port outside 1-65535. */
   readonly INVALID_PORT: 17;

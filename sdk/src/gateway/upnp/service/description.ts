@@ -34,7 +34,7 @@ const FIREWALL_SERVICE = /^urn:schemas-upnp-org:service:WANIPv6FirewallControl:1
 /**
  * Reads a root description (UPnP Device Architecture 2.0 section 2.3). Its URLs are resolved against URLBase or the
  * location, and pinned to `responder`.
- * @throws {UpnpError} `response` when it is no description.
+ * @throws {UpnpError} `response` when it cannot be read.
  */
 export function parseDescription(bytes: Uint8Array, location: URL, responder: string): DeviceDescription {
   const root = child(parseXml(bytes), "root");

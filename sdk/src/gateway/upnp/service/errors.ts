@@ -27,7 +27,7 @@ export const UpnpErrorCode = {
   InconsistentParameters: 733,
 } as const;
 
-/** WANIPv6FirewallControl:1 section 2.4 gives 70x meanings of its own. */
+/** WANIPv6FirewallControl:1 section 2.4 gives its own meanings to 70x. */
 export const FirewallErrorCode = {
   PinholeSpaceExhausted: 701,
   FirewallDisabled: 702,

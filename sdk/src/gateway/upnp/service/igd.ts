@@ -231,7 +231,7 @@ function required(answer: XmlElement, name: string, serviceType: string): string
 
 function requiredPort(answer: XmlElement, name: string, serviceType: string): number {
   const port = optionalNumber(required(answer, name, serviceType), 65535);
-  if (port === undefined) throw new UpnpError("response", `the router's ${name} is no port`, { serviceType });
+  if (port === undefined) throw new UpnpError("response", `the router's ${name} is not a port`, { serviceType });
   return port;
 }
 

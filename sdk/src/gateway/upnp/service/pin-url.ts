@@ -1,9 +1,9 @@
 import { UpnpError } from "./errors.ts";
 
 /**
- * `location` as asked of the device at `responder` and of nobody else: a description URL is taken from an
- * unauthenticated datagram, so only its port and path are believed, never its host. (Some routers name another of their
- * own addresses, or a host name that only they resolve: those work so too.)
+ * `location` at the device that answered, `responder`, and nowhere else: the URL comes from an unauthenticated datagram, so
+ * only its port and path are believed, never its host. This also helps with routers that name another of their addresses,
+ * or a host name that only they resolve.
  */
 export function pinUrl(location: string, responder: string, base?: URL): URL {
   let url: URL;

@@ -10,9 +10,9 @@ export interface XmlElement {
 }
 
 /**
- * What held against entity expansion, prototype names and depth: nothing in a router's XML needs more.
- * Only predefined entities and character references are left without a DOCTYPE; they shrink, and a whole document may stand
- * escaped in another one (GetListOfPortMappings), so their number is limited by the document's size alone.
+ * Limits against entity expansion, prototype names and depth: no router's XML needs more.
+ * Without a DOCTYPE only predefined entities and character references are left. They shrink when they are read, and a whole
+ * document may be escaped inside another (GetListOfPortMappings), so only the document's size limits their number.
  */
 const OPTIONS: X2jOptions = {
   ignoreAttributes: true,
@@ -33,7 +33,7 @@ const OPTIONS: X2jOptions = {
 };
 const parser = new XMLParser(OPTIONS);
 
-/** Decodes by byte order mark, then as UTF-8: what a router declares is often not what it sends. */
+/** Decodes by byte order mark, then as UTF-8: routers often declare another encoding than they send. */
 function decodeText(bytes: Uint8Array): string {
   if (bytes[0] === 0xff && bytes[1] === 0xfe) return new TextDecoder("utf-16le").decode(bytes);
   if (bytes[0] === 0xfe && bytes[1] === 0xff) return new TextDecoder("utf-16be").decode(bytes);
@@ -43,7 +43,7 @@ function decodeText(bytes: Uint8Array): string {
   return new TextDecoder("utf-8").decode(bytes);
 }
 
-/** Parses a router's document; `undefined` for whatever is no XML, too large, or brings a DOCTYPE. Never throws. */
+/** Parses a router's document; `undefined` if it is not XML, too large, or has a DOCTYPE. Never throws. */
 export function parseXml(bytes: Uint8Array): XmlElement | undefined {
   if (bytes.length === 0 || bytes.length > MAX_DOCUMENT) return undefined;
   const text = decodeText(bytes);
@@ -60,7 +60,7 @@ function isElement(node: unknown): node is XmlElement {
   return typeof node === "object" && node !== null && !Array.isArray(node);
 }
 
-/** The elements called `name` under `node`, whether there are none, one or many. */
+/** The elements called `name` under `node`: none, one or many. */
 export function children(node: XmlNode | undefined, name: string): XmlElement[] {
   if (!isElement(node) || !Object.hasOwn(node, name)) return [];
   const found = node[name];
@@ -80,7 +80,7 @@ export function text(node: XmlNode | undefined, name: string): string | undefine
   return typeof first === "string" ? first : undefined;
 }
 
-/** Everything that would end or open markup, escaped for element content. */
+/** Escapes everything that would open or close markup, for element content. */
 export function escapeXml(value: string): string {
   return value
     .replace(/[^\t\n\r\u{20}-\u{D7FF}\u{E000}-\u{FFFD}\u{10000}-\u{10FFFF}]/gu, "")
