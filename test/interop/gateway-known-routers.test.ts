@@ -7,8 +7,8 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { type Clock, systemClock } from "../../sdk/src/gateway/clock.ts";
 import { REVISIT_TIMEOUT_MS } from "../../sdk/src/gateway/discovery/upnp-discovery.ts";
-import { PortMapper } from "../../sdk/src/gateway/index.ts";
 import { KnownRouters } from "../../sdk/src/gateway/journal/known-routers.ts";
+import { PortMapper } from "../../sdk/src/gateway/mapper/port-mapper.ts";
 import { ScriptedGateway } from "./scripted-gateway.ts";
 
 const REQUEST = { internalPort: 7777, protocol: "udp" } as const;

@@ -1,8 +1,9 @@
 import { expect, test } from "vitest";
-import { type MappingEvent, PortMapError, PortMapper, type PortMapping } from "../../../../sdk/src/gateway/index.ts";
 import { UnjournaledKeeper } from "../../../../sdk/src/gateway/journal/lease-keeper.ts";
+import { PortMapper } from "../../../../sdk/src/gateway/mapper/port-mapper.ts";
 import { candidatePorts } from "../../../../sdk/src/gateway/mapper/ports.ts";
 import type { MapRequest } from "../../../../sdk/src/gateway/types.ts";
+import { type MappingEvent, PortMapError, type PortMapping } from "../../../../sdk/src/gateway/types.ts";
 import { FakeClock, FakeGateway, FakeNetwork } from "../fake.ts";
 
 const REQUEST: MapRequest = { internalPort: 7777, protocol: "udp" };

@@ -1,7 +1,8 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { resultOfCode, resultOfError } from "../../../../sdk/src/gateway/upnp/godot/result.ts";
-import { IGDStatus, UPNP, UPNPDevice, UPNPResult } from "../../../../sdk/src/gateway/upnp/index.ts";
+import { resultOfCode, resultOfError, UPNPResult } from "../../../../sdk/src/gateway/upnp/godot/result.ts";
+import { UPNP } from "../../../../sdk/src/gateway/upnp/godot/upnp.ts";
+import { IGDStatus, UPNPDevice } from "../../../../sdk/src/gateway/upnp/godot/upnp-device.ts";
 import {
   connectionServices,
   firewallService,
