@@ -6,10 +6,10 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
-const sdk = fileURLToPath(new URL("./", import.meta.url));
+const sdk = fileURLToPath(new URL(".//", import.meta.url));
 const { metafile } = await build({
   absWorkingDir: sdk,
-  entryPoints: { sallyport: "dist/browser/index.js" },
+  entryPoints: { sallyport: "dist/doors/browser.js" },
   outdir: "dist/standalone",
   bundle: true,
   splitting: true,
