@@ -1,9 +1,10 @@
 // oxlint-disable-next-line typescript/triple-slash-reference -- the package has no types, and an ambient module has no import
 /// <reference path="./default-gateway.d.ts" />
+import { createSocket } from "node:dgram";
 import { readFile } from "node:fs/promises";
 import { isIPv4 } from "node:net";
 import { networkInterfaces } from "node:os";
-import { prefixOf } from "./subnet.ts";
+import { isOnLink, prefixOf } from "./subnet.ts";
 
 /** An address of this machine through which a gateway may be asked. */
 export interface LocalInterface {
@@ -53,6 +54,9 @@ export function usableInterfaces(
   };
   return found.sort((a, b) => rank(a) - rank(b));
 }
+
+/** Nothing is sent there: any port does (RFC 863). */
+const PORT_DISCARD = 9;
 
 /** Kernel flags of /proc/net/route (linux/route.h). */
 const RTF_UP = 0x1;
@@ -114,4 +118,38 @@ export async function defaultRoutes(): Promise<DefaultRoute[]> {
     if (found?.gateway) routes.push({ interfaceName: found.int ?? "", gateway: found.gateway, metric: 0 });
   }
   return routes;
+}
+
+/**
+ * The addresses of this machine from which a named router is asked, with that router as their gateway: those on its link, else the
+ * one that the system would use, as on a VPN's interface. A host has no more than one way to a router that is elsewhere.
+ */
+export async function interfacesTo(router: string, usable: readonly LocalInterface[]): Promise<LocalInterface[]> {
+  const onLink = usable.filter(({ address, prefixLength }) => isOnLink(router, address, prefixLength));
+  const found = onLink.length > 0 ? onLink : await routedTo(router);
+  return found.map((each) => ({ ...each, gateway: router.split("%", 1)[0] }));
+}
+
+/** Connecting a UDP socket sends nothing, and tells the address that the system would use. */
+async function routedTo(router: string): Promise<LocalInterface[]> {
+  const socket = createSocket(router.includes(":") ? "udp6" : "udp4");
+  try {
+    await new Promise<void>((resolve, reject) => {
+      socket.on("error", reject);
+      socket.connect(PORT_DISCARD, router, () => resolve());
+    });
+    const own = socket.address().address;
+    return Object.entries(networkInterfaces()).flatMap(([name, list]) =>
+      (list ?? [])
+        .filter(({ address, internal }) => address === own && !internal)
+        .map(({ address, family, cidr }) => {
+          const number = family === "IPv4" ? (4 as const) : (6 as const);
+          return { name, address, family: number, prefixLength: prefixOf(cidr, number) };
+        }),
+    );
+  } catch {
+    return [];
+  } finally {
+    socket.close();
+  }
 }

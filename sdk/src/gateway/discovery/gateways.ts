@@ -1,9 +1,10 @@
 import { type Clock, delay } from "../clock.ts";
 import { isKnownToBePrivate } from "../external-address.ts";
 import type { Discover, Finding, Gateway, SearchEvents } from "../gateway.ts";
-import { defaultRoutes, type LocalInterface, usableInterfaces } from "../interfaces.ts";
+import { defaultRoutes, interfacesTo, type LocalInterface, usableInterfaces } from "../interfaces.ts";
 import type { KnownRouters } from "../journal/known-routers.ts";
 import type { Via } from "../types.ts";
+import { STEP_TIMEOUT_MS } from "../upnp/step-timeout.ts";
 import { PortControlDiscovery } from "./port-control-discovery.ts";
 import { UpnpDiscovery } from "./upnp-discovery.ts";
 
@@ -25,7 +26,10 @@ export interface GatewaysOptions {
 /** The gateways that answered and still do, and the search for more. */
 export class Gateways implements AsyncDisposable {
   readonly #options: GatewaysOptions;
+  /** By {@link Gateway.id}. */
   readonly #known = new Map<string, Gateway>();
+  /** How many requests are asking each. */
+  readonly #held = new Map<Gateway, number>();
   #search: SharedSearch | undefined;
   #arrival = Promise.withResolvers<void>();
 
@@ -42,12 +46,34 @@ export class Gateways implements AsyncDisposable {
     return this.#arrival.promise;
   }
 
-  /** The gateway to ask next: those whose external address is known to be private come last. */
-  best(tried: ReadonlySet<Gateway>, family: 4 | 6): Gateway | undefined {
-    const open = [...this].filter(
-      (gateway) => !tried.has(gateway) && gateway.localAddress.includes(":") === (family === 6),
-    );
-    return open.find(({ info }) => !isKnownToBePrivate(info)) ?? open[0];
+  /**
+   * Those that were not tried, in the order in which they are to be asked: the default gateway before others, and of one router
+   * those last whose external address is known to be private.
+   */
+  inOrder(tried: ReadonlySet<Gateway>, family: 4 | 6): Gateway[] {
+    const isLast = ({ info }: Gateway): number => Number(isKnownToBePrivate(info));
+    return [...this]
+      .filter((gateway) => !tried.has(gateway) && gateway.localAddress.includes(":") === (family === 6))
+      .sort((a, b) => (a.rank === b.rank ? isLast(a) - isLast(b) : a.rank - b.rank));
+  }
+
+  /** It is being asked until the result is disposed: it is neither replaced nor closed. */
+  hold(gateway: Gateway): Disposable {
+    this.#held.set(gateway, (this.#held.get(gateway) ?? 0) + 1);
+    return {
+      [Symbol.dispose]: () => {
+        const held = (this.#held.get(gateway) ?? 1) - 1;
+        if (held > 0) this.#held.set(gateway, held);
+        else this.#held.delete(gateway);
+      },
+    };
+  }
+
+  /** Another protocol of the same router was quicker: it is asked last from now on. */
+  demote(gateway: Gateway): void {
+    if (this.#known.get(gateway.id) !== gateway) return;
+    this.#known.delete(gateway.id);
+    this.#known.set(gateway.id, gateway);
   }
 
   /** The search that is under way, or a new one. */
@@ -77,16 +103,15 @@ export class Gateways implements AsyncDisposable {
 
   #add(gateway: Gateway): void {
     const { signal, isUsed, onArrival } = this.#options;
-    const key = `${gateway.info.via} ${gateway.info.address} ${gateway.localAddress}`;
-    const known = this.#known.get(key);
-    if (signal.aborted || (known && isUsed(known))) {
+    const known = this.#known.get(gateway.id);
+    if (signal.aborted || (known && (isUsed(known) || this.#held.has(known)))) {
       void gateway.close();
       return;
     }
     void known?.close();
     // Every mapping listens to its gateway.
     gateway.setMaxListeners(0);
-    this.#known.set(key, gateway);
+    this.#known.set(gateway.id, gateway);
     onArrival(gateway);
     this.#arrival.resolve();
     this.#arrival = Promise.withResolvers();
@@ -131,6 +156,10 @@ export interface DiscoverOptions {
   via?: readonly Via[] | undefined;
   /** Default all usable ones. */
   interfaces?: readonly LocalInterface[] | undefined;
+  /** Only the router at this address on the LAN, whatever the default route says. */
+  gateway?: string | undefined;
+  /** Milliseconds that a router may take for one answer over UPnP, default {@link STEP_TIMEOUT_MS}. */
+  stepTimeoutMs?: number | undefined;
   clock: Clock;
   random: () => number;
   /** Routers met before. */
@@ -140,17 +169,20 @@ export interface DiscoverOptions {
 }
 
 /** Searches by every protocol on every interface at once. */
-export function discoverGateways(
-  { via = ["pcp", "nat-pmp", "upnp"], interfaces, clock, random, knownRouters, ports }: DiscoverOptions,
-  events: SearchEvents,
-): ReturnType<Discover> {
+export function discoverGateways(options: DiscoverOptions, events: SearchEvents): ReturnType<Discover> {
+  const { via = ["pcp", "nat-pmp", "upnp"], gateway, clock, random, knownRouters, ports } = options;
+  const { stepTimeoutMs = STEP_TIMEOUT_MS } = options;
   const searches: (Disposable & { settled: Promise<void> })[] = [];
   let disposed = false;
   const begin = async (): Promise<void> => {
-    const usable = interfaces ?? usableInterfaces(await defaultRoutes());
+    const all = options.interfaces ?? usableInterfaces(await defaultRoutes());
+    const usable = gateway === undefined ? all : await interfacesTo(gateway, all);
     if (disposed) return;
     if (usable.length === 0) {
-      const reason = "this computer has no network address: connect it to a network";
+      const reason =
+        gateway === undefined
+          ? "this computer has no network address: connect it to a network"
+          : `no address of this computer leads to ${gateway}: give the router's address on this network`;
       events.onFinding({ step: "interfaces", outcome: "absent", reason });
       return;
     }
@@ -160,8 +192,14 @@ export function discoverGateways(
     }
     if (via.includes("upnp")) {
       const hasCompany = searches.length > 0;
+      const onlyDefault = gateway !== undefined;
       const port = ports?.ssdp;
-      searches.push(new UpnpDiscovery({ interfaces: usable, clock, hasCompany, knownRouters, port }, events));
+      searches.push(
+        new UpnpDiscovery(
+          { interfaces: usable, clock, hasCompany, onlyDefault, stepTimeoutMs, knownRouters, port },
+          events,
+        ),
+      );
     }
     await Promise.all(searches.map(({ settled }) => settled));
   };
