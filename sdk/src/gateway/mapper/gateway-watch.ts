@@ -55,8 +55,7 @@ export class GatewayWatch {
     const { signal, mappings } = this.#options;
     try {
       await gateway.probe(signal);
-      // PCP and NAT-PMP have an epoch. In UPnP nothing proves that a router kept its table.
-      if (gateway.info.via !== "upnp") return;
+      // An epoch tells of a restart, and nothing tells that another program deleted the entry.
       for (const mapping of mappings) if (mapping.source === gateway) mapping.inspect();
     } catch (error) {
       if (signal.aborted) return;
@@ -77,8 +76,9 @@ export class GatewayWatch {
   }
 
   async #onAnnouncement(heard: Announcement): Promise<void> {
-    const { clock, random, signal, gateways, mappings, onReturn } = this.#options;
-    if (heard.kind === "pcp" || heard.kind === "nat-pmp") {
+    const { clock, random, signal, gateways, mappings, isUsed, onReturn } = this.#options;
+    const isPortControl = heard.kind === "pcp" || heard.kind === "nat-pmp";
+    if (isPortControl) {
       if (this.#announced.has(heard.from)) return;
       this.#announced.add(heard.from);
       await delay(clock, MAX_ANNOUNCE_DELAY_MS * random(), signal);
@@ -87,7 +87,10 @@ export class GatewayWatch {
     }
     let known = false;
     for (const gateway of gateways) {
-      if (gateway.onAnnouncement(heard)) known = true;
+      if (!gateway.onAnnouncement(heard)) continue;
+      known = true;
+      // Anybody may have said it: only the router's own answer counts, also for its address.
+      if (isPortControl && isUsed(gateway)) void this.#probe(gateway);
     }
     if (heard.kind === "byebye") return;
     const lost = [...mappings].some(({ state }) => state === "lost");
