@@ -30,8 +30,6 @@ import { NO_ENTRY, type WanConnection } from "./service/igd.ts";
 
 /** WANIPConnection:2 section 2.3.16 recommends this lease: most routers that refuse longer ones take it. */
 const MODEST_LEASE_SECONDS = 3600;
-/** Requests for one port, repairs included. */
-const MAX_ATTEMPTS = 6;
 /** Refusals that no other lease or description cures: they are about the port, the table or the program. */
 const FINAL: ReadonlySet<number> = new Set([
   UpnpErrorCode.InvalidAction,
@@ -91,6 +89,8 @@ export class UpnpGateway extends EventEmitter<GatewayEvents> implements Gateway 
   #permanentOnly = false;
   /** The longest lease that the router took. */
   #leaseCapSeconds = Number.POSITIVE_INFINITY;
+  /** The router takes no description but a plain one. */
+  #plainOnly = false;
   /** A port was refused with every lease and description: others are not tried with all of them. */
   #refusesAll = false;
   /** Milliseconds that the router's table lagged behind its answers. */
@@ -286,19 +286,22 @@ export class UpnpGateway extends EventEmitter<GatewayEvents> implements Gateway 
   ): Promise<{ lifetimeSeconds: number; description: string }> {
     const first = this.#permanentOnly ? 0 : Math.min(request.lifetimeSeconds, this.#leaseCapSeconds);
     let lease = first;
-    let description = plainText(request.description);
-    for (let attempt = 1; ; attempt++) {
+    const sent = this.#plainOnly ? PLAIN_DESCRIPTION : plainText(request.description);
+    let description = sent;
+    // Six requests at most: three leases with each of two descriptions.
+    for (;;) {
       try {
         await this.connection.addPortMapping(
           { ...request, protocol: request.transport, leaseSeconds: lease, description },
           { signal },
         );
-        // Remembered only where a shorter lease was the cure.
+        // Remembered only where a shorter lease, or another description, was the cure.
         if (lease !== first) this.#leaseCapSeconds = lease;
+        if (description !== sent) this.#plainOnly = true;
         return { lifetimeSeconds: lease, description };
       } catch (error) {
         const code = refusalOf(error);
-        if (code === undefined || FINAL.has(code) || attempt >= MAX_ATTEMPTS) throw this.#explain(error, request);
+        if (code === undefined || FINAL.has(code)) throw this.#explain(error, request);
         if (code === UpnpErrorCode.OnlyPermanentLeasesSupported && lease !== 0) {
           this.#permanentOnly = true;
           lease = 0;

@@ -6,9 +6,10 @@ import { MAX_DOCUMENT } from "./xml.ts";
 const MAX_HEAD = 16 * 1024;
 /** Longer size lines belong to no chunk. */
 const MAX_SIZE_LINE = 64;
+/** The end of a document, with what some routers send behind it. */
+const TAIL = 96;
 const CR = 13;
 const LF = 10;
-const GREATER_THAN = 62;
 
 export interface HttpResponse {
   status: number;
@@ -34,6 +35,8 @@ export class HttpReader {
   #headers: Record<string, string> | undefined;
   readonly #body: Buffer[] = [];
   #size = 0;
+  /** The last bytes of the body. */
+  #tail = "";
   /** `undefined`: until the connection ends. */
   #length: number | undefined;
   #chunks: ChunkReader | undefined;
@@ -69,7 +72,7 @@ export class HttpReader {
   }
 
   get #state(): ReadState {
-    if (this.#isOver || this.#chunks?.isOver || this.#endsDocument()) return "whole";
+    if (this.#isOver || this.#chunks?.isOver || this.#endsDocument) return "whole";
     return this.#length === undefined || this.#size < this.#length ? "more" : "perhaps";
   }
 
@@ -115,18 +118,13 @@ export class HttpReader {
       this.#size += each.length;
       if (this.#size > MAX_DOCUMENT) throw new UpnpError("http", "the router's answer is too long");
       this.#body.push(each);
+      this.#tail = (this.#tail + each.toString("latin1", Math.max(0, each.length - TAIL))).slice(-TAIL);
     }
   }
 
   /** Whether the body ends as the documents of UPnP do. */
-  #endsDocument(): boolean {
-    const last = this.#body.at(-1);
-    if (last === undefined) return false;
-    let end = last.length;
-    while (end > 0 && (last[end - 1] ?? 0) <= 32) end--;
-    if (last[end - 1] !== GREATER_THAN) return false;
-    const before = last.length >= 64 ? last : Buffer.concat(this.#body.slice(-4));
-    return /<\/(?:[\w.-]{1,32}:)?(?:root|Envelope)\s*>\s*$/i.test(before.subarray(-128).toString("latin1").trimEnd());
+  get #endsDocument(): boolean {
+    return /<\/(?:[\w.-]{1,32}:)?(?:root|Envelope)\s*>[\0-\x20]*$/i.test(this.#tail);
   }
 }
 
@@ -174,7 +172,7 @@ class ChunkReader {
       const byte = bytes[at++] ?? 0;
       if (byte !== LF) {
         this.#line += String.fromCharCode(byte);
-        if (this.#line.length > MAX_SIZE_LINE) this.#giveUp(parts);
+        if (this.#line.length > MAX_SIZE_LINE || !/^[\s0-9a-f]/i.test(this.#line)) this.#giveUp(parts);
         continue;
       }
       const line = this.#line.trim();
