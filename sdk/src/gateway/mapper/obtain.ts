@@ -279,7 +279,7 @@ class Attempts {
     const problem = isUnsaid(externalAddress) ? gateway.addressProblem : undefined;
     if (problem === undefined) throw new GatewayError("private", why);
     throw new GatewayError("private", `${why} (it answered: ${problem.message})`, {
-      code: problem.code,
+      code: problem.code || undefined,
       cause: problem,
     });
   }
