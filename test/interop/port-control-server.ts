@@ -3,6 +3,8 @@ export interface PortControlServerOptions {
   pcp?: boolean;
   natPmp?: boolean;
   externalAddress?: readonly [number, number, number, number];
+  /** Its epoch goes on with this clock, in milliseconds. Default: it stands still. */
+  now?: () => number;
   /** Before a right answer: what to send in place of it. */
   instead?: (datagram: Buffer, answer: Buffer, server: PortControlServer) => readonly Uint8Array[] | undefined;
 }
@@ -14,9 +16,15 @@ export class PortControlServer {
   /** External port by "protocol internal". */
   readonly table = new Map<string, number>();
   readonly #options: PortControlServerOptions;
+  readonly #startedAt: number;
 
   constructor(options: PortControlServerOptions) {
     this.#options = options;
+    this.#startedAt = options.now?.() ?? 0;
+  }
+
+  get #epochNow(): number {
+    return this.epoch + Math.floor(((this.#options.now?.() ?? 0) - this.#startedAt) / 1000);
   }
 
   readonly answer = (datagram: Buffer): readonly Uint8Array[] => {
@@ -30,14 +38,14 @@ export class PortControlServer {
     if (this.#options.pcp === false) {
       if (this.#options.natPmp === false) return undefined;
       const refusal = Buffer.from([0, 0x80, 0, 1, 0, 0, 0, 0]);
-      refusal.writeUInt32BE(this.epoch, 4);
+      refusal.writeUInt32BE(this.#epochNow, 4);
       return refusal;
     }
     const answer = Buffer.from(datagram);
     answer[1] = (datagram[1] ?? 0) | 0x80;
     answer.fill(0, 2, 4);
     answer.fill(0, 8, 24);
-    answer.writeUInt32BE(this.epoch, 8);
+    answer.writeUInt32BE(this.#epochNow, 8);
     if (datagram[1] === 1) {
       const lifetime = datagram.readUInt32BE(4);
       const key = `${datagram[36]} ${datagram.readUInt16BE(40)}`;
@@ -54,12 +62,12 @@ export class PortControlServer {
     if (this.#options.natPmp === false) return undefined;
     if (datagram[1] === 0) {
       const answer = Buffer.from([0, 0x80, 0, 0, 0, 0, 0, 0, ...this.#address]);
-      answer.writeUInt32BE(this.epoch, 4);
+      answer.writeUInt32BE(this.#epochNow, 4);
       return answer;
     }
     const answer = Buffer.alloc(16);
     answer[1] = (datagram[1] ?? 0) | 0x80;
-    answer.writeUInt32BE(this.epoch, 4);
+    answer.writeUInt32BE(this.#epochNow, 4);
     datagram.copy(answer, 8, 4, 12);
     const key = `${datagram[1] === 1 ? 17 : 6} ${datagram.readUInt16BE(4)}`;
     if (datagram.readUInt32BE(8) === 0) this.table.delete(key);

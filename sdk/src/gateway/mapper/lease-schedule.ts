@@ -53,10 +53,6 @@ export class LeaseSchedule {
     this.#nextLook = now;
   }
 
-  renewNow(now: number): void {
-    this.#nextRenewal = now;
-  }
-
   /** The gateway answered, whatever it said. */
   onAnswer(): void {
     this.#silentLooks = 0;
