@@ -110,7 +110,7 @@ describe("two descriptions of one router", () => {
     gateway.externalAddress = "11.22.33.55";
     await expect.poll(() => gateway.table.has("UDP 7777")).toBe(true);
     await expect.poll(() => mapping.externalAddress).toBe("11.22.33.55");
-    expect(events.map(({ event }) => event)).toContain("lost");
+    expect(events.map(({ event }) => event)).toContain("changed");
   });
 
   test("the first refuses: the second is asked", async () => {

@@ -1,6 +1,6 @@
 import { type Clock, delay } from "../clock.ts";
 import { isKnownToBePrivate } from "../external-address.ts";
-import type { Discover, Finding, Gateway, SearchEvents } from "../gateway.ts";
+import { type Discover, type Finding, type Gateway, NO_ANSWER_MS, type SearchEvents } from "../gateway.ts";
 import { defaultRoutes, interfacesTo, type LocalInterface, usableInterfaces } from "../interfaces.ts";
 import type { KnownRouters } from "../journal/known-routers.ts";
 import type { Via } from "../types.ts";
@@ -30,7 +30,9 @@ export class Gateways implements AsyncDisposable {
   readonly #known = new Map<string, Gateway>();
   /** How many requests are asking each. */
   readonly #held = new Map<Gateway, number>();
-  #search: SharedSearch | undefined;
+  /** Those that still listen. */
+  readonly #searches = new Set<SharedSearch>();
+  #current: { search: SharedSearch; startedAt: number } | undefined;
   #arrival = Promise.withResolvers<void>();
 
   constructor(options: GatewaysOptions) {
@@ -76,17 +78,37 @@ export class Gateways implements AsyncDisposable {
     this.#known.set(gateway.id, gateway);
   }
 
-  /** The search that is under way, or a new one. */
+  /**
+   * The search that has just begun, or a new one: one that goes on because a router is slow does not ask the quick protocols again.
+   */
   search(): SharedSearch {
-    if (this.#search && !this.#search.isSettled) return this.#search;
-    void this.#search?.[Symbol.asyncDispose]();
-    const { clock, discover, signal, isWanted } = this.#options;
+    const { clock, discover } = this.#options;
+    const current = this.#current;
+    if (current && !current.search.isSettled && clock.now() - current.startedAt < NO_ANSWER_MS) return current.search;
     const search = new SharedSearch(discover, (gateway) => this.#add(gateway));
-    this.#search = search;
-    void search.settled
-      .then(() => delay(clock, LATE_ANSWERS_MS, signal))
-      .then(() => (!isWanted() && this.#search === search ? search[Symbol.asyncDispose]() : undefined));
+    for (const other of this.#searches) if (other.isSettled) this.#end(other);
+    this.#searches.add(search);
+    this.#current = { search, startedAt: clock.now() };
+    void this.#listenOn(search);
     return search;
+  }
+
+  /** This computer is on another network: what the searches may still find is not there. */
+  endSearches(): void {
+    for (const search of this.#searches) this.#end(search);
+    this.#current = undefined;
+  }
+
+  /** Late answers count, for a while or as long as somebody waits for them. */
+  async #listenOn(search: SharedSearch): Promise<void> {
+    const { clock, signal, isWanted } = this.#options;
+    await search.settled;
+    await delay(clock, LATE_ANSWERS_MS, signal);
+    if (!isWanted() || this.#current?.search !== search) this.#end(search);
+  }
+
+  #end(search: SharedSearch): void {
+    if (this.#searches.delete(search)) void search[Symbol.asyncDispose]();
   }
 
   /** It does not answer any more, or cannot be asked: only a new search brings it back. */
@@ -96,7 +118,8 @@ export class Gateways implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#search?.[Symbol.asyncDispose]();
+    await Promise.all([...this.#searches].map((search) => search[Symbol.asyncDispose]()));
+    this.#searches.clear();
     await Promise.all([...this].map((gateway) => gateway.close()));
     this.#known.clear();
   }

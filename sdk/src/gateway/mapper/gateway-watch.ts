@@ -101,6 +101,7 @@ export class GatewayWatch {
     const { interfaces, gateways, mappings, onChange } = this.#options;
     this.#listen();
     const own = new Set((interfaces ?? usableInterfaces(await defaultRoutes())).map(({ address }) => address));
+    gateways.endSearches();
     // A gateway that was asked from an address that is gone cannot be asked any more.
     for (const gateway of gateways) {
       if (own.has(gateway.localAddress)) continue;

@@ -4,10 +4,15 @@ import { isUnsaid, whyNotPublic } from "../external-address.ts";
 import { type Finding, type Gateway, GatewayError, type Lease, OTHER_DEVICE } from "../gateway.ts";
 import type { LeaseKeeper } from "../journal/lease-keeper.ts";
 import type { MapRequest, Transport } from "../types.ts";
-import { HEDGE_ROUTER_MS, waitMs } from "./hedge.ts";
+import { type Asked, HEDGE_ROUTER_MS, waitMs } from "./hedge.ts";
 import { noMapping } from "./no-mapping-error.ts";
 import { PortPlan } from "./ports.ts";
 
+/**
+ * What a slower protocol may have made is given back within this, or in the background. Routers answer within milliseconds, and one
+ * that shares its table among protocols takes the winner's mapping along.
+ */
+const CONTEST_MS = 300;
 /** External ports that a router of a limited range is asked to have for TCP too, after it chose them for UDP. */
 const MAX_CHOSEN_PAIRS = 4;
 
@@ -75,13 +80,14 @@ export async function obtain(
       const dueMs = Math.min(next?.waitMs ?? Number.POSITIVE_INFINITY, searchInMs);
       const due = Number.isFinite(dueMs) ? [delay(deps.clock, dueMs, pause.signal)] : [];
       const settled = search === undefined || search.isSettled ? [] : [search.settled];
-      await Promise.race([attempts.aborted, deps.gateways.arrival, ...settled, ...attempts.running, ...due]);
+      const happened = [attempts.aborted, attempts.progress, deps.gateways.arrival];
+      await Promise.race([...happened, ...settled, ...attempts.running, ...due]);
     }
   } finally {
     unsubscribe?.();
     await attempts.end();
   }
-  if (attempts.won) return attempts.won;
+  if (attempts.won) return attempts.settle(attempts.won);
   throw noMapping(attempts.failures, search?.findings ?? []);
 }
 
@@ -103,10 +109,11 @@ class Attempts {
   readonly #report: (finding: Finding) => void;
   readonly #preferredPort: number | undefined;
   readonly #losers = new AbortController();
+  readonly #caller: AbortSignal;
   readonly #signal: AbortSignal;
   readonly #tried = new Set<Gateway>();
-  /** Those that are being asked, and since when. */
-  readonly #asked = new Map<Gateway, number>();
+  readonly #asked = new Map<Gateway, Asked>();
+  #progress = Promise.withResolvers<void>();
   /** One for each router: its protocols share it. */
   readonly #locks = new Map<string, Promise<Disposable>>();
 
@@ -121,6 +128,7 @@ class Attempts {
     this.#request = request;
     this.#report = report;
     this.#preferredPort = preferredPort;
+    this.#caller = signal;
     this.#signal = AbortSignal.any([signal, this.#losers.signal]);
     this.aborted = new Promise((resolve) => {
       this.#signal.addEventListener("abort", () => resolve(), { once: true });
@@ -143,14 +151,19 @@ class Attempts {
 
   /** Milliseconds until more gateways are to be searched for. */
   get searchInMs(): number {
-    const last = Math.max(Number.NEGATIVE_INFINITY, ...this.#asked.values());
+    const last = Math.max(Number.NEGATIVE_INFINITY, ...[...this.#asked.values()].map(({ startedAt }) => startedAt));
     return Math.max(0, last + HEDGE_ROUTER_MS - this.#deps.clock.now());
+  }
+
+  /** Resolves when a gateway's turn has come. */
+  get progress(): Promise<void> {
+    return this.#progress.promise;
   }
 
   /** Asks a gateway, until it has granted or refused. */
   start(gateway: Gateway): void {
     this.#tried.add(gateway);
-    this.#asked.set(gateway, this.#deps.clock.now());
+    this.#asked.set(gateway, { startedAt: this.#deps.clock.now(), askedAt: Number.POSITIVE_INFINITY });
     const hold = this.#deps.gateways.hold(gateway);
     const running: Promise<void> = this.#ask(gateway).then((grant) => {
       hold[Symbol.dispose]();
@@ -179,6 +192,26 @@ class Attempts {
     const rivals = losers.filter(({ info }) => info.address === won.gateway.info.address);
     for (const rival of rivals) gateways.demote(rival);
     if (rivals.length > 0) this.won = { ...won, contested: over.then(() => keeper.settled()) };
+  }
+
+  /** Has a mapping that other protocols of its router contested made again, if what they had is given back soon. */
+  async settle(won: Grant): Promise<Grant> {
+    const { clock, keeper } = this.#deps;
+    const { gateway, leases, contested } = won;
+    if (contested === undefined) return won;
+    using pause = abortable();
+    const isOver = await Promise.race([contested.then(() => true), delay(clock, CONTEST_MS, pause.signal)]);
+    if (isOver !== true) return won;
+    try {
+      const again: Lease[] = [];
+      for (const lease of leases) {
+        again.push(await keeper.renew(gateway, lease, this.#request.lifetimeSeconds, this.#caller));
+      }
+      return { ...won, leases: again, contested: undefined };
+    } catch {
+      // The mapping looks after itself.
+      return won;
+    }
   }
 
   async #ask(gateway: Gateway): Promise<Grant | undefined> {
@@ -210,10 +243,18 @@ class Attempts {
     if (!(via === "pcp" && externalAddress === "")) await this.#requirePublic(gateway, externalAddress);
     await this.#lock(gateway);
     this.#signal.throwIfAborted();
+    this.#onTurn(gateway);
     using restarts = watchingForRestarts(gateway);
     const leases = await this.#tryPorts(gateway);
     const seenAddress = await this.#seenAddress(leases[0]?.externalAddress ?? "");
     return { gateway, leases, seenAddress, recheckReason: restarts.reason };
+  }
+
+  #onTurn(gateway: Gateway): void {
+    const asked = this.#asked.get(gateway);
+    if (asked) this.#asked.set(gateway, { ...asked, askedAt: this.#deps.clock.now() });
+    this.#progress.resolve();
+    this.#progress = Promise.withResolvers();
   }
 
   /** The first protocol of a router takes its lock; the others share it. */

@@ -2,12 +2,14 @@ import { expect, test } from "vitest";
 import { rankOf } from "../../../../sdk/src/gateway/discovery/rank.ts";
 import { OTHER_DEVICE } from "../../../../sdk/src/gateway/gateway.ts";
 import type { LocalInterface } from "../../../../sdk/src/gateway/interfaces.ts";
-import { HEDGE_PROTOCOL_MS, HEDGE_ROUTER_MS, waitMs } from "../../../../sdk/src/gateway/mapper/hedge.ts";
+import { type Asked, HEDGE_PROTOCOL_MS, HEDGE_ROUTER_MS, waitMs } from "../../../../sdk/src/gateway/mapper/hedge.ts";
 import { FakeClock, FakeGateway } from "../fake.ts";
 
 const clock = new FakeClock();
 const NOW = 10_000;
 const never = Number.POSITIVE_INFINITY;
+
+const since = (at: number): Asked => ({ startedAt: at, askedAt: at });
 
 const pcp = new FakeGateway(clock, "pcp");
 const natPmp = new FakeGateway(clock, "nat-pmp");
@@ -17,17 +19,23 @@ const stranger = new FakeGateway(clock, "upnp", "192.168.1.66", OTHER_DEVICE);
 
 test("the first is asked at once, another protocol of its router a moment later, another router after a second", () => {
   expect(waitMs(pcp, new Map(), NOW, false)).toBe(0);
-  const asked = new Map([[pcp, NOW]]);
+  const asked = new Map([[pcp, since(NOW)]]);
   expect(waitMs(natPmp, asked, NOW, false)).toBe(HEDGE_PROTOCOL_MS);
   expect(waitMs(natPmp, asked, NOW + HEDGE_PROTOCOL_MS, false)).toBe(0);
   expect(waitMs(second, asked, NOW, true)).toBe(HEDGE_ROUTER_MS);
   expect(waitMs(new FakeGateway(clock, "pcp"), asked, NOW, true)).toBe(HEDGE_ROUTER_MS);
 });
 
+test("a protocol that waits for its router's turn is not slow: its other protocols wait with it, other routers do not", () => {
+  const asked = new Map([[pcp, { startedAt: NOW - 5000, askedAt: never }]]);
+  expect(waitMs(natPmp, asked, NOW, false)).toBe(never);
+  expect(waitMs(second, asked, NOW, true)).toBe(0);
+});
+
 test("the third protocol waits for a moment behind the second", () => {
   const asked = new Map([
-    [pcp, NOW - HEDGE_PROTOCOL_MS],
-    [natPmp, NOW],
+    [pcp, since(NOW - HEDGE_PROTOCOL_MS)],
+    [natPmp, since(NOW)],
   ]);
   expect(waitMs(upnp, asked, NOW, false)).toBe(HEDGE_PROTOCOL_MS);
 });
@@ -38,8 +46,8 @@ test("a router of a worse route waits until the search is over", () => {
 });
 
 test("what is no default gateway waits until every default gateway has refused", () => {
-  expect(waitMs(stranger, new Map([[upnp, NOW - 60_000]]), NOW, true)).toBe(never);
-  expect(waitMs(stranger, new Map([[second, NOW - 60_000]]), NOW, true)).toBe(never);
+  expect(waitMs(stranger, new Map([[upnp, since(NOW - 60_000)]]), NOW, true)).toBe(never);
+  expect(waitMs(stranger, new Map([[second, since(NOW - 60_000)]]), NOW, true)).toBe(never);
   expect(waitMs(stranger, new Map(), NOW, true)).toBe(0);
 });
 

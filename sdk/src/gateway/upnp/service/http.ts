@@ -43,8 +43,8 @@ function exchange(request: HttpRequest & { timeoutMs: number }): Promise<HttpRes
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(signal.reason as Error);
     const reader = new HttpReader();
+    // It keeps the process alive until the answer or the limit: callers of UPNP await nothing else.
     const socket = connect({ host: address, port: Number(url.port || 80), localAddress });
-    socket.unref();
     let pause: NodeJS.Timeout | undefined;
     const finish = (settle: () => void): void => {
       clearTimeout(limit);
