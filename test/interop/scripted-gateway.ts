@@ -48,8 +48,10 @@ export interface ScriptedOptions {
   raw?: (socket: Socket, request: ScriptedRequest) => boolean;
   /** PCP and NAT-PMP: answers to a datagram. Without it nobody listens. */
   portControl?: (datagram: Buffer, from: RemoteInfo, gateway: ScriptedGateway) => readonly Uint8Array[];
-  /** Its address on the loopback network, default 127.0.0.2. */
+  /** Its address, default 127.0.0.2 of the loopback network. */
   address?: string;
+  /** Where it hears M-SEARCH, default any free port. */
+  ssdpPort?: number;
 }
 
 export class ScriptedGateway implements AsyncDisposable {
@@ -87,7 +89,7 @@ export class ScriptedGateway implements AsyncDisposable {
     gateway.#ssdp = await gateway.#bind((text, from, socket) => {
       options.onSearch?.(text.toString("latin1"), from);
       for (const answer of gateway.#search(text.toString("latin1"))) socket.send(answer, from.port, from.address);
-    });
+    }, options.ssdpPort);
     gateway.ssdpPort = gateway.#ssdp.address().port;
     if (options.portControl) {
       const answer = options.portControl;
@@ -150,12 +152,15 @@ export class ScriptedGateway implements AsyncDisposable {
     await new Promise<void>((resolve) => (this.#server ? this.#server.close(() => resolve()) : resolve()));
   }
 
-  async #bind(onMessage: (datagram: Buffer, from: RemoteInfo, socket: UdpSocket) => void): Promise<UdpSocket> {
+  async #bind(
+    onMessage: (datagram: Buffer, from: RemoteInfo, socket: UdpSocket) => void,
+    port = 0,
+  ): Promise<UdpSocket> {
     // Who listens for announcements has the same port, at another address.
     const socket = createSocket({ type: "udp4", reuseAddr: true });
     this.#sockets.push(socket);
     socket.on("message", (datagram, from) => onMessage(datagram, from, socket));
-    await new Promise<void>((resolve) => socket.bind(0, this.address, resolve));
+    await new Promise<void>((resolve) => socket.bind(port, this.address, resolve));
     return socket;
   }
 

@@ -4,6 +4,7 @@ import type { Reachability } from "../../sdk/src/connectivity/reachability.ts";
 import { type GatewayOptions, Lab } from "./lab/index.ts";
 import { describeLab } from "./lab/vitest.ts";
 
+const IGD = new URL("./modules/scripted-igd.ts", import.meta.url);
 const MAIN = fileURLToPath(new URL("../../sdk/dist/cli/main.js", import.meta.url));
 
 // What `turnutils_natdiscovery` says, in RFC 4787's words.
@@ -75,6 +76,34 @@ describeLab("sallyport doctor", () => {
     expect(report.nat.carrierGrade).toBe(true);
     expect(report.steps).toContainEqual(expect.objectContaining({ step: "probe", outcome: "failed" }));
   });
+
+  test.each<{ box: "dmz" | "port-restricted"; verdict: string; words: RegExp }>([
+    {
+      box: "dmz",
+      verdict: "mapped",
+      words: /Anyone can join at .*the box in front of it passes everything on/,
+    },
+    { box: "port-restricted", verdict: "punchable", words: /stands behind another NAT/ },
+  ])(
+    "a router behind a provider's box ($box), its private address accepted: $verdict",
+    async ({ box, verdict, words }) => {
+      await using lab = await Lab.create();
+      const outer = await lab.gateway({ nat: box });
+      // It leads everything to its first host. miniupnpd would not map behind a private address: many routers do.
+      const inner = await lab.gateway({ behind: outer, nat: "dmz" });
+      const [host, coturn] = await Promise.all([inner.host(), lab.coturn()]);
+      const addresses = { address: inner.lanAddress, externalAddress: inner.wanAddress };
+      await inner.spawnModule(IGD, addresses).waitForLine(/ready/);
+      const args = ["doctor", "--json", "--accept-private-address", "--stun", `${coturn.address}:3478`];
+      const { stdout, output } = await host.exec([process.execPath, MAIN, ...args], { timeoutMs: 40_000 });
+      const report = JSON.parse(stdout) as Reachability;
+      expect(report.verdict, output).toBe(verdict);
+      expect(report.summary).toMatch(words);
+      const mapped = report.endpoints.find(({ kind, protocol }) => kind === "mapped" && protocol === "udp");
+      if (verdict !== "mapped") expect(mapped).toBeUndefined();
+      else expect(mapped).toMatchObject({ address: outer.wanAddress, proof: "outside", verified: true });
+    },
+  );
 
   test("no gateway, no STUN server: exit code 3 and what to do", async () => {
     await using lab = await Lab.create();

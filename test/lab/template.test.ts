@@ -36,7 +36,7 @@ describeLab("a newcomer's game behind a home router", () => {
     await server.waitForLine((line) => {
       said.push(line);
       const text = said.join("\n");
-      return text.includes(`Anyone can join at ${home.wanAddress}:2567`) && text.includes("Invite your friends: ");
+      return text.includes(`The address is ${home.wanAddress}:2567`) && text.includes("Invite your friends: ");
     }, 30_000);
     const invite = /Invite your friends: .*(http:\S+)/.exec(said.join("\n"))?.[1] ?? "";
     expect(await home.mappings()).toHaveLength(2); // UDP and TCP
@@ -64,7 +64,7 @@ describeLab("a newcomer's game behind a home router", () => {
     const env = { XDG_STATE_HOME: `/tmp/${lab.prefix}-panel`, NO_COLOR: "1" };
     await using _ = { [Symbol.asyncDispose]: () => rm(env.XDG_STATE_HOME, { recursive: true, force: true }) };
     const host = machine.spawn([process.execPath, HOST], { cwd: ROOT, env });
-    await host.waitForLine(/^mapped: Anyone can join at/, 30_000);
+    await host.waitForLine(/^mapped: Your router forwards port/, 30_000);
     const told = await machine.exec(["curl", "-sS", "--max-time", "2", "http://localhost:7777/host/events"]);
     const event = told.stdout.split("\n").find((line) => line.includes('"event":"reachability"')) ?? "";
     const reachability = JSON.parse(event.replace(/^data: /, "")) as Record<string, unknown>;

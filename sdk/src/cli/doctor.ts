@@ -4,7 +4,7 @@ import { type Reachability, type Verdict } from "../connectivity/reachability.ts
 import { type TurnServer } from "../turn/open.ts";
 import { parseTurnUrl } from "../turn/url.ts";
 import { UDPSocketError } from "../udp/errors.ts";
-import { type Command, EXIT_SOFTWARE, parseOptions, UsageError, wholeNumber } from "./command.ts";
+import { type Command, EXIT_SOFTWARE, ipAddress, parseOptions, UsageError, wholeNumber } from "./command.ts";
 import { Output } from "./output.ts";
 import { Interruption } from "./signals.ts";
 
@@ -19,6 +19,10 @@ export const doctor: Command = {
                           (default: SALLYPORT_STUN_URLS). One with two addresses tells most: coturn has that.
   --turn URL              a TURN server, as turn:HOST:PORT, with --turn-username NAME and --turn-credential SECRET:
                           players who cannot be reached otherwise come through it
+  --gateway ADDRESS       the router's address on this network, where several answer (default: the default gateway)
+  --accept-private-address
+                          open the port although the router stands behind another NAT, as behind a provider's box that
+                          passes everything on; a packet from outside then says whether it does
   --lobby URL             a lobby, whose STUN servers are asked too
   --lifetime              also measure how long the router remembers a silent connection; takes 1 to 3 minutes
   --json                  the report as JSON, for programs
@@ -39,6 +43,8 @@ Ports that were opened for the test are given back at the end.
         turn: { type: "string" },
         "turn-username": { type: "string" },
         "turn-credential": { type: "string" },
+        gateway: { type: "string" },
+        "accept-private-address": { type: "boolean", default: false },
         lifetime: { type: "boolean", default: false },
         json: { type: "boolean", default: false },
       },
@@ -46,6 +52,7 @@ Ports that were opened for the test are given back at the end.
     if (positionals.length > 0) throw new UsageError(`doctor takes options only, not ${positionals[0]}`);
     const port = values.port === undefined ? undefined : wholeNumber("--port", values.port, 1, 65535);
     const lobby = values.lobby === undefined ? undefined : lobbyUrl(values.lobby);
+    const gateway = ipAddress("--gateway", values.gateway);
     const output = new Output(values.json);
     using interruption = new Interruption();
     const stunServers = [...(values.stun ?? []), ...(lobby ? await stunServersOf(lobby, output) : [])];
@@ -53,6 +60,8 @@ Ports that were opened for the test are given back at the end.
     const options: ConnectivityOptions = {
       description: "Sallyport doctor",
       lifetimeWaitsMs: [],
+      acceptPrivateAddress: values["accept-private-address"],
+      ...(gateway === undefined ? {} : { gateway }),
       ...(turn ? { turnServers: [turn] } : {}),
       ...(stunServers.length > 0 ? { stunServers } : {}),
     };
@@ -156,13 +165,15 @@ const VERDICT_STYLES = {
   "lan-only": "red",
 } as const;
 
+const PROOFS = { outside: ", proven from outside", router: ", confirmed by the router", none: "" } as const;
+
 function report({ verdict, summary, endpoints, nat, gateways, steps }: Reachability, output: Output): void {
   output.line("");
   output.line(`${output.style([VERDICT_STYLES[verdict], "bold"], verdict)}  ${summary}`);
   const row = (name: string, text: string): void => output.line(`  ${output.style("dim", name.padEnd(10))} ${text}`);
-  for (const { protocol, address, port, kind, via, verified } of endpoints) {
+  for (const { protocol, address, port, kind, via, proof } of endpoints) {
     const shown = address.includes(":") ? `[${address}]` : address;
-    row(kind, `${protocol} ${shown}:${port}${via === "interface" ? "" : ` by ${via}`}${verified ? ", verified" : ""}`);
+    row(kind, `${protocol} ${shown}:${port}${via === "interface" ? "" : ` by ${via}`}${PROOFS[proof]}`);
   }
   for (const { via, name, address, externalAddress } of gateways) {
     row("gateway", `${name} at ${address} (${via})${externalAddress ? `, outside ${externalAddress}` : ""}`);

@@ -1,6 +1,8 @@
+import type { PortMapping } from "../gateway/types.ts";
 import type { natBehaviour } from "../nat/behaviour-discovery.ts";
 import type { probePort } from "../nat/probe.ts";
 import type { StunServerOutcome, stunBinding } from "../stun/client.ts";
+import { addressScope } from "../udp/address-scope.ts";
 import { type Endpoint, formatEndpoint } from "../udp/endpoint.ts";
 import { messageOf, type RungContext } from "./rung.ts";
 import type { Findings, ReflexiveFinding } from "./verdict.ts";
@@ -26,6 +28,8 @@ export class DetectionRung {
   /** The server that keeps the mapping alive, and what it saw: one is enough, whatever the NAT. */
   #keeper: { server: Endpoint; mapped: Endpoint } | undefined;
   #answering: readonly string[] = [];
+  /** Mappings that were deleted and added again: once is enough. */
+  readonly #remade = new WeakSet<PortMapping>();
   #asking: Promise<void> | undefined;
 
   constructor(context: RungContext, parts: DetectionParts, servers: readonly string[]) {
@@ -40,6 +44,12 @@ export class DetectionRung {
       this.#asking = undefined;
     });
     return this.#asking;
+  }
+
+  /** The public IPv4 address as a STUN server sees it, once one has answered; `undefined` if none does. */
+  async publicAddress(): Promise<string | undefined> {
+    await this.#asking;
+    return this.reflexive.find(({ address }) => !address.includes(":"))?.address;
   }
 
   /** Servers that answer, those first that can answer from and to other ports. */
@@ -119,7 +129,7 @@ export class DetectionRung {
    * Once everything is known that is quick to know.
    * @param mapped what a gateway says that it forwards
    */
-  async examine(mapped: Endpoint | undefined): Promise<void> {
+  async examine(mapped: PortMapping | undefined): Promise<void> {
     // The proof first, since the examination opens the filter for the very addresses that the proof comes from.
     if (mapped) await this.#prove(mapped);
     const examiner = this.#examiner;
@@ -137,15 +147,24 @@ export class DetectionRung {
     this.#context.update();
   }
 
-  async #prove(mapped: Endpoint): Promise<void> {
+  async #prove(mapping: PortMapping): Promise<void> {
     const examiner = this.#examiner;
     const { socket, signal } = this.#context;
     if (!examiner || signal.aborted) return;
     const began = performance.now();
-    const result = await this.#parts.probe(socket, examiner.address, mapped.port, { signal });
+    const ask = (): ReturnType<typeof probePort> =>
+      this.#parts.probe(socket, examiner.address, mapping.externalPort, { signal });
+    let result = await ask();
+    // Some routers list entries that forward nothing until they are deleted and added again.
+    if (result === "silent" && !signal.aborted && !this.#remade.has(mapping)) {
+      this.#remade.add(mapping);
+      if (await mapping.remake("no packet from outside came in by it")) result = await ask();
+    }
     if (signal.aborted) return;
     const ms = Math.round(performance.now() - began);
-    const port = `${mapped.address}:${mapped.port}`;
+    const told = mapping.externalAddress;
+    const isPublic = addressScope(told) === "public";
+    const port = `${isPublic ? told : ((await this.publicAddress()) ?? told)}:${mapping.externalPort}`;
     this.probe = result === "unsupported" ? undefined : result;
     if (result === "arrived") {
       const reason = `A packet that nobody here asked for came in by ${port}.`;

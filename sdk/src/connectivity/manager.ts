@@ -161,7 +161,7 @@ export class ConnectivityManager extends EventEmitter<ConnectivityEvents> implem
    */
   mapBeside(port: number): () => { address: string; port: number } | undefined {
     this.#beside.add(port);
-    this.#mapping?.mapBeside(port, this.#options);
+    this.#mapping?.mapBeside(port, { ...this.#options, publicAddress: () => this.#publicAddress() });
     return () => this.#mapping?.beside(port);
   }
 
@@ -239,27 +239,36 @@ export class ConnectivityManager extends EventEmitter<ConnectivityEvents> implem
   }
 
   async #map(): Promise<void> {
-    const { via, protocol, description, lifetimeSeconds, renewIntervalMs } = this.#options;
+    const { via, protocol, description, lifetimeSeconds, renewIntervalMs, acceptPrivateAddress } = this.#options;
     if (via.length === 0 || this.#isLoopback) {
       const reason = this.#isLoopback ? LOOPBACK_ONLY : "Switched off: no router is asked.";
       for (const step of ["pcp", "nat-pmp", "upnp"]) this.#step({ step, outcome: "skipped", ms: 0, reason });
       return;
     }
-    const mapper = this.#parts.createMapper({ via: [...via], renewIntervalMs, signal: this.#abort.signal });
+    const gateway = this.#options.gateway || undefined;
+    const mapper = this.#parts.createMapper({ via: [...via], gateway, renewIntervalMs, signal: this.#abort.signal });
     this.#mapping = new MappingRung(this.#context(), mapper);
     this.#mapping.onChanged = () => {
       // The old proof says nothing of the new way.
       if (this.#detection) this.#detection.probe = undefined;
       this.#measureIfNeeded();
     };
-    for (const port of this.#beside) this.#mapping.mapBeside(port, this.#options);
+    const publicAddress = (): Promise<string | undefined> => this.#publicAddress();
+    for (const port of this.#beside) this.#mapping.mapBeside(port, { ...this.#options, publicAddress });
     await this.#mapping.open({
       internalPort: this.port,
       protocol,
       description,
       application: description,
       lifetimeSeconds,
+      acceptPrivateAddress,
+      publicAddress,
     });
+  }
+
+  /** For a router that does not tell its own. */
+  async #publicAddress(): Promise<string | undefined> {
+    return this.#detection?.publicAddress();
   }
 
   async #detect(): Promise<void> {
@@ -294,7 +303,7 @@ export class ConnectivityManager extends EventEmitter<ConnectivityEvents> implem
 
   async #examine(): Promise<void> {
     const [held] = this.#mapping?.held ?? [];
-    await this.#detection?.examine(held && { address: held.externalAddress, port: held.externalPort });
+    await this.#detection?.examine(held);
   }
 
   /** Whether players come by what the NAT remembers of this socket: by invite, or through a NAT that lets all in. */

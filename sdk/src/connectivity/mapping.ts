@@ -49,6 +49,7 @@ export class MappingRung {
         via: mapping.via,
         expiresAt: mapping.expiresAt,
         verified: mapping.verified,
+        proof: mapping.proof,
         gatewayName: mapping.gateway.name,
       })),
     );
@@ -73,13 +74,25 @@ export class MappingRung {
   /** Another port, UDP alone. The mapper goes on trying where the first attempt fails. */
   mapBeside(
     internalPort: number,
-    { description, lifetimeSeconds }: Pick<MapRequest, "description" | "lifetimeSeconds">,
+    options: Pick<MapRequest, "description" | "lifetimeSeconds" | "acceptPrivateAddress" | "publicAddress">,
   ): void {
+    const { description, lifetimeSeconds, acceptPrivateAddress, publicAddress } = options;
     if (this.#beside.has(internalPort)) return;
     this.#beside.set(internalPort, undefined);
     const { signal } = this.#context;
     this.#mapper
-      .map({ internalPort, protocol: "udp", description, application: description, lifetimeSeconds }, { signal })
+      .map(
+        {
+          internalPort,
+          protocol: "udp",
+          description,
+          application: description,
+          lifetimeSeconds,
+          acceptPrivateAddress,
+          publicAddress,
+        },
+        { signal },
+      )
       .then(
         (mapping) => this.#adopt(mapping),
         () => {},

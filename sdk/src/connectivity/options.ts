@@ -18,6 +18,13 @@ export interface ConnectivityOptions {
   stunServers?: readonly string[];
   /** TURN servers, with credentials, for players who cannot be reached otherwise. Default none. */
   turnServers?: readonly TurnServer[];
+  /**
+   * Map the port although the router's external address is private: behind a provider's box that passes everything on (DMZ, 1:1
+   * NAT). Only a packet from outside makes it a way in, so it takes a STUN server with two addresses. Default false.
+   */
+  acceptPrivateAddress?: boolean;
+  /** The router's address on the LAN, where several answer. No other is asked then. Default "": the default gateways first. */
+  gateway?: string;
   /** How long a mapping lasts without renewal, s. Default 7200. */
   lifetimeSeconds?: number;
   /** How often everything is asked anew although nothing seems wrong, ms. Default: `SALLYPORT_RENEW_INTERVAL_MS`, or 300 000. */
@@ -47,6 +54,8 @@ export function withDefaults(options: ConnectivityOptions): Required<Connectivit
     via: options.via ?? protocolsFromEnvironment(),
     stunServers: options.stunServers ?? serversFromEnvironment(),
     turnServers: options.turnServers ?? [],
+    acceptPrivateAddress: options.acceptPrivateAddress ?? false,
+    gateway: options.gateway ?? "",
     lifetimeSeconds: options.lifetimeSeconds ?? 7200,
     renewIntervalMs: options.renewIntervalMs ?? fromEnvironment("SALLYPORT_RENEW_INTERVAL_MS", 300_000),
     lifetimeWaitsMs,

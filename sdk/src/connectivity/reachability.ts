@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
+import type { Proof } from "../gateway/types.ts";
 
 /** How a stranger gets here, best first: the one word for the person who hosts. */
 export type Verdict = "open" | "mapped" | "punchable" | "relay-only" | "lan-only";
@@ -14,8 +15,10 @@ export interface ReachableEndpoint {
   via: EndpointVia;
   /** When it lapses unless it is renewed, in ms since the epoch; 0 = it does not. */
   expiresAt: number;
-  /** Something other than our own belief confirms it: the gateway read it back, or a packet came in through it. */
+  /** `proof` is not `none`. */
   verified: boolean;
+  /** What shows that it leads here: a packet from outside came in by it, the router confirmed it, or nothing does. */
+  proof: Proof;
 }
 
 /** A NAT's behaviour in the words of RFC 4787 sections 4.1 and 5. */

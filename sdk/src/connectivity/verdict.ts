@@ -77,7 +77,8 @@ export function isDialable(endpoint: ReachableEndpoint, nat: NatDescription): bo
   }
   // A global IPv6 address usually stands behind the home gateway's firewall: only proof makes it dialable.
   if (endpoint.kind === "host") return !endpoint.address.includes(":") || endpoint.verified;
-  return endpoint.kind === "mapped";
+  // Behind another NAT, nobody's word counts but a packet's.
+  return endpoint.kind === "mapped" && (endpoint.proof !== "none" || !nat.carrierGrade);
 }
 
 function rank(endpoint: ReachableEndpoint, nat: NatDescription): number {
@@ -96,6 +97,7 @@ function hostEndpoints({ interfaces, localPort }: Findings): ReachableEndpoint[]
       via: "interface" as const,
       expiresAt: 0,
       verified: false,
+      proof: "none" as const,
     })),
   );
 }
@@ -104,14 +106,19 @@ function mappedEndpoints({ mappings, reflexive, probe }: Findings): ReachableEnd
   // What a packet from outside disproved is no way in, whatever the gateway says.
   if (probe === "silent") return [];
   const seen = reflexive.find(({ address }) => !address.includes(":"));
-  return mappings.map(({ gatewayName: _, address, ...mapping }) => ({
-    kind: "mapped",
-    ...mapping,
-    verified: mapping.verified || probe === "arrived",
-    // Some gateways map and do not know their own outer address (0.0.0.0 or nothing); STUN does.
-    address: addressScope(address) === "invalid" || address === "0.0.0.0" ? (seen?.address ?? "") : address,
-  }));
+  return mappings.map(({ gatewayName: _, address: told, proof: said, ...mapping }) => {
+    const isSeen = seen !== undefined && !told.includes(":") && addressScope(told) !== "public";
+    // A router that does not know its own outer address (0.0.0.0 or nothing) confirms the mapping nevertheless. One behind another
+    // NAT knows nothing of the outer one.
+    const router = isSeen && !isUnknown(told) ? "none" : said;
+    const proof = probe === "arrived" ? "outside" : router;
+    const address = isSeen ? seen.address : isUnknown(told) ? "" : told;
+    return { ...mapping, kind: "mapped", address, proof, verified: proof !== "none" };
+  });
 }
+
+/** An address that no router has: nothing, or 0.0.0.0. */
+const isUnknown = (address: string): boolean => addressScope(address) === "invalid" || address === "0.0.0.0";
 
 function reflexiveEndpoints({ reflexive, interfaces }: Findings): ReachableEndpoint[] {
   const endpoints = new Map<string, ReachableEndpoint>();
@@ -125,13 +132,21 @@ function reflexiveEndpoints({ reflexive, interfaces }: Findings): ReachableEndpo
       via: "stun",
       expiresAt: 0,
       verified: true,
+      proof: "outside",
     });
   }
   return [...endpoints.values()];
 }
 
 function relayedEndpoints({ relayed = [] }: Findings): ReachableEndpoint[] {
-  return relayed.map((endpoint) => ({ kind: "relayed", protocol: "udp", via: "turn", verified: true, ...endpoint }));
+  return relayed.map((endpoint) => ({
+    kind: "relayed",
+    protocol: "udp",
+    via: "turn",
+    verified: true,
+    proof: "outside",
+    ...endpoint,
+  }));
 }
 
 function describeNat(findings: Findings): NatDescription {
@@ -185,7 +200,8 @@ function mappingBehaviour(seen: readonly ReflexiveFinding[]): NatBehaviour {
 function judge(endpoints: readonly ReachableEndpoint[], nat: NatDescription): Verdict {
   const dialable = endpoints.filter((endpoint) => isDialable(endpoint, nat) && endpoint.protocol === "udp");
   if (dialable.some(({ kind }) => kind === "host")) return "open";
-  if (dialable.some(({ kind }) => kind === "mapped") && !nat.carrierGrade) return "mapped";
+  if (dialable.some(({ kind, proof }) => kind === "mapped" && (proof === "outside" || !nat.carrierGrade)))
+    return "mapped";
   if (dialable.some(({ kind }) => kind === "reflexive")) return "open";
   if (endpoints.some(({ kind }) => kind === "reflexive")) {
     return nat.mapping === "address-and-port-dependent" || nat.mapping === "address-dependent"
@@ -214,7 +230,13 @@ function summarize(
     case "mapped": {
       const endpoint = find("mapped");
       const name = findings.mappings[0]?.gatewayName || "your router";
-      return `Anyone can join at ${where(endpoint)}: ${name} forwards the port (${VIA_NAMES[endpoint?.via ?? "upnp"]}).`;
+      const protocol = VIA_NAMES[endpoint?.via ?? "upnp"];
+      if (endpoint?.proof === "outside") {
+        const box = nat.carrierGrade ? ", and the box in front of it passes everything on" : "";
+        return `Anyone can join at ${where(endpoint)}: ${name} forwards the port (${protocol})${box}.`;
+      }
+      const says = endpoint?.proof === "router" ? "forwards" : "says that it forwards";
+      return `Your router ${says} port ${endpoint?.port}; nobody outside has tried it yet. The address is ${where(endpoint)} (${name}, ${protocol}).`;
     }
     case "punchable": {
       const endpoint = endpoints.find(({ kind }) => kind === "reflexive");

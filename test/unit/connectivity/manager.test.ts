@@ -25,6 +25,7 @@ class World {
     externalPort: 7777,
     expiresAt: 0,
     verified: true,
+    proof: "router",
   }) as never;
   readonly mapped = Promise.withResolvers<PortMapping>();
   readonly stun = Promise.withResolvers<StunServerOutcome[]>();

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { assess, type Findings } from "../../../sdk/src/connectivity/verdict.ts";
+import { assess, type Findings, isDialable } from "../../../sdk/src/connectivity/verdict.ts";
 
 const lan: Findings = {
   localPort: 7777,
@@ -16,6 +16,7 @@ const mapping = {
   via: "upnp" as const,
   expiresAt: 5,
   verified: true,
+  proof: "router" as const,
   gatewayName: "Acme Router",
 };
 
@@ -73,6 +74,85 @@ describe("the verdict", () => {
     });
     expect(verdict).toBe("mapped");
     expect(summary).toContain("11.0.0.77:40123");
+  });
+
+  test("the sentence says what is proved: by a packet from outside, by the router, by nothing", () => {
+    expect(assess({ ...lan, mappings: [mapping], probe: "arrived" })).toMatchObject({
+      verdict: "mapped",
+      summary: "Anyone can join at 11.0.0.9:40123: Acme Router forwards the port (UPnP).",
+    });
+    expect(assess({ ...lan, mappings: [mapping] })).toMatchObject({
+      verdict: "mapped",
+      summary:
+        "Your router forwards port 40123; nobody outside has tried it yet. The address is 11.0.0.9:40123 (Acme Router, UPnP).",
+    });
+    const unproven = { ...mapping, verified: false, proof: "none" as const };
+    expect(assess({ ...lan, mappings: [unproven] }).summary).toMatch(
+      /^Your router says that it forwards port 40123; nobody outside has tried it yet\./,
+    );
+  });
+
+  test.each([
+    ["arrived", "outside", true],
+    [undefined, "router", true],
+  ] as const)("proof of a mapped endpoint, where the probe is %s: %s", (probe, proof, verified) => {
+    const { endpoints } = assess({ ...lan, mappings: [mapping], probe });
+    expect(endpoints[0]).toMatchObject({ kind: "mapped", proof, verified });
+  });
+
+  test("proof of the others: STUN's and TURN's answers came from outside, an interface proves nothing", () => {
+    const { endpoints } = assess({
+      ...lan,
+      reflexive: [{ server: "s", address: "11.0.0.77", port: 7777 }],
+      relayed: [{ address: "11.0.0.5", port: 5000, expiresAt: 0 }],
+    });
+    const proofs = endpoints.filter(({ protocol }) => protocol === "udp").map(({ kind, proof }) => `${kind} ${proof}`);
+    expect(proofs.sort()).toEqual(["host none", "reflexive outside", "relayed outside"]);
+    for (const { proof, verified } of endpoints) expect(verified).toBe(proof !== "none");
+  });
+
+  describe("a router behind a provider's box", () => {
+    const behind: Findings = {
+      ...lan,
+      mappings: [{ ...mapping, address: "192.168.100.2", port: 7777 }],
+      reflexive: [{ server: "s", address: "11.0.0.77", port: 7777 }],
+    };
+
+    test("a packet from outside came in: the box passes everything on, and it is called so", () => {
+      const { verdict, summary, endpoints, nat } = assess({ ...behind, probe: "arrived" });
+      expect(verdict).toBe("mapped");
+      expect(summary).toBe(
+        "Anyone can join at 11.0.0.77:7777: Acme Router forwards the port (UPnP), and the box in front of it passes everything on.",
+      );
+      expect(endpoints[0]).toMatchObject({ kind: "mapped", address: "11.0.0.77", port: 7777, proof: "outside" });
+      expect(nat.carrierGrade).toBe(true);
+    });
+
+    test("nobody tried: the router's word says nothing of the box, and no stranger is sent there", () => {
+      const assessed = assess(behind);
+      expect(assessed.verdict).toBe("punchable");
+      const mapped = assessed.endpoints.find(({ kind }) => kind === "mapped");
+      expect(mapped).toMatchObject({ address: "11.0.0.77", proof: "none", verified: false });
+      expect(mapped && isDialable(mapped, assessed.nat)).toBe(false);
+    });
+
+    test("no packet came in: it is no way in", () => {
+      const { verdict, endpoints } = assess({ ...behind, probe: "silent" });
+      expect(verdict).toBe("punchable");
+      expect(endpoints.some(({ kind }) => kind === "mapped")).toBe(false);
+    });
+  });
+
+  test("a device that says it were the router, and tells another address than STUN sees: nobody is sent there", () => {
+    const said = { ...mapping, address: "9.9.9.9", proof: "none" as const, verified: false };
+    const { verdict, endpoints, nat } = assess({
+      ...lan,
+      mappings: [said],
+      reflexive: [{ server: "s", address: "11.0.0.77", port: 7777 }],
+    });
+    expect(verdict).toBe("punchable");
+    const mapped = endpoints.find(({ kind }) => kind === "mapped");
+    expect(mapped && isDialable(mapped, nat)).toBe(false);
   });
 
   test("two STUN servers that see one endpoint: punchable", () => {

@@ -163,7 +163,8 @@ class Attempts {
   /** Asks a gateway, until it has granted or refused. */
   start(gateway: Gateway): void {
     this.#tried.add(gateway);
-    this.#asked.set(gateway, { startedAt: this.#deps.clock.now(), askedAt: Number.POSITIVE_INFINITY });
+    const startedAt = this.#deps.clock.now();
+    this.#asked.set(gateway, { startedAt, askedAt: startedAt });
     const hold = this.#deps.gateways.hold(gateway);
     const running: Promise<void> = this.#ask(gateway).then((grant) => {
       hold[Symbol.dispose]();
@@ -241,18 +242,20 @@ class Attempts {
     const { via, externalAddress } = gateway.info;
     // PCP tells its external address only with a mapping.
     if (!(via === "pcp" && externalAddress === "")) await this.#requirePublic(gateway, externalAddress);
+    this.#noteAsked(gateway, Number.POSITIVE_INFINITY);
     await this.#lock(gateway);
     this.#signal.throwIfAborted();
-    this.#onTurn(gateway);
+    this.#noteAsked(gateway, this.#deps.clock.now());
     using restarts = watchingForRestarts(gateway);
     const leases = await this.#tryPorts(gateway);
     const seenAddress = await this.#seenAddress(leases[0]?.externalAddress ?? "");
     return { gateway, leases, seenAddress, recheckReason: restarts.reason };
   }
 
-  #onTurn(gateway: Gateway): void {
+  /** @param askedAt `Infinity` while it waits for its router's turn */
+  #noteAsked(gateway: Gateway, askedAt: number): void {
     const asked = this.#asked.get(gateway);
-    if (asked) this.#asked.set(gateway, { ...asked, askedAt: this.#deps.clock.now() });
+    if (asked) this.#asked.set(gateway, { ...asked, askedAt });
     this.#progress.resolve();
     this.#progress = Promise.withResolvers();
   }
@@ -329,7 +332,8 @@ class Attempts {
 
   /** The public address as it is seen from outside, where the router does not tell one. */
   async #seenAddress(told: string): Promise<string | undefined> {
-    return isUnsaid(told) ? seenFromOutside(this.#request) : undefined;
+    if (!isUnsaid(told)) return undefined;
+    return Promise.race([seenFromOutside(this.#request), this.aborted.then(() => undefined)]);
   }
 }
 

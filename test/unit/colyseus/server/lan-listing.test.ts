@@ -14,7 +14,16 @@ afterEach(() => {
 });
 
 const endpoint = (kind: "host" | "mapped" | "reflexive", protocol: "tcp" | "udp", address: string, port: number) =>
-  ({ kind, protocol, address, port, via: "upnp", expiresAt: 0, verified: true }) satisfies ReachableEndpoint;
+  ({
+    kind,
+    protocol,
+    address,
+    port,
+    via: "upnp",
+    expiresAt: 0,
+    verified: true,
+    proof: "router",
+  }) satisfies ReachableEndpoint;
 const known = (...endpoints: ReachableEndpoint[]): Reachability =>
   ({ verdict: "mapped", summary: "", endpoints, gateways: [], steps: [] }) as unknown as Reachability;
 

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { OTHER_DEVICE } from "../../../../sdk/src/gateway/gateway.ts";
 import { UnjournaledKeeper } from "../../../../sdk/src/gateway/journal/lease-keeper.ts";
 import { PortMapper } from "../../../../sdk/src/gateway/mapper/port-mapper.ts";
 import { candidatePorts } from "../../../../sdk/src/gateway/mapper/ports.ts";
@@ -101,6 +102,34 @@ test("a slow gateway does not hold up a quick one elsewhere; what it grants late
   expect(slow?.rows.size).toBe(0);
   await close(w);
   expect(quick?.rows.size).toBe(0);
+});
+
+test("a protocol that waits for the public address, or is silent, delays no other of its router", async () => {
+  const w = world((clock) => [new FakeGateway(clock, "upnp"), new FakeGateway(clock, "pcp")]);
+  const [upnp, pcp] = w.network.gateways.map(({ gateway }) => gateway);
+  if (upnp) upnp.externalAddress = "";
+  const began = w.clock.now();
+  let mappedAt = 0;
+  w.mapper.on("mapped", () => (mappedAt = w.clock.now()));
+  // STUN does not answer.
+  const mapping = await w.map({ ...REQUEST, publicAddress: () => new Promise(() => undefined) });
+  expect(mapping.via).toBe("pcp");
+  expect(mappedAt - began).toBeLessThan(1000);
+  expect([...(pcp?.rows.keys() ?? [])]).toEqual(["udp 7777"]);
+  await close(w);
+  expect(w.clock.pending).toBe(0);
+});
+
+test("a default gateway that refuses gives way to another device, whose word proves nothing", async () => {
+  const w = world((clock) => [
+    new FakeGateway(clock, "upnp", "192.168.1.66", OTHER_DEVICE),
+    new FakeGateway(clock, "upnp").fail("full", 728),
+  ]);
+  const mapping = await w.map();
+  expect(mapping.gateway.address).toBe("192.168.1.66");
+  expect(mapping).toMatchObject({ proof: "none", verified: false });
+  expect(w.events[0]?.reason).toMatch(/not this network's default gateway/);
+  await close(w);
 });
 
 test("no gateway: a verdict within a second, and mapped when one appears", async () => {
