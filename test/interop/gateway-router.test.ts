@@ -80,7 +80,7 @@ test.each<[string, ScriptedOptions["actions"]]>([
   ["names no client", shown({ NewInternalClient: "" })],
   ["renames it", shown({ NewPortMappingDescription: "UPnP" })],
 ])("an entry of ours is known where the router %s, and removed", async (_name, actions) => {
-  await using gateway = await ScriptedGateway.start({ ...(actions ? { actions } : {}) });
+  await using gateway = await ScriptedGateway.start(actions ? { actions } : {});
   await using mapper = mapperAt(gateway, { journal: state });
   await mapper.map(REQUEST);
   await using router = await find(gateway);

@@ -42,7 +42,7 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
 
   constructor(options: PortMapperOptions = {}) {
     super();
-    const { interfaces, renewIntervalMs = 300_000, watchIntervalMs = 30_000, signal } = options;
+    const { interfaces, renewIntervalMs = 300_000, watchIntervalMs = 25_000, signal } = options;
     const { clock, random, discover, keeper, ports, machine } = environmentOf(options);
     const end = this.#end.signal;
     setMaxListeners(0, end);
