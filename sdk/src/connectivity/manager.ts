@@ -1,5 +1,7 @@
 import { EventEmitter } from "node:events";
 import { isDeepStrictEqual } from "node:util";
+import { exitGuard, type Guarded } from "../gateway/exit-guard.ts";
+import type { PortMapping } from "../gateway/index.ts";
 import { IceMux } from "../ice/index.ts";
 import type { TurnServer } from "../stun/index.ts";
 import { addressScope } from "../udp/address-scope.ts";
@@ -54,11 +56,15 @@ export class ConnectivityManager extends EventEmitter<ConnectivityEvents> implem
   #settled: Promise<void> = Promise.resolve();
   #opening: Promise<Reachability> | undefined;
   #closing: Promise<void> | undefined;
+  readonly #guarded: Guarded;
 
   constructor(options: ConnectivityOptions = {}, parts: Partial<ConnectivityParts> = {}) {
     super();
     this.#options = withDefaults(options);
     this.#parts = { ...REAL_PARTS, ...parts };
+    const isClosing = (): boolean => this.#closing !== undefined;
+    const mappings = (): PortMapping[] => this.#mapping?.mappings ?? [];
+    this.#guarded = { isClosing, close: () => this.close(), mappings };
   }
 
   /** The game's socket, which STUN shares. Throws before `open()` and after `close()`. */
@@ -188,6 +194,7 @@ export class ConnectivityManager extends EventEmitter<ConnectivityEvents> implem
   async #open(signal: AbortSignal | undefined): Promise<Reachability> {
     signal?.throwIfAborted();
     this.bind();
+    if (this.#options.signals) exitGuard.add(this.#guarded);
     const onAbort = (): void => void this.close();
     signal?.addEventListener("abort", onAbort, { once: true });
     try {
@@ -245,7 +252,9 @@ export class ConnectivityManager extends EventEmitter<ConnectivityEvents> implem
       for (const step of ["pcp", "nat-pmp", "upnp"]) this.#step({ step, outcome: "skipped", ms: 0, reason });
       return;
     }
-    const mapper = this.#parts.createMapper({ via: [...via], renewIntervalMs, signal: this.#abort.signal });
+    const { signal } = this.#abort;
+    // The end of the process is guarded here, for all that is open and not for the mappings alone.
+    const mapper = this.#parts.createMapper({ via: [...via], renewIntervalMs, signal, signals: false });
     this.#mapping = new MappingRung(this.#context(), mapper);
     this.#mapping.onChanged = () => {
       // The old proof says nothing of the new way.
@@ -388,7 +397,10 @@ export class ConnectivityManager extends EventEmitter<ConnectivityEvents> implem
     this.#abort.abort();
     for (const timer of this.#timers) clearInterval(timer);
     this.#ice?.close();
-    await within(Promise.all([this.#mapping?.close(), this.#relay?.close()]), CLOSE_TIMEOUT_MS);
+    const givenBack = Promise.all([this.#mapping?.close(), this.#relay?.close()]);
+    // A router that takes longer is still asked, and the end of the process still watched.
+    void givenBack.catch(() => {}).then(() => exitGuard.delete(this.#guarded));
+    await within(givenBack, CLOSE_TIMEOUT_MS);
     this.#udp?.stop();
     await this.#socket?.close();
     this.#socket = undefined;

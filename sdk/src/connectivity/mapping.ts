@@ -12,7 +12,7 @@ import { messageOf, type RungContext } from "./rung.ts";
 import type { Findings } from "./verdict.ts";
 
 /** What of the port mapper is used here. */
-export type Mapper = Pick<PortMapper, "map" | "gateways" | "refresh" | "close" | "on">;
+export type Mapper = Pick<PortMapper, "map" | "mappings" | "gateways" | "refresh" | "close" | "on">;
 
 /** The rung of the gateways: a mapping, kept by the port mapper, and told of as it comes, changes and goes. */
 export class MappingRung {
@@ -32,6 +32,11 @@ export class MappingRung {
 
   get gateways(): GatewayInfo[] {
     return this.#mapper.gateways();
+  }
+
+  /** All that a router may have for us, also beside the game. */
+  get mappings(): PortMapping[] {
+    return this.#mapper.mappings();
   }
 
   /** Those that hold now. */

@@ -2,6 +2,7 @@ import { EventEmitter, setMaxListeners } from "node:events";
 import { delay, whileAwaited } from "./clock.ts";
 import type { Finding } from "./discovery.ts";
 import { giveBack, type Held } from "./establish.ts";
+import { exitGuard } from "./exit-guard.ts";
 import type { Gateway } from "./gateway.ts";
 import { GatewayWatch } from "./gateway-watch.ts";
 import { Gateways } from "./gateways.ts";
@@ -31,13 +32,15 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
   readonly #end = new AbortController();
   readonly #host: MappingHost;
   readonly #watch: GatewayWatch;
+  readonly #isGuarded: boolean;
   #hurry = new AbortController();
   #watching: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(options: PortMapperOptions = {}) {
     super();
-    const { interfaces, renewIntervalMs = 300_000, watchIntervalMs = 30_000, signal } = options;
+    const { interfaces, renewIntervalMs = 300_000, watchIntervalMs = 30_000, signal, signals = true } = options;
+    this.#isGuarded = signals;
     this.#environment = environmentOf(options);
     const { clock, random, discover, keeper, ports } = this.#environment;
     const end = this.#end.signal;
@@ -60,7 +63,10 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
       obtain: (request, until, preferred) => this.#obtain(request, until, () => undefined, preferred),
       distrust: (gateway) => this.#gateways.drop(gateway),
       announce: (event) => this.emit(event.event, event),
-      ended: (mapping) => this.#mappings.delete(mapping),
+      ended: (mapping) => {
+        this.#mappings.delete(mapping);
+        this.#rest();
+      },
     };
     this.#watch = new GatewayWatch({
       clock,
@@ -88,6 +94,7 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
     const full = completeRequest(request, this.#environment.machine);
     if (this.#end.signal.aborted) throw new PortMapError("aborted", "the port mapper is closed");
     this.#watching ??= this.#watch.run();
+    if (this.#isGuarded) exitGuard.add(this);
     const { clock } = this.#environment;
     const startedAt = clock.now();
     const both = signal ? AbortSignal.any([signal, this.#end.signal]) : this.#end.signal;
@@ -125,6 +132,11 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
     for (const mapping of this.#mappings) mapping.doubt(reason);
   }
 
+  /** Whether {@link PortMapper.close} was called. */
+  isClosing(): boolean {
+    return this.#closing !== undefined;
+  }
+
   /** Gives everything back, reads back that it is gone, and closes every socket. Does not throw. */
   close(): Promise<void> {
     this.#closing ??= whileAwaited(this.#close());
@@ -151,14 +163,25 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
       () => undefined,
     );
     this.#calls.add(ended);
-    void ended.then(() => this.#calls.delete(ended));
+    void ended.then(() => {
+      this.#calls.delete(ended);
+      this.#rest();
+    });
     return work;
   }
 
   /** Remembers work that {@link close} waits for. */
   #inBackground(work: Promise<void>): void {
-    const task = work.finally(() => this.#background.delete(task));
+    const task = work.finally(() => {
+      this.#background.delete(task);
+      this.#rest();
+    });
     this.#background.add(task);
+  }
+
+  /** While nothing is mapped, and nothing tried, signals are no business of ours. */
+  #rest(): void {
+    if (this.#mappings.size + this.#calls.size + this.#background.size === 0) exitGuard.delete(this);
   }
 
   async #keep(request: FullRequest, held: Held, startedAt: number, signal: AbortSignal): Promise<ManagedMapping> {
