@@ -2,17 +2,16 @@
  * Every way in which a person ends a game that has opened a port, and every program that they may have started it by. Of each cell
  * the router is asked afterwards: nothing may be left there.
  */
-import { chmod, mkdir, mkdtemp, rm, symlink } from "node:fs/promises";
-import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { type Gateway, type Host, Lab, type LabProcess, type Mapping } from "../lab/index.ts";
+import type { Mapping } from "../lab/index.ts";
 import { Pty, quiet } from "./pty.ts";
+import type { Home, Street } from "./street.ts";
 
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 const PROGRAMS = fileURLToPath(new URL("programs/", import.meta.url));
 /** What each of these programs prints when the port is open. */
-const OPEN = /Anyone can join at|held and renewed until Ctrl-C/;
+export const OPEN: RegExp = /Anyone can join at|held and renewed until Ctrl-C/;
 const PATIENCE_MS = 60_000;
 /** Between the two signals of a pair, ms: what it takes npm to pass one on. */
 const ECHO_AFTER_MS = 10;
@@ -73,103 +72,20 @@ export const CELLS: readonly Cell[] = [
   ),
 ];
 
-/** Homes in which cells run, each with a router and a computer of its own, and the scaffolded game that they share. */
-export class Street implements AsyncDisposable {
-  readonly #lab: Lab;
-  readonly #scratch: string;
-  readonly #free: { router: Gateway; computer: Host }[] = [];
-  readonly #waiting: ((home: { router: Gateway; computer: Host }) => void)[] = [];
-
-  private constructor(lab: Lab, scratch: string) {
-    this.#lab = lab;
-    this.#scratch = scratch;
-  }
-
-  /** @param homes how many cells run at once */
-  static async build(homes: number): Promise<Street> {
-    const lab = await Lab.create();
-    // Within the workspace, so that the game's packages are found without a registry.
-    const street = new Street(lab, await mkdtemp(join(ROOT, "test/lab/.terminal-")));
-    try {
-      const site = await lab.host();
-      const create = join(ROOT, "server-template/bin/create-sallyport.js");
-      const argv = [process.execPath, create, "game", "--yes", "--no-install", "--no-git"];
-      const created = await site.exec(argv, { cwd: street.#scratch });
-      if (created.code !== 0) throw new Error(created.output);
-      await street.#linkCommand();
-      for (let n = 0; n < homes; n++) {
-        const router = await lab.gateway({ upnp: { igd: 2 } });
-        street.#free.push({ router, computer: await router.host() });
-      }
-      return street;
-    } catch (error) {
-      await street[Symbol.asyncDispose]();
-      throw error;
-    }
-  }
-
-  /** Runs a cell in the next free home. What is left on the router, which is then removed; nothing if all is well. */
-  async run(cell: Cell): Promise<readonly Mapping[]> {
-    const home =
-      this.#free.pop() ??
-      (await new Promise<{ router: Gateway; computer: Host }>((resolve) => this.#waiting.push(resolve)));
-    try {
-      return await live(cell, home.router, home.computer, this.#folder(cell));
-    } finally {
-      const next = this.#waiting.shift();
-      if (next === undefined) this.#free.push(home);
-      else next(home);
-    }
-  }
-
-  /** As npm does when it installs the package: `npx sallyport` is found. */
-  async #linkCommand(): Promise<void> {
-    const program = join(ROOT, "sdk/dist/cli/main.js");
-    const bin = join(this.#scratch, "game/node_modules/.bin");
-    await chmod(program, 0o755);
-    await mkdir(bin, { recursive: true });
-    await symlink(program, join(bin, "sallyport"));
-  }
-
-  #folder({ folder }: Cell): string {
-    return { game: join(this.#scratch, "game"), root: ROOT, programs: PROGRAMS }[folder];
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#lab[Symbol.asyncDispose]();
-    await rm(this.#scratch, { recursive: true, force: true });
-  }
+/** Lives through a cell in the next free home. What it leaves on the router, which is then removed; nothing if all is well. */
+export function run(cell: Cell, street: Street): Promise<readonly Mapping[]> {
+  const cwd = { game: street.game, root: ROOT, programs: PROGRAMS }[cell.folder];
+  return street.atHome(async (home) => {
+    const output = await (typeof cell.end === "string" ? inTerminal(cell, home, cwd) : bySignal(cell, home, cwd));
+    await quiet(home.computer);
+    const left = await home.router.mappings();
+    for (const { protocol, externalPort } of left) await home.router.removeMapping(protocol, externalPort);
+    if (left.length > 0) console.error(`${cell.name}\n${output}`);
+    return left;
+  });
 }
 
-async function live(cell: Cell, router: Gateway, computer: Host, cwd: string): Promise<readonly Mapping[]> {
-  const { command, end } = cell;
-  const output = typeof end === "string" ? await inTerminal(cell, router, computer, cwd) : await bySignal();
-  await quiet(computer);
-  const left = await router.mappings();
-  for (const { protocol, externalPort } of left) await router.removeMapping(protocol, externalPort);
-  if (left.length > 0) console.error(`${cell.name}\n${output}`);
-  return left;
-
-  async function bySignal(): Promise<string> {
-    const signals = end as readonly NodeJS.Signals[];
-    const running: LabProcess = computer.spawn(command.split(" "), { cwd, env: { NO_COLOR: "1" } });
-    await running.waitForLine(OPEN, PATIENCE_MS);
-    await expectOpen(router);
-    for (const [index, signal] of signals.entries()) {
-      if (index > 0) await sleep(ECHO_AFTER_MS);
-      running.kill(signal);
-    }
-    await running.exited;
-    return running.output.join("\n");
-  }
-}
-
-async function inTerminal(
-  { command, shell, end }: Cell,
-  router: Gateway,
-  computer: Host,
-  cwd: string,
-): Promise<string> {
+async function inTerminal({ command, shell, end }: Cell, { router, computer }: Home, cwd: string): Promise<string> {
   const env = shell === undefined ? {} : { npm_config_script_shell: `/bin/${shell}` };
   const terminal = new Pty(computer, { cwd, env });
   await terminal.type(command);
@@ -178,13 +94,25 @@ async function inTerminal(
   if (end === "Ctrl-C") {
     terminal.interrupt();
     await terminal.prompt();
-    await terminal.quiet();
+    await quiet(computer);
   }
   terminal.hangUp();
   return terminal.output;
 }
 
+async function bySignal({ command, end }: Cell, { router, computer }: Home, cwd: string): Promise<string> {
+  const running = computer.spawn(command.split(" "), { cwd, env: { NO_COLOR: "1" } });
+  await running.waitForLine(OPEN, PATIENCE_MS);
+  await expectOpen(router);
+  for (const [index, signal] of (end as readonly NodeJS.Signals[]).entries()) {
+    if (index > 0) await sleep(ECHO_AFTER_MS);
+    running.kill(signal);
+  }
+  await running.exited;
+  return running.output.join("\n");
+}
+
 /** Without this the cell would show nothing. */
-async function expectOpen(router: Gateway): Promise<void> {
+async function expectOpen(router: Home["router"]): Promise<void> {
   if ((await router.mappings()).length === 0) throw new Error("nothing was mapped");
 }

@@ -1,6 +1,7 @@
 /** A person at a terminal: an interactive bash on a pseudo-terminal of its own, in a machine of the lab. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { until } from "../../until.ts";
 import type { LabProcess, Machine } from "../lab/index.ts";
 import { shell } from "../lab/netns.ts";
 
@@ -15,11 +16,9 @@ export interface PtyOptions {
 }
 
 export class Pty {
-  readonly #machine: Machine;
   readonly #script: LabProcess;
 
   constructor(machine: Machine, { cwd, env = {} }: PtyOptions) {
-    this.#machine = machine;
     // script(1) holds the master's end. bash leads the session, as in a terminal's window.
     this.#script = machine.spawn(["script", "-qfc", "exec bash --norc --noprofile -i", "/dev/null"], {
       cwd,
@@ -42,7 +41,7 @@ export class Pty {
   /** Types a command when the shell is ready for it. */
   async type(command: string): Promise<void> {
     await this.prompt();
-    this.#script.write(`${command}\n`);
+    this.press(`${command}\n`);
   }
 
   /** The next line that matches. */
@@ -57,29 +56,29 @@ export class Pty {
 
   /** The Ctrl-C key: the terminal signals its whole foreground group. */
   interrupt(): void {
-    this.#script.write("\x03");
+    this.press("\x03");
+  }
+
+  press(keys: string): void {
+    this.#script.write(keys);
   }
 
   /** The window is closed. */
   hangUp(): void {
     this.#script.kill("SIGKILL");
   }
-
-  /** Resolves when nothing of what was started runs any more. @throws after a minute */
-  async quiet(): Promise<void> {
-    await quiet(this.#machine);
-  }
 }
 
 /** Resolves when no program runs in this machine but shells at their prompt. @throws after a minute, with what runs */
 export async function quiet(machine: Machine): Promise<void> {
-  const deadline = performance.now() + PATIENCE_MS;
-  for (;;) {
-    const running = (await programs(machine)).filter((command) => !/^(?:script|bash --norc)/.test(command));
-    if (running.length === 0) return;
-    if (performance.now() > deadline) throw new Error(`still running: ${running.join("; ")}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
+  let running: string[] = [];
+  const isQuiet = async (): Promise<boolean> => {
+    running = (await programs(machine)).filter((command) => !/^(?:script|bash --norc)/.test(command));
+    return running.length === 0;
+  };
+  await until(isQuiet, { timeoutMs: PATIENCE_MS, everyMs: 20 }).catch(() => {
+    throw new Error(`still running after ${PATIENCE_MS} ms: ${running.join("; ")}`);
+  });
 }
 
 async function programs({ namespace }: Machine): Promise<string[]> {

@@ -43,6 +43,7 @@ class World {
     const mapper = Object.assign(this.mapper, {
       map: () => this.mapped.promise,
       gateways: () => [],
+      mappings: () => [],
       refresh: () => void this.refreshed++,
       close: async () => void this.closed++,
     }) as unknown as Mapper;
@@ -321,4 +322,20 @@ describe("the NAT's memory", () => {
     made.lifetime.resolve(measured);
     expect(made.manager.reachability.nat.mappingLifetimeSeconds).toBeNull();
   });
+});
+
+test("the process' end is guarded from open() to close(), by one handler for all managers", async () => {
+  const idle = process.listenerCount("SIGTERM");
+  const [first, second, careless] = [world(), world(), world({ signals: false })];
+  expect(process.listenerCount("SIGTERM")).toBe(idle);
+  for (const made of [careless, first, second]) {
+    const opening = made.manager.open();
+    made.grant();
+    await opening;
+    expect(process.listenerCount("SIGTERM")).toBe(made === careless ? idle : idle + 1);
+  }
+  await first.manager.close();
+  expect(process.listenerCount("SIGTERM")).toBe(idle + 1);
+  await second.manager.close();
+  expect(process.listenerCount("SIGTERM")).toBe(idle);
 });
