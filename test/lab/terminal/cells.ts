@@ -3,78 +3,82 @@
  * the router is asked afterwards: nothing may be left there.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
+import { until } from "../../until.ts";
 import type { Mapping } from "../lab/index.ts";
 import { Pty, quiet } from "./pty.ts";
 import type { Home, Street } from "./street.ts";
 
-const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
-const PROGRAMS = fileURLToPath(new URL("programs/", import.meta.url));
 /** What each of these programs prints when the port is open. */
-export const OPEN: RegExp = /Anyone can join at|held and renewed until Ctrl-C/;
+export const OPEN: RegExp = /Anyone can join at|held and renewed until Ctrl-C|^Reached at/;
 const PATIENCE_MS = 60_000;
 /** Between the two signals of a pair, ms: what it takes npm to pass one on. */
 const ECHO_AFTER_MS = 10;
 
-export interface Cell {
-  readonly name: string;
+interface Program {
   /** Where it is started: the scaffolded game, this repository, or the programs beside this file. */
   readonly folder: "game" | "root" | "programs";
   readonly command: string;
+  /** It prints no line when the port is open: the router is asked. */
+  readonly isQuiet?: boolean;
+}
+
+export interface Cell extends Program {
+  readonly name: string;
   /** npm's `script-shell`. */
   readonly shell?: "dash" | "bash";
   /** A key, a window that is closed, or signals to the program itself. */
   readonly end: "Ctrl-C" | "closed terminal" | readonly NodeJS.Signals[];
 }
 
-const BY_NPM: readonly (readonly [Cell["folder"], string])[] = [
-  ["game", "npm run dev"],
-  ["game", "npm start"],
-  ["root", "npm run host"],
-  ["root", "npm start"],
-  ["root", "npm run sallyport -- map 9001"],
-  ["game", "npx sallyport map 9001"],
+const SHELLS = ["dash", "bash"] as const;
+const BY_NPM: readonly Program[] = [
+  { folder: "game", command: "npm run dev" },
+  { folder: "game", command: "npm start" },
+  { folder: "root", command: "npm run host" },
+  { folder: "root", command: "npm start" },
+  { folder: "root", command: "npm run sallyport -- map 9001" },
+  { folder: "root", command: "npm run start -w examples/port-forward -- 9003 -- sleep 100" },
+  { folder: "game", command: "npx sallyport map 9001" },
 ];
-const BY_HAND: readonly (readonly [Cell["folder"], string])[] = [
-  ["game", "node src/index.ts"],
-  ["game", "node --watch src/index.ts"],
-  ["game", "tsx watch src/index.ts"],
-  ["programs", "node manager.ts"],
-  ["programs", "node transport.ts"],
-  ["programs", "node mapper.ts"],
+const BY_HAND: readonly Program[] = [
+  { folder: "game", command: "node src/index.ts" },
+  { folder: "game", command: "node --watch src/index.ts" },
+  { folder: "game", command: "tsx watch src/index.ts" },
+  { folder: "root", command: "node examples/listen-server/src/game.ts host Ada", isQuiet: true },
+  { folder: "programs", command: "node manager.ts" },
+  { folder: "programs", command: "node transport.ts" },
+  { folder: "programs", command: "node mapper.ts" },
 ];
 const PAIRS: readonly (readonly NodeJS.Signals[])[] = [
   ["SIGINT", "SIGINT"],
   ["SIGTERM", "SIGTERM"],
   ["SIGINT", "SIGTERM"],
 ];
-const BY_SIGNAL: readonly (readonly [Cell["folder"], string])[] = [
-  ["game", "src/index.ts"],
-  ["root", "examples/lobby/src/host.ts"],
-  ["root", "sdk/dist/cli/main.js map 9001"],
-  ["programs", "manager.ts"],
-  ["programs", "transport.ts"],
+const BY_SIGNAL: readonly Program[] = [
+  { folder: "game", command: "node src/index.ts" },
+  { folder: "root", command: "node examples/lobby/src/host.ts" },
+  { folder: "root", command: "node sdk/dist/cli/main.js map 9001" },
+  { folder: "programs", command: "node manager.ts" },
+  { folder: "programs", command: "node transport.ts" },
 ];
 
 export const CELLS: readonly Cell[] = [
   ...(["Ctrl-C", "closed terminal"] as const).flatMap((end) => [
-    ...BY_NPM.flatMap(([folder, command]) =>
-      (["dash", "bash"] as const).map(
-        (shell): Cell => ({ name: `${end}: ${command} in ${folder} (${shell})`, folder, command, shell, end }),
-      ),
-    ),
-    ...BY_HAND.map(([folder, command]): Cell => ({ name: `${end}: ${command} in ${folder}`, folder, command, end })),
+    ...BY_NPM.flatMap((program) => SHELLS.map((shell) => cell(program, end, shell))),
+    ...BY_HAND.map((program) => cell(program, end)),
   ]),
-  ...BY_SIGNAL.flatMap(([folder, command]) =>
-    PAIRS.map(
-      (end): Cell => ({ name: `${end.join(" ")}: ${command} in ${folder}`, folder, command: `node ${command}`, end }),
-    ),
-  ),
+  ...BY_SIGNAL.flatMap((program) => PAIRS.map((end) => cell(program, end))),
 ];
+
+function cell(program: Program, end: Cell["end"], shell?: "dash" | "bash"): Cell {
+  const how = typeof end === "string" ? end : end.join(" ");
+  const name = `${how}: ${program.command} in ${program.folder}`;
+  return shell === undefined ? { ...program, name, end } : { ...program, name: `${name} (${shell})`, end, shell };
+}
 
 /** Lives through a cell in the next free home. What it leaves on the router, which is then removed; nothing if all is well. */
 export function run(cell: Cell, street: Street): Promise<readonly Mapping[]> {
-  const cwd = { game: street.game, root: ROOT, programs: PROGRAMS }[cell.folder];
+  const cwd = street.folder(cell.folder);
   return street.atHome(async (home) => {
     const output = await (typeof cell.end === "string" ? inTerminal(cell, home, cwd) : bySignal(cell, home, cwd));
     await quiet(home.computer);
@@ -85,12 +89,13 @@ export function run(cell: Cell, street: Street): Promise<readonly Mapping[]> {
   });
 }
 
-async function inTerminal({ command, shell, end }: Cell, { router, computer }: Home, cwd: string): Promise<string> {
+async function inTerminal(cell: Cell, { router, computer }: Home, cwd: string): Promise<string> {
+  const { command, shell, end, isQuiet } = cell;
   const env = shell === undefined ? {} : { npm_config_script_shell: `/bin/${shell}` };
   const terminal = new Pty(computer, { cwd, env });
   await terminal.type(command);
-  await terminal.line(OPEN);
-  await expectOpen(router);
+  if (isQuiet !== true) await terminal.line(OPEN);
+  await opened(router, cell);
   if (end === "Ctrl-C") {
     terminal.interrupt();
     await terminal.prompt();
@@ -100,11 +105,11 @@ async function inTerminal({ command, shell, end }: Cell, { router, computer }: H
   return terminal.output;
 }
 
-async function bySignal({ command, end }: Cell, { router, computer }: Home, cwd: string): Promise<string> {
-  const running = computer.spawn(command.split(" "), { cwd, env: { NO_COLOR: "1" } });
+async function bySignal(cell: Cell, { router, computer }: Home, cwd: string): Promise<string> {
+  const running = computer.spawn(cell.command.split(" "), { cwd, env: { NO_COLOR: "1" } });
   await running.waitForLine(OPEN, PATIENCE_MS);
-  await expectOpen(router);
-  for (const [index, signal] of (end as readonly NodeJS.Signals[]).entries()) {
+  await opened(router, cell);
+  for (const [index, signal] of (cell.end as readonly NodeJS.Signals[]).entries()) {
     if (index > 0) await sleep(ECHO_AFTER_MS);
     running.kill(signal);
   }
@@ -113,6 +118,8 @@ async function bySignal({ command, end }: Cell, { router, computer }: Home, cwd:
 }
 
 /** Without this the cell would show nothing. */
-async function expectOpen(router: Home["router"]): Promise<void> {
-  if ((await router.mappings()).length === 0) throw new Error("nothing was mapped");
+async function opened(router: Home["router"], { isQuiet }: Cell): Promise<void> {
+  const isOpen = async (): Promise<boolean> => (await router.mappings()).length > 0;
+  if (isQuiet === true) await until(isOpen, { timeoutMs: PATIENCE_MS, everyMs: 50 });
+  else if (!(await isOpen())) throw new Error("nothing was mapped");
 }

@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { type Gateway, type Host, Lab } from "../lab/index.ts";
 
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
+const PROGRAMS = fileURLToPath(new URL("programs/", import.meta.url));
 
 export interface Home {
   readonly router: Gateway;
@@ -40,9 +41,9 @@ export class Street implements AsyncDisposable {
     }
   }
 
-  /** The folder of the game that nobody changes. */
-  get game(): string {
-    return join(this.#scratch, "game");
+  /** Of the game that nobody changes, of this repository, or of the programs beside this file. */
+  folder(which: "game" | "root" | "programs"): string {
+    return { game: join(this.#scratch, "game"), root: ROOT, programs: PROGRAMS }[which];
   }
 
   /** `npm create sallyport NAME`, with the packed SDK installed; gives its folder. */
