@@ -2,7 +2,7 @@ import { EventEmitter, setMaxListeners } from "node:events";
 import { delay, whileAwaited } from "./clock.ts";
 import type { Finding } from "./discovery.ts";
 import { giveBack, type Held } from "./establish.ts";
-import { exitGuard } from "./exit-guard.ts";
+import { exitGuard, type Guarded } from "./exit-guard.ts";
 import type { Gateway } from "./gateway.ts";
 import { GatewayWatch } from "./gateway-watch.ts";
 import { Gateways } from "./gateways.ts";
@@ -32,7 +32,8 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
   readonly #end = new AbortController();
   readonly #host: MappingHost;
   readonly #watch: GatewayWatch;
-  readonly #isGuarded: boolean;
+  /** Undefined where signals are left alone. */
+  readonly #guarded: Guarded | undefined;
   #hurry = new AbortController();
   #watching: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
@@ -40,7 +41,8 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
   constructor(options: PortMapperOptions = {}) {
     super();
     const { interfaces, renewIntervalMs = 300_000, watchIntervalMs = 30_000, signal, signals = true } = options;
-    this.#isGuarded = signals;
+    const isClosing = (): boolean => this.#closing !== undefined;
+    if (signals) this.#guarded = { isClosing, close: () => this.close(), mappings: () => this.mappings() };
     this.#environment = environmentOf(options);
     const { clock, random, discover, keeper, ports } = this.#environment;
     const end = this.#end.signal;
@@ -94,7 +96,7 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
     const full = completeRequest(request, this.#environment.machine);
     if (this.#end.signal.aborted) throw new PortMapError("aborted", "the port mapper is closed");
     this.#watching ??= this.#watch.run();
-    if (this.#isGuarded) exitGuard.add(this);
+    if (this.#guarded) exitGuard.add(this.#guarded);
     const { clock } = this.#environment;
     const startedAt = clock.now();
     const both = signal ? AbortSignal.any([signal, this.#end.signal]) : this.#end.signal;
@@ -130,11 +132,6 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
   refresh(reason: string = "the network changed"): void {
     this.#hurryUp();
     for (const mapping of this.#mappings) mapping.doubt(reason);
-  }
-
-  /** Whether {@link PortMapper.close} was called. */
-  isClosing(): boolean {
-    return this.#closing !== undefined;
   }
 
   /** Gives everything back, reads back that it is gone, and closes every socket. Does not throw. */
@@ -181,7 +178,8 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
 
   /** While nothing is mapped, and nothing tried, signals are no business of ours. */
   #rest(): void {
-    if (this.#mappings.size + this.#calls.size + this.#background.size === 0) exitGuard.delete(this);
+    const isIdle = this.#mappings.size + this.#calls.size + this.#background.size === 0;
+    if (isIdle && this.#guarded) exitGuard.delete(this.#guarded);
   }
 
   async #keep(request: FullRequest, held: Held, startedAt: number, signal: AbortSignal): Promise<ManagedMapping> {

@@ -107,16 +107,25 @@ describe.concurrent("what is open when the process ends", () => {
   });
 
   test("a listener that is gone after the first signal has its time; the echo is swallowed", async () => {
-    const program = await Program.start("--own", "once");
+    const program = await Program.start("--own", "once", "--before", String(ECHO_MS + 200));
     program.signal("SIGINT");
     await program.line(/^saving/);
     program.signal("SIGINT");
     expect(await program.ended).toMatchObject({ how: 0, stderr: "" });
-    expect(program.said.slice(-4)).toEqual(["saving", "saved", "closing", "closed"]);
+    expect(program.said.slice(-5, -1)).toEqual(["saving", "saved", "closing", "closed"]);
+  });
+
+  test("so is an echo that comes when all is closed; then nobody listens any more", async () => {
+    const program = await Program.start("--own", "once", "--takes", "0", "--after", String(ECHO_MS + 200));
+    program.signal("SIGINT");
+    await program.line(/^closed/);
+    program.signal("SIGINT");
+    expect(await program.ended).toMatchObject({ how: 0, stderr: "" });
+    expect(program.said.at(-1)).toBe("listeners 0");
   });
 
   test("who insists while that one saves: it is closed at once, then the signal ends the process", async () => {
-    const program = await Program.start("--own", "once");
+    const program = await Program.start("--own", "once", "--before", "60000");
     program.signal("SIGINT");
     await program.line(/^saving/);
     await sleep(ECHO_MS + 50);
@@ -126,7 +135,7 @@ describe.concurrent("what is open when the process ends", () => {
   });
 
   test("who insists while that one closes ends it, and is told what stays open", async () => {
-    const program = await Program.start("--own", "once", "--takes", "60000");
+    const program = await Program.start("--own", "once", "--before", String(ECHO_MS + 200), "--takes", "60000");
     program.signal("SIGINT");
     await program.line(/^closing/);
     program.signal("SIGINT");

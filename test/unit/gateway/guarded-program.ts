@@ -10,6 +10,9 @@ const { values } = parseArgs({
     takes: { type: "string", default: "50" },
     /** once, on, exit: a listener of the program's own. */
     own: { type: "string" },
+    /** How long the program's own end takes before it closes, and after that, ms. */
+    before: { type: "string", default: "0" },
+    after: { type: "string", default: "0" },
     /** Another package that waits until nobody else listens. */
     polite: { type: "boolean", default: false },
     /** A second copy of this package. */
@@ -29,7 +32,11 @@ class Port implements Guarded {
 
   constructor(guard: typeof exitGuard) {
     this.#guard = guard;
-    guard.add(this);
+  }
+
+  open(): this {
+    this.#guard.add(this);
+    return this;
   }
 
   isClosing(): boolean {
@@ -52,12 +59,25 @@ class Port implements Guarded {
   }
 }
 
-const port = new Port(exitGuard);
+const shutDown = async (): Promise<void> => {
+  say("saving");
+  await sleep(Number(values.before));
+  say("saved");
+  await port.close();
+  await sleep(Number(values.after));
+  say(`listeners ${process.listenerCount("SIGINT")}`);
+  process.exit(0);
+};
+// Before anything is open, as a Colyseus server.
+if (values.own === "once") process.once("SIGINT", () => void shutDown());
+if (values.own === "on") process.on("SIGINT", () => say("menu"));
+if (values.own === "exit") process.on("SIGINT", () => process.exit(7));
+const port = new Port(exitGuard).open();
 if (values.copy) {
   const copy = (await import(`${import.meta.resolve("../../../sdk/src/gateway/exit-guard.ts")}?copy`)) as {
     exitGuard: typeof exitGuard;
   };
-  new Port(copy.exitGuard);
+  new Port(copy.exitGuard).open();
 }
 if (values.polite) {
   // The copy that our own dependency brings along.
@@ -65,17 +85,6 @@ if (values.polite) {
   for (const name of ["default-gateway", "execa"]) at = createRequire(at.resolve(name));
   (at("signal-exit") as (onExit: () => void) => void)(() => say("goodbye"));
 }
-const shutDown = async (): Promise<void> => {
-  say("saving");
-  // Longer than echoes come, as a room that saves its players.
-  await sleep(1200);
-  say("saved");
-  await port.close();
-  process.exit(0);
-};
-if (values.own === "once") process.once("SIGINT", () => void shutDown());
-if (values.own === "on") process.on("SIGINT", () => say("menu"));
-if (values.own === "exit") process.on("SIGINT", () => process.exit(7));
 if (!values.idle) setInterval(() => undefined, 1000);
 say(`listeners ${process.listenerCount("SIGINT")}`);
 
