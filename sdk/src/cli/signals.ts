@@ -11,7 +11,7 @@ export class Interruption implements Disposable {
     this.signal = this.#controller.signal;
     this.#listener = (name) => {
       if (this.#echoes.isEcho()) return;
-      // A terminal is closed once: nobody insists by that.
+      // A closed terminal sends it more than once, and nobody waits there.
       if (this.signal.aborted && name !== "SIGHUP") process.exit(exitCodeOf(name));
       this.#controller.abort(name);
     };

@@ -3,7 +3,7 @@ import { isMainThread } from "node:worker_threads";
 import { ENDING_SIGNALS, exitCodeOf, SignalEchoes } from "./signals.ts";
 import type { PortMapping } from "./types.ts";
 
-/** Something that other machines hold for this process: it must be given back before the process ends. */
+/** What other machines hold for this process. It must be given back before the process ends. */
 export interface Guarded {
   /** Whether {@link Guarded.close} was called, here or by the program. */
   isClosing(): boolean;
@@ -39,7 +39,7 @@ class ExitGuard {
   delete(it: Guarded): void {
     if (!this.#guarded.delete(it) || this.#guarded.size > 0) return;
     clearTimeout(this.#farewell);
-    // Who ends the process may need a moment more, in which an echo must not kill it.
+    // The program may need a moment more until it ends: an echo must not kill it then.
     const { leftMs } = this.#echoes;
     if (leftMs > 0) this.#farewell = setTimeout(() => this.#retire(), leftMs).unref();
     else this.#retire();
@@ -47,7 +47,7 @@ class ExitGuard {
 
   #listen(): void {
     this.#isListening = true;
-    // First, so that it sees who else listens: `once` listeners are gone after their turn.
+    // First of all listeners, since those of `once` are gone after their turn.
     for (const name of ENDING_SIGNALS) process.prependListener(name, this.#onSignal);
     process.on("beforeExit", this.#onIdle);
     process.on("exit", this.#onExit);
@@ -76,9 +76,9 @@ class ExitGuard {
 
   readonly #onSignal = (name: NodeJS.Signals): void => {
     if (this.#echoes.isEcho()) return;
-    // The terminal is closed: who writes to it would end by the error, in the midst of giving back.
+    // The terminal is closed: what the program writes to it is an error, and would end it before all is given back.
     if (name === "SIGHUP") this.#mute();
-    // Whoever else listens decides what the signal means: a game that saves, a menu that opens.
+    // Other listeners decide what the signal means: a game saves, a menu opens.
     if (hasOtherListeners(name, this.#onSignal)) {
       this.#passedOn.add(name);
       return;
@@ -86,7 +86,7 @@ class ExitGuard {
     const isInsisted =
       this.#isEnding || (this.#passedOn.has(name) && [...this.#guarded].every((each) => each.isClosing()));
     if (!isInsisted) void this.#end(name);
-    // A terminal is closed once: nobody insists by that.
+    // A closed terminal sends it more than once, and nobody waits there.
     else if (name !== "SIGHUP") process.exit(exitCodeOf(name));
   };
 
@@ -98,7 +98,7 @@ class ExitGuard {
     this.#onExit();
     this.#stopListening();
     this.#isEnding = false;
-    // Windows sends no signals: there the call would end the process as the task manager does, or throw.
+    // Windows sends no signals: `kill` would end the process as the task manager does, or throw.
     if (process.platform === "win32") process.exit(exitCodeOf(name));
     process.kill(process.pid, name);
   }
@@ -128,7 +128,7 @@ class ExitGuard {
 }
 
 function hasOtherListeners(name: NodeJS.Signals, own: NodeJS.SignalsListener): boolean {
-  // `listeners`, not `rawListeners`: tsx hides its own from it, which ends the process where it is the only one.
+  // `listeners`, not `rawListeners`: tsx hides its own there, and ends the process where it is alone.
   return process.listeners(name).filter((each) => each !== own).length > signalExits();
 }
 

@@ -180,7 +180,7 @@ describe.concurrent("what is open when the process ends", () => {
     expect(program.said.filter((line) => line === "closed")).toHaveLength(2);
   });
 
-  test.for(["SIGHUP", "SIGINT"] as const)("%s: nobody reads any more, and it is closed all the same", async (name) => {
+  test.for(["SIGHUP", "SIGINT"] as const)("%s: nobody reads any more, and still it is closed", async (name) => {
     const program = await Program.start("--chatty");
     program.leave();
     program.signal(name);
