@@ -1,7 +1,7 @@
 // A game whose room takes its time to save, and whose server has something to do before: `saving.ts [BEFORE_MS]`.
 import { setTimeout as sleep } from "node:timers/promises";
 import { defineRoom, defineServer, matchMaker, Room } from "@colyseus/core";
-import { SallyportTransport } from "../../../../sdk/src/colyseus/index.ts";
+import { SallyportTransport } from "../../../../sdk/src/colyseus/server/transport.ts";
 
 /** Longer than echoes of a signal come. */
 const SAVE_MS = 1300;
