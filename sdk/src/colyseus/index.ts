@@ -1,5 +1,7 @@
-export type { DiagnosticsChannels, PlayerConnection } from "./diagnostics.ts";
+export { type ConnectionLimitsOptions, createLimitedServer, limitConnections } from "./connection-limits.ts";
+export type { ConnectionRefusal, DiagnosticsChannels, PlayerConnection } from "./diagnostics.ts";
 export type { LanListing, LanListingOptions } from "./lan-listing.ts";
+export type { TransportLimits } from "./limits.ts";
 export { type Distribution, formatPrometheus, type TransportMetrics } from "./metrics.ts";
 export type { Traffic } from "./players.ts";
 export { hidePublicAddresses } from "./public-address.ts";

@@ -1,6 +1,7 @@
 import type { TransportOptions } from "@colyseus/ws-transport";
 import type { ConnectivityOptions } from "../connectivity/index.ts";
 import type { LanListingOptions } from "./lan-listing.ts";
+import type { TransportLimits } from "./limits.ts";
 import type { LobbyListingOptions } from "./lobby-listing.ts";
 import type { RequestGuardOptions } from "./request-guard.ts";
 import type { WebRTCSwitch } from "./webrtc/entrance.ts";
@@ -49,6 +50,11 @@ export interface SallyportTransportOptions
    * What the server sends has no such limit.
    */
   maxPayload?: number;
+  /**
+   * What strangers may take: how many TCP connections there are, and how long they may be idle. A `server` that is given keeps what its
+   * maker chose. Default: see {@link TransportLimits}.
+   */
+  limits?: TransportLimits;
   /**
    * How long a graceful shutdown waits for rooms that do not end, ms; then all players are told (4001), ports are unmapped and the
    * process ends all the same. Default 30 000; 0 waits for ever, as Colyseus does.

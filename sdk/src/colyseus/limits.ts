@@ -1,0 +1,59 @@
+import { descriptorLimit } from "../net/descriptor-limit.ts";
+
+/** What strangers may take of a server. */
+export interface TransportLimits {
+  /**
+   * Most TCP connections at once, players' WebSockets among them. Default: as many as the system lets this process have files open
+   * (`ulimit -n`), less a quarter of them, 128 to 1024, for the server itself: its journal, its sockets, what routers and the game ask for.
+   */
+  tcpConnections?: number;
+  /** Most TCP connections that carry no player in a room. Default 1024, and no more than half of `tcpConnections`. */
+  tcpConnectionsUnseated?: number;
+  /**
+   * Most TCP connections of one address (IPv6: of one /64) that carry no player in a room. Default 64; `Infinity` is no share. It does
+   * not hold for this machine's own addresses (127.0.0.0/8, ::1) and, with `trustProxy`, not for private ones: a reverse proxy stands
+   * there, behind which all players are.
+   */
+  tcpConnectionsPerAddress?: number;
+  /** How long the headers of a request may take, ms. Default 10 000. */
+  headersTimeoutMs?: number;
+  /** How long a request may take to arrive, body included, ms. Default 15 000. */
+  requestTimeoutMs?: number;
+  /** How long a WebSocket may be without a seat in a room, ms; `onAuth` runs meanwhile. Default 15 000. */
+  seatTimeoutMs?: number;
+}
+
+const MAX_UNSEATED = 1024;
+const PER_ADDRESS = 64;
+const HEADERS_MS = 10_000;
+const REQUEST_MS = 15_000;
+/** Colyseus keeps a seat for as long (`seatReservationTimeout`). */
+const SEAT_MS = 15_000;
+/** Descriptors that connections never get: a quarter of all, within these bounds. */
+const RESERVE = { share: 1 / 4, least: 128, most: 1024 } as const;
+
+/**
+ * Fills in the defaults.
+ * @param descriptors how many this process may have
+ * @throws RangeError for what is no number above 0
+ */
+export function completeLimits(
+  limits: TransportLimits = {},
+  descriptors: number = descriptorLimit(),
+): Required<TransportLimits> {
+  for (const [name, value] of Object.entries(limits)) {
+    if (value !== undefined && !(value >= 1)) throw new RangeError(`limits.${name} must be 1 or more, not ${value}`);
+  }
+  const { least, most, share } = RESERVE;
+  const reserve = Math.min(Math.max(descriptors * share, least), most, descriptors / 2);
+  const { tcpConnections = Math.floor(descriptors - reserve) } = limits;
+  return {
+    tcpConnections,
+    tcpConnectionsUnseated: Math.max(1, Math.min(MAX_UNSEATED, Math.floor(tcpConnections / 2))),
+    tcpConnectionsPerAddress: PER_ADDRESS,
+    headersTimeoutMs: HEADERS_MS,
+    requestTimeoutMs: REQUEST_MS,
+    seatTimeoutMs: SEAT_MS,
+    ...limits,
+  };
+}
