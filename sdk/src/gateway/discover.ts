@@ -49,7 +49,10 @@ export function discoverGateways(
       );
     await Promise.all(searches.map(({ settled }) => settled));
   };
-  const settled = begin();
+  const settled = begin().catch((error: unknown) => {
+    const reason = error instanceof Error ? error.message : String(error);
+    events.onFinding({ step: "interfaces", outcome: "failed", reason: `no search could be begun: ${reason}` });
+  });
   return {
     settled,
     async [Symbol.asyncDispose]() {

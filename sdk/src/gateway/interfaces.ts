@@ -2,6 +2,7 @@
 /// <reference path="./default-gateway.d.ts" />
 import { readFile } from "node:fs/promises";
 import { isIPv4 } from "node:net";
+import { isExhausted } from "../net/exhaustion.ts";
 import { type Interfaces, readInterfaces } from "../net/interfaces.ts";
 import { prefixOf } from "./subnet.ts";
 
@@ -94,16 +95,25 @@ function compress(address: string): string {
   return new URL(`http://[${address}]/`).hostname.slice(1, -1);
 }
 
+/** As the system told them last. */
+let known: DefaultRoute[] = [];
+
 /**
- * The default routes of this machine, best first. Linux tells all of them, per interface, in a file; elsewhere the
- * `default-gateway` package asks the system's own tool, which names one per family.
+ * The default routes of this machine, best first; those last seen where the system does not tell, as it cannot when no descriptor is
+ * left. Never rejects.
  */
 export async function defaultRoutes(): Promise<DefaultRoute[]> {
+  known = await readRoutes().catch(() => known);
+  return known;
+}
+
+/**
+ * Linux tells all of them, per interface, in a file; elsewhere the `default-gateway` package asks the system's own tool, which names
+ * one per family.
+ */
+async function readRoutes(): Promise<DefaultRoute[]> {
   if (process.platform === "linux") {
-    const [four, six] = await Promise.all([
-      readFile("/proc/net/route", "latin1").catch(() => ""),
-      readFile("/proc/net/ipv6_route", "latin1").catch(() => ""),
-    ]);
+    const [four, six] = await Promise.all([textOf("/proc/net/route"), textOf("/proc/net/ipv6_route")]);
     const routes = [...parseProcNetRoute(four), ...parseProcNetIpv6Route(six)];
     if (four !== "") return routes;
   }
@@ -114,4 +124,14 @@ export async function defaultRoutes(): Promise<DefaultRoute[]> {
     if (found?.gateway) routes.push({ interfaceName: found.int ?? "", gateway: found.gateway, metric: 0 });
   }
   return routes;
+}
+
+/** `""` where there is no such file, or nobody may read it. */
+async function textOf(path: string): Promise<string> {
+  try {
+    return await readFile(path, "latin1");
+  } catch (error) {
+    if (isExhausted(error)) throw error;
+    return "";
+  }
 }

@@ -160,6 +160,24 @@ describe("while the system's buffer is full", () => {
   });
 });
 
+describe("errors that the system reports on receiving", () => {
+  test.each([
+    ["ECONNREFUSED", "an ICMP message about one peer", false],
+    ["ENOBUFS", "a lack of buffers for the moment", false],
+    ["ENOMEM", "a lack of memory for the moment", false],
+    ["EBADF", "the end of the socket", true],
+  ])("%s is %s", async (code, _what, isTold) => {
+    const make = vi.spyOn(dgram, "createSocket");
+    await using socket = UDPSocket.open({ address: "127.0.0.1" });
+    const inner = make.mock.results[0]?.value as dgram.Socket;
+    make.mockRestore();
+    const told: string[] = [];
+    socket.onError = (error) => told.push(error.code);
+    inner.emit("error", Object.assign(new Error(`recvmsg ${code}`), { code }));
+    expect(told).toEqual(isTold ? [code] : []);
+  });
+});
+
 describe("taps", () => {
   test("see datagrams first, in order, and may take them or leave", async () => {
     await using socket = UDPSocket.open({ address: "127.0.0.1" });
