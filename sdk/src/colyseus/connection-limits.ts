@@ -98,7 +98,6 @@ export function limitConnections(server: Server, options: ConnectionLimitsOption
     perCaller: limits.tcpConnectionsPerAddress,
     stateOf: (connection) => connection.state,
   });
-  const exempt = trustProxy ? THIS_NETWORK : THIS_MACHINE;
 
   const refuse = ({ socket, address }: Connection, reason: ConnectionRefusal): void => {
     socket.destroy();
@@ -114,10 +113,7 @@ export function limitConnections(server: Server, options: ConnectionLimitsOption
       if (connections.get(key) === connection) connections.delete(key);
       table.remove(connection);
     });
-    // Whoever has an address of this machine is on it: a reverse proxy, or ourselves for a player who was introduced.
-    const isOurs = socket.remoteAddress === socket.localAddress;
-    const counts = !isOurs && !exempt.has(addressScope(address));
-    const gone = table.add(connection, counts ? callerKey(address) : undefined);
+    const gone = table.add(connection, callerOf(socket, trustProxy));
     if (gone) refuse(gone.connection, gone.reason);
   });
 
@@ -151,6 +147,19 @@ export function limitConnections(server: Server, options: ConnectionLimitsOption
     timer = setInterval(look, LOOK_MS).unref();
   });
   server.on("close", () => clearInterval(timer));
+}
+
+/**
+ * Who shares a limit with this connection; undefined where it counts by itself. Whoever has an address of this machine is on it: a
+ * reverse proxy, or we ourselves for a player who was introduced. With `trustProxy` the proxy may also be on a private address.
+ */
+export function callerOf(
+  { remoteAddress = "", localAddress }: Pick<Socket, "remoteAddress" | "localAddress">,
+  trustProxy: boolean,
+): string | undefined {
+  const nobody = trustProxy ? THIS_NETWORK : THIS_MACHINE;
+  if (remoteAddress === localAddress || nobody.has(addressScope(normalizeAddress(remoteAddress)))) return undefined;
+  return callerKey(remoteAddress);
 }
 
 /** Until the next request comes over it, the connection is idle again. */

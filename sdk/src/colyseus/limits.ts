@@ -46,14 +46,14 @@ export function completeLimits(
   }
   const { least, most, share } = RESERVE;
   const reserve = Math.min(Math.max(descriptors * share, least), most, descriptors / 2);
-  const { tcpConnections = Math.floor(descriptors - reserve) } = limits;
+  const tcpConnections = limits.tcpConnections ?? Math.floor(descriptors - reserve);
+  const half = Math.max(1, Math.floor(tcpConnections / 2));
   return {
     tcpConnections,
-    tcpConnectionsUnseated: Math.max(1, Math.min(MAX_UNSEATED, Math.floor(tcpConnections / 2))),
-    tcpConnectionsPerAddress: PER_ADDRESS,
-    headersTimeoutMs: HEADERS_MS,
-    requestTimeoutMs: REQUEST_MS,
-    seatTimeoutMs: SEAT_MS,
-    ...limits,
+    tcpConnectionsUnseated: limits.tcpConnectionsUnseated ?? Math.min(MAX_UNSEATED, half),
+    tcpConnectionsPerAddress: limits.tcpConnectionsPerAddress ?? PER_ADDRESS,
+    headersTimeoutMs: limits.headersTimeoutMs ?? HEADERS_MS,
+    requestTimeoutMs: limits.requestTimeoutMs ?? REQUEST_MS,
+    seatTimeoutMs: limits.seatTimeoutMs ?? SEAT_MS,
   };
 }
