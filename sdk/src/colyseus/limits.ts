@@ -10,9 +10,9 @@ export interface TransportLimits {
   /** Most TCP connections that carry no player in a room. Default 1024, and no more than half of `tcpConnections`. */
   tcpConnectionsUnseated?: number;
   /**
-   * Most TCP connections of one address (IPv6: of one /64) that carry no player in a room. Default 64; `Infinity` is no share. It does
-   * not hold for this machine's own addresses (127.0.0.0/8, ::1) and, with `trustProxy`, not for private ones: a reverse proxy stands
-   * there, behind which all players are.
+   * Most TCP connections of one address (IPv6: of one /64) that carry no player in a room; `Infinity` is no share. Default a quarter of
+   * `tcpConnectionsUnseated`, 16 at least: a class behind one NAT opens a page at once. It does not hold for this machine's own addresses
+   * and, with `trustProxy`, not for private ones: a reverse proxy stands there, behind which all players are.
    */
   tcpConnectionsPerAddress?: number;
   /** How long the headers of a request may take, ms. Default 10 000. */
@@ -24,7 +24,7 @@ export interface TransportLimits {
 }
 
 const MAX_UNSEATED = 1024;
-const PER_ADDRESS = 64;
+const LEAST_PER_ADDRESS = 16;
 const HEADERS_MS = 10_000;
 const REQUEST_MS = 15_000;
 /** Colyseus keeps a seat for as long (`seatReservationTimeout`). */
@@ -48,10 +48,12 @@ export function completeLimits(
   const reserve = Math.min(Math.max(descriptors * share, least), most, descriptors / 2);
   const tcpConnections = limits.tcpConnections ?? Math.floor(descriptors - reserve);
   const half = Math.max(1, Math.floor(tcpConnections / 2));
+  const tcpConnectionsUnseated = limits.tcpConnectionsUnseated ?? Math.min(MAX_UNSEATED, half);
+  const quarter = Math.max(LEAST_PER_ADDRESS, Math.floor(tcpConnectionsUnseated / 4));
   return {
     tcpConnections,
-    tcpConnectionsUnseated: limits.tcpConnectionsUnseated ?? Math.min(MAX_UNSEATED, half),
-    tcpConnectionsPerAddress: limits.tcpConnectionsPerAddress ?? PER_ADDRESS,
+    tcpConnectionsUnseated,
+    tcpConnectionsPerAddress: limits.tcpConnectionsPerAddress ?? quarter,
     headersTimeoutMs: limits.headersTimeoutMs ?? HEADERS_MS,
     requestTimeoutMs: limits.requestTimeoutMs ?? REQUEST_MS,
     seatTimeoutMs: limits.seatTimeoutMs ?? SEAT_MS,

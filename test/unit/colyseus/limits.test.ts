@@ -4,21 +4,25 @@ import { completeLimits } from "../../../sdk/src/colyseus/limits.ts";
 
 describe("limits by the descriptors of the process", () => {
   test.each([
-    [64, 32, 16],
-    [300, 172, 86],
-    [1024, 768, 384],
-    [20_000, 18_976, 1024],
-    [1_048_576, 1_047_552, 1024],
-    [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY, 1024],
-  ])("%d: %d connections, %d of them without a seat", (descriptors, tcpConnections, tcpConnectionsUnseated) => {
-    expect(completeLimits({}, descriptors)).toMatchObject({ tcpConnections, tcpConnectionsUnseated });
+    [64, 32, 16, 16],
+    [300, 172, 86, 21],
+    [1024, 768, 384, 96],
+    [20_000, 18_976, 1024, 256],
+    [1_048_576, 1_047_552, 1024, 256],
+    [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY, 1024, 256],
+  ])("%d: %d connections, %d of them without a seat, %d of one address", (descriptors, all, unseated, share) => {
+    expect(completeLimits({}, descriptors)).toMatchObject({
+      tcpConnections: all,
+      tcpConnectionsUnseated: unseated,
+      tcpConnectionsPerAddress: share,
+    });
   });
 
   test("what is chosen holds, and the rest follows from it", () => {
     expect(completeLimits({ tcpConnections: 10, seatTimeoutMs: 1 }, 20_000)).toEqual({
       tcpConnections: 10,
       tcpConnectionsUnseated: 5,
-      tcpConnectionsPerAddress: 64,
+      tcpConnectionsPerAddress: 16,
       headersTimeoutMs: 10_000,
       requestTimeoutMs: 15_000,
       seatTimeoutMs: 1,
