@@ -27,6 +27,8 @@ const NODE_HEADERS_MS = 60_000;
 const NODE_REQUEST_MS = 300_000;
 /** How often Node looks for requests that take too long; its own 30 s cannot be changed once a server is made. */
 const CHECK_MS = 5000;
+/** How long a connection may take to ask for something before it has to give way, as long as there are descriptors. */
+const GRACE_MS = 1000;
 /** How often is looked who has a seat, ms. */
 const LOOK_MS = 1000;
 /** `readyState` of a WebSocket. */
@@ -95,6 +97,7 @@ export function limitConnections(server: Server, options: ConnectionLimitsOption
   const table = new ConnectionTable<Connection>({
     total: Math.min(limits.tcpConnections, Math.max(1, server.maxConnections - 1)),
     unseated: limits.tcpConnectionsUnseated,
+    graceMs: GRACE_MS,
     perCaller: limits.tcpConnectionsPerAddress,
     stateOf: (connection) => connection.state,
   });
@@ -133,8 +136,10 @@ export function limitConnections(server: Server, options: ConnectionLimitsOption
 
   let timer: NodeJS.Timeout | undefined;
   const look = (): void => {
+    const now = performance.now();
     table.settle();
-    const latest = performance.now() - limits.seatTimeoutMs;
+    for (const { connection, reason } of table.shed(now)) refuse(connection, reason);
+    const latest = now - limits.seatTimeoutMs;
     for (const connection of connections.values()) {
       if (connection.upgraded && connection.since < latest && connection.state === "waiting") {
         table.remove(connection);

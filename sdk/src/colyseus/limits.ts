@@ -7,12 +7,16 @@ export interface TransportLimits {
    * (`ulimit -n`), less a quarter of them, 128 to 1024, for the server itself: its journal, its sockets, what routers and the game ask for.
    */
   tcpConnections?: number;
-  /** Most TCP connections that carry no player in a room. Default 1024, and no more than half of `tcpConnections`. */
+  /**
+   * Most TCP connections that carry no player in a room, but for those that came within the last second. Default 1024, and no more than
+   * half of `tcpConnections`. Those of a reverse proxy (see below) are not among them.
+   */
   tcpConnectionsUnseated?: number;
   /**
    * Most TCP connections of one address (IPv6: of one /64) that carry no player in a room; `Infinity` is no share. Default a quarter of
-   * `tcpConnectionsUnseated`, 16 at least: a class behind one NAT opens a page at once. It does not hold for this machine's own addresses
-   * and, with `trustProxy`, not for private ones: a reverse proxy stands there, behind which all players are.
+   * `tcpConnectionsUnseated`, 16 at least: a class behind one NAT opens a page at once. This and the limit
+   * above do not hold for this machine's own addresses and, with `trustProxy`, not for private ones: a reverse proxy stands there, behind
+   * which all players are.
    */
   tcpConnectionsPerAddress?: number;
   /** How long the headers of a request may take, ms. Default 10 000. */

@@ -16,8 +16,12 @@ export interface TableConnection {
 export interface ConnectionTableOptions<Connection> {
   /** Most connections, seated ones among them. */
   total: number;
-  /** Most without a seat. */
+  /**
+   * Most without a seat, but for those that came within `graceMs`: many may come at once, and ask a moment later. Connections that
+   * count by themselves are not among them.
+   */
   unseated: number;
+  graceMs: number;
   /** Most without a seat of one caller. */
   perCaller: number;
   stateOf: (connection: Connection) => ConnectionState;
@@ -31,11 +35,14 @@ export interface GivesWay<Connection> {
 
 interface Entry<Connection> {
   readonly connection: Connection;
-  readonly caller: Caller;
+  /** Undefined for a connection that counts by itself. */
+  readonly caller: string | undefined;
 }
 
-/** A symbol for a connection that counts by itself. */
-type Caller = string | symbol;
+type Group<Connection> = Set<Entry<Connection>>;
+
+/** Of callers with the same number of connections so many are looked at, those first that have been there longest. */
+const MAX_ASKED = 64;
 
 /**
  * Which connections a server keeps. One that carries a player is never closed for another. When there are too many of the others,
@@ -45,9 +52,15 @@ type Caller = string | symbol;
 export class ConnectionTable<Connection extends TableConnection> {
   readonly #options: ConnectionTableOptions<Connection>;
   readonly #entries = new Map<Connection, Entry<Connection>>();
+  readonly #seated: Group<Connection> = new Set();
   /** Those without a seat, by caller. */
-  readonly #unseated = new Map<Caller, Set<Entry<Connection>>>();
-  readonly #seated = new Set<Entry<Connection>>();
+  readonly #unseated = new Map<string, Group<Connection>>();
+  /** Those without a seat that count by themselves. */
+  readonly #alone: Group<Connection> = new Set();
+  /** How many of callers are without a seat. */
+  #waiting = 0;
+  /** Before this time nobody has waited for long enough to give way. */
+  #allYoungUntil = Number.NEGATIVE_INFINITY;
 
   constructor(options: ConnectionTableOptions<Connection>) {
     this.#options = options;
@@ -67,10 +80,9 @@ export class ConnectionTable<Connection extends TableConnection> {
    * @returns who has to be closed in its place, or itself. It is out of the table already.
    */
   add(connection: Connection, caller: string | undefined): GivesWay<Connection> | undefined {
-    const key: Caller = caller ?? Symbol("by itself");
-    const way = this.#makeWay(key);
+    const way = this.#makeWay(caller, connection.since);
     if (way === "none") return { connection, reason: "full" };
-    const entry = { connection, caller: key };
+    const entry = { connection, caller };
     this.#entries.set(connection, entry);
     this.#join(entry);
     return way;
@@ -86,73 +98,87 @@ export class ConnectionTable<Connection extends TableConnection> {
 
   /** Looks who has taken a seat, and who has lost it. */
   settle(): void {
-    const { stateOf } = this.#options;
     for (const entry of this.#seated) {
-      if (stateOf(entry.connection) === "seated") continue;
+      if (this.#options.stateOf(entry.connection) === "seated") continue;
       this.#seated.delete(entry);
       this.#join(entry);
     }
-    for (const group of this.#unseated.values()) this.#settleGroup(group);
+    for (const group of this.#unseated.values()) this.#oldestOf(group);
+    this.#oldestOf(this.#alone);
   }
 
-  get #unseatedCount(): number {
-    return this.#entries.size - this.#seated.size;
-  }
-
-  get #isFull(): boolean {
-    const { total, unseated } = this.#options;
-    return this.#entries.size >= total || this.#unseatedCount >= unseated;
-  }
-
-  #makeWay(caller: Caller): GivesWay<Connection> | "none" | undefined {
-    const { perCaller } = this.#options;
-    const own = this.#unseated.get(caller);
-    if (own !== undefined && own.size >= perCaller) {
-      this.#settleGroup(own);
-      const oldest = own.size >= perCaller ? this.#oldestOf(own) : undefined;
-      if (oldest !== undefined) return this.#drop(oldest, "share");
-    }
-    if (!this.#isFull) return undefined;
+  /** Those who have to go since more wait than may: they were young when they came. */
+  shed(now: number): GivesWay<Connection>[] {
+    const { unseated, graceMs } = this.#options;
+    if (this.#waiting <= unseated) return [];
     this.settle();
-    if (!this.#isFull) return undefined;
-    const oldest = this.#oldestOfHeaviest();
-    return oldest === undefined ? "none" : this.#drop(oldest, "full");
+    const old: { entry: Entry<Connection>; weight: number }[] = [];
+    for (const group of this.#unseated.values()) {
+      for (const entry of group) {
+        if (now - entry.connection.since >= graceMs) old.push({ entry, weight: group.size });
+      }
+    }
+    old.sort((a, b) => b.weight - a.weight || (this.#first(a.entry, b.entry) === a.entry ? -1 : 1));
+    const excess = Math.max(0, this.#waiting - unseated);
+    return old.slice(0, excess).map(({ entry }) => this.#drop(entry, "full"));
   }
 
-  #oldestOfHeaviest(): Entry<Connection> | undefined {
-    let weight = 1;
-    for (const { size } of this.#unseated.values()) weight = Math.max(weight, size);
+  #makeWay(caller: string | undefined, now: number): GivesWay<Connection> | "none" | undefined {
+    const { total, unseated, perCaller, graceMs } = this.#options;
+    const own = caller === undefined ? undefined : this.#unseated.get(caller);
+    if (own !== undefined && own.size >= perCaller) {
+      const oldest = this.#oldestOf(own);
+      if (oldest !== undefined && own.size >= perCaller) return this.#drop(oldest, "share");
+    }
+    if (this.#entries.size >= total) {
+      const oldest = this.#oldestOfHeaviest(true);
+      return oldest === undefined ? "none" : this.#drop(oldest, "full");
+    }
+    if (caller === undefined || this.#waiting < unseated || now < this.#allYoungUntil) return undefined;
+    const oldest = this.#oldestOfHeaviest(false);
+    if (oldest === undefined || this.#waiting < unseated) return undefined;
+    this.#allYoungUntil = oldest.connection.since + graceMs;
+    return now < this.#allYoungUntil ? undefined : this.#drop(oldest, "full");
+  }
+
+  /** @param all also of those that count by themselves, each of which is a caller with one connection */
+  #oldestOfHeaviest(all: boolean): Entry<Connection> | undefined {
+    for (;;) {
+      let weight = all && this.#alone.size > 0 ? 1 : 0;
+      for (const { size } of this.#unseated.values()) weight = Math.max(weight, size);
+      if (weight === 0) return undefined;
+      let found = all && weight === 1 ? this.#oldestOf(this.#alone) : undefined;
+      let asked = 0;
+      for (const group of this.#unseated.values()) {
+        if (group.size !== weight) continue;
+        found = this.#first(found, this.#oldestOf(group));
+        if (++asked === MAX_ASKED) break;
+      }
+      // Where all of them turn out to have seats, the next heaviest are asked.
+      if (found !== undefined) return found;
+    }
+  }
+
+  /** Who of a group gives way first. Moves those who have taken a seat out of it. */
+  #oldestOf(group: Group<Connection>): Entry<Connection> | undefined {
+    const { stateOf } = this.#options;
     let found: Entry<Connection> | undefined;
-    for (const group of this.#unseated.values()) {
-      if (group.size === weight) found = this.#first(found, this.#oldestOf(group));
+    for (const entry of group) {
+      if (stateOf(entry.connection) === "seated") {
+        this.#part(entry);
+        this.#seated.add(entry);
+      } else found = this.#first(found, entry);
     }
     return found;
   }
 
-  #oldestOf(group: Iterable<Entry<Connection>>): Entry<Connection> | undefined {
-    let found: Entry<Connection> | undefined;
-    for (const entry of group) found = this.#first(found, entry);
-    return found;
-  }
-
-  /** Which of two gives way first: the one on which nobody waits for an answer, then the older one. */
+  /** The one on which nobody waits for an answer, then the older one. */
   #first(one: Entry<Connection> | undefined, other: Entry<Connection> | undefined): Entry<Connection> | undefined {
     if (one === undefined || other === undefined) return one ?? other;
-    const [isServed, isOtherServed] = [this.#isServed(one), this.#isServed(other)];
-    if (isServed !== isOtherServed) return isServed ? other : one;
+    const { stateOf } = this.#options;
+    const isServed = stateOf(one.connection) === "served";
+    if (isServed !== (stateOf(other.connection) === "served")) return isServed ? other : one;
     return other.connection.since < one.connection.since ? other : one;
-  }
-
-  #isServed({ connection }: Entry<Connection>): boolean {
-    return this.#options.stateOf(connection) === "served";
-  }
-
-  #settleGroup(group: ReadonlySet<Entry<Connection>>): void {
-    for (const entry of group) {
-      if (this.#options.stateOf(entry.connection) !== "seated") continue;
-      this.#part(entry);
-      this.#seated.add(entry);
-    }
   }
 
   #drop({ connection }: Entry<Connection>, reason: GivesWay<Connection>["reason"]): GivesWay<Connection> {
@@ -161,14 +187,26 @@ export class ConnectionTable<Connection extends TableConnection> {
   }
 
   #join(entry: Entry<Connection>): void {
-    const group = this.#unseated.get(entry.caller);
+    const { caller } = entry;
+    if (caller === undefined) {
+      this.#alone.add(entry);
+      return;
+    }
+    this.#waiting++;
+    const group = this.#unseated.get(caller);
     if (group) group.add(entry);
-    else this.#unseated.set(entry.caller, new Set([entry]));
+    else this.#unseated.set(caller, new Set([entry]));
   }
 
   #part(entry: Entry<Connection>): void {
-    const group = this.#unseated.get(entry.caller);
-    group?.delete(entry);
-    if (group?.size === 0) this.#unseated.delete(entry.caller);
+    const { caller } = entry;
+    if (caller === undefined) {
+      this.#alone.delete(entry);
+      return;
+    }
+    const group = this.#unseated.get(caller);
+    if (!group?.delete(entry)) return;
+    this.#waiting--;
+    if (group.size === 0) this.#unseated.delete(caller);
   }
 }

@@ -23,7 +23,7 @@ function certificate(): { key: Buffer; cert: Buffer } {
 }
 
 test("a player's WebSocket is spared, strangers' handshakes and sockets give way", async () => {
-  const limits = { tcpConnections: 8, tcpConnectionsUnseated: 4, seatTimeoutMs: 300 };
+  const limits = { tcpConnections: 8, seatTimeoutMs: 300 };
   await using arena = await startServer({ server: createServer(certificate()), limits });
   const { port } = arena;
   const asked = request({ port, path: "/matchmake/create/arena", method: "POST", rejectUnauthorized: false });
@@ -38,7 +38,7 @@ test("a player's WebSocket is spared, strangers' handshakes and sockets give way
 
   const silent: Socket[] = [];
   for (let i = 0; i < 20; i++) silent.push(connect(port, "127.0.0.1").on("error", () => {}));
-  await until(() => (arena.transport.metrics().refusals.connections["full"] ?? 0) >= 16);
+  await until(() => (arena.transport.metrics().refusals.connections["full"] ?? 0) >= 12);
   const seatless = new WebSocket(`wss://127.0.0.1:${port}/`, { rejectUnauthorized: false });
   seatless.on("error", () => {});
   await once(seatless, "close");

@@ -13,15 +13,15 @@ class Connection {
   }
 }
 
-function newTable(limits: { total?: number; unseated?: number; perCaller?: number } = {}): {
+function newTable(limits: { total?: number; unseated?: number; perCaller?: number; graceMs?: number } = {}): {
   table: ConnectionTable<Connection>;
   add: (name: string, caller: string | undefined, state?: ConnectionState) => Connection;
   /** Who gave way, and why, in order. */
   closed: [name: string, reason: string][];
 } {
   const closed: [string, string][] = [];
-  const { total = 100, unseated = 100, perCaller = 100 } = limits;
-  const table = new ConnectionTable<Connection>({ total, unseated, perCaller, stateOf: ({ state }) => state });
+  const all = { total: 100, unseated: 100, perCaller: 100, graceMs: 0, ...limits };
+  const table = new ConnectionTable<Connection>({ ...all, stateOf: ({ state }) => state });
   let now = 0;
   const add = (name: string, caller: string | undefined, state: ConnectionState = "waiting"): Connection => {
     const connection = new Connection(name, now++);
@@ -73,7 +73,7 @@ describe("a caller's share", () => {
 
 describe("a full server", () => {
   test("the oldest one without a seat gives way, of the caller that holds most", () => {
-    const { add, closed } = newTable({ unseated: 5 });
+    const { add, closed } = newTable({ unseated: 4 });
     add("house", "a");
     for (const name of ["1", "2", "3"]) add(name, "stranger");
     add("proxy", undefined);
@@ -104,6 +104,33 @@ describe("a full server", () => {
     add("late", "c");
     expect(closed).toEqual([["late", "full"]]);
     expect(table.size).toBe(2);
+  });
+
+  test("those that have just come do not give way while there are descriptors", () => {
+    const { add, closed } = newTable({ total: 5, unseated: 2, graceMs: 4 });
+    for (const name of ["1", "2", "3", "4"]) add(name, name);
+    expect(closed).toEqual([]);
+    // The first one has waited for long enough; the rest go since the server is full.
+    for (const name of ["5", "6", "7"]) add(name, name);
+    expect(closed.map(([name]) => name)).toEqual(["1", "2", "3"]);
+  });
+
+  test("a proxy's connections give way to nobody but for the sake of descriptors", () => {
+    const { add, closed } = newTable({ total: 7, unseated: 2 });
+    for (const name of ["1", "2", "3", "4"]) add(name, undefined);
+    for (const name of ["a", "b", "c"]) add(name, name);
+    expect(closed).toEqual([["a", "full"]]);
+    for (const name of ["5", "6"]) add(name, undefined);
+    expect(closed.slice(1)).toEqual([["1", "full"]]);
+  });
+
+  test("those of a burst that still wait have to go a little later", () => {
+    const { add, closed, table } = newTable({ unseated: 2, graceMs: 10 });
+    for (const name of ["1", "2", "3", "4", "5"])
+      add(name, name === "5" ? "5" : "burst", name === "2" ? "served" : "waiting");
+    expect([closed, table.shed(5)]).toEqual([[], []]);
+    expect(table.shed(100).map(({ connection }) => connection.name)).toEqual(["1", "3", "4"]);
+    expect([table.size, table.shed(1000)]).toEqual([2, []]);
   });
 
   test("whoever goes makes room", () => {
@@ -140,17 +167,18 @@ test("whatever happens, limits hold, and no player is closed", () => {
           table.remove(chosen.connection);
           live = live.filter((each) => each !== chosen);
         } else if (chosen) {
-          // Who loses its seat is closed by its room soon; until then it may be one too many.
           const states = { seat: "seated", unseat: "waiting", serve: "served" } as const;
-          if (what === "unseat" && chosen.connection.state === "seated") continue;
-          if (what === "seat" || chosen.connection.state !== "seated") {
-            chosen.connection.state = states[what as keyof typeof states];
-          }
+          chosen.connection.state = states[what as keyof typeof states];
         }
         table.settle();
+        // Who loses a seat may be one too many.
+        for (const { connection } of table.shed(number + 1)) {
+          expect(connection.state).not.toBe("seated");
+          live = live.filter((each) => each.connection !== connection);
+        }
         expect(table.size).toBe(live.length);
         expect(table.size).toBeLessThanOrEqual(limits.total);
-        const unseated = live.filter(({ connection }) => connection.state !== "seated");
+        const unseated = live.filter((each) => each.connection.state !== "seated" && each.caller !== undefined);
         expect(unseated.length).toBeLessThanOrEqual(limits.unseated);
         for (const name of ["a", "b", "c", "d"]) {
           expect(unseated.filter((each) => each.caller === name).length).toBeLessThanOrEqual(limits.perCaller);
