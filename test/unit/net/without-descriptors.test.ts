@@ -11,7 +11,7 @@ test("nothing throws in a process that has no descriptor left, and the LAN is he
   const lanPort = free.localPort;
   await free.close();
   const command = ["-c", 'ulimit -n 64; exec "$@"', "sh", process.execPath, PROGRAM, JSON.stringify({ lanPort })];
-  const { stdout } = await promisify(execFile)("sh", command);
+  const { stdout } = await promisify(execFile)("sh", command, { timeout: 30_000 });
   const { before, during, hello } = JSON.parse(stdout) as {
     before: { interfaces: object; routes: object[] };
     during: Record<string, unknown>;
