@@ -6,9 +6,9 @@ import { callerKey } from "../net/caller-key.ts";
 import { type ConnectionState, ConnectionTable, type TableConnection } from "../net/connection-table.ts";
 import { type AddressScope, addressScope } from "../udp/address-scope.ts";
 import { normalizeAddress } from "../udp/endpoint.ts";
-import { type ConnectionRefusal, diagnose } from "./diagnostics.ts";
-import { filterRequests } from "./http.ts";
 import { completeLimits, type TransportLimits } from "./limits.ts";
+import { filterRequests } from "./server/entrances/http.ts";
+import { type ConnectionRefusal, diagnose } from "./server/observability/diagnostics.ts";
 
 export interface ConnectionLimitsOptions {
   limits?: TransportLimits | undefined;

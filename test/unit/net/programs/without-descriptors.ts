@@ -3,8 +3,10 @@ import { closeSync, openSync } from "node:fs";
 import { networkInterfaces } from "node:os";
 import { defaultRoutes } from "../../../../sdk/src/gateway/interfaces.ts";
 import { UDPLanNetwork } from "../../../../sdk/src/lan/network.ts";
+import { natBehaviour } from "../../../../sdk/src/nat/behaviour-discovery.ts";
+import { natLifetime } from "../../../../sdk/src/nat/lifetime-discovery.ts";
+import { probePort } from "../../../../sdk/src/nat/probe.ts";
 import { readInterfaces } from "../../../../sdk/src/net/interfaces.ts";
-import { natBehaviour, natLifetime, probePort } from "../../../../sdk/src/stun/index.ts";
 import { UDPSocket } from "../../../../sdk/src/udp/udp-socket.ts";
 
 const { lanPort } = JSON.parse(process.argv[2] ?? "{}") as { lanPort: number };
