@@ -5,6 +5,7 @@ import { CLOSE_ABNORMAL, CLOSE_NO_STATUS, webSocketCloseCode } from "../session/
 import type { ConnectEndpoint } from "../session/exchange.ts";
 import { BATCH, readBatch } from "../session/frame-batch.ts";
 import type { Session, SessionMode } from "../session/types.ts";
+import { ProtocolMismatchError } from "../session/versions.ts";
 import { formatEndpoint } from "../udp/endpoint.ts";
 import { abortable } from "./join.ts";
 import type { JoinProgress, RoomPath } from "./path.ts";
@@ -121,6 +122,7 @@ export class RoomTransport implements ITransport {
     const { way, onProgress } = this.#settings;
     const { signal } = attempt;
     let reason = `${way.name} is switched off`;
+    let isOutdated = false;
     if (way.enabled) {
       try {
         const { session, endpoints } = await way.dial(new URL(url), { headers, signal, onProgress });
@@ -129,6 +131,7 @@ export class RoomTransport implements ITransport {
         return;
       } catch (error) {
         reason = `${way.name}: ${error instanceof Error ? error.message : String(error)}`;
+        isOutdated = error instanceof ProtocolMismatchError;
       }
     }
     const fallback = way.locateWebSocket
@@ -137,7 +140,8 @@ export class RoomTransport implements ITransport {
           () => url,
         )
       : url;
-    if (!signal.aborted) this.#connectWebSocket(fallback, headers, reason);
+    const meanwhile = isOutdated ? "; playing over WebSocket meanwhile" : "";
+    if (!signal.aborted) this.#connectWebSocket(fallback, headers, reason, meanwhile);
   }
 
   /** The room's URL at the server's present address. */
@@ -187,12 +191,13 @@ export class RoomTransport implements ITransport {
     this.events.onopen?.({});
   }
 
-  #connectWebSocket(url: string, headers: Record<string, string>, reason: string): void {
+  /** @param meanwhile what is to be said once it is open */
+  #connectWebSocket(url: string, headers: Record<string, string>, reason: string, meanwhile: string): void {
     const { onProgress } = this.#settings;
     onProgress("websocket", reason);
     const webSocket = new WebSocketTransport({
       onopen: (event) => {
-        this.#moved("websocket", new URL(url).host, reason);
+        this.#moved("websocket", new URL(url).host, reason + meanwhile);
         this.events.onopen?.(event);
       },
       onmessage: (event) => this.events.onmessage?.(event),

@@ -1,4 +1,4 @@
-import { matchMaker } from "@colyseus/core";
+import { logger, matchMaker } from "@colyseus/core";
 import type { ConnectivityManager, Reachability } from "../connectivity/index.ts";
 import { isDialable } from "../connectivity/verdict.ts";
 import { HostRegistration, type HostRegistrationOptions, isLocalLobby } from "../rendezvous/index.ts";
@@ -40,6 +40,7 @@ export class LobbyListing {
       if (stun.length > 0 && !this.isLocal) void connectivity.useStunServers(stun);
       if (turn.length > 0) void connectivity.useTurnServers(turn);
     });
+    this.registration.on("outdated", (sentence) => logger.warn(`Sallyport: ${sentence}.`));
     // Its events say how it goes; it goes on trying by itself.
     this.registration.open().catch(() => {});
     this.#timer = setInterval(() => {

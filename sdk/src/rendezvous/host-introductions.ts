@@ -25,6 +25,8 @@ export interface HostIntroductionsOptions {
   send: (type: "relay" | "end", message: unknown) => void;
   /** False if nobody wants it. */
   onIntroduction: (introduction: SealedIntroduction) => boolean;
+  /** A player speaks another version, and cannot be introduced. */
+  onOutdated: (protocol: number, sentence: string) => void;
   /** Monotonic, ms. */
   now: () => number;
 }
@@ -111,6 +113,8 @@ export class HostIntroductions {
     if (!introduction.receive(data ?? new Uint8Array(0)) || entry.unconfirmed === undefined) return;
     clearTimeout(entry.unconfirmed);
     entry.unconfirmed = undefined;
+    const { outdated } = introduction;
+    if (outdated) this.#options.onOutdated(outdated.protocol, outdated.sentence);
     if (introduction.closed === undefined && !this.#options.onIntroduction(introduction)) {
       introduction.close("This host takes no introductions.");
     }

@@ -1,8 +1,10 @@
 /** A sealed conversation between a host and an invited player, through a lobby that can relay it or not, and no more. */
 
+import { describeMismatch, readProtocol } from "../session/versions.ts";
 import { printable } from "../udp/printable.ts";
 import { RateLimiter } from "../udp/rate-limiter.ts";
 import type { CipherState } from "./noise.ts";
+import { PASSAGE_PROTOCOL } from "./passage-http.ts";
 import { type HostDetails, parseHostDetails } from "./protocol.ts";
 import { MAX_MESSAGE_BYTES, RECORD, RecordReader, type RecordType, recordsOf, sealRecords } from "./records.ts";
 import type { TraversalServers } from "./servers.ts";
@@ -91,6 +93,7 @@ export class SealedIntroduction implements Introduction {
   #details: HostDetails;
   #hasDetails = false;
   #closed: IntroductionClosed | undefined;
+  #outdated: { protocol: number; sentence: string } | undefined;
 
   constructor(options: SealedIntroductionOptions) {
     this.#options = options;
@@ -104,6 +107,11 @@ export class SealedIntroduction implements Introduction {
 
   get details(): HostDetails {
     return this.#details;
+  }
+
+  /** That, and what, the other side speaks that we do not; then it is closed. */
+  get outdated(): { protocol: number; sentence: string } | undefined {
+    return this.#outdated;
   }
 
   /** Whether the host's own have come. */
@@ -125,13 +133,13 @@ export class SealedIntroduction implements Introduction {
 
   /** Sent by hosts, at once. */
   sendDetails(details: HostDetails): boolean {
-    const text = new TextEncoder().encode(JSON.stringify(details));
+    const text = new TextEncoder().encode(JSON.stringify({ ...details, protocol: PASSAGE_PROTOCOL }));
     return text.length <= MAX_MESSAGE_BYTES && this.#send(RECORD.details, text);
   }
 
   /** Sent by players, at once. */
   sendReady(): boolean {
-    return this.#send(RECORD.ready, new Uint8Array(0));
+    return this.#send(RECORD.ready, new TextEncoder().encode(JSON.stringify({ protocol: PASSAGE_PROTOCOL })));
   }
 
   onMessage(listener: (message: Uint8Array) => void): void {
@@ -186,6 +194,7 @@ export class SealedIntroduction implements Introduction {
         this.#end({ by: "there", reason: printable(new TextDecoder().decode(content.subarray(0, MAX_REASON_BYTES))) });
         break;
       case RECORD.ready:
+        this.#onReady(content);
         break;
     }
     return true;
@@ -216,11 +225,37 @@ export class SealedIntroduction implements Introduction {
 
   #onDetails(content: Uint8Array): void {
     try {
-      this.#details = parseHostDetails(JSON.parse(new TextDecoder().decode(content)));
-      this.#hasDetails = true;
+      const said: unknown = JSON.parse(new TextDecoder().decode(content));
+      this.#details = parseHostDetails(said);
+      if (this.#speaks((said as { protocol?: unknown }).protocol, "host")) this.#hasDetails = true;
     } catch {
       this.close("malformed");
     }
+  }
+
+  /** The first release's says nothing. */
+  #onReady(content: Uint8Array): void {
+    try {
+      const said = (content.length === 0 ? {} : JSON.parse(new TextDecoder().decode(content))) as {
+        protocol?: unknown;
+      };
+      this.#speaks(said.protocol, "player");
+    } catch {
+      this.close("malformed");
+    }
+  }
+
+  /** Whether the other side speaks as we do; if not, both are told. */
+  #speaks(named: unknown, they: "host" | "player"): boolean {
+    const theirs = readProtocol(named);
+    if (theirs === PASSAGE_PROTOCOL) return true;
+    if (theirs === null) this.close("malformed");
+    else {
+      const sentence = describePassages(they === "host" ? [theirs, PASSAGE_PROTOCOL] : [PASSAGE_PROTOCOL, theirs]);
+      this.#outdated = { protocol: theirs, sentence };
+      this.close(sentence);
+    }
+    return false;
   }
 
   #end(closed: IntroductionClosed): void {
@@ -229,4 +264,12 @@ export class SealedIntroduction implements Introduction {
     this.#options.wire.end();
     for (const listener of this.#closeListeners.splice(0)) listener(closed);
   }
+}
+
+function describePassages([host, player]: [host: number, player: number]): string {
+  return describeMismatch(
+    "introduction protocol",
+    { name: "this game's host", update: "the host", speaks: host },
+    { name: "this player's game", update: "the player's game", speaks: player },
+  );
 }

@@ -1,6 +1,7 @@
 /** One attempt to come into a lobby's room, which ends when its time or its caller's patience does. */
 import { ColyseusSDK, type Room } from "@colyseus/sdk";
 import { RendezvousError } from "./errors.ts";
+import { RENDEZVOUS_PROTOCOL } from "./protocol.ts";
 
 export interface EnterOptions {
   lobby: string;
@@ -53,7 +54,10 @@ export async function enterLobby(attempt: EnterOptions): Promise<Room> {
   if (signal.aborted) onAbort();
   signal.addEventListener("abort", onAbort, { once: true });
 
-  const joining = sdk[attempt.method]<unknown>(attempt.roomName, attempt.options);
+  const joining = sdk[attempt.method]<unknown>(attempt.roomName, {
+    ...attempt.options,
+    protocol: RENDEZVOUS_PROTOCOL,
+  });
   joining.catch(() => undefined); // when it was given up, its own failure interests nobody
   try {
     const room = await Promise.race([joining, gaveUp]);

@@ -1,4 +1,11 @@
 /** The part of what is said through an introduction that stands for HTTP: see passage.ts. Nothing here is Node's. */
+
+/**
+ * Version of what host and invited player say through an introduction, which both name, sealed: the host beside its details, the
+ * player when it is ready. Who names none speaks 1.
+ */
+export const PASSAGE_PROTOCOL = 1;
+
 export interface RequestMessage {
   type: "request";
   id: number;

@@ -1,6 +1,7 @@
 /** The host's side: keeps a hosted game known to a lobby, under one invite. */
 import { EventEmitter } from "node:events";
 import type { Room } from "@colyseus/sdk";
+import { VersionNotices } from "../session/versions.ts";
 import { RendezvousError } from "./errors.ts";
 import { HostIntroductions } from "./host-introductions.ts";
 import type { Introduction } from "./introduction.ts";
@@ -8,6 +9,7 @@ import { type Invite, inviteUrl } from "./invite.ts";
 import { enterLobby, parseLobbyUrl } from "./lobby-client.ts";
 import {
   CLOSE_REPLACED,
+  checkRendezvousProtocol,
   type HostDetails,
   MAX_ENDPOINTS,
   parseHostDetails,
@@ -54,6 +56,8 @@ interface Events {
   failed: [error: RendezvousError];
   /** A player has asked by invite, and has proven that it is there. Without a listener players are refused. */
   introduction: [introduction: Introduction];
+  /** A player cannot be introduced, who speaks another version: told once for each, in a sentence that says what to update. */
+  outdated: [sentence: string];
   /** The lobby's STUN and TURN servers: after each registration, and again before credentials expire. */
   servers: [servers: TraversalServers];
 }
@@ -72,6 +76,7 @@ export class HostRegistration extends EventEmitter<Events> implements AsyncDispo
   readonly #options: HostRegistrationOptions;
   readonly #lobby: string;
   readonly #closing = new AbortController();
+  readonly #versions = new VersionNotices((sentence) => this.emit("outdated", sentence));
   #details: HostDetails;
   #sealedEndpoints: string[] = [];
   #introductions: HostIntroductions | undefined;
@@ -173,8 +178,9 @@ export class HostRegistration extends EventEmitter<Events> implements AsyncDispo
       this.#room = undefined;
       if (this.#closing.signal.aborted) return;
       if (error.code === "refused" || error.code === "invalid") {
-        this.#closing.abort();
+        // In this order, so that whoever waits for the invite hears why there is none.
         this.emit("failed", error);
+        this.#closing.abort();
         return;
       }
       const pause = wait * (0.5 + Math.random() / 2);
@@ -202,8 +208,14 @@ export class HostRegistration extends EventEmitter<Events> implements AsyncDispo
     const introductions = this.#introduceThrough(room, identity);
     this.#introductions = introductions;
     room.onMessage("*", (type, payload: unknown) => {
-      if (type === "registered") this.#onRegistered(payload as RegisteredMessage, identity);
-      else if (type === "servers") this.#onServers(payload);
+      if (type === "registered") {
+        try {
+          this.#onRegistered(payload as RegisteredMessage, identity);
+        } catch (error) {
+          if (!(error instanceof RendezvousError)) throw error;
+          ended.resolve(error);
+        }
+      } else if (type === "servers") this.#onServers(payload);
       else introductions.receive(type, payload);
     });
     // Also called, without a code, when the connection breaks.
@@ -246,12 +258,15 @@ export class HostRegistration extends EventEmitter<Events> implements AsyncDispo
         if (room.connection.isOpen) room.send(type, message);
       },
       onIntroduction: (introduction) => this.emit("introduction", introduction),
+      onOutdated: (protocol, sentence) => this.#versions.tell(protocol, () => sentence),
       now: () => performance.now(),
     });
   }
 
+  /** @throws RendezvousError `refused` where the lobby speaks another version */
   #onRegistered(message: RegisteredMessage | null, { code, seal }: HostIdentity): void {
     if (message?.code !== code) return;
+    checkRendezvousProtocol(message.protocol, "game");
     // The link goes to people and terminals. Of what the lobby says only the place is taken: code and seal are ours.
     const url = typeof message.url === "string" && URL.canParse(message.url) ? new URL(message.url) : undefined;
     const plain = url !== undefined && /^https?:$/.test(url.protocol) && url.href.length <= 512;

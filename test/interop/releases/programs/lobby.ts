@@ -1,0 +1,10 @@
+// A lobby on the release of Sallyport that stands beside this file.
+import { defineServer } from "@colyseus/core";
+import { WebSocketTransport } from "@colyseus/ws-transport";
+import { defineRendezvous } from "sallyport/rendezvous";
+
+const transport = new WebSocketTransport();
+const server = defineServer({ transport, greet: false, rooms: { rendezvous: defineRendezvous() } });
+await server.listen(0, "127.0.0.1");
+const { port } = transport.server?.address() as { port: number };
+process.stdout.write(`${JSON.stringify({ event: "listening", url: `http://127.0.0.1:${port}` })}\n`);
