@@ -2,7 +2,7 @@
 import { request } from "node:http";
 import { expect, test } from "vitest";
 import { systemClock } from "../../sdk/src/gateway/clock.ts";
-import { PortMapper } from "../../sdk/src/gateway/index.ts";
+import { PortMapper } from "../../sdk/src/gateway/port-mapper.ts";
 import { Subscription } from "../../sdk/src/gateway/upnp/gena.ts";
 import { type HttpClient, httpRequest } from "../../sdk/src/gateway/upnp/http.ts";
 import { pinholeGateways } from "../../sdk/src/gateway/upnp/inspect.ts";

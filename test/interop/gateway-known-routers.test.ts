@@ -6,8 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { type Clock, systemClock } from "../../sdk/src/gateway/clock.ts";
-import { PortMapper } from "../../sdk/src/gateway/index.ts";
 import { KnownRouters } from "../../sdk/src/gateway/journal/known-routers.ts";
+import { PortMapper } from "../../sdk/src/gateway/port-mapper.ts";
 import { PATIENCE } from "../../sdk/src/gateway/upnp/discovery.ts";
 import { ScriptedGateway } from "./scripted-gateway.ts";
 

@@ -1,13 +1,11 @@
 /** Hosts, players and lobbies of releases that do not understand each other: who is to be updated is said, in one sentence. */
 import { ColyseusSDK } from "@colyseus/sdk";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import {
-  HostRegistration,
-  introduce,
-  RendezvousError,
-  RendezvousRoom,
-  resolveInvite,
-} from "../../sdk/src/rendezvous/index.ts";
+import { RendezvousRoom } from "../../sdk/src/colyseus/lobby/room.ts";
+import { introduce } from "../../sdk/src/rendezvous/guest/introduce.ts";
+import { resolveInvite } from "../../sdk/src/rendezvous/guest/resolve.ts";
+import { HostRegistration } from "../../sdk/src/rendezvous/host/registration.ts";
+import { RendezvousError } from "../../sdk/src/rendezvous/wire/errors.ts";
 import { EvilRoom, silent, startLobby, type TestLobby } from "./rendezvous-lobby.ts";
 
 let lobby: TestLobby;

@@ -3,12 +3,12 @@ import { afterEach, describe, expect, test } from "vitest";
 
 import { stunBindingOverTCP } from "../../sdk/src/stun/binding-tcp.ts";
 import { stunBinding } from "../../sdk/src/stun/client.ts";
-import { connectStream, connectUDP } from "../../sdk/src/stun/turn/connection.ts";
-import { mintTurnCredentials } from "../../sdk/src/stun/turn/credentials.ts";
-import { TurnError } from "../../sdk/src/stun/turn/errors.ts";
-import { TurnKeeper } from "../../sdk/src/stun/turn/keeper.ts";
-import { type OpenTurnRelayOptions, openTurnRelay, type TurnProgress } from "../../sdk/src/stun/turn/open.ts";
-import { TurnRelay } from "../../sdk/src/stun/turn/relay.ts";
+import { connectStream, connectUDP } from "../../sdk/src/turn/connection.ts";
+import { mintTurnCredentials } from "../../sdk/src/turn/credentials.ts";
+import { TurnError } from "../../sdk/src/turn/errors.ts";
+import { TurnKeeper } from "../../sdk/src/turn/keeper.ts";
+import { type OpenTurnRelayOptions, openTurnRelay, type TurnProgress } from "../../sdk/src/turn/open.ts";
+import { TurnRelay } from "../../sdk/src/turn/relay.ts";
 import { UDPSocket } from "../../sdk/src/udp/udp-socket.ts";
 import { until } from "../until.ts";
 import { Conversation } from "./turn/conversation.ts";

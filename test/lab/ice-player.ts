@@ -3,21 +3,14 @@
 import { networkInterfaces } from "node:os";
 import { createInterface } from "node:readline";
 
-import {
-  candidatePriority,
-  candidateToJSON,
-  guessPorts,
-  type IceCredentials,
-  IceMux,
-  localCandidate,
-  type PortGuessingOptions,
-  parseCandidates,
-  parseIceCredentials,
-} from "../../sdk/src/ice/index.ts";
+import { candidatePriority, candidateToJSON, localCandidate, parseCandidates } from "../../sdk/src/ice/candidate.ts";
+import { type IceCredentials, parseIceCredentials } from "../../sdk/src/ice/credentials.ts";
+import { IceMux } from "../../sdk/src/ice/mux.ts";
+import { guessPorts, type PortGuessingOptions } from "../../sdk/src/ice/port-guessing.ts";
 import { StunBuilder } from "../../sdk/src/stun/builder.ts";
+import { stunBinding } from "../../sdk/src/stun/client.ts";
 import { StunAttribute, StunMethod } from "../../sdk/src/stun/constants.ts";
-import { stunBinding } from "../../sdk/src/stun/index.ts";
-import { openTurnRelay } from "../../sdk/src/stun/turn/index.ts";
+import { openTurnRelay } from "../../sdk/src/turn/open.ts";
 import type { Endpoint } from "../../sdk/src/udp/endpoint.ts";
 import { UDPSocket } from "../../sdk/src/udp/udp-socket.ts";
 

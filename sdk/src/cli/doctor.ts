@@ -1,10 +1,8 @@
-import {
-  ConnectivityManager,
-  type ConnectivityOptions,
-  type Reachability,
-  type Verdict,
-} from "../connectivity/index.ts";
-import { parseTurnUrl, type TurnServer } from "../stun/index.ts";
+import { ConnectivityManager } from "../connectivity/manager.ts";
+import { type ConnectivityOptions } from "../connectivity/options.ts";
+import { type Reachability, type Verdict } from "../connectivity/reachability.ts";
+import { type TurnServer } from "../turn/open.ts";
+import { parseTurnUrl } from "../turn/url.ts";
 import { UDPSocketError } from "../udp/errors.ts";
 import { type Command, EXIT_SOFTWARE, parseOptions, UsageError, wholeNumber } from "./command.ts";
 import { Output } from "./output.ts";

@@ -1,4 +1,6 @@
-import type { natBehaviour, probePort, StunServerOutcome, stunBinding } from "../stun/index.ts";
+import type { natBehaviour } from "../nat/behaviour-discovery.ts";
+import type { probePort } from "../nat/probe.ts";
+import type { StunServerOutcome, stunBinding } from "../stun/client.ts";
 import { type Endpoint, formatEndpoint } from "../udp/endpoint.ts";
 import { messageOf, type RungContext } from "./rung.ts";
 import type { Findings, ReflexiveFinding } from "./verdict.ts";

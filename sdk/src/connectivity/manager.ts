@@ -1,7 +1,7 @@
 import { EventEmitter } from "node:events";
 import { isDeepStrictEqual } from "node:util";
-import { IceMux } from "../ice/index.ts";
-import type { TurnServer } from "../stun/index.ts";
+import { IceMux } from "../ice/mux.ts";
+import type { TurnServer } from "../turn/open.ts";
 import { addressScope } from "../udp/address-scope.ts";
 import { UDPServer } from "../udp/udp-server.ts";
 import { UDPSocket } from "../udp/udp-socket.ts";

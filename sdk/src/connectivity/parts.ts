@@ -1,5 +1,8 @@
-import { PortMapper } from "../gateway/index.ts";
-import { natBehaviour, natLifetime, probePort, stunBinding } from "../stun/index.ts";
+import { PortMapper } from "../gateway/port-mapper.ts";
+import { natBehaviour } from "../nat/behaviour-discovery.ts";
+import { natLifetime } from "../nat/lifetime-discovery.ts";
+import { probePort } from "../nat/probe.ts";
+import { stunBinding } from "../stun/client.ts";
 import type { DetectionParts } from "./detection.ts";
 import { type InterfaceAddress, usableInterfaces } from "./interfaces.ts";
 import type { LifetimeParts } from "./lifetime.ts";

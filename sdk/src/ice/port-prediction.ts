@@ -1,4 +1,4 @@
-import type { NatDependence } from "../stun/behaviour.ts";
+import type { NatDependence } from "../nat/behaviour.ts";
 import type { Endpoint } from "../udp/endpoint.ts";
 
 /**

@@ -1,5 +1,8 @@
-import type { NetworkConditions } from "../channel/index.ts";
-import { NetcodeClient, NetcodeClientState, netcodeReady, readConnectToken } from "../netcode/index.ts";
+import type { NetworkConditions } from "../channel/conditioner.ts";
+import { NetcodeClient } from "../netcode/client.ts";
+import { readConnectToken } from "../netcode/connect-token.ts";
+import { netcodeReady } from "../netcode/sodium.ts";
+import { NetcodeClientState } from "../netcode/types.ts";
 import { formatEndpoint } from "../udp/endpoint.ts";
 import type { UDPSocket } from "../udp/udp-socket.ts";
 import { SessionError, type SessionErrorCode } from "./errors.ts";

@@ -1,4 +1,4 @@
-import { NetworkConditioner, type NetworkConditions } from "../channel/index.ts";
+import { NetworkConditioner, type NetworkConditions } from "../channel/conditioner.ts";
 
 const MAX_PAYLOAD_BYTES = 1200;
 

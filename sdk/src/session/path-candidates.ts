@@ -1,7 +1,6 @@
 import { timingSafeEqual } from "node:crypto";
 import { EndpointMap } from "../netcode/endpoint-map.ts";
-import type { NetcodeServerClient } from "../netcode/index.ts";
-import type { RandomSource } from "../netcode/types.ts";
+import type { NetcodeServerClient, RandomSource } from "../netcode/types.ts";
 import { UnprovenAddress } from "../udp/unproven-address.ts";
 import { challengeData, newChallenge, readResponse } from "./path-packet.ts";
 

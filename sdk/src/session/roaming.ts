@@ -1,4 +1,5 @@
-import type { NetcodeServer, NetcodeServerClient } from "../netcode/index.ts";
+import type { NetcodeServer } from "../netcode/server.ts";
+import type { NetcodeServerClient } from "../netcode/types.ts";
 import { type RandomSource, systemRandom } from "../netcode/types.ts";
 import { type PathCandidate, PathCandidates } from "./path-candidates.ts";
 

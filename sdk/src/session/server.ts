@@ -1,12 +1,9 @@
 import { randomBytes } from "node:crypto";
-import type { NetworkConditions } from "../channel/index.ts";
-import {
-  generateConnectToken,
-  type NetcodeDisconnectReason,
-  NetcodeServer,
-  type NetcodeServerClient,
-  netcodeReady,
-} from "../netcode/index.ts";
+import type { NetworkConditions } from "../channel/conditioner.ts";
+import { generateConnectToken } from "../netcode/connect-token.ts";
+import { NetcodeServer } from "../netcode/server.ts";
+import { netcodeReady } from "../netcode/sodium.ts";
+import { type NetcodeDisconnectReason, type NetcodeServerClient } from "../netcode/types.ts";
 import type { Endpoint } from "../udp/endpoint.ts";
 import type { UDPSocket } from "../udp/udp-socket.ts";
 import type { SessionLimits } from "./limits.ts";

@@ -1,4 +1,6 @@
-import { MessageEndpoint, type NetworkConditions, type SendOptions } from "../channel/index.ts";
+import { type NetworkConditions } from "../channel/conditioner.ts";
+import { MessageEndpoint } from "../channel/endpoint.ts";
+import { type SendOptions } from "../channel/wire/types.ts";
 import type { Endpoint } from "../udp/endpoint.ts";
 import { type CloseFrame, decodeClose, encodeClose } from "./close-frame.ts";
 import { limitsOf, type SessionLimits } from "./limits.ts";

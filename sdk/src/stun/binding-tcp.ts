@@ -1,7 +1,7 @@
+import { connectStream } from "../turn/connection.ts";
 import type { Endpoint } from "../udp/endpoint.ts";
 import { StunBindings } from "./binding.ts";
 import { StunError } from "./errors.ts";
-import { connectStream } from "./turn/connection.ts";
 
 export interface StunTCPOptions {
   /** Milliseconds for connection and answer. Default 3000. */

@@ -1,4 +1,5 @@
-import { PacketPeerUDP, UDPServer } from "../../../sdk/src/index.ts";
+import { PacketPeerUDP } from "../../../sdk/src/udp/packet-peer-udp.ts";
+import { UDPServer } from "../../../sdk/src/udp/udp-server.ts";
 import { UDPSocket } from "../../../sdk/src/udp/udp-socket.ts";
 import { type Contender, LOOPBACK, type Make, RECEIVE_BUFFER_BYTES } from "./contender.ts";
 

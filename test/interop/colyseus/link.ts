@@ -1,4 +1,5 @@
-import { connectSession, type Session } from "../../../sdk/src/session/index.ts";
+import { connectSession } from "../../../sdk/src/session/connect.ts";
+import { type Session } from "../../../sdk/src/session/types.ts";
 import { UDPSocket } from "../../../sdk/src/udp/udp-socket.ts";
 
 /** A client's way to the world, which a test can make bad. */

@@ -1,7 +1,7 @@
 // A player of the arena, by address or by invite, who asks something reliably many times a second and tells how long the longest time
 // without an answer was, and how it is connected.
 import { createInterface } from "node:readline";
-import { SallyportClient } from "../../../sdk/src/client/index.ts";
+import { SallyportClient } from "../../../sdk/src/colyseus/client/client.ts";
 
 export interface MoverArgs {
   url?: string;

@@ -1,7 +1,7 @@
 // Two relayed addresses of one machine talk to each other. Prints a line with what it saw.
 
-import { TurnError } from "../../../sdk/src/stun/turn/errors.ts";
-import { openTurnRelay } from "../../../sdk/src/stun/turn/open.ts";
+import { TurnError } from "../../../sdk/src/turn/errors.ts";
+import { openTurnRelay } from "../../../sdk/src/turn/open.ts";
 import { UDPSocket } from "../../../sdk/src/udp/udp-socket.ts";
 
 interface Args {

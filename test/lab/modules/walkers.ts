@@ -1,8 +1,8 @@
 // Players of the arena, all in one process, who walk about and send 30 times a second; `forger`: one more, who falls silent when a
 // line "mute" is read, and whose next datagrams leave when lines "send" are.
 import { createInterface } from "node:readline";
-import { SallyportClient } from "../../../sdk/src/client/index.ts";
-import { connectSession } from "../../../sdk/src/session/index.ts";
+import { SallyportClient } from "../../../sdk/src/colyseus/client/client.ts";
+import { connectSession } from "../../../sdk/src/session/connect.ts";
 import { UDPSocket } from "../../../sdk/src/udp/udp-socket.ts";
 
 export interface WalkersArgs {

@@ -1,14 +1,13 @@
 import { EventEmitter } from "node:events";
 import { afterEach, describe, expect, test } from "vitest";
-import type { Reachability } from "../../../sdk/src/connectivity/index.ts";
-import {
-  ConnectivityManager,
-  type ConnectivityOptions,
-  type ConnectivityParts,
-} from "../../../sdk/src/connectivity/index.ts";
-import { type GatewayStep, PortMapError, type PortMapping } from "../../../sdk/src/gateway/index.ts";
-import type { NatLifetime, StunServerOutcome } from "../../../sdk/src/stun/index.ts";
-import { StunError } from "../../../sdk/src/stun/index.ts";
+import { ConnectivityManager } from "../../../sdk/src/connectivity/manager.ts";
+import { type ConnectivityOptions } from "../../../sdk/src/connectivity/options.ts";
+import { type ConnectivityParts } from "../../../sdk/src/connectivity/parts.ts";
+import type { Reachability } from "../../../sdk/src/connectivity/reachability.ts";
+import { type GatewayStep, PortMapError, type PortMapping } from "../../../sdk/src/gateway/types.ts";
+import type { NatLifetime } from "../../../sdk/src/nat/lifetime.ts";
+import type { StunServerOutcome } from "../../../sdk/src/stun/client.ts";
+import { StunError } from "../../../sdk/src/stun/errors.ts";
 import { UDPSocket } from "../../../sdk/src/udp/udp-socket.ts";
 
 type Mapper = ReturnType<ConnectivityParts["createMapper"]>;

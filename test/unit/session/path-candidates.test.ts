@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { NetcodeServerClient } from "../../../sdk/src/netcode/index.ts";
+import type { NetcodeServerClient } from "../../../sdk/src/netcode/types.ts";
 import { CANDIDATE_MS, PathCandidates } from "../../../sdk/src/session/path-candidates.ts";
 import { isPathPacket, newChallenge, PATH_PACKET_BYTES, responseTo } from "../../../sdk/src/session/path-packet.ts";
 import { UnprovenAddress } from "../../../sdk/src/udp/unproven-address.ts";

@@ -1,5 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { connectSession, type Session, SessionError, UDPSessionServer } from "../../../sdk/src/session/index.ts";
+import { connectSession } from "../../../sdk/src/session/connect.ts";
+import { SessionError } from "../../../sdk/src/session/errors.ts";
+import { UDPSessionServer } from "../../../sdk/src/session/server.ts";
+import { type Session } from "../../../sdk/src/session/types.ts";
 import { UDPSocket } from "../../../sdk/src/udp/udp-socket.ts";
 import { until } from "../../until.ts";
 
