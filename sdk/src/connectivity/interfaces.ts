@@ -1,4 +1,4 @@
-import { networkInterfaces } from "node:os";
+import { type Interfaces, readInterfaces } from "../net/interfaces.ts";
 import { addressScope } from "../udp/address-scope.ts";
 
 export interface InterfaceAddress {
@@ -10,7 +10,7 @@ export interface InterfaceAddress {
  * The unicast addresses under which others may reach this machine: no loopback, no link-local, and none of the bridges
  * that containers and virtual machines make, behind which no player sits.
  */
-export function usableInterfaces(interfaces: typeof networkInterfaces = networkInterfaces): InterfaceAddress[] {
+export function usableInterfaces(interfaces: () => Interfaces = readInterfaces): InterfaceAddress[] {
   return Object.entries(interfaces()).flatMap(([name, addresses]) =>
     (addresses ?? [])
       .filter(({ internal, address }) => !internal && !isVirtual(name) && isUsable(address))

@@ -2,7 +2,7 @@
 /// <reference path="./default-gateway.d.ts" />
 import { readFile } from "node:fs/promises";
 import { isIPv4 } from "node:net";
-import { networkInterfaces } from "node:os";
+import { type Interfaces, readInterfaces } from "../net/interfaces.ts";
 import { prefixOf } from "./subnet.ts";
 
 /** An address of this machine through which a gateway may be asked. */
@@ -32,7 +32,7 @@ const VIRTUAL =
 /** What `os.networkInterfaces()` tells, reduced to the addresses through which gateways can be asked. */
 export function usableInterfaces(
   routes: readonly DefaultRoute[],
-  list: ReturnType<typeof networkInterfaces> = networkInterfaces(),
+  list: Interfaces = readInterfaces(),
 ): LocalInterface[] {
   const found: LocalInterface[] = [];
   for (const [name, addresses] of Object.entries(list)) {

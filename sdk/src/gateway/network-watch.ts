@@ -1,4 +1,4 @@
-import { networkInterfaces } from "node:os";
+import { readInterfaces } from "../net/interfaces.ts";
 import type { Clock } from "./clock.ts";
 
 /** Between two looks: a look costs some microseconds. */
@@ -58,7 +58,7 @@ export class NetworkWatch implements Disposable {
 }
 
 function fingerprintOfSystem(): string {
-  return Object.entries(networkInterfaces())
+  return Object.entries(readInterfaces())
     .flatMap(([name, list]) => (list ?? []).map(({ address, cidr }) => `${name} ${address} ${cidr}`))
     .sort()
     .join("\n");

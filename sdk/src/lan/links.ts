@@ -1,6 +1,6 @@
 /** Which interfaces lead to a local network, and who is near on them. */
 import { BlockList, isIP } from "node:net";
-import type { networkInterfaces } from "node:os";
+import type { Interfaces } from "../net/interfaces.ts";
 import { type AddressScope, addressScope } from "../udp/address-scope.ts";
 
 /** An address of an interface. */
@@ -16,7 +16,7 @@ export interface Link {
  * provider shares among many homes (RFC 6598), leads to strangers, whatever else it has. Loopback too: two programs on a machine
  * without any network are neighbours.
  */
-export function linksOf(interfaces: ReturnType<typeof networkInterfaces>): Link[] {
+export function linksOf(interfaces: Interfaces): Link[] {
   const links: Link[] = [];
   for (const [name, addresses = []] of Object.entries(interfaces)) {
     if (!isLocal(addresses.map(({ address }) => address))) continue;

@@ -1,6 +1,6 @@
 /** Multicast on every interface of this machine that leads to a local network. */
 import { createSocket, type Socket } from "node:dgram";
-import { networkInterfaces } from "node:os";
+import { readInterfaces } from "../net/interfaces.ts";
 import { addressScope } from "../udp/address-scope.ts";
 import { normalizeAddress } from "../udp/endpoint.ts";
 import { type Link, linksOf, neighbourhoodOf } from "./links.ts";
@@ -120,9 +120,7 @@ export class UDPLanNetwork implements LanNetwork {
   }
 
   #links(): Link[] {
-    let links: Link[] = [];
-    // Some systems do not let every program see them.
-    attempt(() => (links = linksOf(networkInterfaces())));
+    const links = linksOf(readInterfaces());
     if (this.#only === undefined) return links;
     const name = links.find(({ address }) => address === this.#only)?.name;
     return links.filter((link) => link.name === name);

@@ -1,4 +1,4 @@
-import { networkInterfaces } from "node:os";
+import { readInterfaces } from "../net/interfaces.ts";
 
 import type { Endpoint } from "../udp/endpoint.ts";
 import { UDPSocket } from "../udp/udp-socket.ts";
@@ -65,7 +65,7 @@ export async function natBehaviour(
 /** Whether an endpoint is this socket's own by an address of one of the machine's interfaces: then there is no NAT. */
 export function isLocalEndpoint(socket: UDPSocket): (endpoint: Endpoint) => boolean {
   const addresses = new Set<string | null>([canonicalAddress(socket.localAddress)]);
-  for (const each of Object.values(networkInterfaces()).flat()) {
+  for (const each of Object.values(readInterfaces()).flat()) {
     if (each !== undefined) addresses.add(canonicalAddress(each.address));
   }
   return ({ address, port }) => port === socket.localPort && addresses.has(address);

@@ -1,4 +1,4 @@
-import { networkInterfaces } from "node:os";
+import { readInterfaces } from "../../net/interfaces.ts";
 import type { Transport } from "../types.ts";
 import { UpnpError } from "./errors.ts";
 import { httpRequest } from "./http.ts";
@@ -141,7 +141,7 @@ export class UPNPDevice {
 /** Link-local addresses are met through the interface that has ours; URLs and Godot's fields do not name it. */
 function zoneOf(own: string): string {
   if (!own.startsWith("fe80:")) return "";
-  const found = Object.entries(networkInterfaces()).find(([, list]) => list?.some(({ address }) => address === own));
+  const found = Object.entries(readInterfaces()).find(([, list]) => list?.some(({ address }) => address === own));
   return found ? `%${found[0]}` : "";
 }
 

@@ -1,4 +1,4 @@
-import { networkInterfaces } from "node:os";
+import { readInterfaces } from "../../net/interfaces.ts";
 import { delay, systemClock, whileAwaited } from "../clock.ts";
 import { defaultRoutes, type LocalInterface, usableInterfaces } from "../interfaces.ts";
 import { prefixOf } from "../subnet.ts";
@@ -162,7 +162,7 @@ export class UPNP {
 
 /** One link-local address per interface: IPv6 devices are met there. */
 function interfaces6(): LocalInterface[] {
-  return Object.entries(networkInterfaces()).flatMap(([name, list]) => {
+  return Object.entries(readInterfaces()).flatMap(([name, list]) => {
     const local = list?.find(
       ({ family, internal, address }) => family === "IPv6" && !internal && address.startsWith("fe80:"),
     );
