@@ -1,6 +1,7 @@
 /** Sallyport: host a multiplayer game from anywhere. */
 export * from "./connectivity/index.ts";
 export { PortMapError, type PortMapErrorKind, type Via } from "./gateway/types.ts";
+export { type Endpoint, formatEndpoint, normalizeAddress } from "./net/endpoint.ts";
 export { netcodeReady } from "./netcode/index.ts";
 export {
   type CloseReason,
@@ -21,7 +22,6 @@ export {
   UDPSessionServer,
   type UDPSessionServerOptions,
 } from "./session/index.ts";
-export { type Endpoint, formatEndpoint, normalizeAddress } from "./udp/endpoint.ts";
 export { UDPSocketError } from "./udp/errors.ts";
 export { GodotError } from "./udp/godot-error.ts";
 export { PacketPeerUDP, type PacketPeerUDPEvents, type PacketPeerUDPOptions } from "./udp/packet-peer-udp.ts";

@@ -1,8 +1,9 @@
 import { lookup } from "node:dns/promises";
-import { connect, isIP } from "node:net";
+import { connect } from "node:net";
 import { type LocateLanOptions, locateLan } from "../lan/index.ts";
-import { addressScope } from "../udp/address-scope.ts";
-import { type Endpoint, formatEndpoint } from "../udp/endpoint.ts";
+import { addressFamily } from "../net/address.ts";
+import { type Endpoint, formatEndpoint } from "../net/endpoint.ts";
+import { addressScope } from "../net/scope.ts";
 
 /** How long an address may be silent before others are tried too, ms (RFC 8305 section 5). */
 const PATIENCE_MS = 250;
@@ -119,7 +120,7 @@ export class Nearby {
 /** IPv6 knows no such trouble: inside and outside are one address. */
 function mayBePublic({ protocol, hostname }: URL): boolean {
   if (protocol !== "http:" || hostname.startsWith("[")) return false;
-  return isIP(hostname) === 0 || addressScope(hostname) === "public";
+  return addressFamily(hostname) === 0 || addressScope(hostname) === "public";
 }
 
 const portOf = ({ port }: URL): number => Number(port || 80);

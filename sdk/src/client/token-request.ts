@@ -1,5 +1,6 @@
 import http from "node:http";
 import https from "node:https";
+import { type Endpoint, normalizeAddress } from "../net/endpoint.ts";
 import {
   CONNECT_PATH,
   CONNECT_PROTOCOL,
@@ -7,7 +8,6 @@ import {
   type ConnectReply,
   type ConnectRequest,
 } from "../session/exchange.ts";
-import { type Endpoint, normalizeAddress } from "../udp/endpoint.ts";
 import { describeSeat } from "./seat-request.ts";
 
 export interface ConnectGrant {

@@ -1,11 +1,11 @@
 import { CloseCode } from "@colyseus/sdk";
 import type { ITransport, ITransportEventMap } from "@colyseus/sdk/transport/ITransport";
 import { WebSocketTransport } from "@colyseus/sdk/transport/WebSocketTransport";
+import { formatEndpoint } from "../net/endpoint.ts";
 import { CLOSE_ABNORMAL, CLOSE_NO_STATUS, webSocketCloseCode } from "../session/close-code.ts";
 import type { ConnectEndpoint } from "../session/exchange.ts";
 import { BATCH, readBatch } from "../session/frame-batch.ts";
 import type { Session, SessionMode } from "../session/types.ts";
-import { formatEndpoint } from "../udp/endpoint.ts";
 import { abortable } from "./join.ts";
 import type { JoinProgress, RoomPath } from "./path.ts";
 import { PathHistory } from "./path-history.ts";

@@ -1,10 +1,10 @@
 import { ConnectivityManager, type ConnectivityOptions } from "../connectivity/index.ts";
 import { isDialable } from "../connectivity/verdict.ts";
+import type { Endpoint } from "../net/endpoint.ts";
+import { addressScope } from "../net/scope.ts";
 import { netcodeReady } from "../netcode/index.ts";
 import type { ConnectEndpoint } from "../session/exchange.ts";
 import { type SessionServer, UDPSessionServer } from "../session/index.ts";
-import { addressScope } from "../udp/address-scope.ts";
-import type { Endpoint } from "../udp/endpoint.ts";
 import type { SessionHost } from "./session-host.ts";
 
 /** Sessions on the game's socket, which a {@link ConnectivityManager} keeps reachable. */

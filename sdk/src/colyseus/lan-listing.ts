@@ -8,8 +8,8 @@ import {
   type LanDetails,
   type LanNetworkState,
 } from "../lan/index.ts";
-import { addressScope } from "../udp/address-scope.ts";
-import { formatEndpoint } from "../udp/endpoint.ts";
+import { formatEndpoint } from "../net/endpoint.ts";
+import { addressScope } from "../net/scope.ts";
 import { printable } from "../udp/printable.ts";
 import { diagnose } from "./diagnostics.ts";
 

@@ -1,8 +1,8 @@
 import { matchMaker } from "@colyseus/core";
 import type { ConnectivityManager, Reachability } from "../connectivity/index.ts";
 import { isDialable } from "../connectivity/verdict.ts";
+import { formatEndpoint } from "../net/endpoint.ts";
 import { HostRegistration, type HostRegistrationOptions, isLocalLobby } from "../rendezvous/index.ts";
-import { formatEndpoint } from "../udp/endpoint.ts";
 
 export interface LobbyListingOptions
   extends Omit<HostRegistrationOptions, "endpoints" | "sealedEndpoints" | "verdict" | "players"> {

@@ -1,8 +1,8 @@
 import { usableInterfaces } from "../connectivity/interfaces.ts";
+import type { Endpoint } from "../net/endpoint.ts";
 import { netcodeReady } from "../netcode/index.ts";
 import type { ConnectEndpoint } from "../session/exchange.ts";
 import { type SessionServer, UDPSessionServer } from "../session/index.ts";
-import type { Endpoint } from "../udp/endpoint.ts";
 import { UDPSocket } from "../udp/udp-socket.ts";
 import type { SessionHost } from "./session-host.ts";
 

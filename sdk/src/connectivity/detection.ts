@@ -1,5 +1,5 @@
+import { type Endpoint, formatEndpoint } from "../net/endpoint.ts";
 import type { natBehaviour, probePort, StunServerOutcome, stunBinding } from "../stun/index.ts";
-import { type Endpoint, formatEndpoint } from "../udp/endpoint.ts";
 import { messageOf, type RungContext } from "./rung.ts";
 import type { Findings, ReflexiveFinding } from "./verdict.ts";
 

@@ -1,5 +1,5 @@
 import { type Interfaces, readInterfaces } from "../net/interfaces.ts";
-import { addressScope } from "../udp/address-scope.ts";
+import { addressScope } from "../net/scope.ts";
 
 export interface InterfaceAddress {
   name: string;

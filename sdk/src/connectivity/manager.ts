@@ -1,8 +1,8 @@
 import { EventEmitter } from "node:events";
 import { isDeepStrictEqual } from "node:util";
 import { IceMux } from "../ice/index.ts";
+import { addressScope } from "../net/scope.ts";
 import type { TurnServer } from "../stun/index.ts";
-import { addressScope } from "../udp/address-scope.ts";
 import { UDPServer } from "../udp/udp-server.ts";
 import { UDPSocket } from "../udp/udp-socket.ts";
 import { feedCandidates } from "./candidates.ts";

@@ -1,8 +1,8 @@
 import { createSocket, type Socket } from "node:dgram";
+import { isOnLink } from "../net/subnet.ts";
 import type { LocalInterface } from "./interfaces.ts";
 import { decodeNatPmpResponse } from "./nat-pmp/message.ts";
 import { decodePcpResponse, PCP_CLIENT_PORT } from "./pcp/message.ts";
-import { isOnLink } from "./subnet.ts";
 import { decodeSsdp, mayBeGateway, SSDP_ADDRESS_4, SSDP_PORT } from "./upnp/ssdp.ts";
 
 /** What a router says unasked. Anybody on the LAN can say it: it is a reason to look, never a fact. */

@@ -1,5 +1,5 @@
 import { isIPv4 } from "node:net";
-import { addressScope } from "../udp/address-scope.ts";
+import { addressScope } from "../net/scope.ts";
 
 /** Why an external address is no way in from the internet, in words for the person who hosts; `undefined` if it is one. */
 export function whyNotPublic(address: string): string | undefined {

@@ -3,7 +3,7 @@
 import { readFile } from "node:fs/promises";
 import { isIPv4 } from "node:net";
 import { type Interfaces, readInterfaces } from "../net/interfaces.ts";
-import { prefixOf } from "./subnet.ts";
+import { prefixLengthOf } from "../net/subnet.ts";
 
 /** An address of this machine through which a gateway may be asked. */
 export interface LocalInterface {
@@ -43,7 +43,7 @@ export function usableInterfaces(
       if (internal || address.startsWith("169.254.") || address.startsWith("fe80:")) continue;
       const number = family === "IPv4" ? 4 : 6;
       const gateway = number === 4 ? route?.gateway : route6?.gateway;
-      found.push({ name, address, family: number, prefixLength: prefixOf(cidr, number), gateway });
+      found.push({ name, address, family: number, prefixLength: prefixLengthOf(cidr, number), gateway });
     }
   }
   // The way that traffic takes anyway comes first.

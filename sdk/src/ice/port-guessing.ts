@@ -1,7 +1,6 @@
 import { randomBytes } from "node:crypto";
-
-import { addressScope } from "../udp/address-scope.ts";
-import type { Endpoint } from "../udp/endpoint.ts";
+import type { Endpoint } from "../net/endpoint.ts";
+import { addressScope } from "../net/scope.ts";
 import { UDPSocket } from "../udp/udp-socket.ts";
 import type { IceMux } from "./mux.ts";
 import type { IcePeer } from "./peer.ts";

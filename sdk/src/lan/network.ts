@@ -1,8 +1,8 @@
 /** Multicast on every interface of this machine that leads to a local network. */
 import { createSocket, type Socket } from "node:dgram";
+import { normalizeAddress } from "../net/endpoint.ts";
 import { readInterfaces } from "../net/interfaces.ts";
-import { addressScope } from "../udp/address-scope.ts";
-import { normalizeAddress } from "../udp/endpoint.ts";
+import { addressScope } from "../net/scope.ts";
 import { type Link, linksOf, neighbourhoodOf } from "./links.ts";
 import { LAN_GROUP_4, LAN_GROUP_6, LAN_PORT } from "./packet.ts";
 

@@ -1,5 +1,5 @@
 import { guessPorts, type IceMux, type IcePeer, type NatView } from "../ice/index.ts";
-import type { Endpoint } from "../udp/endpoint.ts";
+import type { Endpoint } from "../net/endpoint.ts";
 import type { Introduction } from "./introduction.ts";
 import { type PassageMessage, sendPassageMessage } from "./passage.ts";
 

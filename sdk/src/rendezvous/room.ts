@@ -10,6 +10,7 @@ import {
   Room,
   ServerError,
 } from "@colyseus/core";
+import { callerKey } from "../net/caller-key.ts";
 import { RateLimiter } from "../udp/rate-limiter.ts";
 import { RendezvousError } from "./errors.ts";
 import { Guests } from "./guests.ts";
@@ -98,7 +99,7 @@ export class RendezvousRoom extends Room<{ metadata: Metadata }> {
    * proxy, or the server itself) must set these, or all callers share one bucket, or write their own.
    */
   static override async onAuth(_token: string, options: unknown, context: AuthContext): Promise<Caller> {
-    const address = context.ip ?? "unknown";
+    const address = callerKey(context.ip ?? "unknown");
     if (!quota.takeRequest(address)) {
       throw new ServerError(STATUS.tooMany, "Too many requests from this address. Wait a minute, then try again.");
     }

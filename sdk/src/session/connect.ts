@@ -1,6 +1,6 @@
 import type { NetworkConditions } from "../channel/index.ts";
+import { formatEndpoint } from "../net/endpoint.ts";
 import { NetcodeClient, NetcodeClientState, netcodeReady, readConnectToken } from "../netcode/index.ts";
-import { formatEndpoint } from "../udp/endpoint.ts";
 import type { UDPSocket } from "../udp/udp-socket.ts";
 import { SessionError, type SessionErrorCode } from "./errors.ts";
 import type { SessionLimits } from "./limits.ts";

@@ -1,4 +1,4 @@
-import type { Endpoint } from "../udp/endpoint.ts";
+import type { Endpoint } from "../net/endpoint.ts";
 
 /** `direct`: dialed as it is; `punched`: both sides had to send first; `relayed`: through TURN. */
 export type SessionPathKind = "direct" | "punched" | "relayed";

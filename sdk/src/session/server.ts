@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { NetworkConditions } from "../channel/index.ts";
+import type { Endpoint } from "../net/endpoint.ts";
 import {
   generateConnectToken,
   type NetcodeDisconnectReason,
@@ -7,7 +8,6 @@ import {
   type NetcodeServerClient,
   netcodeReady,
 } from "../netcode/index.ts";
-import type { Endpoint } from "../udp/endpoint.ts";
 import type { UDPSocket } from "../udp/udp-socket.ts";
 import type { SessionLimits } from "./limits.ts";
 import { PATH_PORT, PathTable, type SessionPath } from "./path.ts";

@@ -1,5 +1,5 @@
 import type { DeliveryMode, NetworkConditions, SendOptions } from "../channel/index.ts";
-import type { Endpoint } from "../udp/endpoint.ts";
+import type { Endpoint } from "../net/endpoint.ts";
 import type { SessionPath, SessionPathKind } from "./path.ts";
 
 /**

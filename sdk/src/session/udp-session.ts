@@ -1,5 +1,5 @@
 import { MessageEndpoint, type NetworkConditions, type SendOptions } from "../channel/index.ts";
-import type { Endpoint } from "../udp/endpoint.ts";
+import type { Endpoint } from "../net/endpoint.ts";
 import { type CloseFrame, decodeClose, encodeClose } from "./close-frame.ts";
 import { limitsOf, type SessionLimits } from "./limits.ts";
 import { Line } from "./line.ts";

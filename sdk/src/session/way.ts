@@ -1,5 +1,5 @@
-import { isIPv4 } from "node:net";
-import type { Endpoint } from "../udp/endpoint.ts";
+import { addressFamily } from "../net/address.ts";
+import type { Endpoint } from "../net/endpoint.ts";
 import { UDPSocket } from "../udp/udp-socket.ts";
 import type { SessionPath, SessionPathKind } from "./path.ts";
 
@@ -76,7 +76,7 @@ export class SocketWay implements Way {
 
 /** Of the servers' family, if they have one in common: a dual-stack socket costs more per packet. */
 function openSocket(servers: readonly Endpoint[]): UDPSocket {
-  const address = servers.every((server) => isIPv4(server.address)) ? "0.0.0.0" : "*";
+  const address = servers.every((server) => addressFamily(server.address) === 4) ? "0.0.0.0" : "*";
   return UDPSocket.open({ address, receiveBufferSize: RECEIVE_BUFFER_BYTES });
 }
 

@@ -1,8 +1,7 @@
+import { canonicalAddress, withoutZone } from "../net/address.ts";
+import type { Endpoint } from "../net/endpoint.ts";
 import { readInterfaces } from "../net/interfaces.ts";
-
-import type { Endpoint } from "../udp/endpoint.ts";
 import { UDPSocket } from "../udp/udp-socket.ts";
-import { canonicalAddress } from "./address.ts";
 import { discoverBehaviour, type NatAnswer, type NatAsk, type NatBehaviour } from "./behaviour.ts";
 import { newTransactionId, StunBuilder } from "./builder.ts";
 import { resolveStunServer } from "./client.ts";
@@ -64,7 +63,7 @@ export async function natBehaviour(
 
 /** Whether an endpoint is this socket's own by an address of one of the machine's interfaces: then there is no NAT. */
 export function isLocalEndpoint(socket: UDPSocket): (endpoint: Endpoint) => boolean {
-  const addresses = new Set<string | null>([canonicalAddress(socket.localAddress)]);
+  const addresses = new Set([canonicalAddress(withoutZone(socket.localAddress))]);
   for (const each of Object.values(readInterfaces()).flat()) {
     if (each !== undefined) addresses.add(canonicalAddress(each.address));
   }

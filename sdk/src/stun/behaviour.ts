@@ -1,4 +1,4 @@
-import type { Endpoint } from "../udp/endpoint.ts";
+import type { Endpoint } from "../net/endpoint.ts";
 import { CHANGE_IP, CHANGE_PORT } from "./constants.ts";
 import type { StunError } from "./errors.ts";
 

@@ -1,4 +1,4 @@
-import type { Endpoint } from "../udp/endpoint.ts";
+import type { Endpoint } from "../net/endpoint.ts";
 import { StunBindings } from "./binding.ts";
 import { StunError } from "./errors.ts";
 import { connectStream } from "./turn/connection.ts";

@@ -1,8 +1,8 @@
 import { lookup } from "node:dns/promises";
 
-import type { Endpoint } from "../udp/endpoint.ts";
+import { canonicalAddress } from "../net/address.ts";
+import type { Endpoint } from "../net/endpoint.ts";
 import type { UDPSocket } from "../udp/udp-socket.ts";
-import { canonicalAddress } from "./address.ts";
 import { StunAttribute } from "./constants.ts";
 import { StunError } from "./errors.ts";
 import { parseStunServer } from "./server-url.ts";
@@ -83,7 +83,7 @@ export async function resolveStunServer(
   }
   const { host, port } = parsed;
   const literal = canonicalAddress(host);
-  if (literal !== null) return { address: literal, port };
+  if (literal !== undefined) return { address: literal, port };
   try {
     const found = await lookup(host, { all: true, order: "ipv4first", family: family ?? 0 });
     const usable = found.find(({ address }) => socket.canReach(address));

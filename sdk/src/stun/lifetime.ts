@@ -1,4 +1,4 @@
-import type { Endpoint } from "../udp/endpoint.ts";
+import type { Endpoint } from "../net/endpoint.ts";
 import { type StunBindingRequestOptions, type StunBindingResult, StunBindings } from "./binding.ts";
 import { NatSilences } from "./lifetime-search.ts";
 import { DEFAULT_TIMEOUT_MS } from "./transaction.ts";

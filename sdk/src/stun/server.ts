@@ -1,4 +1,4 @@
-import type { Endpoint } from "../udp/endpoint.ts";
+import type { Endpoint } from "../net/endpoint.ts";
 import { UDPSocket } from "../udp/udp-socket.ts";
 import { STUN_PORT } from "./constants.ts";
 import { respondToStun, type StunLocal, type StunResponderOptions } from "./responder.ts";

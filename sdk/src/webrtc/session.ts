@@ -1,7 +1,7 @@
+import type { Endpoint } from "../net/endpoint.ts";
 import { CLOSE_TOO_BIG } from "../session/close-code.ts";
 import type { SessionPathKind } from "../session/path.ts";
 import type { CloseReason, Session, SessionMode, SessionStats } from "../session/types.ts";
-import type { Endpoint } from "../udp/endpoint.ts";
 import { type ControlMessage, encodeControl, PART_BYTES, parseControl } from "./control.ts";
 import { Liveness } from "./liveness.ts";
 import { PartAssembly } from "./part-assembly.ts";

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { RoomPath } from "../../../sdk/src/client/index.ts";
 import { RoomTransport } from "../../../sdk/src/client/transport.ts";
 import { udpWay } from "../../../sdk/src/client/udp-attempt.ts";
-import type { Endpoint } from "../../../sdk/src/udp/endpoint.ts";
+import type { Endpoint } from "../../../sdk/src/net/endpoint.ts";
 import { FakeSession } from "../colyseus/fake-session.ts";
 
 let server: Server;

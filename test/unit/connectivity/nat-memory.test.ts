@@ -3,6 +3,7 @@ import { DetectionRung } from "../../../sdk/src/connectivity/detection.ts";
 import { describeLifetime } from "../../../sdk/src/connectivity/lifetime.ts";
 import { NatMemory } from "../../../sdk/src/connectivity/nat-memory.ts";
 import type { RungContext } from "../../../sdk/src/connectivity/rung.ts";
+import type { Endpoint } from "../../../sdk/src/net/endpoint.ts";
 import {
   type NatLifetime,
   natBehaviour,
@@ -10,7 +11,6 @@ import {
   type StunServerOutcome,
   type stunBinding,
 } from "../../../sdk/src/stun/index.ts";
-import type { Endpoint } from "../../../sdk/src/udp/endpoint.ts";
 import { UDPSocket } from "../../../sdk/src/udp/udp-socket.ts";
 
 const SERVERS = ["one.test:3478", "two.test:3478"];

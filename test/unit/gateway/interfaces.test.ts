@@ -1,7 +1,6 @@
 import { expect, test } from "vitest";
 import { whyNotPublic } from "../../../sdk/src/gateway/external-address.ts";
 import { parseProcNetIpv6Route, parseProcNetRoute, usableInterfaces } from "../../../sdk/src/gateway/interfaces.ts";
-import { isOnLink, prefixOf } from "../../../sdk/src/gateway/subnet.ts";
 
 const ROUTES = `Iface	Destination	Gateway 	Flags	RefCnt	Use	Metric	Mask		MTU	Window	IRTT
 wlan0	00000000	0102A8C0	0003	0	0	600	00000000	0	0	0
@@ -82,15 +81,4 @@ test("external addresses that lead in from the internet, and why others do not",
   expect(whyNotPublic("192.168.0.1")).toMatch(/is private/);
   for (const none of ["", "x", "0.0.0.0", "255.255.255.255", "::"])
     expect(whyNotPublic(none), none).toMatch(/tells no external address/);
-});
-
-test("on-link", () => {
-  expect(isOnLink("192.168.1.1", "192.168.1.5", 24)).toBe(true);
-  expect(isOnLink("192.168.2.1", "192.168.1.5", 24)).toBe(false);
-  expect(isOnLink("10.0.0.1", "192.168.1.5", 24)).toBe(false);
-  expect(isOnLink("fe80::1%eth0", "2a11::5", 64)).toBe(true);
-  expect(isOnLink("router.local", "192.168.1.5", 24)).toBe(false);
-  expect([prefixOf("192.168.1.5/24", 4), prefixOf(null, 4), prefixOf("x/99", 6), prefixOf("::1/129", 6)]).toEqual([
-    24, 32, 99, 128,
-  ]);
 });

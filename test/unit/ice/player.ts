@@ -11,8 +11,8 @@ import {
   newIceCredentials,
   SOCKET,
 } from "../../../sdk/src/ice/index.ts";
+import type { Endpoint } from "../../../sdk/src/net/endpoint.ts";
 import { isStun } from "../../../sdk/src/stun/message.ts";
-import type { Endpoint } from "../../../sdk/src/udp/endpoint.ts";
 import {
   type Allocation,
   type Clock,

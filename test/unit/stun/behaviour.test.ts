@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-
+import type { Endpoint } from "../../../sdk/src/net/endpoint.ts";
 import {
   discoverBehaviour,
   mappingFromBindings,
@@ -11,7 +11,6 @@ import { natBehaviour } from "../../../sdk/src/stun/behaviour-discovery.ts";
 import { stunBinding } from "../../../sdk/src/stun/client.ts";
 import { StunError } from "../../../sdk/src/stun/errors.ts";
 import { StunServer } from "../../../sdk/src/stun/server.ts";
-import type { Endpoint } from "../../../sdk/src/udp/endpoint.ts";
 import { UDPSocket } from "../../../sdk/src/udp/udp-socket.ts";
 
 const server = { address: "192.0.2.1", port: 3478 };

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import type { AuthContext } from "@colyseus/core";
-import { normalizeAddress } from "../../udp/endpoint.ts";
+import { normalizeAddress } from "../../net/endpoint.ts";
 import { MAX_WEBRTC_REQUEST_BYTES, WEBRTC_PROTOCOL, type WebRTCReply } from "../../webrtc/exchange.ts";
 import type { Entrance } from "../connect-endpoint.ts";
 import { introducedPlayer } from "../introduced.ts";

@@ -1,9 +1,9 @@
 import { createSocket } from "node:dgram";
 import type { AuthContext } from "@colyseus/core";
+import type { Endpoint } from "../../net/endpoint.ts";
 import { CLOSE_GOING_AWAY } from "../../session/close-code.ts";
 import type { ConnectEndpoint } from "../../session/exchange.ts";
 import type { Session } from "../../session/types.ts";
-import type { Endpoint } from "../../udp/endpoint.ts";
 import { WEBRTC_PROTOCOL, type WebRTCReply } from "../../webrtc/exchange.ts";
 import { PING_INTERVAL_MS } from "../../webrtc/liveness.ts";
 import type { Seat } from "../seat.ts";

@@ -1,7 +1,7 @@
 import { debugAndPrintError } from "@colyseus/core";
+import type { Endpoint } from "../../net/endpoint.ts";
+import { normalizeAddress } from "../../net/endpoint.ts";
 import type { SessionPathKind } from "../../session/path.ts";
-import type { Endpoint } from "../../udp/endpoint.ts";
-import { normalizeAddress } from "../../udp/endpoint.ts";
 import { RELIABLE_CHANNEL, UNRELIABLE_CHANNEL } from "../../webrtc/exchange.ts";
 import { type DataChannelPort, DataChannelSession, type PeerLink } from "../../webrtc/session.ts";
 import type {

@@ -1,8 +1,8 @@
+import { isOnLink } from "../../net/subnet.ts";
 import { type Clock, delay } from "../clock.ts";
 import type { DiscoveryEvents } from "../discovery.ts";
 import type { LocalInterface } from "../interfaces.ts";
 import type { KnownRouter, KnownRouters } from "../journal/known-routers.ts";
-import { isOnLink } from "../subnet.ts";
 import { UpnpError } from "./errors.ts";
 import type { UpnpGateway } from "./gateway.ts";
 import type * as Http from "./http.ts";

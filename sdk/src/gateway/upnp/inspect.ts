@@ -1,4 +1,4 @@
-import { addressScope } from "../../udp/address-scope.ts";
+import { addressScope } from "../../net/scope.ts";
 import type { Clock } from "../clock.ts";
 import { whyNotPublic } from "../external-address.ts";
 import type { LocalInterface } from "../interfaces.ts";

@@ -1,7 +1,7 @@
 import { createSocket, type Socket } from "node:dgram";
+import { isOnLink } from "../../net/subnet.ts";
 import type { Clock } from "../clock.ts";
 import type { LocalInterface } from "../interfaces.ts";
-import { isOnLink } from "../subnet.ts";
 import {
   decodeSsdp,
   encodeSearch,

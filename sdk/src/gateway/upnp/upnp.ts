@@ -1,7 +1,7 @@
 import { readInterfaces } from "../../net/interfaces.ts";
+import { prefixLengthOf } from "../../net/subnet.ts";
 import { delay, systemClock, whileAwaited } from "../clock.ts";
 import { defaultRoutes, type LocalInterface, usableInterfaces } from "../interfaces.ts";
-import { prefixOf } from "../subnet.ts";
 import { connectionServices } from "./description.ts";
 import { UpnpError } from "./errors.ts";
 import { httpRequest } from "./http.ts";
@@ -167,7 +167,9 @@ function interfaces6(): LocalInterface[] {
       ({ family, internal, address }) => family === "IPv6" && !internal && address.startsWith("fe80:"),
     );
     if (!local) return [];
-    return [{ name, address: `${local.address}%${name}`, family: 6 as const, prefixLength: prefixOf(local.cidr, 6) }];
+    return [
+      { name, address: `${local.address}%${name}`, family: 6 as const, prefixLength: prefixLengthOf(local.cidr, 6) },
+    ];
   });
 }
 

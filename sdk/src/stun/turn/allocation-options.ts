@@ -1,4 +1,4 @@
-import type { Endpoint } from "../../udp/endpoint.ts";
+import type { Endpoint } from "../../net/endpoint.ts";
 import { KEEP_ALIVE_MS } from "../keep-alive.ts";
 import type { TurnCredentials } from "./credentials.ts";
 import type { TurnError } from "./errors.ts";

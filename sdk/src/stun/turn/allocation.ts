@@ -1,4 +1,4 @@
-import { type Endpoint, formatEndpoint } from "../../udp/endpoint.ts";
+import { type Endpoint, formatEndpoint } from "../../net/endpoint.ts";
 import { StunAttribute as A, StunErrorCode as Code, StunMethod } from "../constants.ts";
 import { keepAliveFor } from "../keep-alive.ts";
 import { isStun, messageType, StunMessage } from "../message.ts";

@@ -1,7 +1,8 @@
-import { connect as connectTCP, isIP, type Socket } from "node:net";
+import { connect as connectTCP, type Socket } from "node:net";
 import { connect as connectTLS, type SecureContextOptions } from "node:tls";
 
-import { type Endpoint, formatEndpoint } from "../../udp/endpoint.ts";
+import { addressFamily } from "../../net/address.ts";
+import { type Endpoint, formatEndpoint } from "../../net/endpoint.ts";
 import type { UDPSocket } from "../../udp/udp-socket.ts";
 import { TurnStreamReader } from "./channel-data.ts";
 import { TurnError } from "./errors.ts";
@@ -99,7 +100,7 @@ function openStream(server: Endpoint, { tls, signal }: TurnStreamOptions): Promi
     const where = { host: server.address, port: server.port, noDelay: true };
     const name = tls?.servername ?? "";
     // Without a name the address itself is what the certificate must hold; SNI carries no addresses (RFC 6066 section 3).
-    const identity = name === "" || isIP(name) !== 0 ? {} : { servername: name };
+    const identity = name === "" || addressFamily(name) !== 0 ? {} : { servername: name };
     const socket: Socket =
       tls === undefined ? connectTCP(where) : connectTLS({ ...where, ...identity, ...(tls.ca && { ca: tls.ca }) });
     const ready = tls === undefined ? "connect" : "secureConnect";

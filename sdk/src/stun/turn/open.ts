@@ -1,8 +1,8 @@
 import { lookup } from "node:dns/promises";
 
-import { type Endpoint, formatEndpoint } from "../../udp/endpoint.ts";
+import { canonicalAddress } from "../../net/address.ts";
+import { type Endpoint, formatEndpoint } from "../../net/endpoint.ts";
 import type { UDPSocket } from "../../udp/udp-socket.ts";
-import { canonicalAddress } from "../address.ts";
 import type { TurnTiming } from "./allocation-options.ts";
 import { connectStream, connectUDP, type TurnTLSOptions } from "./connection.ts";
 import type { TurnCredentials } from "./credentials.ts";
@@ -207,7 +207,7 @@ async function resolve(url: TurnServerUrl, { socket }: OpenTurnRelayOptions, sig
     throw new TurnError("invalid-server", `${host} is named over UDP, and there is no UDP socket.`);
   }
   const literal = canonicalAddress(host);
-  if (literal !== null) return { address: literal, port };
+  if (literal !== undefined) return { address: literal, port };
   const given = await withSignal(
     lookup(host, { all: true, order: "ipv4first" }).catch((cause: unknown) => {
       throw new TurnError("unresolvable", `The name ${host} has no address: check the name and the DNS.`, { cause });

@@ -1,4 +1,4 @@
-import { type Endpoint, formatEndpoint } from "../../udp/endpoint.ts";
+import { type Endpoint, formatEndpoint } from "../../net/endpoint.ts";
 import { StunAttribute as A, StunErrorCode as Code } from "../constants.ts";
 import type { StunMessage } from "../message.ts";
 import { TurnError, type TurnFailure } from "./errors.ts";

@@ -3,8 +3,8 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { WebRTCEntrance } from "../../../../sdk/src/colyseus/webrtc/entrance.ts";
 import { WebRTCHost, type WebRTCHostOptions } from "../../../../sdk/src/colyseus/webrtc/host.ts";
 import { parseWebRTCRequest } from "../../../../sdk/src/colyseus/webrtc/request.ts";
+import type { Endpoint } from "../../../../sdk/src/net/endpoint.ts";
 import type { ConnectEndpoint } from "../../../../sdk/src/session/exchange.ts";
-import type { Endpoint } from "../../../../sdk/src/udp/endpoint.ts";
 import { fakeLibrary } from "./fake-library.ts";
 import { CHROMIUM } from "./offers.ts";
 
