@@ -2,6 +2,14 @@
 export * from "./connectivity/index.ts";
 export { PortMapError, type PortMapErrorKind, type Via } from "./gateway/types.ts";
 export { type Endpoint, formatEndpoint, normalizeAddress } from "./net/endpoint.ts";
+export { UDPSocketError } from "./net/udp-error.ts";
+export {
+  type DatagramHandler,
+  type DatagramTap,
+  UDPSocket,
+  type UDPSocketCounters,
+  type UDPSocketOptions,
+} from "./net/udp-socket.ts";
 export { netcodeReady } from "./netcode/index.ts";
 export {
   type CloseReason,
@@ -22,15 +30,7 @@ export {
   UDPSessionServer,
   type UDPSessionServerOptions,
 } from "./session/index.ts";
-export { UDPSocketError } from "./udp/errors.ts";
 export { GodotError } from "./udp/godot-error.ts";
 export { PacketPeerUDP, type PacketPeerUDPEvents, type PacketPeerUDPOptions } from "./udp/packet-peer-udp.ts";
 export { UDPServer, type UDPServerEvents, type UDPServerOptions } from "./udp/udp-server.ts";
-export {
-  type DatagramHandler,
-  type DatagramTap,
-  UDPSocket,
-  type UDPSocketCounters,
-  type UDPSocketOptions,
-} from "./udp/udp-socket.ts";
 export type { Variant, VariantFormat } from "./udp/variant.ts";

@@ -10,7 +10,7 @@ import {
   onLocalNetwork,
   parseIceCredentials,
 } from "../../sdk/src/ice/index.ts";
-import { UDPSocket } from "../../sdk/src/udp/udp-socket.ts";
+import { UDPSocket } from "../../sdk/src/net/udp-socket.ts";
 
 const LOOPBACK = "127.0.0.1";
 

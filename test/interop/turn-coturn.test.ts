@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, test } from "vitest";
-
+import { UDPSocket } from "../../sdk/src/net/udp-socket.ts";
 import { stunBindingOverTCP } from "../../sdk/src/stun/binding-tcp.ts";
 import { stunBinding } from "../../sdk/src/stun/client.ts";
 import { connectStream, connectUDP } from "../../sdk/src/stun/turn/connection.ts";
@@ -9,7 +9,6 @@ import { TurnError } from "../../sdk/src/stun/turn/errors.ts";
 import { TurnKeeper } from "../../sdk/src/stun/turn/keeper.ts";
 import { type OpenTurnRelayOptions, openTurnRelay, type TurnProgress } from "../../sdk/src/stun/turn/open.ts";
 import { TurnRelay } from "../../sdk/src/stun/turn/relay.ts";
-import { UDPSocket } from "../../sdk/src/udp/udp-socket.ts";
 import { until } from "../until.ts";
 import { Conversation } from "./turn/conversation.ts";
 import { Coturn, type CoturnOptions, CREDENTIALS, coturnPresent } from "./turn/coturn.ts";

@@ -12,9 +12,9 @@ import {
   parseCandidates,
   parseIceCredentials,
 } from "../../sdk/src/ice/index.ts";
+import { UDPSocket } from "../../sdk/src/net/udp-socket.ts";
 import { stunBinding } from "../../sdk/src/stun/index.ts";
 import { openTurnRelay } from "../../sdk/src/stun/turn/index.ts";
-import { UDPSocket } from "../../sdk/src/udp/udp-socket.ts";
 
 const { stun, turn, role } = JSON.parse(process.argv[2] ?? "{}") as {
   stun: string;

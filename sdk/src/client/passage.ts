@@ -8,13 +8,13 @@ import {
   onLocalNetwork,
   sharesNetwork,
 } from "../ice/index.ts";
+import { UDPSocket } from "../net/udp-socket.ts";
 import { Guessing } from "../rendezvous/guessing.ts";
 import { type IntroduceOptions, type Introduction, isLocalLobby, parseInvite } from "../rendezvous/index.ts";
 import { type PassageMessage, parsePassageMessage, sendPassageMessage, trickle } from "../rendezvous/passage.ts";
 import type { SessionPath, SessionPathState } from "../session/index.ts";
 import { connectSession } from "../session/index.ts";
 import { natBehaviour, openTurnRelay, stunBinding, type TurnRelay } from "../stun/index.ts";
-import { UDPSocket } from "../udp/udp-socket.ts";
 import { Introductions } from "./introductions.ts";
 import { PassageRequests } from "./passage-requests.ts";
 import type { ConnectSession } from "./udp-attempt.ts";

@@ -2,7 +2,8 @@ import { CloseCode } from "@colyseus/sdk";
 import type { ITransport, ITransportEventMap } from "@colyseus/sdk/transport/ITransport";
 import { WebSocketTransport } from "@colyseus/sdk/transport/WebSocketTransport";
 import { formatEndpoint } from "../net/endpoint.ts";
-import { CLOSE_ABNORMAL, CLOSE_NO_STATUS, webSocketCloseCode } from "../session/close-code.ts";
+import { messageOf } from "../net/message-of.ts";
+import { CLOSE_ABNORMAL, CLOSE_NO_STATUS, CLOSE_PROTOCOL_ERROR, webSocketCloseCode } from "../session/close-code.ts";
 import type { ConnectEndpoint } from "../session/exchange.ts";
 import { BATCH, readBatch } from "../session/frame-batch.ts";
 import type { Session, SessionMode } from "../session/types.ts";
@@ -44,8 +45,6 @@ export interface RoomTransportSettings {
   onPathChange: () => void;
 }
 
-/** RFC 6455 section 7.4.1. */
-const CLOSE_PROTOCOL_ERROR = 1002;
 const CODE_MASK = 0x1f;
 const ROOM_STATE = 14;
 const UNRELIABLE_PATCH = 0x4f;
@@ -128,7 +127,7 @@ export class RoomTransport implements ITransport {
         else this.#adoptSession(session, endpoints);
         return;
       } catch (error) {
-        reason = `${way.name}: ${error instanceof Error ? error.message : String(error)}`;
+        reason = `${way.name}: ${messageOf(error)}`;
       }
     }
     const fallback = way.locateWebSocket
@@ -207,7 +206,7 @@ export class RoomTransport implements ITransport {
       webSocket.connect(url, headers);
     } catch (error) {
       // A secure page may not even try (mixed content).
-      const problem = `WebSocket: ${error instanceof Error ? error.message : String(error)}; ${reason}`;
+      const problem = `WebSocket: ${messageOf(error)}; ${reason}`;
       this.#webSocket = undefined;
       this.events.onerror?.({ code: CLOSE_ABNORMAL, reason: problem });
     }

@@ -9,8 +9,8 @@ import {
   type LanNetworkState,
 } from "../lan/index.ts";
 import { formatEndpoint } from "../net/endpoint.ts";
+import { printable } from "../net/printable.ts";
 import { addressScope } from "../net/scope.ts";
-import { printable } from "../udp/printable.ts";
 import { diagnose } from "./diagnostics.ts";
 
 export interface LanListingOptions extends Pick<LanAnnouncerOptions, "announcePort" | "network"> {

@@ -9,6 +9,7 @@ import {
   onLocalNetwork,
   sharesNetwork,
 } from "../ice/index.ts";
+import { messageOf } from "../net/message-of.ts";
 import { Guessing } from "../rendezvous/guessing.ts";
 import type { Introduction } from "../rendezvous/index.ts";
 import { type PathMessage, parsePassageMessage, sendPassageMessage, trickle } from "../rendezvous/passage.ts";
@@ -55,7 +56,7 @@ export function servePassage(
           paths.set(message.id, openPath(message));
         } catch (error) {
           // As many peers as ICE takes: this player has to wait, and nobody else shall suffer.
-          introduction.close(error instanceof Error ? error.message : String(error));
+          introduction.close(messageOf(error));
         }
         return;
       case "candidates":
@@ -117,10 +118,7 @@ async function answer(introduction: Introduction, server: http.Server, message: 
       reply(502, JSON.stringify({ error: "The answer is too long for an introduction." }));
     else reply(response.statusCode, text, String(response.headers["content-type"] ?? "application/json"));
   } catch (error) {
-    reply(
-      502,
-      JSON.stringify({ error: `The host did not answer: ${error instanceof Error ? error.message : String(error)}` }),
-    );
+    reply(502, JSON.stringify({ error: `The host did not answer: ${messageOf(error)}` }));
   }
 }
 

@@ -1,9 +1,9 @@
 import { usableInterfaces } from "../connectivity/interfaces.ts";
 import type { Endpoint } from "../net/endpoint.ts";
+import { UDPSocket } from "../net/udp-socket.ts";
 import { netcodeReady } from "../netcode/index.ts";
 import type { ConnectEndpoint } from "../session/exchange.ts";
 import { type SessionServer, UDPSessionServer } from "../session/index.ts";
-import { UDPSocket } from "../udp/udp-socket.ts";
 import type { SessionHost } from "./session-host.ts";
 
 /** Just a UDP socket: for a LAN, or for a machine whose address is known to the world. */

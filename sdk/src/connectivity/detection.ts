@@ -1,6 +1,7 @@
 import { type Endpoint, formatEndpoint } from "../net/endpoint.ts";
+import { messageOf } from "../net/message-of.ts";
 import type { natBehaviour, probePort, StunServerOutcome, stunBinding } from "../stun/index.ts";
-import { messageOf, type RungContext } from "./rung.ts";
+import type { RungContext } from "./rung.ts";
 import type { Findings, ReflexiveFinding } from "./verdict.ts";
 
 export interface DetectionParts {

@@ -7,8 +7,9 @@ import {
   type PortMapper,
   type PortMapping,
 } from "../gateway/index.ts";
+import { messageOf } from "../net/message-of.ts";
 import type { Step } from "./reachability.ts";
-import { messageOf, type RungContext } from "./rung.ts";
+import type { RungContext } from "./rung.ts";
 import type { Findings } from "./verdict.ts";
 
 /** What of the port mapper is used here. */

@@ -1,4 +1,4 @@
-import type { UDPSocket } from "../udp/udp-socket.ts";
+import type { UDPSocket } from "../net/udp-socket.ts";
 import type { Step } from "./reachability.ts";
 
 /** What a rung of the ladder stands on, and whom it tells. */
@@ -13,5 +13,3 @@ export interface RungContext {
 }
 
 export const LOOPBACK_ONLY = "The game listens on this machine's loopback address alone, which nobody else can reach.";
-
-export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -1,3 +1,4 @@
+import { messageOf } from "../net/message-of.ts";
 import { type Announcement, AnnouncementListener } from "./announcements.ts";
 import { type Clock, delay } from "./clock.ts";
 import type { Gateway } from "./gateway.ts";
@@ -60,7 +61,7 @@ export class GatewayWatch {
       for (const mapping of mappings) if (mapping.source === gateway) mapping.inspect();
     } catch (error) {
       if (signal.aborted) return;
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       for (const mapping of mappings) if (mapping.source === gateway) mapping.doubt(reason);
     }
   }

@@ -1,6 +1,6 @@
 /** The players who are asking for one hosted game at its lobby, and what is relayed between them and their host. */
 import { type Client, ServerError } from "@colyseus/core";
-import { RateLimiter } from "../udp/rate-limiter.ts";
+import { RateLimiter } from "../net/token-bucket.ts";
 import {
   CLOSE_FLOOD,
   CLOSE_IDLE,

@@ -1,6 +1,6 @@
 /** The host's side of all introductions that one connection to the lobby relays. */
 
-import { RateLimiter } from "../udp/rate-limiter.ts";
+import { TokenBucket } from "../net/token-bucket.ts";
 import { SealedIntroduction } from "./introduction.ts";
 import { NoiseResponder } from "./noise.ts";
 import { type EndReason, HELLO, type HostDetails, parseBytes, parseId, prologueOf } from "./protocol.ts";
@@ -37,7 +37,7 @@ interface Entry {
 
 export class HostIntroductions {
   readonly #options: HostIntroductionsOptions;
-  readonly #limiter = new RateLimiter(HANDSHAKES);
+  readonly #limiter = new TokenBucket(HANDSHAKES.burst, HANDSHAKES.perSecond);
   readonly #open = new Map<number, Entry>();
 
   constructor(options: HostIntroductionsOptions) {
@@ -71,7 +71,7 @@ export class HostIntroductions {
     const { identity, linkOnly, send, now } = this.#options;
     const refuse = (reason: EndReason): void => send("end", { id, reason });
     if (this.#open.has(id)) return;
-    if (this.#open.size >= MAX_OPEN || !this.#limiter.take("", now())) return refuse("limit");
+    if (this.#open.size >= MAX_OPEN || !this.#limiter.take(now())) return refuse("limit");
     const mode = hello?.[0];
     if (hello === undefined || (mode !== HELLO.code && mode !== HELLO.link)) return refuse("unreadable");
     if (mode === HELLO.code && linkOnly) return refuse("link-required");

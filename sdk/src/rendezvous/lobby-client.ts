@@ -1,5 +1,7 @@
 /** One attempt to come into a lobby's room, which ends when its time or its caller's patience does. */
+
 import { ColyseusSDK, type Room } from "@colyseus/sdk";
+import { messageOf } from "../net/message-of.ts";
 import { RendezvousError } from "./errors.ts";
 
 export interface EnterOptions {
@@ -74,7 +76,7 @@ function explain(error: unknown, { lobby, signal, timeoutMs }: EnterOptions): Re
     return new RendezvousError("unreachable", `The lobby ${lobby} did not answer within ${timeoutMs} ms.`, cause);
   }
   const code: unknown = (error as { code?: unknown } | null)?.code;
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   switch (code) {
     case 521: // MATCHMAKE_INVALID_CRITERIA
       return new RendezvousError(

@@ -1,6 +1,6 @@
 /** What hosts, lobby and players say to each other, and the checks that each does on what another said. */
 import type { Verdict } from "../connectivity/reachability.ts";
-import { printable } from "../udp/printable.ts";
+import { printable } from "../net/printable.ts";
 import { RendezvousError } from "./errors.ts";
 
 /** The name under which the room is mounted unless another is agreed. */

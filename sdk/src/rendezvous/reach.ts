@@ -1,4 +1,5 @@
 /** Which of a host's endpoints answers: all of them are asked, the better ones first. */
+import { messageOf } from "../net/message-of.ts";
 import { RendezvousError } from "./errors.ts";
 
 export interface ReachOptions {
@@ -65,7 +66,7 @@ function reasonOf(error: unknown): string {
   if (error instanceof DOMException) return "no answer";
   const cause = (error as { cause?: { code?: unknown } } | null)?.cause;
   if (typeof cause?.code === "string") return cause.code;
-  return error instanceof Error ? error.message : String(error);
+  return messageOf(error);
 }
 
 function elapsed(ms: number, signal: AbortSignal): Promise<void> {

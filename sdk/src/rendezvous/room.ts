@@ -11,7 +11,7 @@ import {
   ServerError,
 } from "@colyseus/core";
 import { callerKey } from "../net/caller-key.ts";
-import { RateLimiter } from "../udp/rate-limiter.ts";
+import { RateLimiter } from "../net/token-bucket.ts";
 import { RendezvousError } from "./errors.ts";
 import { Guests } from "./guests.ts";
 import { inviteUrl, parseInviteCode } from "./invite.ts";

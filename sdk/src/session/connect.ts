@@ -1,7 +1,7 @@
 import type { NetworkConditions } from "../channel/index.ts";
 import { formatEndpoint } from "../net/endpoint.ts";
+import type { UDPSocket } from "../net/udp-socket.ts";
 import { NetcodeClient, NetcodeClientState, netcodeReady, readConnectToken } from "../netcode/index.ts";
-import type { UDPSocket } from "../udp/udp-socket.ts";
 import { SessionError, type SessionErrorCode } from "./errors.ts";
 import type { SessionLimits } from "./limits.ts";
 import type { SessionPath } from "./path.ts";

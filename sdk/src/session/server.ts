@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { NetworkConditions } from "../channel/index.ts";
 import type { Endpoint } from "../net/endpoint.ts";
+import type { UDPSocket } from "../net/udp-socket.ts";
 import {
   generateConnectToken,
   type NetcodeDisconnectReason,
@@ -8,7 +9,7 @@ import {
   type NetcodeServerClient,
   netcodeReady,
 } from "../netcode/index.ts";
-import type { UDPSocket } from "../udp/udp-socket.ts";
+import { CLOSE_GOING_AWAY } from "./close-code.ts";
 import type { SessionLimits } from "./limits.ts";
 import { PATH_PORT, PathTable, type SessionPath } from "./path.ts";
 import { SESSION_PROTOCOL_ID } from "./protocol.ts";
@@ -34,7 +35,6 @@ export interface UDPSessionServerOptions extends SessionLimits {
 }
 
 const DEFAULT_TIMEOUT_SECONDS = 10;
-const CLOSE_GOING_AWAY = 1001;
 const UPDATE_MS = 100;
 /** How long a path's peer may take to come. */
 const PATH_TIMEOUT_MS = 30_000;

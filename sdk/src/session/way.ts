@@ -1,6 +1,6 @@
 import { addressFamily } from "../net/address.ts";
-import type { Endpoint } from "../net/endpoint.ts";
-import { UDPSocket } from "../udp/udp-socket.ts";
+import { type Endpoint, NOWHERE } from "../net/endpoint.ts";
+import { UDPSocket } from "../net/udp-socket.ts";
 import type { SessionPath, SessionPathKind } from "./path.ts";
 
 /** How a client's datagrams get to its server and back. */
@@ -15,7 +15,6 @@ export interface Way {
   close(): void;
 }
 
-const NOWHERE: Endpoint = { address: "", port: 0 };
 /** Game updates come in bursts, and a burst that overruns the system's default buffer is loss. */
 const RECEIVE_BUFFER_BYTES = 1 << 20;
 

@@ -1,7 +1,7 @@
 import { canonicalAddress, withoutZone } from "../net/address.ts";
 import type { Endpoint } from "../net/endpoint.ts";
 import { readInterfaces } from "../net/interfaces.ts";
-import { UDPSocket } from "../udp/udp-socket.ts";
+import { UDPSocket } from "../net/udp-socket.ts";
 import { discoverBehaviour, type NatAnswer, type NatAsk, type NatBehaviour } from "./behaviour.ts";
 import { newTransactionId, StunBuilder } from "./builder.ts";
 import { resolveStunServer } from "./client.ts";

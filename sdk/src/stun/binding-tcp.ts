@@ -1,4 +1,5 @@
 import type { Endpoint } from "../net/endpoint.ts";
+import { messageOf } from "../net/message-of.ts";
 import { StunBindings } from "./binding.ts";
 import { StunError } from "./errors.ts";
 import { connectStream } from "./turn/connection.ts";
@@ -32,10 +33,7 @@ export async function stunBindingOverTCP(server: Endpoint, options: StunTCPOptio
   try {
     connection = await connectStream(server, { signal: over });
   } catch (cause) {
-    fail(
-      `The STUN server could not be reached over TCP: ${cause instanceof Error ? cause.message : String(cause)}`,
-      cause,
-    );
+    fail(`The STUN server could not be reached over TCP: ${messageOf(cause)}`, cause);
     return await answered.promise;
   }
   try {

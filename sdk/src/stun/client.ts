@@ -2,7 +2,7 @@ import { lookup } from "node:dns/promises";
 
 import { canonicalAddress } from "../net/address.ts";
 import type { Endpoint } from "../net/endpoint.ts";
-import type { UDPSocket } from "../udp/udp-socket.ts";
+import type { UDPSocket } from "../net/udp-socket.ts";
 import { StunAttribute } from "./constants.ts";
 import { StunError } from "./errors.ts";
 import { parseStunServer } from "./server-url.ts";

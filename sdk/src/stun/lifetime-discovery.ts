@@ -1,4 +1,4 @@
-import { UDPSocket } from "../udp/udp-socket.ts";
+import { UDPSocket } from "../net/udp-socket.ts";
 import { isLocalEndpoint } from "./behaviour-discovery.ts";
 import { resolveStunServer } from "./client.ts";
 import { type NatLifetime, NatLifetimeProbe, type NatLifetimeProbeOptions } from "./lifetime.ts";

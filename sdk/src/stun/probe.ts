@@ -1,5 +1,5 @@
 import type { Endpoint } from "../net/endpoint.ts";
-import { UDPSocket } from "../udp/udp-socket.ts";
+import { UDPSocket } from "../net/udp-socket.ts";
 import { newTransactionId, StunBuilder } from "./builder.ts";
 import { CHANGE_IP, CHANGE_PORT, StunAttribute, StunMethod } from "./constants.ts";
 import { isStun, StunMessage } from "./message.ts";

@@ -2,11 +2,11 @@ import { lookup } from "node:dns/promises";
 import { EventEmitter } from "node:events";
 
 import { addressFamily, canonicalAddress, endsInNumber } from "../net/address.ts";
-import { UDPSocketError } from "./errors.ts";
+import { UDPSocketError } from "../net/udp-error.ts";
+import { UDPSocket } from "../net/udp-socket.ts";
 import { GodotError } from "./godot-error.ts";
 import { interfaceAddress } from "./interfaces.ts";
 import { PacketRing } from "./packet-ring.ts";
-import { UDPSocket } from "./udp-socket.ts";
 import { decodeVariant, encodeVariant, type Variant, type VariantFormat } from "./variant.ts";
 
 export interface PacketPeerUDPEvents {

@@ -1,7 +1,8 @@
 import { EventEmitter } from "node:events";
 
 import { canonicalAddress } from "../net/address.ts";
-import { UDPSocketError } from "./errors.ts";
+import { UDPSocketError } from "../net/udp-error.ts";
+import { UDPSocket } from "../net/udp-socket.ts";
 import { GodotError } from "./godot-error.ts";
 import {
   acceptPeer,
@@ -12,7 +13,6 @@ import {
   type PacketPeerUDP,
   type PeerHost,
 } from "./packet-peer-udp.ts";
-import { UDPSocket } from "./udp-socket.ts";
 import type { VariantFormat } from "./variant.ts";
 
 export interface UDPServerEvents {

@@ -1,6 +1,6 @@
+import { UDPSocket } from "../../../sdk/src/net/udp-socket.ts";
 import { netcodeReady } from "../../../sdk/src/netcode/index.ts";
 import { connectSession, type Session, type SessionMode, UDPSessionServer } from "../../../sdk/src/session/index.ts";
-import { UDPSocket } from "../../../sdk/src/udp/udp-socket.ts";
 import { type Contender, LOOPBACK, type Make, RECEIVE_BUFFER_BYTES } from "./contender.ts";
 
 /** Sessions: encrypted, acknowledged, aggregated. */

@@ -1,5 +1,5 @@
+import { UDPSocket } from "../../../sdk/src/net/udp-socket.ts";
 import { connectSession, type Session } from "../../../sdk/src/session/index.ts";
-import { UDPSocket } from "../../../sdk/src/udp/udp-socket.ts";
 
 /** A client's way to the world, which a test can make bad. */
 export class Link implements AsyncDisposable {

@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 import { logger, matchMaker, Server } from "@colyseus/core";
 import { afterEach, beforeAll, expect, test } from "vitest";
 import { SallyportTransport, type SallyportTransportOptions } from "../../../sdk/src/colyseus/index.ts";
-import { UDPSocket } from "../../../sdk/src/udp/udp-socket.ts";
+import { UDPSocket } from "../../../sdk/src/net/udp-socket.ts";
 
 const transports: SallyportTransport[] = [];
 beforeAll(() => {

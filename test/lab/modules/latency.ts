@@ -2,8 +2,8 @@
 // `ws`, at the same time, both ways. Prints what arrived.
 import { once } from "node:events";
 import { WebSocket, WebSocketServer } from "ws";
+import { UDPSocket } from "../../../sdk/src/net/udp-socket.ts";
 import { connectSession, type Session, UDPSessionServer } from "../../../sdk/src/session/index.ts";
-import { UDPSocket } from "../../../sdk/src/udp/udp-socket.ts";
 
 export const KINDS = ["reliable", "unreliable", "ws"] as const;
 export type Kind = (typeof KINDS)[number];

@@ -7,9 +7,9 @@ import {
   type ConnectivityParts,
 } from "../../../sdk/src/connectivity/index.ts";
 import { type GatewayStep, PortMapError, type PortMapping } from "../../../sdk/src/gateway/index.ts";
+import { UDPSocket } from "../../../sdk/src/net/udp-socket.ts";
 import type { NatLifetime, StunServerOutcome } from "../../../sdk/src/stun/index.ts";
 import { StunError } from "../../../sdk/src/stun/index.ts";
-import { UDPSocket } from "../../../sdk/src/udp/udp-socket.ts";
 
 type Mapper = ReturnType<ConnectivityParts["createMapper"]>;
 

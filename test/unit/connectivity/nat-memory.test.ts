@@ -4,6 +4,7 @@ import { describeLifetime } from "../../../sdk/src/connectivity/lifetime.ts";
 import { NatMemory } from "../../../sdk/src/connectivity/nat-memory.ts";
 import type { RungContext } from "../../../sdk/src/connectivity/rung.ts";
 import type { Endpoint } from "../../../sdk/src/net/endpoint.ts";
+import { UDPSocket } from "../../../sdk/src/net/udp-socket.ts";
 import {
   type NatLifetime,
   natBehaviour,
@@ -11,7 +12,6 @@ import {
   type StunServerOutcome,
   type stunBinding,
 } from "../../../sdk/src/stun/index.ts";
-import { UDPSocket } from "../../../sdk/src/udp/udp-socket.ts";
 
 const SERVERS = ["one.test:3478", "two.test:3478"];
 

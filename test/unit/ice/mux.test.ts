@@ -10,9 +10,9 @@ import {
   parseCandidates,
   type RelayPath,
 } from "../../../sdk/src/ice/index.ts";
+import { UDPSocket } from "../../../sdk/src/net/udp-socket.ts";
 import { StunBuilder } from "../../../sdk/src/stun/builder.ts";
 import { StunAttribute, StunMethod } from "../../../sdk/src/stun/constants.ts";
-import { UDPSocket } from "../../../sdk/src/udp/udp-socket.ts";
 
 const LOOPBACK = "127.0.0.1";
 

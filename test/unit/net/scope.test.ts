@@ -121,7 +121,8 @@ test("callers are counted by IPv4 address and by IPv6 /64", () => {
   expect(callerKey("2a11:1:2:3::1")).toBe(callerKey("2a11:1:2:3:ffff:ffff:ffff:ffff"));
   expect(callerKey("2a11:1:2:3::1")).not.toBe(callerKey("2a11:1:2:4::1"));
   expect(callerKey("2a11::1")).toBe("2a11::/64");
-  expect(callerKey("fe80::1%eth0")).toBe("fe80::/64");
+  // Neighbours share fe80::/64, and none commands it.
+  expect(callerKey("fe80::1%eth0")).toBe("fe80::1%eth0");
   expect(callerKey("unknown")).toBe("unknown");
   expect(callerKey("a:b")).toBe("a:b");
 });

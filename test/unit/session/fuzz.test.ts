@@ -5,9 +5,9 @@ import { runInNewContext } from "node:vm";
 import fc from "fast-check";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { MessageEndpoint } from "../../../sdk/src/channel/index.ts";
+import type { UDPSocket } from "../../../sdk/src/net/udp-socket.ts";
 import { NetcodeClient, NetcodeClientState } from "../../../sdk/src/netcode/index.ts";
 import { connectSession, type Session, UDPSessionServer } from "../../../sdk/src/session/index.ts";
-import type { UDPSocket } from "../../../sdk/src/udp/udp-socket.ts";
 
 const DATAGRAMS = Number(process.env["SALLYPORT_FUZZ_RUNS"] ?? 20_000);
 const PER_RUN = 64;

@@ -1,3 +1,4 @@
+import { UDPSocket } from "../../../sdk/src/net/udp-socket.ts";
 import {
   type ConnectSessionOptions,
   connectSession,
@@ -5,7 +6,6 @@ import {
   UDPSessionServer,
   type UDPSessionServerOptions,
 } from "../../../sdk/src/session/index.ts";
-import { UDPSocket } from "../../../sdk/src/udp/udp-socket.ts";
 
 const LOOPBACK = "127.0.0.1";
 

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { UDPSocket } from "../../../sdk/src/net/udp-socket.ts";
 import { connectSession, type Session, SessionError, UDPSessionServer } from "../../../sdk/src/session/index.ts";
-import { UDPSocket } from "../../../sdk/src/udp/udp-socket.ts";
 import { until } from "../../until.ts";
 
 const LOOPBACK = "127.0.0.1";

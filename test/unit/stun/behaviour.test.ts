@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Endpoint } from "../../../sdk/src/net/endpoint.ts";
+import { UDPSocket } from "../../../sdk/src/net/udp-socket.ts";
 import {
   discoverBehaviour,
   mappingFromBindings,
@@ -11,7 +12,6 @@ import { natBehaviour } from "../../../sdk/src/stun/behaviour-discovery.ts";
 import { stunBinding } from "../../../sdk/src/stun/client.ts";
 import { StunError } from "../../../sdk/src/stun/errors.ts";
 import { StunServer } from "../../../sdk/src/stun/server.ts";
-import { UDPSocket } from "../../../sdk/src/udp/udp-socket.ts";
 
 const server = { address: "192.0.2.1", port: 3478 };
 const other = { address: "192.0.2.2", port: 3479 };

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Server } from "node:net";
 import { afterEach, expect, test } from "vitest";
-
+import { UDPSocket } from "../../../sdk/src/net/udp-socket.ts";
 import { stunBindingOverTCP } from "../../../sdk/src/stun/binding-tcp.ts";
 import { StunBuilder } from "../../../sdk/src/stun/builder.ts";
 import { StunAttribute as A, StunMethod } from "../../../sdk/src/stun/constants.ts";
@@ -10,7 +10,6 @@ import { respondToStun } from "../../../sdk/src/stun/responder.ts";
 import { TurnStreamReader } from "../../../sdk/src/stun/turn/channel-data.ts";
 import { TurnError } from "../../../sdk/src/stun/turn/errors.ts";
 import { openTurnRelay, type TurnProgress } from "../../../sdk/src/stun/turn/open.ts";
-import { UDPSocket } from "../../../sdk/src/udp/udp-socket.ts";
 import { until } from "../../until.ts";
 import { CREDENTIALS, ScriptedTurnServer } from "./turn-scripted-server.ts";
 

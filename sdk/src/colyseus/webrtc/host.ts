@@ -1,6 +1,7 @@
 import { createSocket } from "node:dgram";
 import type { AuthContext } from "@colyseus/core";
 import type { Endpoint } from "../../net/endpoint.ts";
+import { messageOf } from "../../net/message-of.ts";
 import { CLOSE_GOING_AWAY } from "../../session/close-code.ts";
 import type { ConnectEndpoint } from "../../session/exchange.ts";
 import type { Session } from "../../session/types.ts";
@@ -156,7 +157,7 @@ export class WebRTCHost {
       return { protocol: WEBRTC_PROTOCOL, answer, timeoutMs };
     } catch (error) {
       peer.close();
-      return `This offer cannot be answered: ${error instanceof Error ? error.message : String(error)}`;
+      return `This offer cannot be answered: ${messageOf(error)}`;
     }
   }
 

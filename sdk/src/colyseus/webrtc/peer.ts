@@ -1,6 +1,5 @@
 import { debugAndPrintError } from "@colyseus/core";
-import type { Endpoint } from "../../net/endpoint.ts";
-import { normalizeAddress } from "../../net/endpoint.ts";
+import { type Endpoint, NOWHERE, normalizeAddress } from "../../net/endpoint.ts";
 import type { SessionPathKind } from "../../session/path.ts";
 import { RELIABLE_CHANNEL, UNRELIABLE_CHANNEL } from "../../webrtc/exchange.ts";
 import { type DataChannelPort, DataChannelSession, type PeerLink } from "../../webrtc/session.ts";
@@ -20,7 +19,6 @@ export interface NativePeerOptions {
 
 /** Candidates of servers that do not answer are not waited for. */
 const GATHERING_MS = 1000;
-const NOWHERE: Endpoint = { address: "", port: 0 };
 
 /** One browser's peer connection, and the session on it. */
 export class NativePeer implements PeerLink {

@@ -3,7 +3,7 @@ import { connect as connectTLS, type SecureContextOptions } from "node:tls";
 
 import { addressFamily } from "../../net/address.ts";
 import { type Endpoint, formatEndpoint } from "../../net/endpoint.ts";
-import type { UDPSocket } from "../../udp/udp-socket.ts";
+import type { UDPSocket } from "../../net/udp-socket.ts";
 import { TurnStreamReader } from "./channel-data.ts";
 import { TurnError } from "./errors.ts";
 

@@ -2,7 +2,7 @@ import { lookup } from "node:dns/promises";
 
 import { canonicalAddress } from "../../net/address.ts";
 import { type Endpoint, formatEndpoint } from "../../net/endpoint.ts";
-import type { UDPSocket } from "../../udp/udp-socket.ts";
+import type { UDPSocket } from "../../net/udp-socket.ts";
 import type { TurnTiming } from "./allocation-options.ts";
 import { connectStream, connectUDP, type TurnTLSOptions } from "./connection.ts";
 import type { TurnCredentials } from "./credentials.ts";

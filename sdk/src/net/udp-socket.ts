@@ -1,7 +1,7 @@
 import dgram from "node:dgram";
-import { addressFamily } from "../net/address.ts";
-import { normalizeAddress } from "../net/endpoint.ts";
-import { describeSocketError, errorCode, UDPSocketError } from "./errors.ts";
+import { addressFamily } from "./address.ts";
+import { normalizeAddress } from "./endpoint.ts";
+import { describeSocketError, errorCode, UDPSocketError } from "./udp-error.ts";
 
 /** Receives a datagram. `address` is normalised (see {@link normalizeAddress}); `data` is the receiver's to keep. */
 export type DatagramHandler = (data: Buffer, address: string, port: number) => void;
