@@ -5,10 +5,10 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { type Clock, systemClock } from "../../sdk/src/gateway/clock.ts";
 import { PortMapper } from "../../sdk/src/gateway/index.ts";
 import { KnownRouters } from "../../sdk/src/gateway/journal/known-routers.ts";
 import { PATIENCE } from "../../sdk/src/gateway/upnp/discovery.ts";
+import { type Clock, systemClock } from "../../sdk/src/net/clock.ts";
 import { ScriptedGateway } from "./scripted-gateway.ts";
 
 const REQUEST = { internalPort: 7777, protocol: "udp" } as const;

@@ -3,11 +3,11 @@ import type { ITransport, ITransportEventMap } from "@colyseus/sdk/transport/ITr
 import { WebSocketTransport } from "@colyseus/sdk/transport/WebSocketTransport";
 import { formatEndpoint } from "../net/endpoint.ts";
 import { messageOf } from "../net/message-of.ts";
+import { abortable } from "../net/wait.ts";
 import { CLOSE_ABNORMAL, CLOSE_NO_STATUS, CLOSE_PROTOCOL_ERROR, webSocketCloseCode } from "../session/close-code.ts";
 import type { ConnectEndpoint } from "../session/exchange.ts";
 import { BATCH, readBatch } from "../session/frame-batch.ts";
 import type { Session, SessionMode } from "../session/types.ts";
-import { abortable } from "./join.ts";
 import type { JoinProgress, RoomPath } from "./path.ts";
 import { PathHistory } from "./path-history.ts";
 

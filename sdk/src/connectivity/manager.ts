@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from "node:util";
 import { IceMux } from "../ice/index.ts";
 import { addressScope } from "../net/scope.ts";
 import { UDPSocket } from "../net/udp-socket.ts";
+import { abortable, whileAwaited } from "../net/wait.ts";
 import type { TurnServer } from "../stun/index.ts";
 import { UDPServer } from "../udp/udp-server.ts";
 import { feedCandidates } from "./candidates.ts";
@@ -388,18 +389,10 @@ export class ConnectivityManager extends EventEmitter<ConnectivityEvents> implem
     this.#abort.abort();
     for (const timer of this.#timers) clearInterval(timer);
     this.#ice?.close();
-    await within(Promise.all([this.#mapping?.close(), this.#relay?.close()]), CLOSE_TIMEOUT_MS);
+    const givenBack = Promise.all([this.#mapping?.close(), this.#relay?.close()]);
+    await whileAwaited(abortable(givenBack, AbortSignal.timeout(CLOSE_TIMEOUT_MS)).catch(() => undefined));
     this.#udp?.stop();
     await this.#socket?.close();
     this.#socket = undefined;
   }
-}
-
-async function within(work: Promise<unknown>, ms: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const limit = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, ms);
-  });
-  await Promise.race([work.catch(() => {}), limit]);
-  clearTimeout(timer);
 }

@@ -1,4 +1,4 @@
-import type { Clock } from "./clock.ts";
+import type { Clock } from "../net/clock.ts";
 import type { DiscoveryEvents, DiscoveryRound } from "./discovery.ts";
 import { defaultRoutes, type LocalInterface, usableInterfaces } from "./interfaces.ts";
 import type { KnownRouters } from "./journal/known-routers.ts";

@@ -1,6 +1,7 @@
+import type { Clock } from "../net/clock.ts";
 import { messageOf } from "../net/message-of.ts";
+import { sleep } from "../net/wait.ts";
 import { type Announcement, AnnouncementListener } from "./announcements.ts";
-import { type Clock, delay } from "./clock.ts";
 import type { Gateway } from "./gateway.ts";
 import type { Gateways } from "./gateways.ts";
 import { defaultRoutes, type LocalInterface, usableInterfaces } from "./interfaces.ts";
@@ -45,7 +46,7 @@ export class GatewayWatch {
     using _network = new NetworkWatch({ clock, onChange: (reason) => void this.#onNetworkChange(reason) });
     this.#listen();
     while (!signal.aborted) {
-      await delay(clock, watchIntervalMs * (0.9 + 0.2 * random()), signal);
+      await sleep(watchIntervalMs * (0.9 + 0.2 * random()), signal, clock);
       if (signal.aborted) break;
       await Promise.all([...gateways].filter(isUsed).map((each) => this.#probe(each)));
     }
@@ -83,7 +84,7 @@ export class GatewayWatch {
       if (this.#announced.has(heard.from)) return;
       // Everybody on the LAN heard it: RFC 6887 section 14.1.2 has each wait for a random time.
       this.#announced.add(heard.from);
-      await delay(clock, MAX_ANNOUNCE_DELAY * random(), signal);
+      await sleep(MAX_ANNOUNCE_DELAY * random(), signal, clock);
       this.#announced.delete(heard.from);
       if (signal.aborted) return;
     }

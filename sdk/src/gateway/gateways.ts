@@ -1,4 +1,5 @@
-import { type Clock, delay } from "./clock.ts";
+import type { Clock } from "../net/clock.ts";
+import { sleep } from "../net/wait.ts";
 import type { Discover } from "./discovery.ts";
 import { isKnownToBePrivate } from "./establish.ts";
 import type { Gateway } from "./gateway.ts";
@@ -55,7 +56,7 @@ export class Gateways implements AsyncDisposable {
     const round = new Round(discover, (gateway) => this.#welcome(gateway));
     this.#round = round;
     void round.settled
-      .then(() => delay(clock, LINGER, signal))
+      .then(() => sleep(LINGER, signal, clock))
       .then(() => (!isWanted() && this.#round === round ? round[Symbol.asyncDispose]() : undefined));
     return round;
   }

@@ -1,5 +1,6 @@
 import { EventEmitter } from "node:events";
-import { type Clock, delay, whileAwaited } from "./clock.ts";
+import type { Clock } from "../net/clock.ts";
+import { sleep, whileAwaited } from "../net/wait.ts";
 import { giveBack, type Held, type LeaseKeeper } from "./establish.ts";
 import { whyNotPublic } from "./external-address.ts";
 import { type Gateway, GatewayError, type Lease } from "./gateway.ts";
@@ -143,12 +144,12 @@ export class ManagedMapping extends EventEmitter<MappingEvents> implements PortM
         const wait = Math.max(0, Math.min(this.#nextLook, this.#nextRenewal) - clock.now());
         const waking = new AbortController();
         this.#wake = () => waking.abort();
-        await delay(clock, wait, AbortSignal.any([signal, waking.signal]));
+        await sleep(wait, AbortSignal.any([signal, waking.signal]), clock);
         this.#wake = () => undefined;
       }
       if (signal.aborted) return;
       const rest = this.#lastLook + MIN_LOOK - clock.now();
-      if (rest > 0) await delay(clock, rest, signal);
+      if (rest > 0) await sleep(rest, signal, clock);
       if (signal.aborted) return;
       const reason = this.#doubt;
       this.#doubt = undefined;
@@ -271,7 +272,7 @@ export class ManagedMapping extends EventEmitter<MappingEvents> implements PortM
       this.#wake = () => waking.abort();
       // A doubt while it is lost is a hint that something moves: try at once.
       if (this.#doubt === undefined) {
-        await delay(clock, pause * (0.9 + 0.2 * this.#host.random()), AbortSignal.any([signal, waking.signal]));
+        await sleep(pause * (0.9 + 0.2 * this.#host.random()), AbortSignal.any([signal, waking.signal]), clock);
       }
       this.#wake = () => undefined;
     }

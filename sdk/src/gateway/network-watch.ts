@@ -1,5 +1,5 @@
+import type { Clock } from "../net/clock.ts";
 import { readInterfaces } from "../net/interfaces.ts";
-import type { Clock } from "./clock.ts";
 
 /** Between two looks: a look costs some microseconds. */
 const INTERVAL = 3000;

@@ -1,4 +1,5 @@
-import { type Clock, delay } from "./clock.ts";
+import type { Clock } from "../net/clock.ts";
+import { sleep } from "../net/wait.ts";
 import type { Finding } from "./discovery.ts";
 import { establishAt, giveBack, type Held, type LeaseKeeper } from "./establish.ts";
 import { type Gateway, GatewayError } from "./gateway.ts";
@@ -68,7 +69,7 @@ export async function obtain(
         });
         attempts.add(running);
         // Nothing is waited for when this one is slow.
-        await Promise.race([running, delay(clock, HEDGE_AFTER, both)]);
+        await Promise.race([running, sleep(HEDGE_AFTER, both, clock)]);
         continue;
       }
       if (round === undefined) {

@@ -1,4 +1,4 @@
-import { type Clock, systemClock } from "./clock.ts";
+import { type Clock, systemClock } from "../net/clock.ts";
 import { discoverGateways } from "./discover.ts";
 import type { Discover } from "./discovery.ts";
 import { CarelessKeeper, type LeaseKeeper } from "./establish.ts";

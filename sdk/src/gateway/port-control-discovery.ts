@@ -1,5 +1,5 @@
+import type { Clock } from "../net/clock.ts";
 import { addressScope } from "../net/scope.ts";
-import type { Clock } from "./clock.ts";
 import type { DiscoveryEvents } from "./discovery.ts";
 import type { LocalInterface } from "./interfaces.ts";
 import { NatPmpGateway } from "./nat-pmp/gateway.ts";

@@ -1,5 +1,5 @@
 import { EventEmitter, setMaxListeners } from "node:events";
-import { delay, whileAwaited } from "./clock.ts";
+import { sleep, whileAwaited } from "../net/wait.ts";
 import type { Finding } from "./discovery.ts";
 import { giveBack, type Held } from "./establish.ts";
 import type { Gateway } from "./gateway.ts";
@@ -185,7 +185,7 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
       const pause = BACKGROUND[Math.min(attempt, BACKGROUND.length - 1)] ?? 0;
       const hurry = this.#hurry.signal;
       // The search goes on listening: a late answer ends the pause.
-      await Promise.race([delay(clock, pause, AbortSignal.any([signal, hurry])), this.#gateways.arrival]);
+      await Promise.race([sleep(pause, AbortSignal.any([signal, hurry]), clock), this.#gateways.arrival]);
       if (signal.aborted) return;
       try {
         const held = await this.#obtain(request, signal, () => undefined);

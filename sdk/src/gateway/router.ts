@@ -1,4 +1,5 @@
-import { delay, systemClock, whileAwaited } from "./clock.ts";
+import { systemClock } from "../net/clock.ts";
+import { sleep, whileAwaited } from "../net/wait.ts";
 import { discoverGateways } from "./discover.ts";
 import type { Gateway, Lease } from "./gateway.ts";
 import { Journal, type JournalEntry, stateDirectory } from "./journal/journal.ts";
@@ -69,7 +70,7 @@ export class Router implements AsyncDisposable {
       },
     );
     const enough = new Promise<void>((resolve) => {
-      first.signal.addEventListener("abort", () => void delay(systemClock, GRACE, signal).then(resolve), {
+      first.signal.addEventListener("abort", () => void sleep(GRACE, signal).then(resolve), {
         once: true,
       });
       signal?.addEventListener("abort", () => resolve(), { once: true });

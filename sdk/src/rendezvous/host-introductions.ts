@@ -11,7 +11,7 @@ import type { TraversalServers } from "./servers.ts";
 /** At one time; a lobby that sends more is ill or evil. */
 const MAX_OPEN = 128;
 /** Each costs the host two multiplications on the curve. */
-const HANDSHAKES = { burst: 64, perSecond: 32, maxKeys: 1 } as const;
+const HANDSHAKES = { burst: 64, perSecond: 32 } as const;
 /** How long a player may take to prove that it is there, ms. */
 const CONFIRM_MS = 15_000;
 

@@ -1,6 +1,5 @@
 /** A gateway and a clock that tests hold in their hands. */
 import { EventEmitter } from "node:events";
-import type { Clock } from "../../../sdk/src/gateway/clock.ts";
 import type { Discover, DiscoveryEvents } from "../../../sdk/src/gateway/discovery.ts";
 import {
   type Gateway,
@@ -12,6 +11,7 @@ import {
   type Wish,
 } from "../../../sdk/src/gateway/gateway.ts";
 import type { GatewayInfo, Via } from "../../../sdk/src/gateway/types.ts";
+import type { Clock } from "../../../sdk/src/net/clock.ts";
 
 /** Time that passes when it is told to. */
 export class FakeClock implements Clock {

@@ -4,12 +4,12 @@ import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { systemClock } from "../../../sdk/src/gateway/clock.ts";
 import type { Wish } from "../../../sdk/src/gateway/gateway.ts";
 import { Journal, type JournalEntry, stateDirectory } from "../../../sdk/src/gateway/journal/journal.ts";
 import { JournalKeeper } from "../../../sdk/src/gateway/journal/keeper.ts";
 import { exclusively } from "../../../sdk/src/gateway/journal/lock.ts";
 import { isAlive, self } from "../../../sdk/src/gateway/journal/owner.ts";
+import { systemClock } from "../../../sdk/src/net/clock.ts";
 import { FakeClock, FakeGateway } from "./fake.ts";
 
 let directory = "";
@@ -158,7 +158,7 @@ test("one at a time, among processes; the lock of one that died is broken", asyn
   const script = `
     import { appendFileSync } from "node:fs";
     import { exclusively } from ${JSON.stringify(new URL("../../../sdk/src/gateway/journal/lock.ts", import.meta.url).href)};
-    import { systemClock } from ${JSON.stringify(new URL("../../../sdk/src/gateway/clock.ts", import.meta.url).href)};
+    import { systemClock } from ${JSON.stringify(new URL("../../../sdk/src/net/clock.ts", import.meta.url).href)};
     const hold = setInterval(() => undefined, 1000);
     for (let i = 0; i < 20; i++) {
       await exclusively(process.argv[1], "gateway", systemClock, new AbortController().signal, async () => {

@@ -1,4 +1,4 @@
-import type { Clock } from "../clock.ts";
+import type { Clock } from "../../net/clock.ts";
 import { type LeaseKeeper, RELEASE_TIMEOUT } from "../establish.ts";
 import type { Gateway, Lease, Wish } from "../gateway.ts";
 import type { Transport } from "../types.ts";

@@ -1,6 +1,7 @@
 import { linkSync, mkdirSync, readFileSync, renameSync, unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Clock, delay } from "../clock.ts";
+import type { Clock } from "../../net/clock.ts";
+import { sleep } from "../../net/wait.ts";
 import { isAlive, type Owner, self } from "./owner.ts";
 
 /** Between two looks at a lock that somebody else holds. */
@@ -59,7 +60,7 @@ async function acquire(path: string, directory: string, clock: Clock, signal: Ab
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== "EEXIST") return false;
       }
-      if (!breakStale(path)) await delay(clock, POLL, signal);
+      if (!breakStale(path)) await sleep(POLL, signal, clock);
     }
     return false;
   } finally {

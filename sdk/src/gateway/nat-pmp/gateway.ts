@@ -1,6 +1,6 @@
 import { EventEmitter } from "node:events";
+import type { Clock } from "../../net/clock.ts";
 import type { Announcement } from "../announcements.ts";
-import type { Clock } from "../clock.ts";
 import { EpochTracker } from "../epoch.ts";
 import { type Gateway, GatewayError, type GatewayEvents, type Lease, type LeaseCheck, type Wish } from "../gateway.ts";
 import { NoAnswer, type PortControlSocket } from "../port-control-socket.ts";

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { EventEmitter } from "node:events";
+import type { Clock } from "../../net/clock.ts";
 import type { Announcement } from "../announcements.ts";
-import type { Clock } from "../clock.ts";
 import { EpochTracker } from "../epoch.ts";
 import { type Gateway, GatewayError, type GatewayEvents, type Lease, type LeaseCheck, type Wish } from "../gateway.ts";
 import { decodeNatPmpResponse, encodeAddressRequest } from "../nat-pmp/message.ts";

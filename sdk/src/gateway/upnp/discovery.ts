@@ -1,5 +1,6 @@
+import type { Clock } from "../../net/clock.ts";
 import { isOnLink } from "../../net/subnet.ts";
-import { type Clock, delay } from "../clock.ts";
+import { sleep } from "../../net/wait.ts";
 import type { DiscoveryEvents } from "../discovery.ts";
 import type { LocalInterface } from "../interfaces.ts";
 import type { KnownRouter, KnownRouters } from "../journal/known-routers.ts";
@@ -116,7 +117,7 @@ export class UpnpDiscovery implements Disposable {
     this.#inFlight++;
     try {
       const revisit = this.#revisits.get(key);
-      const gateway = revisit && (await Promise.race([revisit, delay(this.#options.clock, PATIENCE)]));
+      const gateway = revisit && (await Promise.race([revisit, sleep(PATIENCE, undefined, this.#options.clock)]));
       if (gateway) return gateway.noteBootId(message.bootId);
       await this.#describe({
         location: message.location,

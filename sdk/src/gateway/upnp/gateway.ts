@@ -1,7 +1,7 @@
 import { EventEmitter } from "node:events";
 import { isIP } from "node:net";
+import type { Clock } from "../../net/clock.ts";
 import type { Announcement } from "../announcements.ts";
-import type { Clock } from "../clock.ts";
 import { type Gateway, GatewayError, type GatewayEvents, type Lease, type LeaseCheck, type Wish } from "../gateway.ts";
 import type { GatewayInfo, Transport } from "../types.ts";
 import { UpnpError } from "./errors.ts";

@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import type { Clock } from "../../net/clock.ts";
 import { normalizeAddress } from "../../net/endpoint.ts";
-import type { Clock } from "../clock.ts";
 import { type HttpClient, nodeHttp } from "./http.ts";
 import { children, parseXml, text } from "./xml.ts";
 

@@ -1,5 +1,5 @@
+import type { Clock } from "../../net/clock.ts";
 import { addressScope } from "../../net/scope.ts";
-import type { Clock } from "../clock.ts";
 import { whyNotPublic } from "../external-address.ts";
 import type { LocalInterface } from "../interfaces.ts";
 import { connectionServices, type DeviceDescription, firewallService, parseDescription } from "./description.ts";

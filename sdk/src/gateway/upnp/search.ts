@@ -1,6 +1,6 @@
 import { createSocket, type Socket } from "node:dgram";
+import type { Clock } from "../../net/clock.ts";
 import { isOnLink } from "../../net/subnet.ts";
-import type { Clock } from "../clock.ts";
 import type { LocalInterface } from "../interfaces.ts";
 import {
   decodeSsdp,

@@ -1,6 +1,7 @@
+import { systemClock } from "../../net/clock.ts";
 import { readInterfaces } from "../../net/interfaces.ts";
 import { prefixLengthOf } from "../../net/subnet.ts";
-import { delay, systemClock, whileAwaited } from "../clock.ts";
+import { sleep, whileAwaited } from "../../net/wait.ts";
 import { defaultRoutes, type LocalInterface, usableInterfaces } from "../interfaces.ts";
 import { connectionServices } from "./description.ts";
 import { UpnpError } from "./errors.ts";
@@ -85,7 +86,7 @@ export class UPNP {
           if (failed.size === interfaces.length) done.abort();
         },
       });
-      await delay(systemClock, timeout, done.signal);
+      await sleep(timeout, done.signal);
     }
     done.abort();
     // Who answered in time is still looked at for a while.

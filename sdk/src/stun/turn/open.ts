@@ -3,6 +3,7 @@ import { lookup } from "node:dns/promises";
 import { canonicalAddress } from "../../net/address.ts";
 import { type Endpoint, formatEndpoint } from "../../net/endpoint.ts";
 import type { UDPSocket } from "../../net/udp-socket.ts";
+import { abortable, sleep } from "../../net/wait.ts";
 import type { TurnTiming } from "./allocation-options.ts";
 import { connectStream, connectUDP, type TurnTLSOptions } from "./connection.ts";
 import type { TurnCredentials } from "./credentials.ts";
@@ -85,15 +86,17 @@ export async function openTurnRelay(options: OpenTurnRelayOptions): Promise<Turn
   if (signal?.aborted === true) cancelled();
   else signal?.addEventListener("abort", cancelled, { once: true });
 
-  const udpFailed = Promise.withResolvers<void>();
+  const udpFailed = new AbortController();
   let udpLeft = attempts.filter(({ url }) => url?.transport === "udp").length;
-  if (udpLeft === 0 || options.socket === undefined) udpFailed.resolve();
+  if (udpLeft === 0 || options.socket === undefined) udpFailed.abort();
   let winner: TurnRelay | null = null;
   const run = async (attempt: Attempt): Promise<TurnRelay> => {
     const isUDP = attempt.url?.transport === "udp";
     try {
       if (!isUDP && attempt.url !== null) {
-        await delay(options.streamDelayMs ?? DEFAULT_STREAM_DELAY_MS, udpFailed.promise, over.signal);
+        const sooner = AbortSignal.any([udpFailed.signal, over.signal]);
+        await sleep(options.streamDelayMs ?? DEFAULT_STREAM_DELAY_MS, sooner);
+        if (over.signal.aborted) throw givenUp(over.signal.reason);
       }
       const relay = await follow(attempt, options, over.signal);
       if (winner !== null) {
@@ -104,7 +107,7 @@ export async function openTurnRelay(options: OpenTurnRelayOptions): Promise<Turn
       giveUp(new TurnError("aborted", "Another server was faster."));
       return relay;
     } finally {
-      if (isUDP && --udpLeft === 0) udpFailed.resolve();
+      if (isUDP && --udpLeft === 0) udpFailed.abort();
     }
   };
   try {
@@ -208,40 +211,20 @@ async function resolve(url: TurnServerUrl, { socket }: OpenTurnRelayOptions, sig
   }
   const literal = canonicalAddress(host);
   if (literal !== undefined) return { address: literal, port };
-  const given = await withSignal(
+  const given = await abortable(
     lookup(host, { all: true, order: "ipv4first" }).catch((cause: unknown) => {
       throw new TurnError("unresolvable", `The name ${host} has no address: check the name and the DNS.`, { cause });
     }),
     signal,
+    givenUp,
   );
   const usable = transport === "udp" ? given.find(({ address }) => socket?.canReach(address) === true) : given[0];
   if (usable !== undefined) return { address: usable.address, port };
   throw new TurnError("unresolvable", `The name ${host} has no address of a family that this socket carries.`);
 }
 
-/** Waits until the time is over or `sooner` has come. @throws {TurnError} */
-async function delay(ms: number, sooner: Promise<void>, signal: AbortSignal): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const elapsed = new Promise<void>((done) => {
-    timer = setTimeout(done, ms).unref();
-  });
-  try {
-    await withSignal(Promise.race([elapsed, sooner]), signal);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-async function withSignal<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  const ended = Promise.withResolvers<never>();
-  const aborted = (): void => ended.reject(new TurnError("aborted", "Given up.", { cause: signal.reason }));
-  if (signal.aborted) aborted();
-  else signal.addEventListener("abort", aborted, { once: true });
-  try {
-    return await Promise.race([promise, ended.promise]);
-  } finally {
-    signal.removeEventListener("abort", aborted);
-  }
+function givenUp(cause: unknown): TurnError {
+  return new TurnError("aborted", "Given up.", { cause });
 }
 
 function summary(
