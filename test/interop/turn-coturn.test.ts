@@ -3,7 +3,7 @@ import { afterEach, describe, expect, test } from "vitest";
 import { UDPSocket } from "../../sdk/src/net/udp-socket.ts";
 import { stunBindingOverTCP } from "../../sdk/src/stun/binding-tcp.ts";
 import { stunBinding } from "../../sdk/src/stun/client.ts";
-import { connectStream, connectUDP } from "../../sdk/src/stun/turn/connection.ts";
+import { connectTurnStream, connectUDP } from "../../sdk/src/stun/turn/connection.ts";
 import { mintTurnCredentials } from "../../sdk/src/stun/turn/credentials.ts";
 import { TurnError } from "../../sdk/src/stun/turn/errors.ts";
 import { TurnKeeper } from "../../sdk/src/stun/turn/keeper.ts";
@@ -287,7 +287,7 @@ describe.skipIf(!coturnPresent)("coturn", () => {
     ]);
     const tls = { ca: coturn.ca };
     const named = await failureOf(
-      connectStream(
+      connectTurnStream(
         { address: LOOPBACK, port: coturn.tlsPort },
         {
           tls: { ...tls, servername: "turn.example.org" },

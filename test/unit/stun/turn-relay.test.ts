@@ -7,7 +7,7 @@ import { StunBuilder } from "../../../sdk/src/stun/builder.ts";
 import { StunAttribute as A, StunMethod } from "../../../sdk/src/stun/constants.ts";
 import { StunMessage } from "../../../sdk/src/stun/message.ts";
 import { respondToStun } from "../../../sdk/src/stun/responder.ts";
-import { TurnStreamReader } from "../../../sdk/src/stun/turn/channel-data.ts";
+import { TurnStreamReader } from "../../../sdk/src/stun/stream-reader.ts";
 import { TurnError } from "../../../sdk/src/stun/turn/errors.ts";
 import { openTurnRelay, type TurnProgress } from "../../../sdk/src/stun/turn/open.ts";
 import { until } from "../../until.ts";

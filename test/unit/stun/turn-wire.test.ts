@@ -3,7 +3,8 @@ import { describe, expect, test } from "vitest";
 
 import { StunBuilder } from "../../../sdk/src/stun/builder.ts";
 import { StunAttribute as A, StunMethod } from "../../../sdk/src/stun/constants.ts";
-import { ChannelDataWriter, TurnStreamReader } from "../../../sdk/src/stun/turn/channel-data.ts";
+import { TurnStreamReader } from "../../../sdk/src/stun/stream-reader.ts";
+import { ChannelDataWriter } from "../../../sdk/src/stun/turn/channel-data.ts";
 import {
   checkTurnCredentials,
   mintTurnCredentials,

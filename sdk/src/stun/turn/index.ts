@@ -1,6 +1,6 @@
+export { TurnStreamReader } from "../stream-reader.ts";
 export { TurnAllocation, type TurnState } from "./allocation.ts";
 export type { TurnAllocationOptions, TurnAllocationSink, TurnTiming } from "./allocation-options.ts";
-export { TurnStreamReader } from "./channel-data.ts";
 export {
   checkTurnCredentials,
   mintTurnCredentials,

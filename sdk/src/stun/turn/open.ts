@@ -2,10 +2,11 @@ import { lookup } from "node:dns/promises";
 
 import { canonicalAddress } from "../../net/address.ts";
 import { type Endpoint, formatEndpoint } from "../../net/endpoint.ts";
+import type { StreamTLSOptions } from "../../net/stream.ts";
 import type { UDPSocket } from "../../net/udp-socket.ts";
 import { abortable, sleep } from "../../net/wait.ts";
 import type { TurnTiming } from "./allocation-options.ts";
-import { connectStream, connectUDP, type TurnTLSOptions } from "./connection.ts";
+import { connectTurnStream, connectUDP } from "./connection.ts";
 import type { TurnCredentials } from "./credentials.ts";
 import { TurnError } from "./errors.ts";
 import { TurnRedirect } from "./refusal.ts";
@@ -40,7 +41,7 @@ export interface OpenTurnRelayOptions {
   timeoutMs?: number;
   /** How long TCP and TLS wait for UDP, which serves a game better. Default 300 ms; 0 where there is no URL over UDP. */
   streamDelayMs?: number;
-  tls?: Pick<TurnTLSOptions, "ca">;
+  tls?: Pick<StreamTLSOptions, "ca">;
   signal?: AbortSignal | undefined;
   onProgress?: (progress: TurnProgress) => void;
   dontFragment?: boolean;
@@ -192,7 +193,7 @@ async function allocate(
   const connection =
     transport === "udp" && socket !== undefined
       ? connectUDP(socket, server)
-      : await connectStream(server, { signal, tls: transport === "tls" ? { ...tls, servername } : undefined });
+      : await connectTurnStream(server, { signal, tls: transport === "tls" ? { ...tls, servername } : undefined });
   tell("allocating", { server });
   return await TurnRelay.allocate(connection, {
     transport,
