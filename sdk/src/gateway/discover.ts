@@ -1,6 +1,6 @@
 import type { Clock } from "../net/clock.ts";
 import type { DiscoveryEvents, DiscoveryRound } from "./discovery.ts";
-import { defaultRoutes, type LocalInterface, usableInterfaces } from "./interfaces.ts";
+import { interfacesToRouters, type LocalInterface } from "./interfaces.ts";
 import type { KnownRouters } from "./journal/known-routers.ts";
 import { PortControlDiscovery } from "./port-control-discovery.ts";
 import type { Via } from "./types.ts";
@@ -25,7 +25,7 @@ export function discoverGateways(
   const searches: (Disposable & { settled: Promise<void> })[] = [];
   let disposed = false;
   const begin = async (): Promise<void> => {
-    const usable = interfaces ?? usableInterfaces(await defaultRoutes());
+    const usable = interfaces ?? (await interfacesToRouters());
     if (disposed) return;
     if (usable.length === 0) {
       events.onFinding({

@@ -1,4 +1,4 @@
-import { isIPv4 } from "node:net";
+import { addressFamily } from "../net/address.ts";
 import { addressScope } from "../net/scope.ts";
 
 /** Why an external address is no way in from the internet, in words for the person who hosts; `undefined` if it is one. */
@@ -25,7 +25,7 @@ export function whyNotPublic(address: string): string | undefined {
 
 /** An address that somebody could hold: not unspecified, broadcast or multicast. */
 function isAssigned(address: string): boolean {
-  if (!isIPv4(address)) return address !== "::" && !address.toLowerCase().startsWith("ff");
+  if (addressFamily(address) !== 4) return address !== "::" && !address.toLowerCase().startsWith("ff");
   const first = Number(address.slice(0, address.indexOf(".")));
   return first !== 0 && first < 224;
 }

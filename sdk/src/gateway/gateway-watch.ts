@@ -1,10 +1,11 @@
 import type { Clock } from "../net/clock.ts";
 import { messageOf } from "../net/message-of.ts";
+import { usableInterfaces } from "../net/usable-interfaces.ts";
 import { sleep } from "../net/wait.ts";
 import { type Announcement, AnnouncementListener } from "./announcements.ts";
 import type { Gateway } from "./gateway.ts";
 import type { Gateways } from "./gateways.ts";
-import { defaultRoutes, type LocalInterface, usableInterfaces } from "./interfaces.ts";
+import { interfacesToRouters, type LocalInterface } from "./interfaces.ts";
 import type { ManagedMapping } from "./managed-mapping.ts";
 import { NetworkWatch } from "./network-watch.ts";
 
@@ -69,7 +70,7 @@ export class GatewayWatch {
 
   /** Opens the ears of {@link AnnouncementListener} on the interfaces that there are now. */
   #listen(): void {
-    const { ports, interfaces = usableInterfaces([]) } = this.#options;
+    const { ports, interfaces = usableInterfaces() } = this.#options;
     this.#announcements?.[Symbol.dispose]();
     this.#announcements = new AnnouncementListener({
       interfaces,
@@ -103,7 +104,7 @@ export class GatewayWatch {
   async #onNetworkChange(reason: string): Promise<void> {
     const { interfaces, gateways, mappings, onChange } = this.#options;
     this.#listen();
-    const own = new Set((interfaces ?? usableInterfaces(await defaultRoutes())).map(({ address }) => address));
+    const own = new Set((interfaces ?? (await interfacesToRouters())).map(({ address }) => address));
     // A gateway that was asked from an address that is gone cannot be asked any more.
     for (const gateway of gateways) {
       if (own.has(gateway.localAddress)) continue;

@@ -1,5 +1,7 @@
+import { withZone } from "../net/address.ts";
 import type { Clock } from "../net/clock.ts";
 import { addressScope } from "../net/scope.ts";
+import { zoneOf } from "../net/zone.ts";
 import type { DiscoveryEvents } from "./discovery.ts";
 import type { LocalInterface } from "./interfaces.ts";
 import { NatPmpGateway } from "./nat-pmp/gateway.ts";
@@ -58,7 +60,7 @@ export class PortControlDiscovery implements Disposable {
       const reason =
         reasons.get(via) ??
         (interfaces.length === 0
-          ? "this computer has no default gateway to ask"
+          ? "this computer has no default gateway to ask, or does not tell it"
           : `${interfaces.map(({ gateway }) => gateway).join(" and ")} did not answer`);
       this.#events.onFinding({ step: via, outcome: "absent", reason: `no ${name}: ${reason}` });
     }
@@ -67,7 +69,7 @@ export class PortControlDiscovery implements Disposable {
   async #ask(through: LocalInterface, found: Set<Via>, reasons: Map<Via, string>): Promise<void> {
     const { clock, random, port = PCP_PORT, via } = this.#options;
     const router = through.gateway ?? "";
-    const gateway = router.startsWith("fe80:") ? `${router}%${through.name}` : router;
+    const gateway = router.startsWith("fe80:") ? withZone(router, zoneOf(through.name)) : router;
     const socket = new PortControlSocket({ localAddress: through.address, gateway, port, clock, random });
     const limit = new AbortController();
     const cancel = clock.after(VERDICT, () => limit.abort());

@@ -1,6 +1,8 @@
 import { createSocket, type Socket } from "node:dgram";
+import { withZone } from "../../net/address.ts";
 import type { Clock } from "../../net/clock.ts";
 import { isOnLink } from "../../net/subnet.ts";
+import { zoneOf } from "../../net/zone.ts";
 import type { LocalInterface } from "../interfaces.ts";
 import {
   decodeSsdp,
@@ -73,7 +75,7 @@ export class Search implements Disposable {
     socket.bind({ address: through.address, port: localPort }, () => {
       try {
         socket.setMulticastTTL(ttl);
-        socket.setMulticastInterface(six ? `::%${through.name}` : through.address);
+        socket.setMulticastInterface(six ? withZone("::", zoneOf(through.name)) : through.address);
       } catch {
         // Unicast works all the same.
       }
@@ -94,7 +96,7 @@ export class Search implements Disposable {
       socket.send(
         encodeSearch(target, name),
         port,
-        host.startsWith("fe80:") ? `${host}%${through.name}` : host,
+        host.startsWith("fe80:") ? withZone(host, zoneOf(through.name)) : host,
         () => undefined,
       );
     };
