@@ -1,4 +1,3 @@
-import { usableInterfaces } from "../connectivity/interfaces.ts";
 import {
   type IceMux,
   type IcePeer,
@@ -9,6 +8,7 @@ import {
   sharesNetwork,
 } from "../ice/index.ts";
 import { UDPSocket } from "../net/udp-socket.ts";
+import { reachableAddresses } from "../net/usable-interfaces.ts";
 import { Guessing } from "../rendezvous/guessing.ts";
 import { type IntroduceOptions, type Introduction, isLocalLobby, parseInvite } from "../rendezvous/index.ts";
 import { type PassageMessage, parsePassageMessage, sendPassageMessage, trickle } from "../rendezvous/passage.ts";
@@ -85,7 +85,7 @@ class InvitedWay implements SessionPath {
 
   constructor(introduction: Introduction, id: number, ways: Map<number, InvitedWay>, isLocal: boolean) {
     const { localPort: port } = this.#socket;
-    const interfaces = usableInterfaces();
+    const interfaces = reachableAddresses();
     for (const { address } of interfaces) this.#mux.addLocalCandidate(localCandidate("host", { address, port }));
     // A host on this very machine, perhaps without any network.
     if (isLocal)

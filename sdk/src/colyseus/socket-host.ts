@@ -1,6 +1,6 @@
-import { usableInterfaces } from "../connectivity/interfaces.ts";
 import type { Endpoint } from "../net/endpoint.ts";
 import { UDPSocket } from "../net/udp-socket.ts";
+import { reachableAddresses } from "../net/usable-interfaces.ts";
 import { netcodeReady } from "../netcode/index.ts";
 import type { ConnectEndpoint } from "../session/exchange.ts";
 import { type SessionServer, UDPSessionServer } from "../session/index.ts";
@@ -26,7 +26,7 @@ export class SocketHost implements SessionHost {
     if (socket.localAddress !== "::" && socket.localAddress !== "0.0.0.0") {
       return [{ kind: "host", address: socket.localAddress, port: socket.localPort }];
     }
-    return usableInterfaces().map(({ address }) => ({ kind: "host", address, port: socket.localPort }));
+    return reachableAddresses().map(({ address }) => ({ kind: "host", address, port: socket.localPort }));
   }
 
   dialable(): Endpoint[] {

@@ -1,14 +1,15 @@
 import { EventEmitter } from "node:events";
 import { isDeepStrictEqual } from "node:util";
 import { IceMux } from "../ice/index.ts";
+import type { DefaultRoute } from "../net/default-route.ts";
 import { addressScope } from "../net/scope.ts";
 import { UDPSocket } from "../net/udp-socket.ts";
+import { reachableAddresses, type UsableAddress, usableInterfaces } from "../net/usable-interfaces.ts";
 import { abortable, whileAwaited } from "../net/wait.ts";
 import type { TurnServer } from "../stun/index.ts";
 import { UDPServer } from "../udp/udp-server.ts";
 import { feedCandidates } from "./candidates.ts";
 import { DetectionRung } from "./detection.ts";
-import type { InterfaceAddress } from "./interfaces.ts";
 import type { OnSilence } from "./lifetime.ts";
 import { MappingRung } from "./mapping.ts";
 import { NatMemory } from "./nat-memory.ts";
@@ -18,6 +19,8 @@ import { isSameReachability, type Reachability, type Step } from "./reachability
 import { RelayRung } from "./relay.ts";
 import { LOOPBACK_ONLY, type RungContext } from "./rung.ts";
 import { assess, isDialable } from "./verdict.ts";
+
+type InterfaceAddress = Pick<UsableAddress, "name" | "address">;
 
 export interface ConnectivityEvents {
   /** What is known has changed: a better endpoint, a lost one, a new reason. */
@@ -46,6 +49,8 @@ export class ConnectivityManager extends EventEmitter<ConnectivityEvents> implem
   #udp: UDPServer | undefined;
   #ice: IceMux | undefined;
   #interfaces: InterfaceAddress[] = [];
+  /** Empty until they are learnt, and where the system does not tell. */
+  #defaultRoutes: readonly DefaultRoute[] = [];
   #mapping: MappingRung | undefined;
   #detection: DetectionRung | undefined;
   #natMemory: NatMemory | undefined;
@@ -169,6 +174,7 @@ export class ConnectivityManager extends EventEmitter<ConnectivityEvents> implem
   /** Asks everything anew, as after a change of network. */
   async refresh(): Promise<Reachability> {
     this.#updateInterfaces();
+    void this.#learnDefaultRoutes();
     this.#mapping?.refresh();
     await this.#detection?.ask();
     if (this.#detection?.behaviour === undefined) await this.#examine();
@@ -193,6 +199,7 @@ export class ConnectivityManager extends EventEmitter<ConnectivityEvents> implem
     signal?.addEventListener("abort", onAbort, { once: true });
     try {
       this.#updateInterfaces();
+      void this.#learnDefaultRoutes();
       const rungs = Promise.all([this.#map(), this.#detect(), this.#openRelay()]);
       this.#settled = rungs.then(() => this.#examine());
       this.#measureIfNeeded();
@@ -319,8 +326,16 @@ export class ConnectivityManager extends EventEmitter<ConnectivityEvents> implem
   #ownInterfaces(): InterfaceAddress[] {
     const bound = this.#socket?.localAddress ?? "*";
     if (this.#isLoopback) return [{ name: "loopback", address: bound }];
-    const all = this.#parts.interfaces();
-    return bound === "::" || bound === "0.0.0.0" ? all : all.filter(({ address }) => address === bound);
+    const usable = usableInterfaces(this.#defaultRoutes, this.#parts.interfaces());
+    const isBound = bound !== "::" && bound !== "0.0.0.0";
+    const own = isBound ? usable.filter(({ address }) => address === bound) : reachableAddresses(usable);
+    return own.map(({ name, address }) => ({ name, address }));
+  }
+
+  /** The default route decides which address is told first, and whether a bridge is one of this machine alone. */
+  async #learnDefaultRoutes(): Promise<void> {
+    this.#defaultRoutes = await this.#parts.defaultRoutes();
+    if (!this.#abort.signal.aborted) this.#updateInterfaces();
   }
 
   #updateInterfaces(): void {

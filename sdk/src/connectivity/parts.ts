@@ -1,14 +1,16 @@
 import { PortMapper } from "../gateway/index.ts";
+import { type DefaultRoute, readDefaultRoutes } from "../net/default-route.ts";
+import { type Interfaces, readInterfaces } from "../net/interfaces.ts";
 import { natBehaviour, natLifetime, probePort, stunBinding } from "../stun/index.ts";
 import type { DetectionParts } from "./detection.ts";
-import { type InterfaceAddress, usableInterfaces } from "./interfaces.ts";
 import type { LifetimeParts } from "./lifetime.ts";
 import type { Mapper } from "./mapping.ts";
 
 /** Parts that tests replace. */
 export interface ConnectivityParts extends DetectionParts, LifetimeParts {
   createMapper(options: ConstructorParameters<typeof PortMapper>[0]): Mapper;
-  interfaces(): InterfaceAddress[];
+  interfaces(): Interfaces;
+  defaultRoutes(): Promise<DefaultRoute[]>;
 }
 
 export const REAL_PARTS: ConnectivityParts = {
@@ -17,5 +19,6 @@ export const REAL_PARTS: ConnectivityParts = {
   natBehaviour,
   probe: probePort,
   lifetime: natLifetime,
-  interfaces: usableInterfaces,
+  interfaces: readInterfaces,
+  defaultRoutes: readDefaultRoutes,
 };

@@ -3,10 +3,13 @@ import { addressFamily } from "../net/address.ts";
 import type { Interfaces } from "../net/interfaces.ts";
 import { type AddressScope, addressScope } from "../net/scope.ts";
 import { prefixLengthOf, sharesPrefix } from "../net/subnet.ts";
+import { zoneOf } from "../net/zone.ts";
 
 /** An address of an interface. */
 export interface Link {
   name: string;
+  /** Of link-local addresses on it. */
+  zone: string;
   address: string;
   family: 4 | 6;
   prefixLength: number;
@@ -21,10 +24,11 @@ export function linksOf(interfaces: Interfaces): Link[] {
   const links: Link[] = [];
   for (const [name, addresses = []] of Object.entries(interfaces)) {
     if (!isLocal(addresses.map(({ address }) => address))) continue;
+    const zone = zoneOf(name, interfaces);
     for (const { address, family, cidr } of addresses) {
       const prefixLength = prefixLengthOf(cidr, family === "IPv4" ? 4 : 6);
-      if (family === "IPv4") links.push({ name, address, family: 4, prefixLength });
-      else if (address.startsWith("fe80:")) links.push({ name, address, family: 6, prefixLength });
+      if (family === "IPv4") links.push({ name, zone, address, family: 4, prefixLength });
+      else if (address.startsWith("fe80:")) links.push({ name, zone, address, family: 6, prefixLength });
     }
   }
   return links;
@@ -41,7 +45,7 @@ function isLocal(addresses: readonly string[]): boolean {
 /**
  * Who is on a network of ours: a source far away was forged, or came through a router that forwards what it should not.
  */
-export function neighbourhoodOf(links: Iterable<Link>): (address: string) => boolean {
+export function neighbourhoodOf(links: Iterable<Omit<Link, "name" | "zone">>): (address: string) => boolean {
   const near = [...links].filter(({ family }) => family === 4);
   return (address) => {
     const scope = addressScope(address);

@@ -7,9 +7,11 @@ import {
   type ConnectivityParts,
 } from "../../../sdk/src/connectivity/index.ts";
 import { type GatewayStep, PortMapError, type PortMapping } from "../../../sdk/src/gateway/index.ts";
+import type { DefaultRoute } from "../../../sdk/src/net/default-route.ts";
 import { UDPSocket } from "../../../sdk/src/net/udp-socket.ts";
 import type { NatLifetime, StunServerOutcome } from "../../../sdk/src/stun/index.ts";
 import { StunError } from "../../../sdk/src/stun/index.ts";
+import { machine } from "../net/machines.ts";
 
 type Mapper = ReturnType<ConnectivityParts["createMapper"]>;
 
@@ -36,7 +38,8 @@ class World {
   closed = 0;
   refreshed = 0;
   asked = 0;
-  interfaces = [{ name: "eth0", address: "192.168.1.5" }];
+  interfaces = machine({ eth0: ["192.168.1.5/24"] });
+  defaultRoutes: DefaultRoute[] = [];
   readonly manager: ConnectivityManager;
 
   constructor(options: ConnectivityOptions = {}) {
@@ -62,6 +65,7 @@ class World {
           return this.lifetime.promise;
         },
         interfaces: () => this.interfaces,
+        defaultRoutes: async () => this.defaultRoutes,
       },
     );
   }
@@ -120,6 +124,42 @@ test("open() answers at its limit, and what is learnt later comes as change", as
   const mapped = made.change(({ verdict }) => verdict === "mapped");
   made.grant();
   expect((await mapped).summary).toContain("11.0.0.9:7777");
+});
+
+test("the address of the default route is told first, bridges of this machine not at all, and the only address always", async () => {
+  const hosts = (made: World): string[] =>
+    made.manager.reachability.endpoints.filter(({ protocol }) => protocol === "udp").map(({ address }) => address);
+  const open = async (made: World): Promise<void> => {
+    made.refuse("Acme: no");
+    made.silence();
+    await made.manager.open();
+    await made.manager.settled();
+  };
+
+  const many = world();
+  many.interfaces = machine({
+    "vEthernet (WSL)": ["172.20.192.1/20"],
+    Ethernet: ["192.168.1.5/24"],
+    WLAN: ["192.168.2.5/24"],
+    Tailscale: ["100.101.102.103/32"],
+  });
+  many.defaultRoutes = [{ family: 4, interfaceName: "WLAN", gateway: "192.168.2.1", metric: 25 }];
+  await open(many);
+  await expect.poll(() => hosts(many)).toEqual(["192.168.2.5", "192.168.1.5", "100.101.102.103"]);
+  expect(many.manager.reachability.summary).toContain("192.168.2.5:");
+
+  const switched = world();
+  switched.interfaces = machine({ "vEthernet (External Switch)": ["192.168.1.5/24"], WLAN: ["192.168.2.5/24"] });
+  switched.defaultRoutes = [
+    { family: 4, interfaceName: "vEthernet (External Switch)", gateway: "192.168.1.1", metric: 25 },
+  ];
+  await open(switched);
+  await expect.poll(() => hosts(switched)).toEqual(["192.168.1.5", "192.168.2.5"]);
+
+  const alone = world();
+  alone.interfaces = machine({ docker0: ["172.17.0.1/16"] });
+  await open(alone);
+  expect(hosts(alone)).toEqual(["172.17.0.1"]);
 });
 
 test("when everything failed each step has a reason and the sentence has the best one", async () => {
@@ -267,7 +307,7 @@ describe("the NAT's memory", () => {
 
   test("nor without a NAT, or without servers that answer, or when switched off", async () => {
     const direct = world();
-    direct.interfaces = [{ name: "eth0", address: "11.0.0.9" }];
+    direct.interfaces = machine({ eth0: ["11.0.0.9/24"] });
     const silent = world();
     const off = world({ lifetimeWaitsMs: [] });
     for (const made of [direct, silent, off]) {
@@ -295,7 +335,7 @@ describe("the NAT's memory", () => {
     outcomes.push({ server: "other.test", mapped: { address: "11.0.0.9", port: 9999 } });
     await made.manager.refresh();
     expect(made.measured).toEqual([["stun.test:3478"], ["stun.test:3478", "other.test"]]);
-    made.interfaces = [{ name: "wlan0", address: "192.168.7.5" }];
+    made.interfaces = machine({ wlan0: ["192.168.7.5/24"] });
     await expect.poll(() => made.measured.length, { timeout: 5_000 }).toBe(3);
   });
 
