@@ -5,7 +5,7 @@ import { text } from "node:stream/consumers";
 import { type Interfaces, readInterfaces } from "./interfaces.ts";
 import { parseNetstat } from "./routes/bsd.ts";
 import { parseProcNetIpv6Route, parseProcNetRoute } from "./routes/linux.ts";
-import type { Route } from "./routes/route.ts";
+import { type Route, WHOLES } from "./routes/route.ts";
 import { parseRoutePrint } from "./routes/windows.ts";
 import { toolOutput } from "./tool-output.ts";
 
@@ -21,19 +21,6 @@ export interface DefaultRoute {
 
 /** Of a table in /proc: some 8000 routes. */
 const MAX_TABLE_BYTES = 1 << 20;
-
-/**
- * Sets of destinations that together are the internet, by how narrow they are: the narrower ones are used first. VPNs lay halves over
- * the default route of the machine, which they leave as it is.
- */
-const WHOLES: readonly (readonly string[])[] = [
-  ["2000::/4", "3000::/4"],
-  ["2000::/3"],
-  ["0.0.0.0/1", "128.0.0.0/1"],
-  ["::/1", "8000::/1"],
-  ["0.0.0.0/0"],
-  ["::/0"],
-];
 
 /**
  * The default routes of this machine, the used one of each family first. Empty where there are none, and where the system does not

@@ -10,6 +10,7 @@ import { isOnLink, prefixLengthOf, sharesPrefix } from "../../../sdk/src/net/sub
 test.each([
   ["8.8.8.8", "public"],
   ["10.1.2.3", "private"],
+  ["172.15.255.255", "public"],
   ["172.31.255.255", "private"],
   ["172.32.0.0", "public"],
   ["192.168.255.255", "private"],

@@ -1,6 +1,6 @@
 /** What `netstat -rn` of macOS and the BSDs writes. */
 import { addressBytes, withoutZone } from "../address.ts";
-import { gatewayIn, linesOf, MAX_ROUTES, type Route, wideDestination, wordsOf } from "./route.ts";
+import { gatewayIn, linesOf, MAX_ROUTES, partOfDefault, type Route, wordsOf } from "./route.ts";
 
 const FAMILIES: ReadonlyMap<string, 4 | 6> = new Map([
   ["Internet:", 4],
@@ -67,5 +67,5 @@ function destinationIn(text: string, family: 4 | 6): string | undefined {
   if (!/^\d{1,3}$/.test(length)) return undefined;
   const whole = family === 6 ? withoutZone(network) : [...network.split("."), "0", "0", "0"].slice(0, 4).join(".");
   const bytes = addressBytes(whole);
-  return bytes?.length === (family === 6 ? 16 : 4) ? wideDestination(bytes, Number(length)) : undefined;
+  return bytes?.length === (family === 6 ? 16 : 4) ? partOfDefault(bytes, Number(length)) : undefined;
 }

@@ -1,6 +1,6 @@
 /** Linux' tables, `/proc/net/route` and `/proc/net/ipv6_route` (net/ipv4/fib_trie.c, net/ipv6/route.c). */
 import { formatAddress } from "../address.ts";
-import { linesOf, MAX_ROUTES, maskLength, type Route, wideDestination, wordsOf } from "./route.ts";
+import { linesOf, MAX_ROUTES, maskLength, partOfDefault, type Route, wordsOf } from "./route.ts";
 
 /** linux/route.h. */
 const RTF_UP = 0x0001;
@@ -20,7 +20,7 @@ export function parseProcNetRoute(text: string, littleEndian = true): Route[] {
   for (const line of linesOf(text)) {
     const [name = "", destination = "", gateway = "", flags = "", , , metric = "", mask = ""] = wordsOf(line);
     if (![destination, gateway, mask].every((word) => WORD.test(word)) || !isUsed(flags)) continue;
-    const wide = wideDestination(address(destination), maskLength(address(mask)));
+    const wide = partOfDefault(address(destination), maskLength(address(mask)));
     if (wide === undefined || !/^\d{1,10}$/.test(metric)) continue;
     const isDirect = (Number.parseInt(flags, 16) & RTF_GATEWAY) === 0;
     routes.push({
@@ -43,7 +43,7 @@ export function parseProcNetIpv6Route(text: string): Route[] {
     if (!ADDRESS.test(destination) || !ADDRESS.test(next) || !/^[0-9a-f]{2}$/i.test(prefix)) continue;
     // What is rejected is a route through `lo`.
     if (!isUsed(flags) || !WORD.test(metric) || name === "" || name === "lo") continue;
-    const wide = wideDestination(address(destination), Number.parseInt(prefix, 16));
+    const wide = partOfDefault(address(destination), Number.parseInt(prefix, 16));
     if (wide === undefined) continue;
     const isDirect = (Number.parseInt(flags, 16) & RTF_GATEWAY) === 0;
     routes.push({

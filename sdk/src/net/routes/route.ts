@@ -3,7 +3,7 @@ import { canonicalAddress, formatAddress, withoutZone } from "../address.ts";
 /** A row of a system's routing table, as far as a default route may be made of it. */
 export interface Route {
   readonly family: 4 | 6;
-  /** `0.0.0.0/0`, `128.0.0.0/1`, `2000::/3`: canonical. */
+  /** One of {@link WHOLES}. */
   readonly destination: string;
   /** Without a zone; `undefined` where what is behind the interface is reached directly. */
   readonly gateway: string | undefined;
@@ -16,8 +16,20 @@ export interface Route {
 /** Rows that are kept of one table: there are some dozen interfaces at most, each with a few wide routes. */
 export const MAX_ROUTES = 256;
 
-/** Prefixes longer than this are part of no default route. */
-export const MAX_PREFIX = 4;
+/**
+ * Sets of destinations that together are the internet, by how narrow they are: the narrower ones are used first. VPNs lay halves over
+ * the default route of the machine, which they leave as it is.
+ */
+export const WHOLES: readonly (readonly string[])[] = [
+  ["2000::/4", "3000::/4"],
+  ["2000::/3"],
+  ["0.0.0.0/1", "128.0.0.0/1"],
+  ["::/1", "8000::/1"],
+  ["0.0.0.0/0"],
+  ["::/0"],
+];
+
+const PARTS: ReadonlySet<string> = new Set(WHOLES.flat());
 
 /** The lines of a table. One that is not ended was cut off, and its numbers may be too. */
 export function* linesOf(text: string): Generator<string> {
@@ -29,15 +41,14 @@ export function* linesOf(text: string): Generator<string> {
   }
 }
 
-/** The words of a line. Only blanks part them: in code pages that are read byte by byte, 0xa0 is half of a character. */
 export function wordsOf(line: string): string[] {
-  return line.split(/[ \t\r]+/).filter(Boolean);
+  return line.split(/\s+/).filter(Boolean);
 }
 
-/** `0.0.0.0/1`; `undefined` where the prefix is too long for a default route. */
-export function wideDestination(network: Uint8Array, prefixLength: number): string | undefined {
-  if (!Number.isInteger(prefixLength) || prefixLength < 0 || prefixLength > MAX_PREFIX) return undefined;
-  return `${formatAddress(network)}/${prefixLength}`;
+/** `0.0.0.0/1`; `undefined` for a destination that is no part of a default route. */
+export function partOfDefault(network: Uint8Array, prefixLength: number): string | undefined {
+  const destination = `${formatAddress(network)}/${prefixLength}`;
+  return PARTS.has(destination) ? destination : undefined;
 }
 
 /** The ones at the beginning of a mask; NaN for one with holes. */

@@ -1,6 +1,6 @@
 /** What Windows' `ROUTE.EXE print` writes, in any language: numbers alone are read. */
 import { addressBytes } from "../address.ts";
-import { gatewayIn, linesOf, MAX_ROUTES, maskLength, type Route, wideDestination, wordsOf } from "./route.ts";
+import { gatewayIn, linesOf, MAX_ROUTES, maskLength, partOfDefault, type Route, wordsOf } from "./route.ts";
 
 const NUMBER = /^\d{1,10}$/;
 /** What stands for the metric of a persistent IPv6 route, whose interface is 0. */
@@ -34,7 +34,7 @@ function readIPv4(words: readonly string[]): Route | undefined {
   if (words.length < 5 || !NUMBER.test(metric)) return undefined;
   const [from, maskBytes, ownBytes] = [addressBytes(network), addressBytes(mask), addressBytes(own)];
   if (from?.length !== 4 || maskBytes?.length !== 4 || ownBytes?.length !== 4) return undefined;
-  const destination = wideDestination(from, maskLength(maskBytes));
+  const destination = partOfDefault(from, maskLength(maskBytes));
   if (destination === undefined) return undefined;
   return {
     family: 4,
@@ -51,7 +51,7 @@ function readIPv6([index = "", metric = "", prefix = "", ...gateway]: readonly s
   const [network = "", length = ""] = prefix.split("/");
   const from = addressBytes(network);
   if (from?.length !== 16 || !NUMBER.test(length)) return undefined;
-  const destination = wideDestination(from, Number(length));
+  const destination = partOfDefault(from, Number(length));
   if (destination === undefined) return undefined;
   return {
     family: 6,
