@@ -9,7 +9,7 @@ import { build } from "esbuild";
 const sdk = fileURLToPath(new URL("./", import.meta.url));
 const { metafile } = await build({
   absWorkingDir: sdk,
-  entryPoints: { sallyport: "dist/browser/index.js" },
+  entryPoints: { sallyport: "dist/doors/browser.js" },
   outdir: "dist/standalone",
   bundle: true,
   splitting: true,

@@ -2,9 +2,11 @@
 import { createCipheriv, createDecipheriv, createSecretKey } from "node:crypto";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { generateConnectToken, NetcodeClient, NetcodeServer, netcodeReady } from "../../sdk/src/netcode/index.ts";
+import { NetcodeClient } from "../../sdk/src/netcode/client.ts";
+import { generateConnectToken } from "../../sdk/src/netcode/connect-token.ts";
 import { PacketCodec, SERVER_READS } from "../../sdk/src/netcode/packet.ts";
-import { getSlab } from "../../sdk/src/netcode/sodium.ts";
+import { NetcodeServer } from "../../sdk/src/netcode/server.ts";
+import { getSlab, netcodeReady } from "../../sdk/src/netcode/sodium.ts";
 
 export interface BenchRow {
   what: string;

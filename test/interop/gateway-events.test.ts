@@ -1,7 +1,7 @@
 /** GENA: what a router tells of itself, and what nobody else may tell in its name (CVE-2020-12695 and its kin). */
 import { request } from "node:http";
 import { expect, test } from "vitest";
-import { PortMapper } from "../../sdk/src/gateway/index.ts";
+import { PortMapper } from "../../sdk/src/gateway/port-mapper.ts";
 import { Subscription } from "../../sdk/src/gateway/upnp/gena.ts";
 import { type HttpClient, httpRequest } from "../../sdk/src/gateway/upnp/http.ts";
 import { pinholeGateways } from "../../sdk/src/gateway/upnp/inspect.ts";

@@ -2,7 +2,8 @@
 import { createServer } from "node:http";
 import type { Socket } from "node:net";
 import { expect, test } from "vitest";
-import { PortMapError, PortMapper } from "../../sdk/src/gateway/index.ts";
+import { PortMapper } from "../../sdk/src/gateway/port-mapper.ts";
+import { PortMapError } from "../../sdk/src/gateway/types.ts";
 import { faultBody, reply, ScriptedGateway, type ScriptedOptions, type ScriptedRequest } from "./scripted-gateway.ts";
 
 const REQUEST = { internalPort: 7777, protocol: "udp" } as const;

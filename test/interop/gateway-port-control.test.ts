@@ -1,7 +1,8 @@
 /** PCP and NAT-PMP servers that do what real ones seldom show, and strangers who pretend to be one. */
 import { createSocket } from "node:dgram";
 import { expect, test } from "vitest";
-import { PortMapError, PortMapper, type Via } from "../../sdk/src/gateway/index.ts";
+import { PortMapper } from "../../sdk/src/gateway/port-mapper.ts";
+import { PortMapError, type Via } from "../../sdk/src/gateway/types.ts";
 import { ScriptedGateway } from "./scripted-gateway.ts";
 
 const REQUEST = { internalPort: 7777, protocol: "udp" } as const;

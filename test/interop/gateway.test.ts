@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
-import { PortMapError, PortMapper, type PortMapping } from "../../sdk/src/gateway/index.ts";
+import { PortMapper } from "../../sdk/src/gateway/port-mapper.ts";
 import type { MapRequest } from "../../sdk/src/gateway/types.ts";
+import { PortMapError, type PortMapping } from "../../sdk/src/gateway/types.ts";
 import { type Entry, Fault, ScriptedGateway, type ScriptedOptions } from "./scripted-gateway.ts";
 
 const REQUEST: MapRequest = { internalPort: 7777, protocol: "udp", description: "Arena" };

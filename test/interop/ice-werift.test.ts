@@ -2,14 +2,11 @@
 import { expect, test } from "vitest";
 import { Candidate, Connection } from "werift-ice";
 
-import {
-  type IceCandidate,
-  IceMux,
-  type IcePeer,
-  localCandidate,
-  onLocalNetwork,
-  parseIceCredentials,
-} from "../../sdk/src/ice/index.ts";
+import { type IceCandidate, localCandidate } from "../../sdk/src/ice/candidate.ts";
+import { parseIceCredentials } from "../../sdk/src/ice/credentials.ts";
+import { IceMux } from "../../sdk/src/ice/mux.ts";
+import { type IcePeer } from "../../sdk/src/ice/peer.ts";
+import { onLocalNetwork } from "../../sdk/src/ice/remote-policy.ts";
 import { UDPSocket } from "../../sdk/src/net/udp-socket.ts";
 
 const LOOPBACK = "127.0.0.1";

@@ -2,9 +2,10 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Introduction, introduce } from "../../sdk/src/rendezvous/index.ts";
-import { parsePassageMessage } from "../../sdk/src/rendezvous/passage.ts";
-import type { ResponseMessage } from "../../sdk/src/rendezvous/passage-http.ts";
+import { introduce } from "../../sdk/src/rendezvous/guest/introduce.ts";
+import { type Introduction } from "../../sdk/src/rendezvous/sealed/introduction.ts";
+import { parsePassageMessage } from "../../sdk/src/rendezvous/wire/passage.ts";
+import type { ResponseMessage } from "../../sdk/src/rendezvous/wire/passage-http.ts";
 import { hostilePaths } from "../hostile-paths.ts";
 import { freePort, RunningProgram } from "./lobby-programs.ts";
 

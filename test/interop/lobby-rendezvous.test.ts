@@ -5,16 +5,13 @@ import type { AddressInfo } from "node:net";
 import { matchMaker } from "@colyseus/core";
 import { ColyseusSDK, type Room } from "@colyseus/sdk";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
-import {
-  HostRegistration,
-  type HostRegistrationOptions,
-  type Invite,
-  RendezvousError,
-  RendezvousRoom,
-  resolveInvite,
-} from "../../sdk/src/rendezvous/index.ts";
-import { toBase64Url } from "../../sdk/src/rendezvous/seal.ts";
-import { createHostSecret, hostIdentityOf } from "../../sdk/src/rendezvous/secret.ts";
+import { RendezvousRoom } from "../../sdk/src/colyseus/lobby/room.ts";
+import { resolveInvite } from "../../sdk/src/rendezvous/guest/resolve.ts";
+import { HostRegistration, type HostRegistrationOptions } from "../../sdk/src/rendezvous/host/registration.ts";
+import { toBase64Url } from "../../sdk/src/rendezvous/sealed/seal.ts";
+import { createHostSecret, hostIdentityOf } from "../../sdk/src/rendezvous/sealed/secret.ts";
+import { RendezvousError } from "../../sdk/src/rendezvous/wire/errors.ts";
+import { type Invite } from "../../sdk/src/rendezvous/wire/invite.ts";
 import { until } from "../until.ts";
 import { startLobby, type TestLobby } from "./rendezvous-lobby.ts";
 

@@ -2,19 +2,15 @@
 import { once } from "node:events";
 import { ColyseusSDK, type Room } from "@colyseus/sdk";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
-import {
-  HostRegistration,
-  type HostRegistrationOptions,
-  type Introduction,
-  type IntroductionClosed,
-  introduce,
-  RendezvousError,
-  RendezvousRoom,
-  resolveInvite,
-} from "../../sdk/src/rendezvous/index.ts";
-import { randomKeyPair } from "../../sdk/src/rendezvous/noise.ts";
-import { toBase64Url } from "../../sdk/src/rendezvous/seal.ts";
-import { createHostSecret, hostIdentityOf } from "../../sdk/src/rendezvous/secret.ts";
+import { RendezvousRoom } from "../../sdk/src/colyseus/lobby/room.ts";
+import { introduce } from "../../sdk/src/rendezvous/guest/introduce.ts";
+import { resolveInvite } from "../../sdk/src/rendezvous/guest/resolve.ts";
+import { HostRegistration, type HostRegistrationOptions } from "../../sdk/src/rendezvous/host/registration.ts";
+import { type Introduction, type IntroductionClosed } from "../../sdk/src/rendezvous/sealed/introduction.ts";
+import { randomKeyPair } from "../../sdk/src/rendezvous/sealed/noise.ts";
+import { toBase64Url } from "../../sdk/src/rendezvous/sealed/seal.ts";
+import { createHostSecret, hostIdentityOf } from "../../sdk/src/rendezvous/sealed/secret.ts";
+import { RendezvousError } from "../../sdk/src/rendezvous/wire/errors.ts";
 import { until } from "../until.ts";
 import { EvilRoom, type Said, startLobby, type TestLobby } from "./rendezvous-lobby.ts";
 

@@ -1,7 +1,7 @@
 // One lobby process of several that share a Redis. Its parent asks by messages.
 import { defineServer, type Server } from "@colyseus/core";
 import { WebSocketTransport } from "@colyseus/ws-transport";
-import { defineRendezvous, RendezvousRoom } from "../../sdk/src/rendezvous/index.ts";
+import { defineRendezvous, RendezvousRoom } from "../../sdk/src/colyseus/lobby/room.ts";
 import { silent } from "./rendezvous-lobby.ts";
 
 interface Args {

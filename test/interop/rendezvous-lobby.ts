@@ -3,7 +3,7 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { type Client, Server as ColyseusServer, defineRoom, matchMaker } from "@colyseus/core";
 import { WebSocketTransport } from "@colyseus/ws-transport";
-import { defineRendezvous, type RendezvousOptions, RendezvousRoom } from "../../sdk/src/rendezvous/index.ts";
+import { defineRendezvous, type RendezvousOptions, RendezvousRoom } from "../../sdk/src/colyseus/lobby/room.ts";
 
 export const silent: Record<"debug" | "error" | "info" | "trace" | "warn", () => void> = {
   debug() {},

@@ -7,14 +7,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import {
-  HostRegistration,
-  type HostRegistrationOptions,
-  type Introduction,
-  introduce,
-  parseInvite,
-  resolveInvite,
-} from "../../sdk/src/rendezvous/index.ts";
+import { introduce } from "../../sdk/src/rendezvous/guest/introduce.ts";
+import { resolveInvite } from "../../sdk/src/rendezvous/guest/resolve.ts";
+import { HostRegistration, type HostRegistrationOptions } from "../../sdk/src/rendezvous/host/registration.ts";
+import { type Introduction } from "../../sdk/src/rendezvous/sealed/introduction.ts";
+import { parseInvite } from "../../sdk/src/rendezvous/wire/invite.ts";
 import { until } from "../until.ts";
 import { freePort } from "./lobby-programs.ts";
 

@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import type { Browser, Page } from "playwright-core";
 
-const ENTRY = fileURLToPath(new URL("../../sdk/src/browser/index.ts", import.meta.url));
+const ENTRY = fileURLToPath(new URL("../../sdk/src/doors/browser.ts", import.meta.url));
 
 /** The door as a bundler makes one file of it, for browsers: what is Node's would fail here. */
 export async function bundleDoor(minify = false): Promise<{ code: string; inputs: string[] }> {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { Reachability } from "../../sdk/src/connectivity/index.ts";
+import type { Reachability } from "../../sdk/src/connectivity/reachability.ts";
 import { type GatewayOptions, type Host, Lab, type LabProcess } from "./lab/index.ts";
 import { describeLab } from "./lab/vitest.ts";
 

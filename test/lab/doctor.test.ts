@@ -1,6 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
-import type { Reachability } from "../../sdk/src/connectivity/index.ts";
+import type { Reachability } from "../../sdk/src/connectivity/reachability.ts";
 import { type GatewayOptions, Lab } from "./lab/index.ts";
 import { describeLab } from "./lab/vitest.ts";
 

@@ -3,18 +3,13 @@
 import { networkInterfaces } from "node:os";
 import { createInterface } from "node:readline";
 
-import {
-  candidateToJSON,
-  guessPorts,
-  IceMux,
-  localCandidate,
-  type PortGuessingOptions,
-  parseCandidates,
-  parseIceCredentials,
-} from "../../sdk/src/ice/index.ts";
+import { candidateToJSON, localCandidate, parseCandidates } from "../../sdk/src/ice/candidate.ts";
+import { parseIceCredentials } from "../../sdk/src/ice/credentials.ts";
+import { IceMux } from "../../sdk/src/ice/mux.ts";
+import { guessPorts, type PortGuessingOptions } from "../../sdk/src/ice/port-guessing.ts";
 import { UDPSocket } from "../../sdk/src/net/udp-socket.ts";
-import { stunBinding } from "../../sdk/src/stun/index.ts";
-import { openTurnRelay } from "../../sdk/src/stun/turn/index.ts";
+import { stunBinding } from "../../sdk/src/stun/client.ts";
+import { openTurnRelay } from "../../sdk/src/turn/open.ts";
 
 const { stun, turn, role } = JSON.parse(process.argv[2] ?? "{}") as {
   stun: string;

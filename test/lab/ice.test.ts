@@ -1,7 +1,7 @@
 // ICE between real translators: candidates are exchanged by the test, all else happens in the namespaces.
 import { expect, test } from "vitest";
 
-import type { IcePath } from "../../sdk/src/ice/index.ts";
+import type { IcePath } from "../../sdk/src/ice/types.ts";
 import { type Coturn, type Gateway, type Host, Lab, type LabProcess, type NatKind } from "./lab/index.ts";
 import { describeLab } from "./lab/vitest.ts";
 

@@ -1,7 +1,7 @@
 // A hosted game and the players of its own house: without lobby, without internet, and with routers that do not hairpin.
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
-import type { FoundGame } from "../../sdk/src/client/index.ts";
+import type { FoundGame } from "../../sdk/src/colyseus/client/found-game.ts";
 import { Lab, type LabProcess, type Machine } from "./lab/index.ts";
 import { nft, shell } from "./lab/netns.ts";
 import { describeLab } from "./lab/vitest.ts";

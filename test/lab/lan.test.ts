@@ -1,6 +1,6 @@
 // Multicast on real network interfaces: who is on one LAN is found there, and nobody else.
 import { expect, test } from "vitest";
-import type { LanGame } from "../../sdk/src/lan/index.ts";
+import type { LanGame } from "../../sdk/src/lan/listener.ts";
 import { Lab, type Machine } from "./lab/index.ts";
 import { describeLab } from "./lab/vitest.ts";
 

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { mintTurnCredentials } from "../../sdk/src/stun/turn/credentials.ts";
+import { mintTurnCredentials } from "../../sdk/src/turn/credentials.ts";
 import { Lab } from "./lab/index.ts";
 import { describeLab } from "./lab/vitest.ts";
 

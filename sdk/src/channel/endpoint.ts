@@ -1,4 +1,13 @@
-import { AckSchedule } from "./ack-schedule.ts";
+import { inRange, MAX_PACKET_BYTES, resolveOptions } from "./options.ts";
+import { AckSchedule } from "./receive/ack-schedule.ts";
+import { Inbox } from "./receive/inbox.ts";
+import { Pacer } from "./recovery/pacer.ts";
+import { PathMtu } from "./recovery/path-mtu.ts";
+import { Recovery } from "./recovery/recovery.ts";
+import { SENT_WINDOW, SentPackets } from "./recovery/sent-packets.ts";
+import { ReliableEndpoint } from "./reliable.ts";
+import { Outbox, PROBE_BYTES } from "./send/outbox.ts";
+import { freshStats } from "./stats.ts";
 import {
   ACK_DELAY_UNITS_PER_MS,
   ACK_DELAY_UNKNOWN,
@@ -14,16 +23,7 @@ import {
   MODE_SEQUENCED,
   MODES,
   URGENCY,
-} from "./frames.ts";
-import { Inbox } from "./inbox.ts";
-import { inRange, MAX_PACKET_BYTES, resolveOptions } from "./options.ts";
-import { Outbox, PROBE_BYTES } from "./outbox.ts";
-import { Pacer } from "./pacer.ts";
-import { PathMtu } from "./path-mtu.ts";
-import { Recovery } from "./recovery.ts";
-import { ReliableEndpoint } from "./reliable.ts";
-import { SENT_WINDOW, SentPackets } from "./sent-packets.ts";
-import { freshStats } from "./stats.ts";
+} from "./wire/frames.ts";
 import type {
   ChannelFailure,
   ChannelHandler,
@@ -31,7 +31,7 @@ import type {
   DeliveryMode,
   MessageEndpointOptions,
   SendOptions,
-} from "./types.ts";
+} from "./wire/types.ts";
 
 /** Beyond, numbers have no room for fractions of a ms. Such a time, or none at all, is taken for no time passed. */
 const MAX_TIME_MS = 1e15;

@@ -1,5 +1,5 @@
-import { MAX_MESSAGE_BYTES } from "./frames.ts";
-import type { MessageEndpointOptions } from "./types.ts";
+import { MAX_MESSAGE_BYTES } from "./wire/frames.ts";
+import type { MessageEndpointOptions } from "./wire/types.ts";
 
 /** netcode's largest payload. */
 export const MAX_PACKET_BYTES = 1200;

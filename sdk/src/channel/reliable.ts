@@ -1,5 +1,6 @@
-import { FragmentReassembly } from "./fragments.ts";
-import { ReceivedPackets } from "./received-packets.ts";
+import { FragmentReassembly } from "./receive/fragments.ts";
+import { ReceivedPackets } from "./receive/received-packets.ts";
+import { SENT_WINDOW, SentPackets } from "./recovery/sent-packets.ts";
 import {
   FRAGMENT_HEADER_BYTES,
   type FragmentHeader,
@@ -9,10 +10,8 @@ import {
   readPacketHeader,
   writeFragmentHeader,
   writePacketHeader,
-} from "./reliable-header.ts";
-
-import { SENT_WINDOW, SentPackets } from "./sent-packets.ts";
-import { sequenceDistance } from "./sequence.ts";
+} from "./wire/reliable-header.ts";
+import { sequenceDistance } from "./wire/sequence.ts";
 
 export interface ReliableOptions {
   /** The longest payload of a packet, before fragmenting. Default 16 KiB. */

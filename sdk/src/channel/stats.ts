@@ -1,4 +1,4 @@
-import type { ChannelStats } from "./types.ts";
+import type { ChannelStats } from "./wire/types.ts";
 
 /** The statistics of an endpoint that has done nothing yet. */
 export function freshStats(): ChannelStats {

@@ -1,12 +1,10 @@
-import {
-  ConnectivityManager,
-  type ConnectivityOptions,
-  type Reachability,
-  type Verdict,
-} from "../connectivity/index.ts";
+import { ConnectivityManager } from "../connectivity/manager.ts";
+import { type ConnectivityOptions } from "../connectivity/options.ts";
+import { type Reachability, type Verdict } from "../connectivity/reachability.ts";
 import { messageOf } from "../net/message-of.ts";
 import { UDPSocketError } from "../net/udp-error.ts";
-import { parseTurnUrl, type TurnServer } from "../stun/index.ts";
+import { type TurnServer } from "../turn/open.ts";
+import { parseTurnUrl } from "../turn/url.ts";
 import { type Command, EXIT_SOFTWARE, parseOptions, UsageError, wholeNumber } from "./command.ts";
 import { Output } from "./output.ts";
 import { Interruption } from "./signals.ts";

@@ -1,5 +1,5 @@
 import { styleText } from "node:util";
-import type { GatewayStep, PortMapping } from "../gateway/index.ts";
+import type { GatewayStep, PortMapping } from "../gateway/types.ts";
 
 type Style = Parameters<typeof styleText>[0];
 

@@ -1,6 +1,8 @@
+import type { natBehaviour } from "../nat/behaviour-discovery.ts";
+import type { probePort } from "../nat/probe.ts";
 import { type Endpoint, formatEndpoint } from "../net/endpoint.ts";
 import { messageOf } from "../net/message-of.ts";
-import type { natBehaviour, probePort, StunServerOutcome, stunBinding } from "../stun/index.ts";
+import type { StunServerOutcome, stunBinding } from "../stun/client.ts";
 import type { RungContext } from "./rung.ts";
 import type { Findings, ReflexiveFinding } from "./verdict.ts";
 

@@ -1,4 +1,6 @@
-import { keepAliveFor, type NatLifetime, type natLifetime } from "../stun/index.ts";
+import { keepAliveFor } from "../nat/keep-alive.ts";
+import { type NatLifetime } from "../nat/lifetime.ts";
+import { type natLifetime } from "../nat/lifetime-discovery.ts";
 import type { RungContext } from "./rung.ts";
 
 export interface LifetimeParts {

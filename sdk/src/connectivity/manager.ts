@@ -1,12 +1,12 @@
 import { EventEmitter } from "node:events";
 import { isDeepStrictEqual } from "node:util";
-import { IceMux } from "../ice/index.ts";
+import { IceMux } from "../ice/mux.ts";
 import type { DefaultRoute } from "../net/default-route.ts";
 import { addressScope } from "../net/scope.ts";
 import { UDPSocket } from "../net/udp-socket.ts";
 import { reachableAddresses, type UsableAddress, usableInterfaces } from "../net/usable-interfaces.ts";
 import { abortable, whileAwaited } from "../net/wait.ts";
-import type { TurnServer } from "../stun/index.ts";
+import type { TurnServer } from "../turn/open.ts";
 import { UDPServer } from "../udp/udp-server.ts";
 import { feedCandidates } from "./candidates.ts";
 import { DetectionRung } from "./detection.ts";

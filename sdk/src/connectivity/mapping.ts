@@ -1,12 +1,12 @@
+import { type PortMapper } from "../gateway/port-mapper.ts";
 import {
   type GatewayInfo,
   type GatewayStep,
   type MappingEvent,
   type MapRequest,
   PortMapError,
-  type PortMapper,
   type PortMapping,
-} from "../gateway/index.ts";
+} from "../gateway/types.ts";
 import { messageOf } from "../net/message-of.ts";
 import type { Step } from "./reachability.ts";
 import type { RungContext } from "./rung.ts";

@@ -1,5 +1,7 @@
-import type { Via } from "../gateway/index.ts";
-import { checkWaits, DEFAULT_WAITS_MS, type TurnServer } from "../stun/index.ts";
+import type { Via } from "../gateway/types.ts";
+import { DEFAULT_WAITS_MS } from "../nat/lifetime.ts";
+import { checkWaits } from "../nat/lifetime-search.ts";
+import { type TurnServer } from "../turn/open.ts";
 
 export interface ConnectivityOptions {
   /** The game's port, UDP and TCP, 0-65535; 0 takes a free one. Default 7777. */

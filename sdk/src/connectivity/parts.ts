@@ -1,7 +1,10 @@
-import { PortMapper } from "../gateway/index.ts";
+import { PortMapper } from "../gateway/port-mapper.ts";
+import { natBehaviour } from "../nat/behaviour-discovery.ts";
+import { natLifetime } from "../nat/lifetime-discovery.ts";
+import { probePort } from "../nat/probe.ts";
 import { type DefaultRoute, readDefaultRoutes } from "../net/default-route.ts";
 import { type Interfaces, readInterfaces } from "../net/interfaces.ts";
-import { natBehaviour, natLifetime, probePort, stunBinding } from "../stun/index.ts";
+import { stunBinding } from "../stun/client.ts";
 import type { DetectionParts } from "./detection.ts";
 import type { LifetimeParts } from "./lifetime.ts";
 import type { Mapper } from "./mapping.ts";

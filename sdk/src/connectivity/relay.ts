@@ -1,4 +1,6 @@
-import { TurnKeeper, type TurnRelay, type TurnServer } from "../stun/index.ts";
+import { TurnKeeper } from "../turn/keeper.ts";
+import { type TurnServer } from "../turn/open.ts";
+import { type TurnRelay } from "../turn/relay.ts";
 import type { RungContext } from "./rung.ts";
 
 const TIMEOUT_MS = 10_000;

@@ -1,7 +1,10 @@
-import { guessPorts, type IceMux, type IcePeer, type NatView } from "../ice/index.ts";
+import { type IceMux } from "../ice/mux.ts";
+import { type IcePeer } from "../ice/peer.ts";
+import { guessPorts } from "../ice/port-guessing.ts";
+import { type NatView } from "../ice/port-prediction.ts";
 import type { Endpoint } from "../net/endpoint.ts";
-import type { Introduction } from "./introduction.ts";
-import { type PassageMessage, sendPassageMessage } from "./passage.ts";
+import type { Introduction } from "./sealed/introduction.ts";
+import { type PassageMessage, sendPassageMessage } from "./wire/passage.ts";
 
 /** Other ways get so long to be found before ports are guessed, ms. */
 const RELAYED_FOR_MS = 2_000;

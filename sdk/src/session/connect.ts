@@ -1,7 +1,10 @@
-import type { NetworkConditions } from "../channel/index.ts";
+import type { NetworkConditions } from "../channel/conditioner.ts";
 import { formatEndpoint } from "../net/endpoint.ts";
 import type { UDPSocket } from "../net/udp-socket.ts";
-import { NetcodeClient, NetcodeClientState, netcodeReady, readConnectToken } from "../netcode/index.ts";
+import { NetcodeClient } from "../netcode/client.ts";
+import { readConnectToken } from "../netcode/connect-token.ts";
+import { netcodeReady } from "../netcode/sodium.ts";
+import { NetcodeClientState } from "../netcode/types.ts";
 import { SessionError, type SessionErrorCode } from "./errors.ts";
 import type { SessionLimits } from "./limits.ts";
 import type { SessionPath } from "./path.ts";

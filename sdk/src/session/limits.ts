@@ -1,4 +1,4 @@
-import type { MessageEndpointOptions } from "../channel/index.ts";
+import type { MessageEndpointOptions } from "../channel/wire/types.ts";
 
 /** What one peer may cost. Both sides should have the same. */
 export type SessionLimits = Pick<

@@ -1,4 +1,4 @@
-import { NetworkConditioner, type NetworkConditions } from "../channel/index.ts";
+import { NetworkConditioner, type NetworkConditions } from "../channel/conditioner.ts";
 import { MAX_PAYLOAD_BYTES } from "../netcode/constants.ts";
 
 /** A bad line between a session and its peer, each way its own. */

@@ -1,4 +1,5 @@
-import type { NetcodeServer, NetcodeServerClient } from "../netcode/index.ts";
+import type { NetcodeServer } from "../netcode/server.ts";
+import type { NetcodeServerClient } from "../netcode/types.ts";
 
 /** Connected clients send at 10 Hz at least; one that has been silent this long (ms) may have moved. */
 const SILENT_MS = 150;

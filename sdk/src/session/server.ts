@@ -1,14 +1,11 @@
 import { randomBytes } from "node:crypto";
-import type { NetworkConditions } from "../channel/index.ts";
+import type { NetworkConditions } from "../channel/conditioner.ts";
 import type { Endpoint } from "../net/endpoint.ts";
 import type { UDPSocket } from "../net/udp-socket.ts";
-import {
-  generateConnectToken,
-  type NetcodeDisconnectReason,
-  NetcodeServer,
-  type NetcodeServerClient,
-  netcodeReady,
-} from "../netcode/index.ts";
+import { generateConnectToken } from "../netcode/connect-token.ts";
+import { NetcodeServer } from "../netcode/server.ts";
+import { netcodeReady } from "../netcode/sodium.ts";
+import { type NetcodeDisconnectReason, type NetcodeServerClient } from "../netcode/types.ts";
 import { CLOSE_GOING_AWAY } from "./close-code.ts";
 import type { SessionLimits } from "./limits.ts";
 import { PATH_PORT, PathTable, type SessionPath } from "./path.ts";

@@ -1,4 +1,5 @@
-import type { DeliveryMode, NetworkConditions, SendOptions } from "../channel/index.ts";
+import type { NetworkConditions } from "../channel/conditioner.ts";
+import type { DeliveryMode, SendOptions } from "../channel/wire/types.ts";
 import type { Endpoint } from "../net/endpoint.ts";
 import type { SessionPath, SessionPathKind } from "./path.ts";
 

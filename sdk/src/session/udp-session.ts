@@ -1,4 +1,6 @@
-import { MessageEndpoint, type NetworkConditions, type SendOptions } from "../channel/index.ts";
+import { type NetworkConditions } from "../channel/conditioner.ts";
+import { MessageEndpoint } from "../channel/endpoint.ts";
+import { type SendOptions } from "../channel/wire/types.ts";
 import type { Endpoint } from "../net/endpoint.ts";
 import { MAX_PAYLOAD_BYTES } from "../netcode/constants.ts";
 import { CLOSE_ABNORMAL, CLOSE_NORMAL, CLOSE_PROTOCOL_ERROR } from "./close-code.ts";

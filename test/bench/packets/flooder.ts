@@ -1,7 +1,7 @@
 // Sends junk of every kind to a port, and counts what comes back.
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
-import { readConnectToken } from "../../../sdk/src/netcode/index.ts";
+import { readConnectToken } from "../../../sdk/src/netcode/connect-token.ts";
 import { writeRequest } from "../../../sdk/src/netcode/request.ts";
 import { LOOPBACK } from "./contender.ts";
 import { serve } from "./part.ts";

@@ -2,7 +2,7 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { UDPSocket } from "../../../sdk/src/net/udp-socket.ts";
-import { UDPSessionServer } from "../../../sdk/src/session/index.ts";
+import { UDPSessionServer } from "../../../sdk/src/session/server.ts";
 import { LOOPBACK, RECEIVE_BUFFER_BYTES } from "./contender.ts";
 import { serve, Ticker } from "./part.ts";
 

@@ -1,5 +1,6 @@
 // Players: each sends 60 times a second, spread over the tick, and hears the server's state. Some ask for an echo.
-import { connectSession, type Session } from "../../../sdk/src/session/index.ts";
+import { connectSession } from "../../../sdk/src/session/connect.ts";
+import { type Session } from "../../../sdk/src/session/types.ts";
 import { serve, Ticker } from "./part.ts";
 
 interface Start {

@@ -1,6 +1,6 @@
 // Players of one server; prints what they saw and what it cost the server.
 import { Client } from "@colyseus/sdk";
-import { SallyportClient } from "../../../sdk/src/client/index.ts";
+import { SallyportClient } from "../../../sdk/src/colyseus/client/client.ts";
 import type { ServerCost } from "./server.ts";
 
 export interface ClientsArguments {

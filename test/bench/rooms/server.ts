@@ -5,7 +5,7 @@ import { runInNewContext } from "node:vm";
 import { type Client, logger, Room, Server } from "@colyseus/core";
 import { schema, t } from "@colyseus/schema";
 import { WebSocketTransport } from "@colyseus/ws-transport";
-import { SallyportTransport } from "../../../sdk/src/colyseus/index.ts";
+import { SallyportTransport } from "../../../sdk/src/colyseus/server/transport.ts";
 
 export interface ServerArguments {
   transport: "ws" | "sallyport";

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { SallyportRoom } from "../../../sdk/src/client/index.ts";
+import type { SallyportRoom } from "../../../sdk/src/colyseus/client/room.ts";
 import { until } from "../../until.ts";
 import { startServer, type TestServer } from "./harness.ts";
 import type { ArenaRoom, ArenaState } from "./rooms.ts";

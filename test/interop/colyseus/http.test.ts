@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { matchMaker } from "@colyseus/core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { ConnectReply } from "../../../sdk/src/session/exchange.ts";
+import type { ConnectReply } from "../../../sdk/src/colyseus/wire/connect-request.ts";
 import { startServer, type TestServer } from "./harness.ts";
 
 let arena: TestServer;

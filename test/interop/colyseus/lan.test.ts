@@ -4,8 +4,8 @@ import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import type { AddressInfo } from "node:net";
 import { Server } from "@colyseus/core";
 import { expect, test } from "vitest";
-import { SallyportClient } from "../../../sdk/src/client/index.ts";
-import { SallyportTransport } from "../../../sdk/src/colyseus/index.ts";
+import { SallyportClient } from "../../../sdk/src/colyseus/client/client.ts";
+import { SallyportTransport } from "../../../sdk/src/colyseus/server/transport.ts";
 import { Cable, CableEnd } from "../../unit/lan/cable.ts";
 import { ArenaRoom } from "./rooms.ts";
 

@@ -1,5 +1,6 @@
 import { UDPSocket } from "../../../sdk/src/net/udp-socket.ts";
-import { connectSession, type Session } from "../../../sdk/src/session/index.ts";
+import { connectSession } from "../../../sdk/src/session/connect.ts";
+import { type Session } from "../../../sdk/src/session/types.ts";
 
 /** A client's way to the world, which a test can make bad. */
 export class Link implements AsyncDisposable {

@@ -2,7 +2,8 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { logger, matchMaker, Server } from "@colyseus/core";
 import { afterEach, beforeAll, expect, test } from "vitest";
-import { SallyportTransport, type SallyportTransportOptions } from "../../../sdk/src/colyseus/index.ts";
+import { SallyportTransport } from "../../../sdk/src/colyseus/server/transport.ts";
+import { type SallyportTransportOptions } from "../../../sdk/src/colyseus/server/transport-options.ts";
 import { UDPSocket } from "../../../sdk/src/net/udp-socket.ts";
 
 const transports: SallyportTransport[] = [];

@@ -1,6 +1,6 @@
 import { type AddressInfo, createServer } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { SallyportTransport } from "../../../sdk/src/colyseus/index.ts";
+import { SallyportTransport } from "../../../sdk/src/colyseus/server/transport.ts";
 import { until } from "../../until.ts";
 import { next, startServer, type TestServer } from "./harness.ts";
 import { type ArenaState, players } from "./rooms.ts";

@@ -1,7 +1,7 @@
 // One game, one file of tests: on Colyseus' own transport and client, and on ours. What differs stands in the first lines.
 import { Client as ColyseusClient, type Room } from "@colyseus/sdk";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { SallyportClient } from "../../../sdk/src/client/index.ts";
+import { SallyportClient } from "../../../sdk/src/colyseus/client/client.ts";
 import { until } from "../../until.ts";
 import { next } from "./harness.ts";
 import { Program } from "./program.ts";

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { SallyportClient } from "../../../sdk/src/client/index.ts";
+import { SallyportClient } from "../../../sdk/src/colyseus/client/client.ts";
 import { until } from "../../until.ts";
 import { next } from "./harness.ts";
 import { Program } from "./program.ts";

@@ -1,6 +1,6 @@
 /** Strangers at the door for browsers, with the real library behind it. */
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { CHROMIUM } from "../../unit/colyseus/webrtc/offers.ts";
+import { CHROMIUM } from "../../unit/colyseus/server/webrtc/offers.ts";
 import { startServer, type TestServer } from "./harness.ts";
 import type { ArenaRoom } from "./rooms.ts";
 
@@ -81,7 +81,7 @@ test("no seat, somebody else's seat, nonsense: refused, and no peer is made of i
 
 /** The matchmaker is one for the process; the door is another. */
 async function anotherServer(): Promise<{ url: string } & AsyncDisposable> {
-  const { SallyportTransport } = await import("../../../sdk/src/colyseus/index.ts");
+  const { SallyportTransport } = await import("../../../sdk/src/doors/colyseus.ts");
   const transport = new SallyportTransport({ connectivity: false, webrtc: true });
   await new Promise<void>((resolve, reject) => {
     transport.listen(0, "127.0.0.1", undefined, (error) => (error ? reject(error) : resolve()));

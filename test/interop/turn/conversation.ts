@@ -1,4 +1,4 @@
-import type { TurnRelay } from "../../../sdk/src/stun/turn/relay.ts";
+import type { TurnRelay } from "../../../sdk/src/turn/relay.ts";
 
 /** One relay asks the other, which answers with the same bytes; what is lost before the permissions stand is repeated. */
 export class Conversation {

@@ -1,5 +1,6 @@
 // A ConnectivityManager in a machine of the lab: a JSON line for what open() answers, one for each change, until stdin says close.
-import { ConnectivityManager, type ConnectivityOptions } from "../../../sdk/src/connectivity/index.ts";
+import { ConnectivityManager } from "../../../sdk/src/connectivity/manager.ts";
+import { type ConnectivityOptions } from "../../../sdk/src/connectivity/options.ts";
 
 const options = JSON.parse(process.argv[2] ?? "{}") as ConnectivityOptions;
 const began = performance.now();

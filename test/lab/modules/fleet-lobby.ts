@@ -1,5 +1,5 @@
 // Asks a fleet's LobbyRoom for the list of rooms: prints it.
-import { SallyportClient } from "../../../sdk/src/client/index.ts";
+import { SallyportClient } from "../../../sdk/src/colyseus/client/client.ts";
 
 const { url } = JSON.parse(process.argv[2] ?? "{}") as { url: string };
 const lobby = await new SallyportClient(url).joinOrCreate("lobby");

@@ -1,5 +1,5 @@
 // Looks for games as a game's own menu would, and prints them: all that are found in time, or the first one.
-import { SallyportClient } from "../../../sdk/src/client/index.ts";
+import { SallyportClient } from "../../../sdk/src/colyseus/client/client.ts";
 
 interface Args {
   application: string;

@@ -1,5 +1,6 @@
 // Watches the local network and prints a line for each thing that happens; ends on SIGTERM.
-import { discoverLan, type LanGame } from "../../../sdk/src/lan/index.ts";
+import { discoverLan } from "../../../sdk/src/lan/discover.ts";
+import { type LanGame } from "../../../sdk/src/lan/listener.ts";
 
 const caller = new AbortController();
 process.on("SIGTERM", () => caller.abort());

@@ -1,5 +1,7 @@
 // Announces a game until its input ends, or searches and prints what it found.
-import { discoverLan, LanAnnouncer } from "../../../sdk/src/lan/index.ts";
+
+import { LanAnnouncer } from "../../../sdk/src/lan/announcer.ts";
+import { discoverLan } from "../../../sdk/src/lan/discover.ts";
 
 interface Args {
   announce?: { name: string; port: number };

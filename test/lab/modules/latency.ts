@@ -3,7 +3,9 @@
 import { once } from "node:events";
 import { WebSocket, WebSocketServer } from "ws";
 import { UDPSocket } from "../../../sdk/src/net/udp-socket.ts";
-import { connectSession, type Session, UDPSessionServer } from "../../../sdk/src/session/index.ts";
+import { connectSession } from "../../../sdk/src/session/connect.ts";
+import { UDPSessionServer } from "../../../sdk/src/session/server.ts";
+import { type Session } from "../../../sdk/src/session/types.ts";
 
 export const KINDS = ["reliable", "unreliable", "ws"] as const;
 export type Kind = (typeof KINDS)[number];

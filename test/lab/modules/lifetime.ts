@@ -1,5 +1,5 @@
 // Measures how long the NAT before this machine remembers a silent mapping; prints what was found.
-import { natLifetime } from "../../../sdk/src/stun/index.ts";
+import { natLifetime } from "../../../sdk/src/nat/lifetime-discovery.ts";
 
 const { servers, waitsMs } = JSON.parse(process.argv[2] ?? "{}") as { servers: string[]; waitsMs: number[] };
 const silences: [number, boolean][] = [];

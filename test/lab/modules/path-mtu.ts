@@ -2,7 +2,9 @@
 // "transfer" is read. Says when what arrives is complete, and how long packets are.
 import { createInterface } from "node:readline";
 import { UDPSocket } from "../../../sdk/src/net/udp-socket.ts";
-import { connectSession, type Session, UDPSessionServer } from "../../../sdk/src/session/index.ts";
+import { connectSession } from "../../../sdk/src/session/connect.ts";
+import { UDPSessionServer } from "../../../sdk/src/session/server.ts";
+import { type Session } from "../../../sdk/src/session/types.ts";
 
 export interface PathMtuArgs {
   /** Server: where it listens. */

@@ -1,8 +1,10 @@
 // A host that waits for friends: a ConnectivityManager whose socket echoes what strangers say, and for whom every line on standard
 // input is a player whom a lobby introduces. Prints each change, and the ways to players.
 import { createInterface } from "node:readline";
-import { ConnectivityManager, type ConnectivityOptions } from "../../../sdk/src/connectivity/index.ts";
-import { candidateToJSON, parseCandidates, parseIceCredentials } from "../../../sdk/src/ice/index.ts";
+import { ConnectivityManager } from "../../../sdk/src/connectivity/manager.ts";
+import { type ConnectivityOptions } from "../../../sdk/src/connectivity/options.ts";
+import { candidateToJSON, parseCandidates } from "../../../sdk/src/ice/candidate.ts";
+import { parseIceCredentials } from "../../../sdk/src/ice/credentials.ts";
 
 const manager = new ConnectivityManager(JSON.parse(process.argv[2] ?? "{}") as ConnectivityOptions);
 const print = (event: string, fields: object): void => console.log(JSON.stringify({ event, ...fields }));

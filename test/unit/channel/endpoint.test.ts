@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from "vitest";
 import { MessageEndpoint } from "../../../sdk/src/channel/endpoint.ts";
-import type { ChannelHandler, DeliveryMode, MessageEndpointOptions } from "../../../sdk/src/channel/types.ts";
+import type { ChannelHandler, DeliveryMode, MessageEndpointOptions } from "../../../sdk/src/channel/wire/types.ts";
 import { Simulation } from "./simulator.ts";
 
 const out = new Uint8Array(1200);

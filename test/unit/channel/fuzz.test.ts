@@ -2,15 +2,15 @@ import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { MessageEndpoint } from "../../../sdk/src/channel/endpoint.ts";
 import { seededRandom } from "../../../sdk/src/channel/random.ts";
+import { UnreliableAssemblies } from "../../../sdk/src/channel/receive/unreliable-assemblies.ts";
 import { ReliableEndpoint } from "../../../sdk/src/channel/reliable.ts";
 import {
   MAX_PACKET_HEADER_BYTES,
   readPacketHeader,
   writeFragmentHeader,
   writePacketHeader,
-} from "../../../sdk/src/channel/reliable-header.ts";
-import type { ChannelFailure, DeliveryMode } from "../../../sdk/src/channel/types.ts";
-import { UnreliableAssemblies } from "../../../sdk/src/channel/unreliable-assemblies.ts";
+} from "../../../sdk/src/channel/wire/reliable-header.ts";
+import type { ChannelFailure, DeliveryMode } from "../../../sdk/src/channel/wire/types.ts";
 
 // All of it: SALLYPORT_FUZZ_RUNS=100000 npm exec -- vitest run --project unit test/unit/channel/fuzz (over a million packets)
 const RUNS = Number(process.env.SALLYPORT_FUZZ_RUNS ?? 2000);

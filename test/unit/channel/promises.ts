@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import type { DeliveryMode } from "../../../sdk/src/channel/types.ts";
+import type { DeliveryMode } from "../../../sdk/src/channel/wire/types.ts";
 import type { Side, Simulation } from "./simulator.ts";
 
 export const MODES: readonly DeliveryMode[] = ["reliable", "reliable-unordered", "unreliable", "unreliable-sequenced"];

@@ -6,8 +6,8 @@ import {
   readFragmentHeader,
   readPacketHeader,
   writePacketHeader,
-} from "../../../sdk/src/channel/reliable-header.ts";
-import { sequenceNewer } from "../../../sdk/src/channel/sequence.ts";
+} from "../../../sdk/src/channel/wire/reliable-header.ts";
+import { sequenceNewer } from "../../../sdk/src/channel/wire/sequence.ts";
 
 // Made by running the reference implementation (reliable 1.4.0); they hold numbers only.
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { NetworkConditions } from "../../../sdk/src/channel/conditioner.ts";
 import { seededRandom } from "../../../sdk/src/channel/random.ts";
-import type { MessageEndpointOptions } from "../../../sdk/src/channel/types.ts";
+import type { MessageEndpointOptions } from "../../../sdk/src/channel/wire/types.ts";
 import { check, MODES, numbered, numberOf, oneOf, type Random, randomTraffic, type Sent } from "./promises.ts";
 import { testSeeds } from "./seeds.ts";
 import { type Arrived, Simulation } from "./simulator.ts";

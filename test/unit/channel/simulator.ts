@@ -1,7 +1,7 @@
 import { NetworkConditioner, type NetworkConditions } from "../../../sdk/src/channel/conditioner.ts";
 import { MessageEndpoint } from "../../../sdk/src/channel/endpoint.ts";
 import { seededRandom } from "../../../sdk/src/channel/random.ts";
-import type { ChannelFailure, DeliveryMode, MessageEndpointOptions } from "../../../sdk/src/channel/types.ts";
+import type { ChannelFailure, DeliveryMode, MessageEndpointOptions } from "../../../sdk/src/channel/wire/types.ts";
 
 export interface Arrived {
   data: Uint8Array;

@@ -1,16 +1,15 @@
 import { EventEmitter } from "node:events";
 import { afterEach, describe, expect, test } from "vitest";
-import type { Reachability } from "../../../sdk/src/connectivity/index.ts";
-import {
-  ConnectivityManager,
-  type ConnectivityOptions,
-  type ConnectivityParts,
-} from "../../../sdk/src/connectivity/index.ts";
-import { type GatewayStep, PortMapError, type PortMapping } from "../../../sdk/src/gateway/index.ts";
+import { ConnectivityManager } from "../../../sdk/src/connectivity/manager.ts";
+import { type ConnectivityOptions } from "../../../sdk/src/connectivity/options.ts";
+import { type ConnectivityParts } from "../../../sdk/src/connectivity/parts.ts";
+import type { Reachability } from "../../../sdk/src/connectivity/reachability.ts";
+import { type GatewayStep, PortMapError, type PortMapping } from "../../../sdk/src/gateway/types.ts";
+import type { NatLifetime } from "../../../sdk/src/nat/lifetime.ts";
 import type { DefaultRoute } from "../../../sdk/src/net/default-route.ts";
 import { UDPSocket } from "../../../sdk/src/net/udp-socket.ts";
-import type { NatLifetime, StunServerOutcome } from "../../../sdk/src/stun/index.ts";
-import { StunError } from "../../../sdk/src/stun/index.ts";
+import type { StunServerOutcome } from "../../../sdk/src/stun/client.ts";
+import { StunError } from "../../../sdk/src/stun/errors.ts";
 import { machine } from "../net/machines.ts";
 
 type Mapper = ReturnType<ConnectivityParts["createMapper"]>;

@@ -3,15 +3,12 @@ import { DetectionRung } from "../../../sdk/src/connectivity/detection.ts";
 import { describeLifetime } from "../../../sdk/src/connectivity/lifetime.ts";
 import { NatMemory } from "../../../sdk/src/connectivity/nat-memory.ts";
 import type { RungContext } from "../../../sdk/src/connectivity/rung.ts";
+import { natBehaviour } from "../../../sdk/src/nat/behaviour-discovery.ts";
+import { type NatLifetime } from "../../../sdk/src/nat/lifetime.ts";
+import { probePort } from "../../../sdk/src/nat/probe.ts";
 import type { Endpoint } from "../../../sdk/src/net/endpoint.ts";
 import { UDPSocket } from "../../../sdk/src/net/udp-socket.ts";
-import {
-  type NatLifetime,
-  natBehaviour,
-  probePort,
-  type StunServerOutcome,
-  type stunBinding,
-} from "../../../sdk/src/stun/index.ts";
+import { type StunServerOutcome, type stunBinding } from "../../../sdk/src/stun/client.ts";
 
 const SERVERS = ["one.test:3478", "two.test:3478"];
 

@@ -1,8 +1,9 @@
 import { expect, test } from "vitest";
 import { CarelessKeeper } from "../../../sdk/src/gateway/establish.ts";
-import { type MappingEvent, PortMapError, PortMapper, type PortMapping } from "../../../sdk/src/gateway/index.ts";
+import { PortMapper } from "../../../sdk/src/gateway/port-mapper.ts";
 import { candidatePorts } from "../../../sdk/src/gateway/ports.ts";
 import type { MapRequest } from "../../../sdk/src/gateway/types.ts";
+import { type MappingEvent, PortMapError, type PortMapping } from "../../../sdk/src/gateway/types.ts";
 import { FakeClock, FakeGateway, FakeNetwork } from "./fake.ts";
 
 const REQUEST: MapRequest = { internalPort: 7777, protocol: "udp" };

@@ -5,11 +5,12 @@ import { UpnpError, upnpErrorName } from "../../../sdk/src/gateway/upnp/errors.t
 import { readEvent } from "../../../sdk/src/gateway/upnp/gena.ts";
 import type { HttpRequest } from "../../../sdk/src/gateway/upnp/http.ts";
 import { WanConnection } from "../../../sdk/src/gateway/upnp/igd.ts";
-import { IGDStatus, UPNP, UPNPDevice, UPNPResult } from "../../../sdk/src/gateway/upnp/index.ts";
 import { pinUrl } from "../../../sdk/src/gateway/upnp/pin-url.ts";
-import { resultOfCode, resultOfError } from "../../../sdk/src/gateway/upnp/result.ts";
+import { resultOfCode, resultOfError, UPNPResult } from "../../../sdk/src/gateway/upnp/result.ts";
 import { decodeAction, encodeAction } from "../../../sdk/src/gateway/upnp/soap.ts";
 import { decodeSsdp, encodeSearch, mayBeGateway } from "../../../sdk/src/gateway/upnp/ssdp.ts";
+import { UPNP } from "../../../sdk/src/gateway/upnp/upnp.ts";
+import { IGDStatus, UPNPDevice } from "../../../sdk/src/gateway/upnp/upnp-device.ts";
 import { parseXml } from "../../../sdk/src/gateway/upnp/xml.ts";
 import { mutated, RUNS } from "./fuzz.ts";
 

@@ -1,12 +1,8 @@
 import { describe, expect, test } from "vitest";
 
-import {
-  candidatePriority,
-  type IceAgentOptions,
-  type IceCandidate,
-  localCandidate,
-  newIceCredentials,
-} from "../../../sdk/src/ice/index.ts";
+import { candidatePriority, type IceCandidate, localCandidate } from "../../../sdk/src/ice/candidate.ts";
+import { newIceCredentials } from "../../../sdk/src/ice/credentials.ts";
+import { type IceAgentOptions } from "../../../sdk/src/ice/types.ts";
 import { StunBuilder } from "../../../sdk/src/stun/builder.ts";
 import { StunAttribute, StunMethod } from "../../../sdk/src/stun/constants.ts";
 import { isStun, StunMessage } from "../../../sdk/src/stun/message.ts";

@@ -7,13 +7,11 @@ import {
   candidateToJSON,
   type IceCandidate,
   localCandidate,
-  newIceCredentials,
-  onLocalNetwork,
   parseCandidate,
   parseCandidates,
-  parseIceCredentials,
-  sharesNetwork,
-} from "../../../sdk/src/ice/index.ts";
+} from "../../../sdk/src/ice/candidate.ts";
+import { newIceCredentials, parseIceCredentials } from "../../../sdk/src/ice/credentials.ts";
+import { onLocalNetwork, sharesNetwork } from "../../../sdk/src/ice/remote-policy.ts";
 
 const numRuns = Number(process.env["SALLYPORT_FUZZ_RUNS"] ?? 300);
 

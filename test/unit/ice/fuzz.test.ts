@@ -1,13 +1,8 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-
-import {
-  type CandidateType,
-  candidatePriority,
-  IceAgent,
-  localCandidate,
-  newIceCredentials,
-} from "../../../sdk/src/ice/index.ts";
+import { IceAgent } from "../../../sdk/src/ice/agent.ts";
+import { type CandidateType, candidatePriority, localCandidate } from "../../../sdk/src/ice/candidate.ts";
+import { newIceCredentials } from "../../../sdk/src/ice/credentials.ts";
 import { StunBuilder } from "../../../sdk/src/stun/builder.ts";
 import { StunAttribute, StunMethod } from "../../../sdk/src/stun/constants.ts";
 import { StunMessage } from "../../../sdk/src/stun/message.ts";

@@ -1,15 +1,11 @@
 import { expect, test } from "vitest";
 
-import {
-  candidateToJSON,
-  IceMux,
-  type IcePeer,
-  localCandidate,
-  newIceCredentials,
-  onLocalNetwork,
-  parseCandidates,
-  type RelayPath,
-} from "../../../sdk/src/ice/index.ts";
+import { candidateToJSON, localCandidate, parseCandidates } from "../../../sdk/src/ice/candidate.ts";
+import { newIceCredentials } from "../../../sdk/src/ice/credentials.ts";
+import { IceMux } from "../../../sdk/src/ice/mux.ts";
+import { type IcePeer } from "../../../sdk/src/ice/peer.ts";
+import { type RelayPath } from "../../../sdk/src/ice/relay.ts";
+import { onLocalNetwork } from "../../../sdk/src/ice/remote-policy.ts";
 import { UDPSocket } from "../../../sdk/src/net/udp-socket.ts";
 import { StunBuilder } from "../../../sdk/src/stun/builder.ts";
 import { StunAttribute, StunMethod } from "../../../sdk/src/stun/constants.ts";

@@ -1,16 +1,10 @@
 import { expect } from "vitest";
 
-import {
-  IceAgent,
-  type IceAgentOptions,
-  type IceCandidate,
-  type IcePath,
-  type IceSource,
-  type IceState,
-  localCandidate,
-  newIceCredentials,
-  SOCKET,
-} from "../../../sdk/src/ice/index.ts";
+import { IceAgent } from "../../../sdk/src/ice/agent.ts";
+import { type IceCandidate, localCandidate } from "../../../sdk/src/ice/candidate.ts";
+import { newIceCredentials } from "../../../sdk/src/ice/credentials.ts";
+import { type IceAgentOptions, type IcePath, type IceSource, type IceState } from "../../../sdk/src/ice/types.ts";
+import { SOCKET } from "../../../sdk/src/ice/via.ts";
 import type { Endpoint } from "../../../sdk/src/net/endpoint.ts";
 import { isStun } from "../../../sdk/src/stun/message.ts";
 import {

@@ -11,7 +11,7 @@ import {
   MAX_GUESS_PROBES,
   MAX_GUESS_SOCKETS,
   predictPorts,
-} from "../../../sdk/src/ice/index.ts";
+} from "../../../sdk/src/ice/port-prediction.ts";
 
 const numRuns = Number(process.env["SALLYPORT_FUZZ_RUNS"] ?? 100);
 

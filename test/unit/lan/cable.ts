@@ -1,5 +1,5 @@
 /** A network that exists in a test only. */
-import type { LanNetwork, LanNetworkState, LanRemote } from "../../../sdk/src/lan/index.ts";
+import type { LanNetwork, LanNetworkState, LanRemote } from "../../../sdk/src/lan/network.ts";
 
 /** All who plug into it hear each other. */
 export class Cable {

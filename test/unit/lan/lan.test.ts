@@ -1,9 +1,11 @@
 /** Hosts and players on a network that exists in this test only. */
 import type { NetworkInterfaceInfo } from "node:os";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { discoverLan, LanAnnouncer, type LanGame, lanGames, lanUrls, locateLan } from "../../../sdk/src/lan/index.ts";
+import { LanAnnouncer } from "../../../sdk/src/lan/announcer.ts";
+import { discoverLan, lanGames, lanUrls } from "../../../sdk/src/lan/discover.ts";
 import { linksOf, neighbourhoodOf } from "../../../sdk/src/lan/links.ts";
-import { LanListener, LOST_AFTER_MS, MAX_GAMES } from "../../../sdk/src/lan/listener.ts";
+import { type LanGame, LanListener, LOST_AFTER_MS, MAX_GAMES } from "../../../sdk/src/lan/listener.ts";
+import { locateLan } from "../../../sdk/src/lan/locate.ts";
 import {
   decodeLanPacket,
   encodeAnnouncement,

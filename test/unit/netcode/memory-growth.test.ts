@@ -1,7 +1,7 @@
 import sodium from "libsodium-wrappers";
 import { beforeAll, expect, test } from "vitest";
-import { NetcodeClientState, netcodeReady } from "../../../sdk/src/netcode/index.ts";
-import { getSlab } from "../../../sdk/src/netcode/sodium.ts";
+import { getSlab, netcodeReady } from "../../../sdk/src/netcode/sodium.ts";
+import { NetcodeClientState } from "../../../sdk/src/netcode/types.ts";
 import { World } from "./world.ts";
 
 beforeAll(netcodeReady);

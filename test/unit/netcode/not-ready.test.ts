@@ -1,5 +1,7 @@
 import { expect, test } from "vitest";
-import { generateConnectToken, NetcodeClient, netcodeReady } from "../../../sdk/src/netcode/index.ts";
+import { NetcodeClient } from "../../../sdk/src/netcode/client.ts";
+import { generateConnectToken } from "../../../sdk/src/netcode/connect-token.ts";
+import { netcodeReady } from "../../../sdk/src/netcode/sodium.ts";
 
 const token = (): Uint8Array =>
   generateConnectToken({

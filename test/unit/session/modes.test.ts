@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { Session, SessionMode } from "../../../sdk/src/session/index.ts";
+import type { Session, SessionMode } from "../../../sdk/src/session/types.ts";
 import { until } from "../../until.ts";
 import { connectPair } from "./pair.ts";
 

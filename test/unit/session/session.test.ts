@@ -1,6 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { UDPSocket } from "../../../sdk/src/net/udp-socket.ts";
-import { connectSession, type Session, SessionError, UDPSessionServer } from "../../../sdk/src/session/index.ts";
+import { connectSession } from "../../../sdk/src/session/connect.ts";
+import { SessionError } from "../../../sdk/src/session/errors.ts";
+import { UDPSessionServer } from "../../../sdk/src/session/server.ts";
+import { type Session } from "../../../sdk/src/session/types.ts";
 import { until } from "../../until.ts";
 
 const LOOPBACK = "127.0.0.1";

@@ -2,7 +2,7 @@
 import { createServer } from "node:http";
 import { createEndpoint, createRouter, defineRoom, defineServer, matchMaker } from "@colyseus/core";
 import { WebSocketTransport } from "@colyseus/ws-transport";
-import { SallyportTransport } from "../../../../sdk/src/colyseus/index.ts";
+import { SallyportTransport } from "../../../../sdk/src/colyseus/server/transport.ts";
 import { ArenaRoom, TableRoom } from "../rooms.ts";
 
 const [kind, port = "0", ...flags] = process.argv.slice(2);

@@ -3,7 +3,8 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { type AuthContext, logger, Room, Server } from "@colyseus/core";
 import { WebSocketTransport } from "@colyseus/ws-transport";
-import { guardRequests, SallyportTransport } from "../../../../sdk/src/colyseus/index.ts";
+import { guardRequests } from "../../../../sdk/src/colyseus/server/entrances/request-guard.ts";
+import { SallyportTransport } from "../../../../sdk/src/colyseus/server/transport.ts";
 
 class OpenRoom extends Room {
   static override async onAuth(_token: string, _options: unknown, { ip }: AuthContext): Promise<boolean> {

@@ -2,7 +2,7 @@
 // its shutdown alone, `exit` at once, with 3.
 import type { AddressInfo } from "node:net";
 import { logger, Server } from "@colyseus/core";
-import { SallyportTransport } from "../../../../sdk/src/colyseus/index.ts";
+import { SallyportTransport } from "../../../../sdk/src/colyseus/server/transport.ts";
 import { ArenaRoom } from "../rooms.ts";
 
 logger.error = console.warn = () => {};

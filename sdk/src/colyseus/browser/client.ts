@@ -1,0 +1,78 @@
+import type { EndpointSettings } from "@colyseus/sdk";
+import type { GameSummary, HostDetails } from "../../rendezvous/wire/protocol.ts";
+import {
+  INVITED_TIMEOUT_MS,
+  type InviteSettings,
+  NO_ENDPOINT,
+  SessionClient,
+  type SessionClientOptions,
+} from "../client/session-client.ts";
+import type { SessionWay } from "../client/transport.ts";
+import type { ServerTypes, Untyped } from "../client/types.ts";
+import { webRTCWay } from "./webrtc-way.ts";
+
+export interface SallyportBrowserClientOptions extends SessionClientOptions {
+  /** False: WebSocket only. Default true. */
+  webrtc?: boolean;
+  /** How long WebRTC may take, from the offer until its channels are open, before WebSocket has its turn, ms. Default 4000. */
+  webrtcTimeoutMs?: number;
+  /**
+   * STUN and TURN servers, as for `RTCPeerConnection`. Default none: a host whose port is open or mapped needs none. Each STUN
+   * server learns the player's address.
+   */
+  iceServers?: RTCIceServer[];
+}
+
+export interface BrowserInviteOptions extends SallyportBrowserClientOptions, InviteSettings {}
+
+const DEFAULT_WEBRTC_TIMEOUT_MS = 4000;
+
+/**
+ * Colyseus' own client for a web page, whose rooms go over WebRTC, so that what may be lost never holds up what comes after it:
+ * to a server with SallyportTransport and `webrtc` if UDP gets through, else, and to any other Colyseus server, over WebSocket as
+ * ever. `room.path.reason` says why.
+ */
+export class SallyportBrowserClient<Types extends ServerTypes = Untyped, UserData = Untyped> extends SessionClient<
+  Types,
+  UserData
+> {
+  /** What the host says of itself, where it was found by an invite: its name, its players. */
+  readonly host: GameSummary | undefined;
+  /** @internal */
+  protected override readonly way: SessionWay;
+
+  /**
+   * @param settings as Colyseus' client: `http://host:port`, `ws://…`, or an object. Default: where the page comes from.
+   * @param found @internal what an invite led to
+   */
+  constructor(settings?: string | EndpointSettings, options: SallyportBrowserClientOptions = {}, found?: HostDetails) {
+    super(settings, options);
+    const { webrtc = true, webrtcTimeoutMs = DEFAULT_WEBRTC_TIMEOUT_MS, iceServers = [], fetchFn } = options;
+    // Called as a method of another object, a browser's fetch is offended.
+    const fetch: typeof globalThis.fetch = fetchFn ?? ((input, init) => globalThis.fetch(input, init));
+    const { endpoints = [] } = found ?? {};
+    this.host = found;
+    this.way = webRTCWay({ enabled: webrtc, timeoutMs: webrtcTimeoutMs, iceServers, fetch, endpoints });
+  }
+
+  /**
+   * A client of the host that gave this invite, wherever it is, with or without an open port: matchmaking goes through the lobby,
+   * sealed, and rooms over the best path that the browser and the host's WebRTC find, with the lobby's STUN and TURN servers.
+   * It works from a secure page too, which may not call a home host's plain http. What it needs (libsodium) is loaded when it is called.
+   * @param invite the whole link, with which not even the lobby can listen; or `K7Q2-9FXM` with `lobby`, which a browser takes on trust
+   * @throws RendezvousError whose `code` says why: `unknown-invite`, `no-lobby`, `unreachable`, `forged`, …
+   */
+  static async fromInvite<Types extends ServerTypes = Untyped, UserData = Untyped>(
+    invite: string,
+    { lobby, signal, timeoutMs, ...options }: BrowserInviteOptions = {},
+  ): Promise<SallyportBrowserClient<Types, UserData>> {
+    const { openPassage } = await import("./passage.ts");
+    const { fetch, details, iceServers } = await openPassage(invite, {
+      lobby,
+      signal,
+      ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    });
+    const settings = { webrtcTimeoutMs: INVITED_TIMEOUT_MS, fetchFn: fetch, iceServers, ...options };
+    return new SallyportBrowserClient<Types, UserData>(details.endpoints[0] ?? NO_ENDPOINT, settings, details);
+  }
+}

@@ -1,0 +1,156 @@
+import { type Endpoint, formatEndpoint } from "../../net/endpoint.ts";
+import type { SessionPathKind } from "../../session/path.ts";
+import { PING_INTERVAL_MS } from "../webrtc/liveness.ts";
+import { type DataChannelPort, DataChannelSession, type PeerLink } from "../webrtc/session.ts";
+import { RELIABLE_CHANNEL, UNRELIABLE_CHANNEL } from "../wire/webrtc-request.ts";
+
+/** RFC 6455 section 7.4.1: the page goes away. */
+const CLOSE_GOING_AWAY = 1001;
+/** STUN servers that do not answer are not waited for longer. */
+const GATHERING_MS = 1000;
+
+/** The browser's peer connection with its two channels. */
+export class BrowserLink implements PeerLink {
+  readonly #connection: RTCPeerConnection;
+  readonly #reliable: RTCDataChannel;
+  readonly #unreliable: RTCDataChannel;
+  readonly #hasServers: boolean;
+  #timer: ReturnType<typeof setInterval> | undefined;
+  #onHide: (() => void) | undefined;
+  readonly reliable: DataChannelPort;
+  readonly unreliable: DataChannelPort;
+
+  constructor(iceServers: RTCIceServer[]) {
+    this.#connection = new RTCPeerConnection({ iceServers });
+    this.#hasServers = iceServers.length > 0;
+    const { id, label } = RELIABLE_CHANNEL;
+    this.#reliable = this.#connection.createDataChannel(label, { negotiated: true, id });
+    this.#unreliable = this.#connection.createDataChannel(UNRELIABLE_CHANNEL.label, {
+      negotiated: true,
+      id: UNRELIABLE_CHANNEL.id,
+      ordered: false,
+      maxRetransmits: 0,
+    });
+    for (const channel of [this.#reliable, this.#unreliable]) channel.binaryType = "arraybuffer";
+    this.reliable = portOf(this.#reliable);
+    this.unreliable = portOf(this.#unreliable);
+  }
+
+  /**
+   * The offer, with what our servers told of us. Without servers nothing is waited for: a page's own addresses are hidden (RFC 8828),
+   * and the host sees where we come from.
+   */
+  async offer(signal: AbortSignal): Promise<string> {
+    const connection = this.#connection;
+    await connection.setLocalDescription();
+    if (this.#hasServers) await this.#gathered(signal);
+    signal.throwIfAborted();
+    return connection.localDescription?.sdp ?? "";
+  }
+
+  /** Resolves when both channels are open. */
+  async connect(answer: string, timeoutMs: number, signal: AbortSignal): Promise<DataChannelSession> {
+    const connection = this.#connection;
+    await connection.setRemoteDescription({ type: "answer", sdp: answer });
+    await new Promise<void>((resolve, reject) => {
+      const check = (): void => {
+        if ([this.#reliable, this.#unreliable].every(({ readyState }) => readyState === "open")) resolve();
+        else if (connection.connectionState === "failed") reject(new Error("no packet got through over UDP"));
+      };
+      for (const channel of [this.#reliable, this.#unreliable]) channel.addEventListener("open", check);
+      connection.addEventListener("connectionstatechange", check);
+      signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
+      check();
+    });
+    signal.throwIfAborted();
+    return this.#adopt(timeoutMs);
+  }
+
+  get remote(): Endpoint {
+    const { address, port } = this.#selected?.remote ?? {};
+    // What the page has not been told, Chromium does not tell it either: `redacted-ip.invalid`.
+    return { address: address && !address.endsWith(".invalid") ? address : "unknown", port: port ?? 0 };
+  }
+
+  get pathKind(): SessionPathKind {
+    const { local, remote } = this.#selected ?? {};
+    if (local?.type === "relay" || remote?.type === "relay") return "relayed";
+    return remote?.type === "srflx" || remote?.type === "prflx" ? "punched" : "direct";
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+    if (this.#onHide) removeEventListener("pagehide", this.#onHide);
+    this.#connection.close();
+  }
+
+  #gathered(signal: AbortSignal): Promise<void> {
+    const connection = this.#connection;
+    return new Promise((resolve) => {
+      const check = (): void => {
+        if (connection.iceGatheringState === "complete") resolve();
+      };
+      connection.addEventListener("icegatheringstatechange", check);
+      signal.addEventListener("abort", () => resolve(), { once: true });
+      setTimeout(resolve, GATHERING_MS);
+      check();
+    });
+  }
+
+  #adopt(timeoutMs: number): DataChannelSession {
+    const session = new DataChannelSession(this, {
+      now: () => performance.now(),
+      timeoutMs,
+      later: (work, ms) => void setTimeout(work, ms),
+    });
+    const connection = this.#connection;
+    for (const [channel, name] of [
+      [this.#reliable, "reliable"],
+      [this.#unreliable, "unreliable"],
+    ] as const) {
+      channel.addEventListener("message", ({ data }: MessageEvent<string | ArrayBuffer>) =>
+        session.receive(typeof data === "string" ? data : new Uint8Array(data), name),
+      );
+      channel.addEventListener("close", () => session.ended("timeout", "the server closed the data channel"));
+    }
+    connection.addEventListener("connectionstatechange", () => {
+      const { connectionState } = connection;
+      if (connectionState === "failed" || connectionState === "closed") {
+        session.ended("timeout", `the connection is ${connectionState}`);
+      }
+    });
+    let known = this.#way();
+    this.#iceTransport?.addEventListener("selectedcandidatepairchange", () => {
+      const before = known;
+      known = this.#way();
+      if (known !== before) session.onPath?.(session.remote);
+    });
+    this.#timer = setInterval(() => session.tick(), PING_INTERVAL_MS);
+    session.tick();
+    this.#onHide = () => session.close(CLOSE_GOING_AWAY, "the page was left");
+    addEventListener("pagehide", this.#onHide);
+    return session;
+  }
+
+  /** Kind and far end: all of a path that people see. */
+  #way(): string {
+    return `${this.pathKind} ${formatEndpoint(this.remote)}`;
+  }
+
+  get #iceTransport(): RTCIceTransport | undefined {
+    return this.#connection.sctp?.transport.iceTransport;
+  }
+
+  /** Not in every browser. */
+  get #selected(): { local?: RTCIceCandidate | null; remote?: RTCIceCandidate | null } | undefined {
+    return this.#iceTransport?.getSelectedCandidatePair?.() ?? undefined;
+  }
+}
+
+function portOf(channel: RTCDataChannel): DataChannelPort {
+  return {
+    bufferedAmount: () => channel.bufferedAmount,
+    sendBytes: (data) => channel.send(data as Uint8Array<ArrayBuffer>),
+    sendText: (text) => channel.send(text),
+  };
+}

@@ -1,0 +1,51 @@
+import { describeSeat, isAddress } from "../client/seat-request.ts";
+import { WEBRTC_PATH, WEBRTC_PROTOCOL, type WebRTCReply, type WebRTCRequest } from "../wire/webrtc-request.ts";
+
+export type WebRTCAnswer = Extract<WebRTCReply, { answer: string }>;
+
+/**
+ * Gives the process that has the room our offer.
+ * @throws Error that says why there is no answer
+ */
+export async function requestAnswer(
+  fetch: typeof globalThis.fetch,
+  roomURL: URL,
+  offer: string,
+  headers: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+): Promise<WebRTCAnswer> {
+  const { url, authorization, request } = describeSeat(roomURL, WEBRTC_PATH);
+  // A page cannot ask which address a name has; where the URL has one, the host may not know that it is reached by it.
+  const { hostname, port, protocol: scheme } = url;
+  const address = hostname.replace(/^\[|\]$/g, "");
+  const dialed = isAddress(hostname) ? [{ address, port: Number(port) || (scheme === "https:" ? 443 : 80) }] : [];
+  const body: WebRTCRequest = { ...request, dialed, offer };
+  let response: Response;
+  try {
+    response = await fetch(url, {
+      method: "POST",
+      headers: { ...authorization, ...headers, "content-type": "application/json" },
+      body: JSON.stringify(body),
+      signal,
+    });
+  } catch (error) {
+    signal.throwIfAborted();
+    // A server that knows nothing of this path allows no other page to see its answer.
+    throw new Error("the server did not answer: it may not be one of Sallyport's, or not allow this page", {
+      cause: error,
+    });
+  }
+  const reply = (await response.json().catch(() => ({}))) as Partial<WebRTCAnswer> & {
+    unavailable?: string;
+    error?: string;
+  };
+  if (response.status === 404 && reply.error === undefined) throw new Error("this server does not speak Sallyport");
+  if (response.status !== 200) throw new Error(reply.error ?? `HTTP status ${response.status}`);
+  if (reply.protocol !== WEBRTC_PROTOCOL) throw new Error("the server speaks another version of Sallyport");
+  if (typeof reply.unavailable === "string") throw new Error(reply.unavailable);
+  const { protocol, answer, timeoutMs } = reply;
+  if (typeof answer !== "string" || typeof timeoutMs !== "number") {
+    throw new Error("the server speaks another version of Sallyport");
+  }
+  return { protocol, answer, timeoutMs };
+}

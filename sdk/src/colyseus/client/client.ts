@@ -1,0 +1,107 @@
+import type { EndpointSettings } from "@colyseus/sdk";
+import { connectSession as connectUDP } from "../../session/connect.ts";
+import { type DiscoverOptions, discoverEachGame, discoverGames, type FoundGame } from "./found-game.ts";
+import { Nearby } from "./nearby.ts";
+import { Passage } from "./passage.ts";
+import {
+  INVITED_TIMEOUT_MS,
+  type InviteSettings,
+  NO_ENDPOINT,
+  SessionClient,
+  type SessionClientOptions,
+} from "./session-client.ts";
+import { type RequestToken, requestTokenThrough } from "./token-request.ts";
+import type { SessionWay } from "./transport.ts";
+import type { ServerTypes, Untyped } from "./types.ts";
+import { type ConnectSession, udpWay } from "./udp-attempt.ts";
+
+export interface SallyportClientOptions extends SessionClientOptions {
+  /** False: WebSocket only. Default true. */
+  udp?: boolean;
+  /** How long the server may stay silent over UDP before WebSocket has its turn, ms. Default 2500. */
+  udpTimeoutMs?: number;
+  /**
+   * False: when a public `http:` address does not answer, the local network is not asked whether its host is there, as it is where a
+   * player types the address of the own house and the router does not hairpin. Default true; without effect where there is `fetchFn`.
+   */
+  lan?: boolean;
+  /** Opens a session with a connect token. Default: over a UDP socket of its own. */
+  connectSession?: ConnectSession;
+  /** Gets a connect token for a seat. Default: `POST /sallyport/connect` at the seat's address. */
+  requestToken?: RequestToken;
+}
+
+export interface InviteOptions extends SallyportClientOptions, InviteSettings {}
+
+const DEFAULT_UDP_TIMEOUT_MS = 2500;
+/**
+ * Colyseus' own client, whose rooms go over UDP: to a server with SallyportTransport if UDP gets through, else, and to any other
+ * Colyseus server, over WebSocket as ever.
+ */
+export class SallyportClient<Types extends ServerTypes = Untyped, UserData = Untyped> extends SessionClient<
+  Types,
+  UserData
+> {
+  /** @internal */
+  readonly nearby: Nearby | undefined;
+  /** @internal */
+  protected override readonly way: SessionWay;
+
+  /** @param settings as Colyseus' client: `http://host:port`, `ws://…`, or an object. */
+  constructor(settings?: string | EndpointSettings, options: SallyportClientOptions = {}) {
+    const { lan = true, fetchFn } = options;
+    const nearby = lan && !fetchFn ? new Nearby() : undefined;
+    super(settings, nearby ? { ...options, fetchFn: nearby.fetch } : options);
+    this.nearby = nearby;
+    if (nearby) nearby.onMove = ({ address: hostname, port }) => Object.assign(this.settings, { hostname, port });
+    const { udp = true, udpTimeoutMs = DEFAULT_UDP_TIMEOUT_MS, connectSession = connectUDP, requestToken } = options;
+    this.way = udpWay({ enabled: udp, timeoutMs: udpTimeoutMs, connectSession, requestToken });
+  }
+
+  /**
+   * The games on the local network, without lobby or internet: those whose hosts have answered within `timeoutMs` (2000). For Node and
+   * Electron; a browser may not look around.
+   *
+   *     const [game] = await SallyportClient.discover();
+   *     if (game) room = await new SallyportClient(game.url).joinOrCreate("arena");
+   */
+  static discover(options?: DiscoverOptions): Promise<FoundGame[]> {
+    return discoverGames(options);
+  }
+
+  /**
+   * The same, each as it is found, and again when it has changed: `for await (const game of SallyportClient.discoverEach())`. Leaving
+   * the loop ends the search; `timeoutMs: Infinity` watches until then.
+   */
+  static discoverEach(options?: DiscoverOptions): AsyncGenerator<FoundGame> {
+    return discoverEachGame(options);
+  }
+
+  /**
+   * A client of the host that gave this invite, wherever it is: matchmaking goes through the lobby, sealed, and rooms over the best
+   * path that both sides find (direct, punched, relayed).
+   * @param invite `K7Q2-9FXM` with `lobby`, or the whole link, with which not even the lobby can listen
+   * @throws RendezvousError whose `code` says why: `unknown-invite`, `no-lobby`, `unreachable`, `forged`, …
+   */
+  static async fromInvite<Types extends ServerTypes = Untyped, UserData = Untyped>(
+    invite: string,
+    { lobby, signal, timeoutMs, ...options }: InviteOptions = {},
+  ): Promise<SallyportClient<Types, UserData>> {
+    const { passage, endpoints } = await Passage.open(invite, {
+      ...(lobby !== undefined && { lobby }),
+      ...(signal && { signal }),
+      ...(timeoutMs !== undefined && { timeoutMs }),
+    });
+    return new SallyportClient<Types, UserData>(endpoints[0] ?? NO_ENDPOINT, {
+      udpTimeoutMs: INVITED_TIMEOUT_MS,
+      fetchFn: passage.fetch,
+      connectSession: passage.connectSession,
+      requestToken: requestTokenThrough(passage.fetch),
+      ...options,
+    });
+  }
+
+  protected override detour(): string {
+    return this.nearby?.explain(this.settings.hostname) ?? "";
+  }
+}

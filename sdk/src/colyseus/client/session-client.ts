@@ -1,0 +1,266 @@
+import {
+  type ClientOptions,
+  ColyseusSDK,
+  type EndpointSettings,
+  type JoinOptions,
+  type SeatReservation,
+} from "@colyseus/sdk";
+import type { SchemaConstructor } from "@colyseus/sdk/serializer/SchemaSerializer";
+import { abortable } from "../../net/wait.ts";
+import type { AvailableRoom } from "./available-room.ts";
+import type { JoinSettings } from "./join.ts";
+import type { JoinProgress } from "./path.ts";
+import { SallyportRoom, type StateOf } from "./room.ts";
+import { isAddress } from "./seat-request.ts";
+import type { SessionWay } from "./transport.ts";
+import type { OptionsOf, RoomOf, ServerRoom, ServerTypes, Untyped } from "./types.ts";
+
+/** How a game is found by an invite. */
+export interface InviteSettings {
+  /** The lobby's URL, where the invite is a bare code. */
+  lobby?: string;
+  /** Ends the search for the host. */
+  signal?: AbortSignal;
+  /** Until the host has answered through the lobby, ms. Default 10 000. */
+  timeoutMs?: number;
+}
+
+export interface SessionClientOptions extends ClientOptions {
+  /** For every join that brings none of its own. */
+  onProgress?: (progress: JoinProgress) => void;
+  /**
+   * Gives the host's present URL. Asked before each reconnection, so that a room follows a host whose address changed; later joins go
+   * there too. Where it fails the last known address is dialed.
+   */
+  resolve?: () => Promise<string>;
+}
+
+/** Stands for a host that told no address: its rooms are reached by introduction alone. */
+export const NO_ENDPOINT = "http://host.invalid";
+/** By invite all ways are tried at once, through other people's routers and relays: that takes longer than to dial. */
+export const INVITED_TIMEOUT_MS = 12_000;
+
+/** What a join adds to the client it was asked of. */
+interface JoinContext extends JoinSettings {
+  startedAt: number;
+}
+
+/**
+ * Colyseus' own client, whose rooms go another way than WebSocket where there is one. What that is, its kinds say: UDP in
+ * programs, WebRTC in browsers. Nothing here is Node's.
+ */
+export abstract class SessionClient<Types extends ServerTypes = Untyped, UserData = Untyped> extends ColyseusSDK<
+  Types,
+  UserData
+> {
+  /** @internal */
+  readonly sallyport: Readonly<SessionClientOptions>;
+  /** @internal Set on the copy of this client that does one join. */
+  declare readonly joinContext: JoinContext | undefined;
+
+  /** @param settings as Colyseus' client: `http://host:port`, `ws://…`, or an object. */
+  constructor(settings?: string | EndpointSettings, options: SessionClientOptions = {}) {
+    super(settings, options);
+    this.sallyport = options;
+  }
+
+  /** @internal The way that is tried before WebSocket. */
+  protected abstract readonly way: SessionWay;
+
+  override joinOrCreate<Name extends keyof Types["~rooms"], State = StateOf<RoomOf<Types, Name>>>(
+    roomName: Name,
+    options?: OptionsOf<RoomOf<Types, Name>>,
+    rootSchema?: SchemaConstructor<State>,
+    settings?: JoinSettings,
+  ): Promise<SallyportRoom<RoomOf<Types, Name>, State>>;
+  override joinOrCreate<RoomType extends ServerRoom>(
+    roomName: string,
+    options?: OptionsOf<RoomType>,
+    rootSchema?: SchemaConstructor<RoomType["state"]>,
+    settings?: JoinSettings,
+  ): Promise<SallyportRoom<RoomType, RoomType["state"]>>;
+  override joinOrCreate<State = Untyped>(
+    roomName: string,
+    options?: JoinOptions,
+    rootSchema?: SchemaConstructor<State>,
+    settings?: JoinSettings,
+  ): Promise<SallyportRoom<Untyped, State>>;
+  override joinOrCreate(
+    name: string,
+    options?: JoinOptions,
+    root?: SchemaConstructor<Untyped>,
+    settings?: JoinSettings,
+  ) {
+    return join(this, settings, (client) => super.joinOrCreate.call(client, name, options, root));
+  }
+
+  override create<Name extends keyof Types["~rooms"], State = StateOf<RoomOf<Types, Name>>>(
+    roomName: Name,
+    options?: OptionsOf<RoomOf<Types, Name>>,
+    rootSchema?: SchemaConstructor<State>,
+    settings?: JoinSettings,
+  ): Promise<SallyportRoom<RoomOf<Types, Name>, State>>;
+  override create<RoomType extends ServerRoom>(
+    roomName: string,
+    options?: OptionsOf<RoomType>,
+    rootSchema?: SchemaConstructor<RoomType["state"]>,
+    settings?: JoinSettings,
+  ): Promise<SallyportRoom<RoomType, RoomType["state"]>>;
+  override create<State = Untyped>(
+    roomName: string,
+    options?: JoinOptions,
+    rootSchema?: SchemaConstructor<State>,
+    settings?: JoinSettings,
+  ): Promise<SallyportRoom<Untyped, State>>;
+  override create(name: string, options?: JoinOptions, root?: SchemaConstructor<Untyped>, settings?: JoinSettings) {
+    return join(this, settings, (client) => super.create.call(client, name, options, root));
+  }
+
+  override join<Name extends keyof Types["~rooms"], State = StateOf<RoomOf<Types, Name>>>(
+    roomName: Name,
+    options?: OptionsOf<RoomOf<Types, Name>>,
+    rootSchema?: SchemaConstructor<State>,
+    settings?: JoinSettings,
+  ): Promise<SallyportRoom<RoomOf<Types, Name>, State>>;
+  override join<RoomType extends ServerRoom>(
+    roomName: string,
+    options?: OptionsOf<RoomType>,
+    rootSchema?: SchemaConstructor<RoomType["state"]>,
+    settings?: JoinSettings,
+  ): Promise<SallyportRoom<RoomType, RoomType["state"]>>;
+  override join<State = Untyped>(
+    roomName: string,
+    options?: JoinOptions,
+    rootSchema?: SchemaConstructor<State>,
+    settings?: JoinSettings,
+  ): Promise<SallyportRoom<Untyped, State>>;
+  override join(name: string, options?: JoinOptions, root?: SchemaConstructor<Untyped>, settings?: JoinSettings) {
+    return join(this, settings, (client) => super.join.call(client, name, options, root));
+  }
+
+  override joinById<Name extends keyof Types["~rooms"], State = StateOf<RoomOf<Types, Name>>>(
+    roomId: string,
+    options?: OptionsOf<RoomOf<Types, Name>>,
+    rootSchema?: SchemaConstructor<State>,
+    settings?: JoinSettings,
+  ): Promise<SallyportRoom<RoomOf<Types, Name>, State>>;
+  override joinById<RoomType extends ServerRoom>(
+    roomId: string,
+    options?: OptionsOf<RoomType>,
+    rootSchema?: SchemaConstructor<RoomType["state"]>,
+    settings?: JoinSettings,
+  ): Promise<SallyportRoom<RoomType, RoomType["state"]>>;
+  override joinById<State = Untyped>(
+    roomId: string,
+    options?: JoinOptions,
+    rootSchema?: SchemaConstructor<State>,
+    settings?: JoinSettings,
+  ): Promise<SallyportRoom<Untyped, State>>;
+  override joinById(roomId: string, options?: JoinOptions, root?: SchemaConstructor<Untyped>, settings?: JoinSettings) {
+    return join(this, settings, (client) => super.joinById.call(client, roomId, options, root));
+  }
+
+  override reconnect<Name extends keyof Types["~rooms"]>(
+    reconnectionToken: string,
+    roomName?: Name,
+    settings?: JoinSettings,
+  ): Promise<SallyportRoom<RoomOf<Types, Name>>>;
+  override reconnect<RoomType extends ServerRoom>(
+    reconnectionToken: string,
+    rootSchema?: SchemaConstructor<RoomType["state"]>,
+    settings?: JoinSettings,
+  ): Promise<SallyportRoom<RoomType, RoomType["state"]>>;
+  override reconnect<State = Untyped>(
+    reconnectionToken: string,
+    rootSchema?: SchemaConstructor<State>,
+    settings?: JoinSettings,
+  ): Promise<SallyportRoom<Untyped, State>>;
+  override reconnect(reconnectionToken: string, root?: Untyped, settings?: JoinSettings) {
+    return join(this, settings, (client) => super.reconnect.call(client, reconnectionToken, root));
+  }
+
+  override consumeSeatReservation<State>(
+    seat: SeatReservation,
+    rootSchema?: SchemaConstructor<State>,
+    settings?: JoinSettings,
+  ): Promise<SallyportRoom<Untyped, State>> {
+    const root = rootSchema as SchemaConstructor<Untyped>;
+    const consume = (client: Untyped): Promise<Untyped> => super.consumeSeatReservation.call(client, seat, root);
+    // Colyseus calls this for the joins above too.
+    return this.joinContext ? consume(this) : join(this, settings, consume);
+  }
+
+  /**
+   * The rooms that are open to all, of one name or of any, where the server offers a list (`listRooms` of SallyportTransport).
+   * @throws ServerError 404 where it does not
+   */
+  async getAvailableRooms<Metadata = Untyped>(roomName = ""): Promise<AvailableRoom<Metadata>[]> {
+    const { data } = await (this.http as Untyped).get(`/matchmake/${encodeURIComponent(roomName)}`, {});
+    return data as AvailableRoom<Metadata>[];
+  }
+
+  /** @internal Why the server is not at the address that was asked for; empty where it is. */
+  protected detour(): string {
+    return "";
+  }
+
+  protected override createRoom<State>(
+    name: string,
+    rootSchema?: SchemaConstructor<State>,
+  ): SallyportRoom<Untyped, State> {
+    const { resolve } = this.sallyport;
+    const { signal, onProgress, startedAt = performance.now() } = this.joinContext ?? {};
+    return new SallyportRoom<Untyped, State>(name, rootSchema, {
+      way: this.way,
+      detour: () => this.detour(),
+      resolve: resolve && (async () => follow(this.settings, await resolve())),
+      signal,
+      onProgress: (stage, detail) => report(onProgress, startedAt, stage, detail),
+    });
+  }
+
+  protected override buildEndpoint(seat: SeatReservation, options?: Record<string, unknown>): string {
+    const url = super.buildEndpoint(seat, options);
+    // Colyseus takes the scheme from the matchmaker. A home host behind an https lobby has an address and no certificate.
+    const host = seat.publicAddress && new URL(`ws://${seat.publicAddress}`).hostname;
+    return host && isAddress(host) ? url.replace(/^wss:/, "ws:") : url;
+  }
+}
+
+/** The host has moved: from now on everything goes there. The settings are shared by a client and the copies that do its joins. */
+function follow(settings: EndpointSettings, url: string): URL {
+  const moved = new URL(url);
+  const secure = moved.protocol === "https:" || moved.protocol === "wss:";
+  const port = Number(moved.port || (secure ? 443 : 80));
+  Object.assign(settings, { hostname: moved.hostname, port, secure, pathname: moved.pathname.replace(/\/+$/, "") });
+  return moved;
+}
+
+/** Runs one join on a copy of the client that carries the join's settings: joins of one client may overlap. */
+function join<Types extends ServerTypes, UserData>(
+  client: SessionClient<Types, UserData>,
+  settings: JoinSettings = {},
+  work: (client: Untyped) => Promise<Untyped>,
+): Promise<Untyped> {
+  const { signal } = settings;
+  const onProgress = settings.onProgress ?? client.sallyport.onProgress;
+  const startedAt = performance.now();
+  const joinContext: JoinContext = { startedAt, ...(signal && { signal }), ...(onProgress && { onProgress }) };
+  // Fields that Colyseus changes on its client (the auth token) live on, behind the copy.
+  const copy = Object.create(client, { joinContext: { value: joinContext } }) as SessionClient<Types, UserData>;
+  if (signal) {
+    const options = { ...client.http.options, signal };
+    copy.http = Object.create(client.http, { options: { value: options } }) as typeof client.http;
+  }
+  report(onProgress, startedAt, "matchmaking");
+  return abortable(work(copy), signal);
+}
+
+function report(
+  onProgress: JoinSettings["onProgress"],
+  startedAt: number,
+  stage: JoinProgress["stage"],
+  detail?: string,
+): void {
+  onProgress?.({ stage, ms: Math.round(performance.now() - startedAt), ...(detail !== undefined && { detail }) });
+}

@@ -1,0 +1,113 @@
+import http from "node:http";
+import https from "node:https";
+import { type Endpoint, normalizeAddress } from "../../net/endpoint.ts";
+import {
+  CONNECT_PATH,
+  CONNECT_PROTOCOL,
+  type ConnectEndpoint,
+  type ConnectReply,
+  type ConnectRequest,
+} from "../wire/connect-request.ts";
+import { describeSeat } from "./seat-request.ts";
+
+export interface ConnectGrant {
+  token: Uint8Array;
+  endpoints: ConnectEndpoint[];
+}
+
+const MAX_REPLY_BYTES = 16_384;
+
+/** Gets a connect token for a seat. */
+export type RequestToken = (
+  roomURL: URL,
+  headers: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+) => Promise<ConnectGrant>;
+
+/**
+ * Asks the process that has the room for a connect token.
+ *
+ * @param roomURL Colyseus' WebSocket address of the seat: `ws://host:port/PREFIX/processId/roomId?sessionId=…`
+ */
+export async function requestToken(
+  roomURL: URL,
+  headers: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+): Promise<ConnectGrant> {
+  const { url, authorization, request } = describeSeat(roomURL, CONNECT_PATH);
+  return grantOf(await post(url, { ...authorization, ...headers }, request, signal));
+}
+
+/** The same by way of something like `fetch` that needs no port of the server's. */
+export function requestTokenThrough(fetch: typeof globalThis.fetch): RequestToken {
+  return async (roomURL, headers, signal) => {
+    const { url, authorization, request } = describeSeat(roomURL, CONNECT_PATH);
+    const response = await fetch(url, {
+      method: "POST",
+      headers: { ...authorization, ...headers, "content-type": "application/json" },
+      body: JSON.stringify(request),
+      signal,
+    });
+    return grantOf({ status: response.status, body: await response.text() });
+  };
+}
+
+function grantOf({ status, body }: { status: number; body: string }): ConnectGrant {
+  const reply = parseJSON(body) as Partial<ConnectReply> & { error?: string };
+  if (status === 404 && reply.error === undefined) throw new Error("this server does not speak Sallyport");
+  if (status !== 200) throw new Error(`no connect token: ${reply.error ?? `HTTP status ${status}`}`);
+  if (reply.protocol !== CONNECT_PROTOCOL || typeof reply.token !== "string" || !Array.isArray(reply.endpoints)) {
+    throw new Error("the server speaks another version of Sallyport");
+  }
+  return { token: Buffer.from(reply.token, "base64"), endpoints: reply.endpoints };
+}
+
+/** Node's own client, for it tells which address it reached: the one that the token should name first. */
+function post(
+  url: URL,
+  headers: Record<string, string>,
+  body: ConnectRequest,
+  signal: AbortSignal,
+): Promise<{ status: number; body: string }> {
+  return new Promise((resolve, reject) => {
+    const secure = url.protocol === "https:";
+    const request = (secure ? https : http).request(url, {
+      method: "POST",
+      headers: { ...headers, "content-type": "application/json", accept: "application/json" },
+      // A connection that was kept may be closed by the server in the moment it is used, and a seat has no time for that.
+      agent: false,
+      signal,
+    });
+    request.once("socket", (socket) => {
+      const send = (): void => {
+        request.end(JSON.stringify({ ...body, dialed: endpointOf(socket.remoteAddress, socket.remotePort) }));
+      };
+      if (socket.connecting) socket.once(secure ? "secureConnect" : "connect", send);
+      else send();
+    });
+    request.once("error", reject);
+    request.once("response", (response) => {
+      response.setEncoding("utf8");
+      let text = "";
+      response.on("data", (chunk: string) => {
+        text += chunk;
+        if (text.length > MAX_REPLY_BYTES) response.destroy(new Error("the reply is too long"));
+      });
+      response.once("error", reject);
+      response.once("end", () => resolve({ status: response.statusCode ?? 0, body: text }));
+    });
+  });
+}
+
+function endpointOf(address: string | undefined, port: number | undefined): Endpoint[] {
+  return address === undefined || port === undefined ? [] : [{ address: normalizeAddress(address), port }];
+}
+
+function parseJSON(text: string): object {
+  try {
+    const json: unknown = JSON.parse(text);
+    return typeof json === "object" && json !== null ? json : {};
+  } catch {
+    return {};
+  }
+}

@@ -1,0 +1,316 @@
+/** The lobby's side: one Colyseus room for each hosted game. Mount it with {@link defineRendezvous}. */
+import {
+  type AuthContext,
+  type Client,
+  CloseCode,
+  defineRoom,
+  type Messages,
+  matchMaker,
+  type RegisteredHandler,
+  Room,
+  ServerError,
+} from "@colyseus/core";
+import { callerKey } from "../../net/caller-key.ts";
+import { RateLimiter } from "../../net/token-bucket.ts";
+import { ownsInvite, proofMatches, verifierOf } from "../../rendezvous/sealed/secret.ts";
+import { RendezvousError } from "../../rendezvous/wire/errors.ts";
+import { inviteUrl, parseInviteCode } from "../../rendezvous/wire/invite.ts";
+import {
+  CLOSE_ENDED,
+  CLOSE_FLOOD,
+  CLOSE_REPLACED,
+  type GameListing,
+  type GameSummary,
+  type HostDetails,
+  type HostMessage,
+  parseHostDetails,
+  parseHostUpdate,
+  RENDEZVOUS_ROOM,
+  type RegisteredMessage,
+  summaryOf,
+} from "../../rendezvous/wire/protocol.ts";
+import { checkServersOptions, type ServersOptions } from "../../rendezvous/wire/servers.ts";
+import { Guests } from "./guests.ts";
+import { mintServers, renewServersAfter } from "./mint-servers.ts";
+import { LIMITS, Quota, type RendezvousLimits } from "./quota.ts";
+
+/** The numbers are HTTP's, since that is how Colyseus' matchmaking carries them. */
+const STATUS = { invalid: 400, forbidden: 403, tooMany: 429, full: 507 } as const;
+
+export interface RendezvousOptions extends ServersOptions {
+  /** The lobby's own URL, as players know it: makes the invite's link. Without it the host uses the URL it knows. */
+  publicUrl?: string;
+}
+
+interface Metadata {
+  invite: string;
+  /** True once the host has come in. */
+  listed: boolean;
+  online: boolean;
+  summary?: GameSummary;
+}
+
+/** What {@link RendezvousRoom.onAuth} found out. */
+interface Caller {
+  address: string;
+}
+
+/** Under which the lobby's own options come to a room, which also gets those of the client that makes it. */
+const LOBBY = "~lobby";
+
+/** Room for a host that has reserved its seat and has not come yet: the seat itself lasts 15 s. */
+const ARRIVAL_MS = 20_000;
+
+const quota = new Quota(LIMITS);
+
+export class RendezvousRoom extends Room<{ metadata: Metadata }> {
+  /** For the whole process; change them before the server listens. */
+  static readonly limits: RendezvousLimits = LIMITS;
+
+  // Nothing here is synchronised state, and a room per game must not cost a timer of 20 Hz each.
+  override patchRate = 60_000;
+  override autoDispose = false;
+  // A host that speaks with many players at once; what each may send is limited below.
+  override maxMessagesPerSecond = 4000;
+  override messages: Messages<RendezvousRoom> = {
+    update: (client: Client, message: unknown): void => this.#onUpdate(client, message),
+    introduce: (client: Client, message: unknown): void => this.#guests.introduce(client, message),
+    relay: (client: Client, message: unknown): void => this.#guests.relay(client, message),
+    end: (client: Client, message: unknown): void => this.#guests.end(client, message),
+  };
+
+  #code = "";
+  #verifier: Buffer = Buffer.alloc(0);
+  #key = "";
+  #options: RendezvousOptions = {};
+  #host: Client | undefined;
+  #hostAddress: string | undefined;
+  #details: HostDetails | undefined;
+  #counted = false;
+  #holdTimer: NodeJS.Timeout | undefined;
+  #renewTimer: NodeJS.Timeout | undefined;
+  readonly #guests = new Guests(LIMITS);
+  readonly #updates = new RateLimiter({ burst: 40, perSecond: 20, maxKeys: 4 });
+
+  /**
+   * Every request comes through here before anything is looked up. Colyseus calls it without `this`.
+   *
+   * The address is what Colyseus makes of `x-real-ip` and `x-forwarded-for`: whoever faces the internet (a reverse
+   * proxy, or the server itself) must set these, or all callers share one bucket, or write their own.
+   */
+  static override async onAuth(_token: string, options: unknown, context: AuthContext): Promise<Caller> {
+    const address = callerKey(context.ip ?? "unknown");
+    if (!quota.takeRequest(address)) {
+      throw new ServerError(STATUS.tooMany, "Too many requests from this address. Wait a minute, then try again.");
+    }
+    // Without this check a request that names no invite would match any game.
+    const invite = (options as { invite?: unknown } | null)?.invite;
+    if (typeof invite !== "string" || parseInviteCode(invite) !== invite) {
+      throw new ServerError(STATUS.invalid, "An invite such as K7Q2-9FXM is needed.");
+    }
+    return { address };
+  }
+
+  /** The games hosted now, as anybody may see them, on all processes of this lobby. */
+  static async list(roomName: string = RENDEZVOUS_ROOM): Promise<GameListing[]> {
+    const rooms = await matchMaker.query<RendezvousRoom>({ name: roomName });
+    const games: GameListing[] = [];
+    for (const { roomId, metadata } of rooms) {
+      if (metadata?.summary === undefined || !metadata.listed) continue;
+      games.push({ id: roomId, online: metadata.online, ...metadata.summary });
+    }
+    return games;
+  }
+
+  /** Only a host can bring the room into being: it must own the invite that it claims. */
+  override async onCreate(options: Record<string, unknown>): Promise<void> {
+    const { invite, proof, key } = options;
+    if (options["role"] !== "host") {
+      throw new ServerError(STATUS.invalid, "No game has this invite, and this is no host that brings one.");
+    }
+    if (!quota.addGame()) {
+      throw new ServerError(STATUS.full, "This lobby is full. Host without it, or use another.");
+    }
+    this.#counted = true;
+    if (!(await ownsInvite(invite, proof, key).catch(() => false))) {
+      this.#uncount(); // onDispose is not called for a room that was never made
+      throw new ServerError(STATUS.forbidden, "This invite belongs to another host.");
+    }
+    const code = invite as string;
+    this.#code = code;
+    this.#verifier = verifierOf(proof as string);
+    this.#key = key as string;
+    // The lobby's own: Colyseus lays them over what the host says.
+    this.#options = options[LOBBY] as RendezvousOptions;
+    this.metadata = { invite: code, listed: false, online: false };
+    // Colyseus' own LobbyRoom shows the metadata of all listed rooms to everybody.
+    await this.setMatchmaking({ unlisted: true });
+    this.#hold(ARRIVAL_MS);
+  }
+
+  override async onJoin(client: Client, options: Record<string, unknown>): Promise<void> {
+    if (options?.["invite"] !== this.#code) throw new ServerError(STATUS.forbidden, "This is not the game's invite.");
+    if (options["role"] === "host") await this.#onHost(client, options);
+    else this.#onGuest(client);
+  }
+
+  override async onLeave(client: Client, code?: number): Promise<void> {
+    this.#guests.remove(client);
+    if (client !== this.#host) return;
+    this.#setHost(undefined);
+    if (code === CloseCode.CONSENTED) {
+      // Not disconnect(): that would wait for this very method. The room ends when the last one has gone.
+      this.autoDispose = true;
+      this.#forgetAddress();
+      await this.setMatchmaking({
+        locked: true,
+        metadata: { invite: this.#code, listed: false, online: false },
+      });
+      for (const guest of this.#guests.clients) guest.leave(CLOSE_ENDED, "the host has closed the game");
+      return;
+    }
+    this.#hold(LIMITS.holdMs);
+    await this.#publish();
+  }
+
+  override onDispose(): void {
+    clearTimeout(this.#holdTimer);
+    clearTimeout(this.#renewTimer);
+    this.#guests.dispose();
+    this.#uncount();
+    this.#forgetAddress();
+  }
+
+  async #onHost(client: Client, options: Record<string, unknown>): Promise<void> {
+    if (!proofMatches(options["proof"], this.#verifier) || options["key"] !== this.#key) {
+      throw new ServerError(STATUS.forbidden, "This invite belongs to another host.");
+    }
+    const details = this.#checked(() => parseHostDetails(options["details"]));
+    const address = addressOf(client);
+    if (address !== this.#hostAddress) {
+      if (!quota.addHost(address)) {
+        throw new ServerError(STATUS.tooMany, "Too many games are hosted from this address. Close one first.");
+      }
+      this.#forgetAddress();
+      this.#hostAddress = address;
+    }
+    clearTimeout(this.#holdTimer);
+    const previous = this.#host;
+    this.#setHost(client);
+    previous?.leave(CLOSE_REPLACED, "another connection of this host has taken over");
+    this.#details = details;
+    const registered: RegisteredMessage = { code: this.#code };
+    if (this.#options.publicUrl !== undefined) registered.url = inviteUrl(this.#options.publicUrl, this.#code);
+    client.send("registered", registered);
+    this.#sendServers(client);
+    this.#renewServers();
+    await this.#publish();
+  }
+
+  #onGuest(client: Client): void {
+    this.#guests.add(client, addressOf(client));
+    this.#sendServers(client);
+    // Else the host has reserved its seat and is on its way: they are told when it comes.
+    if (this.#details !== undefined) client.send("host", this.#hostMessage(this.#details));
+  }
+
+  #onUpdate(client: Client, message: unknown): void {
+    // A guest has nothing to update, and learns nothing from trying.
+    if (client !== this.#host || this.#details === undefined) return;
+    if (!this.#updates.take(client.sessionId, performance.now())) {
+      client.leave(CLOSE_FLOOD, "too many updates");
+      return;
+    }
+    let update: Partial<HostDetails>;
+    try {
+      update = parseHostUpdate(message);
+    } catch (error) {
+      client.send("refused", { reason: error instanceof Error ? error.message : "malformed" });
+      return;
+    }
+    Object.assign(this.#details, update);
+    this.#publish().catch(() => undefined); // the driver's trouble is not the host's
+  }
+
+  #hostMessage(details: HostDetails): HostMessage {
+    const verifier = this.#verifier.toString("base64url");
+    return { ...details, online: this.#host !== undefined, key: this.#key, verifier };
+  }
+
+  #setHost(host: Client | undefined): void {
+    this.#host = host;
+    this.#guests.setHost(host);
+  }
+
+  /** Each gets credentials of its own. The label shows in the TURN server's log and opens nothing. */
+  #sendServers(client: Client): void {
+    client.send("servers", mintServers(this.#options, this.roomId, Date.now() / 1000));
+  }
+
+  /** A host stays longer than its credentials last. */
+  #renewServers(): void {
+    clearTimeout(this.#renewTimer);
+    const after = renewServersAfter(this.#options);
+    if (after === undefined) return;
+    this.#renewTimer = setTimeout(() => {
+      if (this.#host === undefined) return;
+      this.#sendServers(this.#host);
+      this.#renewServers();
+    }, after);
+    this.#renewTimer.unref();
+  }
+
+  async #publish(): Promise<void> {
+    if (this.#details === undefined) return;
+    const message = this.#hostMessage(this.#details);
+    for (const guest of this.#guests.clients) guest.send("host", message);
+    await this.setMetadata({
+      invite: this.#code,
+      listed: true,
+      online: message.online,
+      summary: summaryOf(this.#details),
+    });
+  }
+
+  #hold(ms: number): void {
+    clearTimeout(this.#holdTimer);
+    this.#holdTimer = setTimeout(() => {
+      if (this.#host === undefined) this.disconnect().catch(() => undefined);
+    }, ms);
+    this.#holdTimer.unref();
+  }
+
+  #uncount(): void {
+    if (this.#counted) quota.removeGame();
+    this.#counted = false;
+  }
+
+  #forgetAddress(): void {
+    if (this.#hostAddress === undefined) return;
+    quota.removeHost(this.#hostAddress);
+    this.#hostAddress = undefined;
+  }
+
+  #checked<T>(parse: () => T): T {
+    try {
+      return parse();
+    } catch (error) {
+      if (error instanceof RendezvousError) throw new ServerError(STATUS.invalid, error.message);
+      throw error;
+    }
+  }
+}
+
+function addressOf(client: Client): string {
+  return (client.auth as Caller | undefined)?.address ?? "unknown";
+}
+
+/**
+ * The room, ready to be mounted: `defineServer({ rooms: { rendezvous: defineRendezvous() } })`. It must be found by its
+ * invite, which is what the filter is for.
+ * @throws RendezvousError `invalid` for STUN or TURN options that are none
+ */
+export function defineRendezvous(options: RendezvousOptions = {}): RegisteredHandler<RendezvousRoom> {
+  checkServersOptions(options);
+  return defineRoom(RendezvousRoom, { [LOBBY]: options }).filterBy(["invite"]);
+}

@@ -1,0 +1,181 @@
+import type { IncomingMessage, OutgoingHttpHeaders, Server, ServerResponse } from "node:http";
+import {
+  type AuthContext,
+  type BeforeUpgradeHandler,
+  createAuthContext,
+  debugAndPrintError,
+  ErrorCode,
+  matchMaker,
+  runBeforeUpgrade,
+} from "@colyseus/core";
+import type { TransportOptions } from "@colyseus/ws-transport";
+import type { RefusalLimiter } from "../admission/refusal-limiter.ts";
+import { filterRequests } from "./http.ts";
+import { introducedPlayer } from "./introduced.ts";
+import { asksFor, type ParsedConnectRequest, parseObject, readBody } from "./parse-connect-request.ts";
+
+type VerifyClient = NonNullable<TransportOptions["verifyClient"]>;
+type VerifyInfo = Parameters<Extract<VerifyClient, (...parameters: never[]) => void>>[0];
+
+/** What all ways in have in common. */
+export interface EntranceGuard {
+  /** Colyseus' options, which guard these ways in as they guard the WebSocket. */
+  verifyClient?: VerifyClient | undefined;
+  beforeUpgrade?: BeforeUpgradeHandler | undefined;
+  onRefused?: (address: string, status: number, reason: string) => void;
+  /** Shared, so that who guesses seats is slowed down wherever they do it. */
+  limiter: RefusalLimiter;
+}
+
+/** One way in: what is asked for, and what whoever holds a seat gets. */
+export interface Entrance<Request extends ParsedConnectRequest> {
+  maxRequestBytes: number;
+  /** Null for what is no well-formed request. */
+  parse(json: object | null): Request | null;
+  /** The reply; null while this way is not open; a string says why this request cannot be served. */
+  issue(
+    request: Request,
+    context: AuthContext,
+    http: IncomingMessage,
+  ): object | string | null | Promise<object | string | null>;
+}
+
+/** Answers these paths, behind any prefix, before Colyseus sees them: it has a 404 for what it does not know. */
+export function serveEntrances<Requests extends ParsedConnectRequest[]>(
+  server: Server,
+  guard: EntranceGuard,
+  entrances: { [Index in keyof Requests]: [path: string, entrance: Entrance<Requests[Index]>] },
+): void {
+  for (const [path, entrance] of entrances) {
+    const endpoint = new ConnectEndpoint(guard, entrance);
+    filterRequests(server, (request, response) => {
+      if (!response || !asksFor(path, request)) return false;
+      void endpoint.handle(request, response);
+      return true;
+    });
+  }
+}
+
+/** Answers `POST /sallyport/connect` (see session/exchange.ts), and its like, for whoever holds a seat. */
+class ConnectEndpoint<Request extends ParsedConnectRequest> {
+  readonly #options: EntranceGuard;
+  readonly #limiter: RefusalLimiter;
+  readonly #entrance: Entrance<Request>;
+
+  constructor(guard: EntranceGuard, entrance: Entrance<Request>) {
+    this.#options = guard;
+    this.#limiter = guard.limiter;
+    this.#entrance = entrance;
+  }
+
+  async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    // A browser game's page comes from elsewhere: the same permissions as for Colyseus' matchmaking.
+    const { controller } = matchMaker;
+    const cors = { ...controller.DEFAULT_CORS_HEADERS, ...controller.getCorsHeaders(headersOf(request)) };
+    for (const [name, value] of Object.entries(cors)) response.setHeader(name, value);
+    response.on("error", () => {});
+    try {
+      if (request.method === "OPTIONS") response.writeHead(204).end();
+      else await this.#answer(request, response);
+    } catch (error) {
+      debugAndPrintError(error as Error);
+      fail(response, 500, ErrorCode.APPLICATION_ERROR, "The way in could not be made.");
+    }
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const context = createAuthContext({
+      headers: request.headers as Record<string, string | undefined>,
+      ...(request.socket.remoteAddress === undefined ? {} : { remoteAddress: request.socket.remoteAddress }),
+    });
+    const address = introducedPlayer(request) ?? context.ip ?? "";
+    const refuse = (status: number, code: number, error: string): void => {
+      this.#limiter.refused(address, performance.now());
+      this.#options.onRefused?.(address, status, error);
+      fail(response, status, code, error);
+    };
+    if (request.method !== "POST") return refuse(405, 405, "Use POST.");
+    if (this.#limiter.isBlocked(address, performance.now())) {
+      response.setHeader("Retry-After", "10");
+      this.#options.onRefused?.(address, 429, "too many requests without a seat");
+      return fail(response, 429, 429, "Too many requests without a seat: wait ten seconds.");
+    }
+    const body = await readBody(request, this.#entrance.maxRequestBytes);
+    if (body === null) {
+      response.setHeader("Connection", "close");
+      return refuse(413, 413, "The request is too long.");
+    }
+    const parsed = this.#entrance.parse(parseObject(body));
+    if (parsed === null) return refuse(400, ErrorCode.MATCHMAKE_UNHANDLED, "The request is malformed.");
+
+    if (!(await this.#isAdmitted(request, response, context))) return;
+
+    const { roomId, sessionId, reconnectionToken } = parsed.seat;
+    const room = matchMaker.getLocalRoomById(roomId);
+    if (!room?.hasReservedSeat(sessionId, reconnectionToken === "" ? undefined : reconnectionToken)) {
+      return refuse(404, ErrorCode.MATCHMAKE_EXPIRED, "seat reservation expired.");
+    }
+    const reply = await this.#entrance.issue(parsed, context, request);
+    if (reply === null) return fail(response, 503, 503, "UDP is not open here.");
+    if (typeof reply === "string") return refuse(400, ErrorCode.MATCHMAKE_UNHANDLED, reply);
+    writeJSON(response, 200, reply);
+  }
+
+  /** Colyseus' own gatekeepers. Has answered when it is false. */
+  async #isAdmitted(request: IncomingMessage, response: ServerResponse, context: AuthContext): Promise<boolean> {
+    const { verifyClient, beforeUpgrade } = this.#options;
+    if (verifyClient) {
+      const verdict = await verify(verifyClient, request);
+      if (!verdict.verified) {
+        response.writeHead(verdict.code, verdict.headers).end(verdict.message);
+        return false;
+      }
+    }
+    const answer = beforeUpgrade && (await runBeforeUpgrade(beforeUpgrade, request.url ?? "/", context));
+    if (!answer) return true;
+    response.writeHead(answer.status, Object.fromEntries(answer.headers)).end(Buffer.from(await answer.arrayBuffer()));
+    return false;
+  }
+}
+
+interface Verdict {
+  verified: boolean;
+  code: number;
+  message?: string | undefined;
+  headers?: OutgoingHttpHeaders | undefined;
+}
+
+/** `ws` takes a function of one argument that answers, or of two that calls back. */
+function verify(verifyClient: VerifyClient, request: IncomingMessage): Promise<Verdict> {
+  const info: VerifyInfo = {
+    origin: request.headers.origin ?? "",
+    secure: "encrypted" in request.socket,
+    req: request,
+  };
+  return new Promise((resolve) => {
+    if (verifyClient.length >= 2) {
+      verifyClient(info, (verified, code = 401, message, headers) => resolve({ verified, code, message, headers }));
+    } else {
+      resolve({ verified: (verifyClient as (info: VerifyInfo) => boolean)(info), code: 401 });
+    }
+  });
+}
+
+function headersOf(request: IncomingMessage): Headers {
+  const headers = new Headers();
+  for (const [name, value] of Object.entries(request.headers)) {
+    // Pseudo headers of HTTP/2 are no headers to Headers.
+    if (value !== undefined && !name.startsWith(":")) headers.set(name, String(value));
+  }
+  return headers;
+}
+
+function fail(response: ServerResponse, status: number, code: number, error: string): void {
+  if (response.headersSent) response.destroy();
+  else writeJSON(response, status, { code, error });
+}
+
+function writeJSON(response: ServerResponse, status: number, body: unknown): void {
+  const json = Buffer.from(JSON.stringify(body));
+  response.writeHead(status, { "Content-Type": "application/json", "Content-Length": json.length }).end(json);
+}

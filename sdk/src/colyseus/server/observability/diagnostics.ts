@@ -1,0 +1,69 @@
+import { channel } from "node:diagnostics_channel";
+import type { Reachability } from "../../../connectivity/reachability.ts";
+import type { LanNetworkState } from "../../../lan/network.ts";
+import type { SessionPathKind } from "../../../session/path.ts";
+
+/** How a player is connected, for dashboards and `sallyport:player:*`. */
+export interface PlayerConnection {
+  roomId: string;
+  sessionId: string;
+  /** Over UDP, browsers' WebRTC among it, straight, through punched NATs, or by a relay; or by WebSocket. */
+  path: SessionPathKind | "websocket";
+  /** `address:port` of the player, as the process sees it. */
+  remote: string;
+  /** Since when, ms since the epoch. */
+  since: number;
+  /** Smoothed round-trip time, ms; null where nothing measures it (WebSocket), and before the first sample. */
+  rttMs: number | null;
+  jitterMs: number | null;
+  /** Share of the packets to the player that were lost, 0-1. */
+  loss: number | null;
+}
+
+/**
+ * What a transport tells by `node:diagnostics_channel`. It costs nothing while nobody subscribes:
+ *
+ *     import { subscribe } from "node:diagnostics_channel";
+ *     subscribe("sallyport:player:closed", ({ sessionId, code }) => …);
+ */
+export interface DiagnosticsChannels {
+  /** A player's connection stands; whether the room takes it is decided after this. */
+  "sallyport:player:opened": PlayerConnection;
+  /** A player's connection ended, with the code that the room sees. */
+  "sallyport:player:closed": PlayerConnection & { code: number; reason: string; durationMs: number };
+  /** A player's address changed in mid-game. */
+  "sallyport:player:moved": PlayerConnection & { from: string };
+  /** A connect token was given to whoever holds a seat. */
+  "sallyport:connect:granted": { roomId: string; sessionId: string; address: string };
+  /** No connect token was given. */
+  "sallyport:connect:refused": { address: string; status: number; reason: string };
+  /** A request did not get as far as Colyseus (see guardRequests). */
+  "sallyport:request:refused": { address: string; status: number; url: string };
+  /** The way in changed: a port was mapped, lost, or another one is better now. */
+  "sallyport:reachability": Reachability;
+  /** Where on the local network the game is announced has changed, or what stands in the way. */
+  "sallyport:lan": LanNetworkState;
+  /** Rooms are disposed, or given up; goodbyes are said and ports unmapped. */
+  "sallyport:shutdown": { players: number };
+}
+
+const channels = {
+  "sallyport:player:opened": channel("sallyport:player:opened"),
+  "sallyport:player:closed": channel("sallyport:player:closed"),
+  "sallyport:player:moved": channel("sallyport:player:moved"),
+  "sallyport:connect:granted": channel("sallyport:connect:granted"),
+  "sallyport:connect:refused": channel("sallyport:connect:refused"),
+  "sallyport:request:refused": channel("sallyport:request:refused"),
+  "sallyport:reachability": channel("sallyport:reachability"),
+  "sallyport:lan": channel("sallyport:lan"),
+  "sallyport:shutdown": channel("sallyport:shutdown"),
+};
+
+/** @param message makes the message, if somebody listens */
+export function diagnose<Name extends keyof DiagnosticsChannels>(
+  name: Name,
+  message: () => DiagnosticsChannels[Name],
+): void {
+  const target = channels[name];
+  if (target.hasSubscribers) target.publish(message());
+}

@@ -1,0 +1,105 @@
+import type { EventEmitter } from "node:events";
+import { formatEndpoint } from "../../../net/endpoint.ts";
+import type { Session, SessionStats } from "../../../session/types.ts";
+import { diagnose, type PlayerConnection } from "./diagnostics.ts";
+
+/** The connection behind a client of Colyseus. Emits `close` with code and reason. */
+type PlayerSocket = EventEmitter & { close(code: number): void };
+
+interface Player {
+  roomId: string;
+  sessionId: string;
+  remote: () => string;
+  /** None over WebSocket. */
+  session: Session | undefined;
+  since: number;
+}
+
+/** The traffic of sessions that have ended; what is counted does not fall when somebody leaves. */
+export type Traffic = Pick<SessionStats, "bytesIn" | "bytesOut" | "packetsIn" | "packetsOut" | "packetsLost">;
+
+const noTraffic = (): Traffic => ({ bytesIn: 0, bytesOut: 0, packetsIn: 0, packetsOut: 0, packetsLost: 0 });
+
+/** Who is connected, and how. */
+export class Players {
+  readonly #byConnection = new Map<PlayerSocket, Player>();
+  readonly #ended = noTraffic();
+  #opened = 0;
+
+  /** @param ref the connection: what emits `close` with code and reason */
+  add(
+    ref: PlayerSocket,
+    player:
+      | { roomId: string; sessionId: string; remote: string }
+      | (Pick<Player, "roomId" | "sessionId"> & { session: Session }),
+  ): void {
+    const { roomId, sessionId } = player;
+    const session = "session" in player ? player.session : undefined;
+    const remote = "session" in player ? () => formatEndpoint(player.session.remote) : () => player.remote;
+    const added: Player = { roomId, sessionId, session, remote, since: Date.now() };
+    this.#byConnection.set(ref, added);
+    this.#opened++;
+    if (session) {
+      let from = remote();
+      session.onPath = () => {
+        diagnose("sallyport:player:moved", () => ({ ...describe(added), from }));
+        from = remote();
+      };
+    }
+    diagnose("sallyport:player:opened", () => describe(added));
+    ref.once("close", (code: number, reason: string | Buffer = "") => {
+      this.#byConnection.delete(ref);
+      if (session) addTraffic(this.#ended, session.stats);
+      diagnose("sallyport:player:closed", () => {
+        return { ...describe(added), code, reason: reason.toString(), durationMs: Date.now() - added.since };
+      });
+    });
+  }
+
+  /** Says goodbye to all, as by `WebSocket.close(code)`. */
+  closeAll(code: number): void {
+    for (const connection of this.#byConnection.keys()) connection.close(code);
+  }
+
+  /** Connections since the start. */
+  get opened(): number {
+    return this.#opened;
+  }
+
+  get size(): number {
+    return this.#byConnection.size;
+  }
+
+  list(): PlayerConnection[] {
+    return [...this.#byConnection.values()].map(describe);
+  }
+
+  of(ref: object): PlayerConnection | undefined {
+    const player = this.#byConnection.get(ref as PlayerSocket);
+    return player && describe(player);
+  }
+
+  /** Over UDP, since the start. */
+  traffic(): Traffic {
+    const sum = { ...this.#ended };
+    for (const { session } of this.#byConnection.values()) if (session) addTraffic(sum, session.stats);
+    return sum;
+  }
+}
+
+function describe({ roomId, sessionId, session, remote, since }: Player): PlayerConnection {
+  const base = {
+    roomId,
+    sessionId,
+    path: session?.pathKind ?? ("websocket" as const),
+    remote: remote(),
+    since,
+  };
+  if (!session) return { ...base, rttMs: null, jitterMs: null, loss: null };
+  const { rttMs, jitterMs, loss } = session.stats;
+  return { ...base, rttMs: rttMs === 0 ? null : rttMs, jitterMs: rttMs === 0 ? null : jitterMs, loss };
+}
+
+function addTraffic(sum: Traffic, stats: Traffic): void {
+  for (const key of Object.keys(sum) as (keyof Traffic)[]) sum[key] += stats[key];
+}

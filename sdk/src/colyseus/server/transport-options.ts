@@ -1,0 +1,62 @@
+import type { TransportOptions } from "@colyseus/ws-transport";
+import type { ConnectivityOptions } from "../../connectivity/options.ts";
+import type { RequestGuardOptions } from "./entrances/request-guard.ts";
+import type { LanListingOptions } from "./lan-listing.ts";
+import type { LobbyListingOptions } from "./lobby-listing.ts";
+import type { WebRTCSwitch } from "./webrtc/entrance.ts";
+
+export interface SallyportTransportOptions
+  extends Omit<TransportOptions, "noServer" | "host" | "backlog">,
+    RequestGuardOptions {
+  /** What routers show beside the mapping. Default "Sallyport". */
+  description?: string;
+  /**
+   * A lobby's URL (with `defineRendezvous`): the game is listed there and gets an invite, and players whom no open port lets in are
+   * introduced there. `registration` of the transport tells how that goes. Default: none.
+   */
+  lobby?: string | undefined;
+  /** More for the lobby's list: the game's name (default: the description), a description, most players, a kept secret. */
+  listing?: Partial<Omit<LobbyListingOptions, "lobby">>;
+  /** How the way in is opened and kept; `false` asks nobody, for a LAN or a server with a known address. Default: the whole ladder. */
+  connectivity?: Omit<ConnectivityOptions, "port" | "address" | "description"> | false;
+  /**
+   * Lets browsers in by WebRTC (`sallyport/browser`), on a UDP port of its own: the game's port + 10000, or what an object says. It needs
+   * the package `node-datachannel`: `true` fails without it, `auto` does without WebRTC then. Default false: browsers use WebSocket.
+   */
+  webrtc?: WebRTCSwitch;
+  /**
+   * The game is announced on the local network, so that players there find it without lobby or internet
+   * (`SallyportClient.discover()`): its description, how many play, and its port, to whoever is on that network. Only on interfaces
+   * with private addresses, never on those of a rented server. Default true; `false`, or `SALLYPORT_LAN=none` in the environment,
+   * opens no socket for it.
+   */
+  lan?: boolean | LanListingOptions;
+  /** The game's port, TCP and UDP, where `listen()` is called without one. Default 2567, as in Colyseus. */
+  port?: number;
+  /**
+   * True shows the addresses of this process' rooms to all who ask for a list of rooms (LobbyRoom, monitor), as Colyseus does.
+   * Default false: only those learn it who get a seat in another process than the one that they asked. The address itself is
+   * learnt by `connectivity`, unless `publicAddress` of Colyseus' `defineServer` says it.
+   */
+  listPublicAddress?: boolean;
+  /**
+   * True answers `client.getAvailableRooms()` (`GET /matchmake/NAME`) with the rooms that are neither private, unlisted nor locked.
+   * Default false: whoever may see which rooms there are is the game's business.
+   */
+  listRooms?: boolean;
+  /**
+   * Largest message that a client may send, bytes; more closes the connection with 1009. Default 4096, as in Colyseus.
+   * What the server sends has no such limit.
+   */
+  maxPayload?: number;
+  /**
+   * How long a graceful shutdown waits for rooms that do not end, ms; then all players are told (4001), ports are unmapped and the
+   * process ends all the same. Default 30 000; 0 waits for ever, as Colyseus does.
+   */
+  drainTimeoutMs?: number;
+  /**
+   * With `pingMaxRetries` (default 2) says how long a silent player is waited for: (pingMaxRetries + 1) · pingInterval ms over UDP.
+   * Default 3000 ms; 0 = for ever.
+   */
+  pingInterval?: number;
+}

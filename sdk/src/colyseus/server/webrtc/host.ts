@@ -1,0 +1,292 @@
+import { createSocket } from "node:dgram";
+import type { AuthContext } from "@colyseus/core";
+import type { Endpoint } from "../../../net/endpoint.ts";
+import { messageOf } from "../../../net/message-of.ts";
+import { CLOSE_GOING_AWAY } from "../../../session/close-code.ts";
+import type { Session } from "../../../session/types.ts";
+import { PING_INTERVAL_MS } from "../../webrtc/liveness.ts";
+import type { ConnectEndpoint } from "../../wire/connect-request.ts";
+import type { Seat } from "../../wire/seat.ts";
+import { WEBRTC_PROTOCOL, type WebRTCReply } from "../../wire/webrtc-request.ts";
+import { type AnswerEndpoint, completeAnswer } from "./answer.ts";
+import { loadLibrary, type PeerConnectionLibrary } from "./library.ts";
+import { formatOffer, triedCandidates } from "./offer.ts";
+import { NativePeer } from "./peer.ts";
+import type { ParsedWebRTCRequest } from "./request.ts";
+
+export interface WebRTCOptions {
+  /** The UDP port for all browsers, 1-65535. Default: the game's port + 10000 (7777: 17777), or the next one that is free. */
+  port?: number;
+  /**
+   * STUN and TURN servers for the host's side: `stun:host:port`, `turn:user:secret@host:port`. Default none: needed only where the
+   * port is neither open nor mapped.
+   */
+  iceServers?: readonly string[];
+}
+
+export interface WebRTCHostOptions extends WebRTCOptions {
+  /** Largest message that a browser may send, bytes. */
+  maxPayload: number;
+  /** How long a silent browser is waited for, ms; 0 = for ever. */
+  timeoutMs: number;
+  /** Where the game's own socket can be reached. */
+  endpoints: () => readonly ConnectEndpoint[];
+  /** Has routers forward another port; says where that is reached, once it is. */
+  mapBeside: ((port: number) => () => Endpoint | undefined) | undefined;
+  /** A browser has come in. */
+  onSession: (session: Session, seat: Seat, context: AuthContext) => void;
+}
+
+/** What the host stands on; tests replace it. */
+export interface WebRTCParts {
+  load: () => Promise<PeerConnectionLibrary>;
+  now: () => number;
+  isFree: (port: number, address: string) => Promise<boolean>;
+}
+
+const REAL_PARTS: WebRTCParts = { load: loadLibrary, now: () => performance.now(), isFree };
+
+/** A browser that has its answer comes within this time, or not at all, ms. */
+const PENDING_MS = 10_000;
+/** More browsers than these are not on their way in at once. */
+const MAX_PENDING = 128;
+/** One seat's offers: a page that is loaded again makes another one. Each costs a certificate. */
+const MAX_OFFERS = 4;
+/** Not the next one, which is where people put their second game. */
+const PORT_DISTANCE = 10_000;
+const PORT_ATTEMPTS = 32;
+/** RFC 8841 section 6: what every browser takes. Our side cuts messages into shorter ones. */
+const MAX_MESSAGE_SIZE = 65_536;
+/** Browsers hang up when they have read the goodbye. */
+const GOODBYE_MS = 500;
+
+interface Pending {
+  peer: NativePeer | undefined;
+  offers: number;
+  expiresAt: number;
+}
+
+/** Lets browsers in by WebRTC, all on one UDP port beside the game's, which libdatachannel cannot share. */
+export class WebRTCHost {
+  readonly #options: WebRTCHostOptions;
+  readonly #parts: WebRTCParts;
+  readonly #pending = new Map<string, Pending>();
+  readonly #joined = new Set<NativePeer>();
+  readonly #peers = new Set<NativePeer>();
+  #library: PeerConnectionLibrary | undefined;
+  #listener: { stop(): void } | undefined;
+  #port = 0;
+  #address = "*";
+  #mapped: () => Endpoint | undefined = () => undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #iceServers: readonly string[];
+  #closed = false;
+
+  constructor(options: WebRTCHostOptions, parts: Partial<WebRTCParts> = {}) {
+    this.#options = options;
+    this.#iceServers = options.iceServers ?? [];
+    this.#parts = { ...REAL_PARTS, ...parts };
+  }
+
+  /** The UDP port for browsers; 0 before `open()`. */
+  get port(): number {
+    return this.#port;
+  }
+
+  /**
+   * @param gamePort 10 000 above it is taken, or one after that
+   * @param address `*` = all
+   * @throws Error that says what to install, or which port is taken
+   */
+  async open(gamePort: number, address: string): Promise<void> {
+    const library = await this.#parts.load();
+    const port = await this.#findPort(gamePort, address);
+    if (this.#closed) return;
+    this.#listener = holdPort(library, port, address);
+    this.#library = library;
+    this.#port = port;
+    this.#address = address;
+    if (this.#options.mapBeside) this.#mapped = this.#options.mapBeside(port);
+    this.#timer = setInterval(() => this.#tick(), PING_INTERVAL_MS);
+    this.#timer.unref();
+  }
+
+  /** STUN servers that a lobby names, where no others were chosen. */
+  useStunServers(servers: readonly string[]): void {
+    // libdatachannel knows no STUN over TLS.
+    if (this.#options.iceServers === undefined) this.#iceServers = servers.filter((url) => url.startsWith("stun:"));
+  }
+
+  /**
+   * @param asker the address that the request came from
+   * @param asked the address that it came to
+   * @returns the reply, or why there is none
+   */
+  async accept(
+    { seat, dialed, offer }: ParsedWebRTCRequest,
+    context: AuthContext,
+    { asker, asked }: { asker: string; asked: string },
+  ): Promise<WebRTCReply | string | null> {
+    const library = this.#library;
+    if (!library || this.#closed) return null;
+    const key = JSON.stringify([seat.roomId, seat.sessionId]);
+    const pending: Pending = this.#pending.get(key) ?? { peer: undefined, offers: 0, expiresAt: 0 };
+    if (pending.offers >= MAX_OFFERS) return "Too many offers for this seat.";
+    if (this.#pending.size >= MAX_PENDING && !this.#pending.has(key)) return null;
+    pending.offers++;
+    pending.expiresAt = this.#parts.now() + PENDING_MS;
+    this.#pending.set(key, pending);
+    // The browser has given the former one up.
+    pending.peer?.close();
+    const peer = this.#createPeer(library);
+    pending.peer = peer;
+    peer.session.onJoin = () => {
+      peer.session.onJoin = null;
+      if (pending.peer !== peer) return;
+      this.#pending.delete(key);
+      peer.locate();
+      this.#joined.add(peer);
+      this.#options.onSession(peer.session, seat, context);
+      peer.session.tick();
+    };
+    const { timeoutMs } = this.#options;
+    try {
+      const tried = { ...offer, candidates: triedCandidates(offer.candidates, asker) };
+      const sdp = await peer.answer(formatOffer(tried), this.#servers.length > 0);
+      const answer = completeAnswer(sdp, this.#endpoints([asked, ...dialed.map(({ address }) => address)]));
+      return { protocol: WEBRTC_PROTOCOL, answer, timeoutMs };
+    } catch (error) {
+      peer.close();
+      return `This offer cannot be answered: ${messageOf(error)}`;
+    }
+  }
+
+  /** Says goodbye, waits half a second for browsers to have heard it, and gives the port back. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearInterval(this.#timer);
+    for (const { peer } of this.#pending.values()) peer?.close();
+    this.#pending.clear();
+    for (const { session } of this.#peers) session.close(CLOSE_GOING_AWAY, "the server shuts down");
+    if (this.#peers.size > 0) await this.#goodbyes();
+    for (const peer of this.#peers) peer.close();
+    this.#listener?.stop();
+  }
+
+  /** Where a router forwards the port nobody needs to be asked what we look like from outside. */
+  get #servers(): readonly string[] {
+    return this.#mapped() ? [] : this.#iceServers;
+  }
+
+  #createPeer(library: PeerConnectionLibrary): NativePeer {
+    const { timeoutMs, maxPayload } = this.#options;
+    const peer = new NativePeer(library, {
+      config: {
+        iceServers: [...this.#servers],
+        ...(this.#address === "*" ? {} : { bindAddress: this.#address }),
+        enableIceUdpMux: true,
+        portRangeBegin: this.#port,
+        portRangeEnd: this.#port,
+        disableAutoNegotiation: true,
+        maxMessageSize: MAX_MESSAGE_SIZE,
+      },
+      timeoutMs,
+      maxReceiveBytes: maxPayload,
+      now: this.#parts.now,
+    });
+    this.#peers.add(peer);
+    peer.onClosed = () => {
+      this.#peers.delete(peer);
+      this.#joined.delete(peer);
+    };
+    return peer;
+  }
+
+  /** @param reached addresses that the browser has reached us by: they lead here over TCP, so most likely over UDP too */
+  #endpoints(reached: readonly string[]): AnswerEndpoint[] {
+    const port = this.#port;
+    const mapped = this.#mapped();
+    const found: AnswerEndpoint[] = reached.map((address) => ({ type: "host", address, port }));
+    if (mapped) {
+      found.push({ type: "host", ...mapped });
+      // A router's outer address may be another than it knows, behind a second one that forwards all.
+      for (const address of reached) found.push({ type: "host", address, port: mapped.port });
+    }
+    for (const { kind, address } of this.#options.endpoints()) {
+      if (kind === "host") found.push({ type: "host", address, port });
+      // Many NATs keep the port, and where it was mapped it is known.
+      else if (kind === "reflexive") found.push({ type: "srflx", address, port: mapped?.port ?? port });
+    }
+    return found.filter(({ address }) => address !== "");
+  }
+
+  #tick(): void {
+    const now = this.#parts.now();
+    for (const [key, { peer, expiresAt }] of this.#pending) {
+      if (expiresAt > now) continue;
+      this.#pending.delete(key);
+      peer?.close();
+    }
+    for (const peer of this.#joined) {
+      peer.locate();
+      peer.session.tick();
+    }
+  }
+
+  async #goodbyes(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, GOODBYE_MS);
+      for (const peer of this.#peers) {
+        peer.onClosed = () => {
+          this.#peers.delete(peer);
+          if (this.#peers.size > 0) return;
+          clearTimeout(timer);
+          resolve();
+        };
+      }
+    });
+  }
+
+  async #findPort(gamePort: number, address: string): Promise<number> {
+    const { port } = this.#options;
+    if (port !== undefined) {
+      if (await this.#parts.isFree(port, address)) return port;
+      throw new Error(`UDP port ${port}, which is to be WebRTC's, cannot be had: it may be another program's.`);
+    }
+    for (let attempt = 0; attempt < PORT_ATTEMPTS; attempt++) {
+      const distance = PORT_DISTANCE + attempt;
+      const candidate = gamePort + (gamePort + distance <= 0xffff ? distance : -distance);
+      if (await this.#parts.isFree(candidate, address)) return candidate;
+    }
+    throw new Error(`No UDP port near ${gamePort + PORT_DISTANCE} is free for WebRTC. Choose one: webrtc: { port: … }`);
+  }
+}
+
+/** Holds the port while nobody is here: otherwise it would be free between two players. */
+function holdPort(library: PeerConnectionLibrary, port: number, address: string): { stop(): void } {
+  try {
+    return address === "*" ? new library.IceUdpMuxListener(port) : new library.IceUdpMuxListener(port, address);
+  } catch (error) {
+    throw new Error(`UDP port ${port} cannot be had for WebRTC: it may be another program's.`, { cause: error });
+  }
+}
+
+/** libdatachannel says of a port that is taken no more than that something failed. */
+async function isFree(port: number, address: string): Promise<boolean> {
+  const families = address !== "*" ? [address.includes(":") ? 6 : 4] : [6, 4];
+  for (const family of families) {
+    const code = await bindError(port, address, family);
+    if (code !== "EAFNOSUPPORT" && code !== "EADDRNOTAVAIL") return code === undefined;
+  }
+  return false;
+}
+
+function bindError(port: number, address: string, family: number): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const socket = createSocket(family === 6 ? "udp6" : "udp4");
+    socket.once("error", ({ code }: NodeJS.ErrnoException) => socket.close(() => resolve(code ?? "unknown")));
+    const at = address === "*" ? {} : { address };
+    socket.bind({ port, exclusive: true, ...at }, () => socket.close(() => resolve(undefined)));
+  });
+}

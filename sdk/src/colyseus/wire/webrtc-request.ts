@@ -1,0 +1,42 @@
+import type { ConnectRequest } from "./connect-request.ts";
+
+/**
+ * How a browser comes by a WebRTC session: one HTTP request to the process that has the room, on the port that it already knows from
+ * matchmaking. Offer and answer are complete, nothing trickles (RFC 8838).
+ *
+ *     POST /sallyport/webrtc       WebRTCRequest as JSON, at most 16 KiB; `Authorization: Bearer …` where the game uses it
+ *     200                          WebRTCReply as JSON
+ *     4xx, 5xx                     { "code": number, "error": "why" }: there is no way in over WebRTC, WebSocket may still work
+ *
+ * The fingerprints in offer and answer are what DTLS authenticates the two by (RFC 8827 section 6.5): over plain http whoever can
+ * change what passes can stand in between, as for Colyseus' own tokens.
+ *
+ * Both sides then open two data channels by agreement (RFC 8832 is not needed), {@link RELIABLE_CHANNEL} and
+ * {@link UNRELIABLE_CHANNEL}, and speak what control.ts says.
+ */
+export const WEBRTC_PATH = "/sallyport/webrtc";
+export const WEBRTC_PROTOCOL = 1;
+export const MAX_WEBRTC_REQUEST_BYTES = 16_384;
+
+/** Stream ids (RFC 8831 section 6.4); `RTCDataChannelInit` and libdatachannel's take these as they are. */
+export const RELIABLE_CHANNEL = { id: 0, label: "reliable" } as const;
+export const UNRELIABLE_CHANNEL = { id: 1, label: "unreliable" } as const;
+
+export interface WebRTCRequest extends ConnectRequest {
+  /** SDP (RFC 8829) with the candidates that were found. */
+  offer: string;
+}
+
+export type WebRTCReply =
+  | {
+      protocol: typeof WEBRTC_PROTOCOL;
+      /** SDP with all of the host's candidates. */
+      answer: string;
+      /** How long a side that hears nothing waits before it gives the session up, ms; 0 = for ever. */
+      timeoutMs: number;
+    }
+  | {
+      protocol: typeof WEBRTC_PROTOCOL;
+      /** Why there is none, in words for the developer. */
+      unavailable: string;
+    };

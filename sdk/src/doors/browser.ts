@@ -1,0 +1,9 @@
+export {
+  type BrowserInviteOptions,
+  SallyportBrowserClient,
+  type SallyportBrowserClientOptions,
+} from "../colyseus/browser/client.ts";
+export type { AvailableRoom } from "../colyseus/client/available-room.ts";
+export type { JoinSettings } from "../colyseus/client/join.ts";
+export type { JoinProgress, PathKind, PathRecord, RoomPath } from "../colyseus/client/path.ts";
+export { SallyportRoom } from "../colyseus/client/room.ts";

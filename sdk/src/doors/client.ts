@@ -1,0 +1,7 @@
+export type { AvailableRoom } from "../colyseus/client/available-room.ts";
+export { type InviteOptions, SallyportClient, type SallyportClientOptions } from "../colyseus/client/client.ts";
+export type { DiscoverOptions, FoundGame } from "../colyseus/client/found-game.ts";
+export type { JoinSettings } from "../colyseus/client/join.ts";
+export type { JoinProgress, PathKind, PathRecord, RoomPath } from "../colyseus/client/path.ts";
+export { SallyportRoom } from "../colyseus/client/room.ts";
+export type { ConnectSession } from "../colyseus/client/udp-attempt.ts";

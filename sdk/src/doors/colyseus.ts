@@ -1,0 +1,13 @@
+export { guardRequests, type RequestGuardOptions } from "../colyseus/server/entrances/request-guard.ts";
+export type { LanListing, LanListingOptions } from "../colyseus/server/lan-listing.ts";
+export type { DiagnosticsChannels, PlayerConnection } from "../colyseus/server/observability/diagnostics.ts";
+export {
+  type Distribution,
+  formatPrometheus,
+  type TransportMetrics,
+} from "../colyseus/server/observability/metrics.ts";
+export type { Traffic } from "../colyseus/server/observability/players.ts";
+export { hidePublicAddresses } from "../colyseus/server/replaced/public-address.ts";
+export { SallyportTransport } from "../colyseus/server/transport.ts";
+export type { SallyportTransportOptions } from "../colyseus/server/transport-options.ts";
+export { type BroadcastUnreliableOptions, broadcastUnreliable, sendUnreliable } from "../colyseus/server/unreliable.ts";

@@ -1,0 +1,16 @@
+export type { LocalInterface } from "../gateway/interfaces.ts";
+export type { MapOptions, PortMapperEvents, PortMapperOptions } from "../gateway/options.ts";
+export { PortMapper } from "../gateway/port-mapper.ts";
+export {
+  type GatewayInfo,
+  type GatewayStep,
+  type MapProtocol,
+  type MappingEvent,
+  type MappingEvents,
+  type MapRequest,
+  PortMapError,
+  type PortMapErrorKind,
+  type PortMapping,
+  type Transport,
+  type Via,
+} from "../gateway/types.ts";

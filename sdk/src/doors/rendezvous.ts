@@ -1,0 +1,25 @@
+/** Invites: a lobby brings hosts and players together. */
+
+export type { RendezvousLimits } from "../colyseus/lobby/quota.ts";
+export { defineRendezvous, type RendezvousOptions, RendezvousRoom } from "../colyseus/lobby/room.ts";
+export { type IntroduceOptions, introduce } from "../rendezvous/guest/introduce.ts";
+export { firstReachable, type ReachOptions } from "../rendezvous/guest/reach.ts";
+export { type ResolvedInvite, type ResolveOptions, resolveInvite } from "../rendezvous/guest/resolve.ts";
+export {
+  HostRegistration,
+  type HostRegistrationOptions,
+  type RegistrationDetails,
+} from "../rendezvous/host/registration.ts";
+export type { Introduction, IntroductionClosed } from "../rendezvous/sealed/introduction.ts";
+export { MAX_MESSAGE_BYTES as MAX_INTRODUCTION_MESSAGE_BYTES } from "../rendezvous/sealed/records.ts";
+export { RendezvousError, type RendezvousErrorCode } from "../rendezvous/wire/errors.ts";
+export { type Invite, inviteUrl, parseInvite, parseInviteCode } from "../rendezvous/wire/invite.ts";
+export { isLocalLobby } from "../rendezvous/wire/local-lobby.ts";
+export {
+  type GameListing,
+  type GameSummary,
+  type HostDetails,
+  type HostMessage,
+  RENDEZVOUS_ROOM,
+} from "../rendezvous/wire/protocol.ts";
+export type { ServersOptions, TraversalServers, TurnAccess, TurnOptions } from "../rendezvous/wire/servers.ts";

@@ -1,3 +1,0 @@
-export { UPNPResult } from "./result.ts";
-export { UPNP } from "./upnp.ts";
-export { IGDStatus, UPNPDevice } from "./upnp-device.ts";

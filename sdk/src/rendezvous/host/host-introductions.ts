@@ -1,0 +1,126 @@
+/** The host's side of all introductions that one connection to the lobby relays. */
+
+import { TokenBucket } from "../../net/token-bucket.ts";
+import { SealedIntroduction } from "../sealed/introduction.ts";
+import { NoiseResponder } from "../sealed/noise.ts";
+import { MAX_RECORD_BYTES } from "../sealed/records.ts";
+import type { HostIdentity } from "../sealed/secret.ts";
+import { type EndReason, HELLO, type HostDetails, parseBytes, parseId, prologueOf } from "../wire/protocol.ts";
+import type { TraversalServers } from "../wire/servers.ts";
+
+/** At one time; a lobby that sends more is ill or evil. */
+const MAX_OPEN = 128;
+/** Each costs the host two multiplications on the curve. */
+const HANDSHAKES = { burst: 64, perSecond: 32 } as const;
+/** How long a player may take to prove that it is there, ms. */
+const CONFIRM_MS = 15_000;
+
+export interface HostIntroductionsOptions {
+  identity: HostIdentity;
+  /** Refuse players who have but the code. */
+  linkOnly: boolean;
+  /** What players are told. */
+  details: () => HostDetails;
+  servers: () => TraversalServers;
+  send: (type: "relay" | "end", message: unknown) => void;
+  /** False if nobody wants it. */
+  onIntroduction: (introduction: SealedIntroduction) => boolean;
+  /** Monotonic, ms. */
+  now: () => number;
+}
+
+interface Entry {
+  introduction: SealedIntroduction;
+  /** Runs until the player has sealed something itself: its first message could be a copy of another's. */
+  unconfirmed: NodeJS.Timeout | undefined;
+}
+
+export class HostIntroductions {
+  readonly #options: HostIntroductionsOptions;
+  readonly #limiter = new TokenBucket(HANDSHAKES.burst, HANDSHAKES.perSecond);
+  readonly #open = new Map<number, Entry>();
+
+  constructor(options: HostIntroductionsOptions) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#open.size;
+  }
+
+  /** Whatever the lobby sends: of other types it takes no notice. */
+  receive(type: unknown, message: unknown): void {
+    const id = parseId(message);
+    if (id === undefined) return;
+    if (type === "introduction") this.#onHello(id, parseBytes(message, "hello", MAX_RECORD_BYTES));
+    else if (type === "relay") this.#onRecord(id, parseBytes(message, "data", MAX_RECORD_BYTES));
+    else if (type === "end") this.#open.get(id)?.introduction.lose("The player has gone.");
+  }
+
+  /** The connection to the lobby has ended. */
+  lose(reason: string): void {
+    for (const { introduction } of this.#open.values()) introduction.lose(reason);
+  }
+
+  /** Tells all players, sealed. */
+  close(reason: string): void {
+    for (const { introduction } of this.#open.values()) introduction.close(reason);
+  }
+
+  #onHello(id: number, hello: Uint8Array | undefined): void {
+    const { identity, linkOnly, send, now } = this.#options;
+    const refuse = (reason: EndReason): void => send("end", { id, reason });
+    if (this.#open.has(id)) return;
+    if (this.#open.size >= MAX_OPEN || !this.#limiter.take(now())) return refuse("limit");
+    const mode = hello?.[0];
+    if (hello === undefined || (mode !== HELLO.code && mode !== HELLO.link)) return refuse("unreadable");
+    if (mode === HELLO.code && linkOnly) return refuse("link-required");
+    const responder = new NoiseResponder({
+      key: identity.key,
+      prologue: prologueOf(identity.code, mode),
+      psk: mode === HELLO.link ? identity.psk : undefined,
+    });
+    if (responder.read(hello.subarray(1)) === undefined) return refuse("unreadable");
+    const answer = responder.write();
+    if (answer === undefined || responder.remoteKey === undefined) return refuse("unreadable");
+    send("relay", { id, data: answer.message });
+    const { details, servers } = this.#options;
+    const introduction = new SealedIntroduction({
+      code: identity.code,
+      details: details(),
+      remoteKey: responder.remoteKey,
+      authenticated: mode === HELLO.link,
+      servers,
+      transport: answer.transport,
+      wire: {
+        relay: (data) => send("relay", { id, data }),
+        end: () => this.#forget(id),
+      },
+      now,
+    });
+    const unconfirmed = setTimeout(() => introduction.lose("The player says nothing."), CONFIRM_MS);
+    unconfirmed.unref();
+    this.#open.set(id, { introduction, unconfirmed });
+    introduction.sendDetails(details());
+  }
+
+  #onRecord(id: number, data: Uint8Array | undefined): void {
+    const entry = this.#open.get(id);
+    if (entry === undefined) return;
+    const { introduction } = entry;
+    if (!introduction.receive(data ?? new Uint8Array(0)) || entry.unconfirmed === undefined) return;
+    clearTimeout(entry.unconfirmed);
+    entry.unconfirmed = undefined;
+    if (introduction.closed === undefined && !this.#options.onIntroduction(introduction)) {
+      introduction.close("This host takes no introductions.");
+    }
+  }
+
+  #forget(id: number): void {
+    const entry = this.#open.get(id);
+    if (entry === undefined) return;
+    clearTimeout(entry.unconfirmed);
+    this.#open.delete(id);
+    this.#options.send("end", { id, reason: "left" });
+  }
+}

@@ -1,0 +1,307 @@
+/** The host's side: keeps a hosted game known to a lobby, under one invite. */
+
+import { EventEmitter } from "node:events";
+import type { Room } from "@colyseus/sdk";
+import { sleep } from "../../net/wait.ts";
+import { enterLobby, parseLobbyUrl } from "../mailbox/lobby.ts";
+import type { Introduction } from "../sealed/introduction.ts";
+import { toBase64Url } from "../sealed/seal.ts";
+import { createHostSecret, type HostIdentity, hostIdentityOf, isHostSecret } from "../sealed/secret.ts";
+import { RendezvousError } from "../wire/errors.ts";
+import { type Invite, inviteUrl } from "../wire/invite.ts";
+import {
+  CLOSE_REPLACED,
+  type HostDetails,
+  MAX_ENDPOINTS,
+  parseHostDetails,
+  parseHostUpdate,
+  RENDEZVOUS_ROOM,
+  type RegisteredMessage,
+} from "../wire/protocol.ts";
+import { parseServers, type TraversalServers } from "../wire/servers.ts";
+import { HostIntroductions } from "./host-introductions.ts";
+
+/** What a host says of itself. */
+export interface RegistrationDetails extends HostDetails {
+  /** Told to players in introductions, before `endpoints`; the lobby never sees them. Up to 32 URLs. */
+  sealedEndpoints: string[];
+}
+
+/** Without `endpoints`, the lobby has no address of the host to show, and players come by introductions only. */
+export interface HostRegistrationOptions extends Partial<RegistrationDetails> {
+  /** The lobby's URL. */
+  lobby: string;
+  /** What strangers see in the lobby's list. */
+  name: string;
+  /** From an earlier {@link HostRegistration.secret}: the invite and its link stay the same. Default: a new one. */
+  secret?: string;
+  /** Introduce only players who have the whole link, so that not even the lobby can come in. Default false. */
+  linkOnly?: boolean;
+  /** Default `rendezvous`. */
+  roomName?: string;
+  /** For one attempt to reach the lobby. Default 10 000. */
+  timeoutMs?: number;
+  /** First and longest wait before the next attempt; each is between half of and the whole of it. Default 500, 30 000. */
+  retryMs?: readonly [first: number, longest: number];
+  /** How often to ask whether the lobby is still there, and how long to wait for its answer. Default 15 000. */
+  heartbeatMs?: number;
+}
+
+interface Events {
+  /** The lobby knows us: after the first time, again after each loss. */
+  registered: [invite: Invite];
+  /** The lobby is not there, or has gone; the next attempt follows by itself. */
+  lost: [error: RendezvousError, retryInMs: number];
+  /** No further attempts: the lobby refused for good, or another process has taken over the invite. */
+  failed: [error: RendezvousError];
+  /** A player has asked by invite, and has proven that it is there. Without a listener players are refused. */
+  introduction: [introduction: Introduction];
+  /** The lobby's STUN and TURN servers: after each registration, and again before credentials expire. */
+  servers: [servers: TraversalServers];
+}
+
+/** Updates are sent at most this often, so that a full house does not run into the lobby's limits. */
+const UPDATE_MS = 250;
+
+export class HostRegistration extends EventEmitter<Events> implements AsyncDisposable {
+  /** Whoever has it is this host. It never leaves this process; keep it to keep the invite beyond. */
+  readonly secret: string;
+  /** Known once the lobby has been reached. */
+  invite: Invite | undefined;
+  /** Known soon after the lobby has been reached; the last ones while it is lost. */
+  servers: TraversalServers = { stun: [], turn: [] };
+
+  readonly #options: HostRegistrationOptions;
+  readonly #lobby: string;
+  readonly #closing = new AbortController();
+  #details: HostDetails;
+  #sealedEndpoints: string[] = [];
+  #introductions: HostIntroductions | undefined;
+  #room: Room | undefined;
+  #running: Promise<void> | undefined;
+  #changed = new Set<keyof HostDetails>();
+  #updateTimer: NodeJS.Timeout | undefined;
+
+  /** @throws RendezvousError `invalid` */
+  constructor(options: HostRegistrationOptions) {
+    super();
+    this.#options = options;
+    this.#lobby = parseLobbyUrl(options.lobby);
+    this.#details = parseHostDetails(options);
+    this.#sealedEndpoints = sealedEndpointsOf(options) ?? [];
+    this.secret = options.secret ?? createHostSecret();
+    if (!isHostSecret(this.secret)) {
+      throw new RendezvousError("invalid", "The secret must be one that HostRegistration.secret gave: 43 characters.");
+    }
+  }
+
+  /**
+   * Begins, and answers when the lobby has given the invite. A lobby that is not there is tried again and again
+   * (`lost` says so each time); `signal` ends the waiting and the registration.
+   * @throws RendezvousError `refused`, `invalid`, `aborted`
+   */
+  async open(options: { signal?: AbortSignal } = {}): Promise<Invite> {
+    if (this.#closing.signal.aborted) throw new RendezvousError("aborted", "This registration has been closed.");
+    const { signal } = options;
+    const first = Promise.withResolvers<Invite>();
+    const onAbort = (): void => {
+      first.reject(new RendezvousError("aborted", "Given up by the caller.", { cause: signal?.reason }));
+      void this.close();
+    };
+    const onClosing = (): void => first.reject(new RendezvousError("aborted", "This registration has been closed."));
+    this.once("registered", first.resolve);
+    this.once("failed", first.reject);
+    this.#closing.signal.addEventListener("abort", onClosing);
+    signal?.addEventListener("abort", onAbort);
+    try {
+      if (signal?.aborted === true) onAbort();
+      else this.#running ??= this.#run();
+      return this.invite ?? (await first.promise);
+    } finally {
+      this.off("registered", first.resolve);
+      this.off("failed", first.reject);
+      this.#closing.signal.removeEventListener("abort", onClosing);
+      signal?.removeEventListener("abort", onAbort);
+      first.promise.catch(() => undefined);
+    }
+  }
+
+  /** Tells the lobby, whoever is asking there, and those who are introduced from now on, what has changed. @throws RendezvousError `invalid` */
+  update(details: Partial<RegistrationDetails>): void {
+    const update = parseHostUpdate(details);
+    this.#sealedEndpoints = sealedEndpointsOf(details) ?? this.#sealedEndpoints;
+    for (const field of Object.keys(update) as (keyof HostDetails)[]) {
+      if (JSON.stringify(update[field]) !== JSON.stringify(this.#details[field])) this.#changed.add(field);
+    }
+    this.#details = { ...this.#details, ...update };
+    this.#flush();
+  }
+
+  /** Takes the game off the lobby's list. Waits at most a second for the lobby. */
+  async close(): Promise<void> {
+    if (!this.#closing.signal.aborted) this.#closing.abort();
+    clearTimeout(this.#updateTimer);
+    this.#updateTimer = undefined;
+    const room = this.#room;
+    this.#introductions?.close("The host has closed the game.");
+    this.#room = undefined;
+    if (room?.connection.isOpen === true) {
+      const { promise: late, resolve } = Promise.withResolvers<undefined>();
+      const timer = setTimeout(resolve, 1000, undefined);
+      await Promise.race([room.leave(true), late]);
+      clearTimeout(timer);
+      room.connection.close();
+    }
+    await this.#running;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #run(): Promise<void> {
+    const [first, longest] = this.#options.retryMs ?? [500, 30_000];
+    const identity = await hostIdentityOf(this.secret);
+    let wait = first;
+    while (!this.#closing.signal.aborted) {
+      let error: RendezvousError;
+      try {
+        this.#room = await this.#enter(identity);
+        wait = first;
+        error = await this.#stay(this.#room, identity);
+      } catch (reason) {
+        error = reason instanceof RendezvousError ? reason : new RendezvousError("unreachable", String(reason));
+      }
+      this.#room = undefined;
+      if (this.#closing.signal.aborted) return;
+      if (error.code === "refused" || error.code === "invalid") {
+        this.#closing.abort();
+        this.emit("failed", error);
+        return;
+      }
+      const pause = wait * (0.5 + Math.random() / 2);
+      wait = Math.min(longest, wait * 2);
+      this.emit("lost", error, Math.round(pause));
+      await sleep(pause, this.#closing.signal);
+    }
+  }
+
+  #enter({ code, proof, key }: HostIdentity): Promise<Room> {
+    this.#changed.clear(); // all of it goes along; what changes meanwhile is sent after
+    return enterLobby({
+      lobby: this.#lobby,
+      roomName: this.#options.roomName ?? RENDEZVOUS_ROOM,
+      method: "joinOrCreate",
+      options: { role: "host", invite: code, proof, key: toBase64Url(key.publicKey), details: this.#details },
+      timeoutMs: this.#options.timeoutMs ?? 10_000,
+      signal: this.#closing.signal,
+    });
+  }
+
+  /** From the lobby's welcome to the end of the connection; answers why it ended. */
+  async #stay(room: Room, identity: HostIdentity): Promise<RendezvousError> {
+    const ended = Promise.withResolvers<RendezvousError>();
+    const introductions = this.#introduceThrough(room, identity);
+    this.#introductions = introductions;
+    room.onMessage("*", (type, payload: unknown) => {
+      if (type === "registered") this.#onRegistered(payload as RegisteredMessage, identity);
+      else if (type === "servers") this.#onServers(payload);
+      else introductions.receive(type, payload);
+    });
+    // Also called, without a code, when the connection breaks.
+    room.onError((_code, message) => {
+      ended.resolve(new RendezvousError("unreachable", message ?? "The connection to the lobby broke."));
+    });
+    room.onLeave((code) => {
+      ended.resolve(
+        code === CLOSE_REPLACED
+          ? new RendezvousError("refused", "Another process with the same secret has taken over this invite.")
+          : new RendezvousError("unreachable", `The lobby ended the connection (${code}).`),
+      );
+    });
+    const stop = this.#watch(room, () => {
+      ended.resolve(new RendezvousError("unreachable", "The lobby no longer answers."));
+    });
+    this.#flush();
+    const onClosing = (): void => ended.resolve(new RendezvousError("aborted", "closed"));
+    this.#closing.signal.addEventListener("abort", onClosing, { once: true });
+    try {
+      return await ended.promise;
+    } finally {
+      stop();
+      introductions.lose("The connection to the lobby is lost.");
+      this.#closing.signal.removeEventListener("abort", onClosing);
+      if (!this.#closing.signal.aborted) room.connection.close();
+    }
+  }
+
+  #introduceThrough(room: Room, identity: HostIdentity): HostIntroductions {
+    return new HostIntroductions({
+      identity,
+      linkOnly: this.#options.linkOnly ?? false,
+      details: () => ({
+        ...this.#details,
+        endpoints: [...new Set([...this.#sealedEndpoints, ...this.#details.endpoints])].slice(0, MAX_ENDPOINTS),
+      }),
+      servers: () => this.servers,
+      send: (type, message) => {
+        if (room.connection.isOpen) room.send(type, message);
+      },
+      onIntroduction: (introduction) => this.emit("introduction", introduction),
+      now: () => performance.now(),
+    });
+  }
+
+  #onRegistered(message: RegisteredMessage | null, { code, seal }: HostIdentity): void {
+    if (message?.code !== code) return;
+    // The link goes to people and terminals. Of what the lobby says only the place is taken: code and seal are ours.
+    const url = typeof message.url === "string" && URL.canParse(message.url) ? new URL(message.url) : undefined;
+    const plain = url !== undefined && /^https?:$/.test(url.protocol) && url.href.length <= 512;
+    const lobby = plain ? url.origin + url.pathname : this.#lobby;
+    this.invite = { code, url: inviteUrl(lobby, code, seal) };
+    this.emit("registered", this.invite);
+  }
+
+  #onServers(message: unknown): void {
+    try {
+      this.servers = parseServers(message);
+    } catch {
+      return; // the game can do without
+    }
+    this.emit("servers", this.servers);
+  }
+
+  /** A connection through a NAT can die without a word; ask now and then. */
+  #watch(room: Room, onDead: () => void): () => void {
+    let answered = true;
+    const timer = setInterval(() => {
+      if (!answered) onDead();
+      answered = false;
+      room.ping(() => {
+        answered = true;
+      });
+    }, this.#options.heartbeatMs ?? 15_000);
+    timer.unref();
+    return () => clearInterval(timer);
+  }
+
+  #flush(): void {
+    if (this.#updateTimer !== undefined || this.#changed.size === 0) return;
+    if (this.#room?.connection.isOpen !== true) return; // the next registration brings it all
+    const { endpoints, ...rest } = this.#details;
+    const fields = Object.entries(rest).filter(([field]) => this.#changed.has(field as keyof HostDetails));
+    // Apart, since the largest list of endpoints alone fills one message.
+    if (this.#changed.has("endpoints")) this.#room.send("update", { endpoints });
+    if (fields.length > 0) this.#room.send("update", Object.fromEntries(fields));
+    this.#changed.clear();
+    this.#updateTimer = setTimeout(() => {
+      this.#updateTimer = undefined;
+      this.#flush();
+    }, UPDATE_MS);
+    this.#updateTimer.unref();
+  }
+}
+
+function sealedEndpointsOf({ sealedEndpoints }: Partial<RegistrationDetails>): string[] | undefined {
+  return sealedEndpoints === undefined ? undefined : parseHostUpdate({ endpoints: sealedEndpoints }).endpoints;
+}

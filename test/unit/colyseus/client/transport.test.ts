@@ -1,0 +1,141 @@
+import { randomBytes } from "node:crypto";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { RoomPath } from "../../../../sdk/src/colyseus/client/path.ts";
+import { RoomTransport } from "../../../../sdk/src/colyseus/client/transport.ts";
+import { udpWay } from "../../../../sdk/src/colyseus/client/udp-attempt.ts";
+import type { Endpoint } from "../../../../sdk/src/net/endpoint.ts";
+import { FakeSession } from "../server/fake-session.ts";
+
+let server: Server;
+let url: string;
+let session: FakeSession;
+let peer: FakeSession;
+let transport: RoomTransport;
+let remote: Endpoint;
+let paths: RoomPath[];
+let got: number[][];
+let closed: Promise<{ code: number; reason: string }>;
+
+beforeEach(async () => {
+  server = createServer((_request, response) => {
+    const endpoints = [{ kind: "relayed", address: "192.0.2.9", port: 9 }];
+    response.end(JSON.stringify({ protocol: 1, token: randomBytes(8).toString("base64"), endpoints }));
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  url = `ws://127.0.0.1:${(server.address() as AddressInfo).port}/process/room?sessionId=s`;
+  remote = { address: "127.0.0.1", port: 1 };
+  paths = [];
+  got = [];
+  transport = new RoomTransport(
+    { onmessage: ({ data }: { data: Uint8Array }) => got.push([...data]) },
+    {
+      way: udpWay({
+        timeoutMs: 5000,
+        connectSession: async () => {
+          session = new FakeSession(0n, new Uint8Array(0));
+          peer = new FakeSession(1n, new Uint8Array(0));
+          session.remote = remote;
+          session.peer = peer;
+          peer.peer = session;
+          return session;
+        },
+      }),
+      onProgress: () => {},
+      onPathChange: () => paths.push(transport.path),
+    },
+  );
+  closed = new Promise((resolve) => {
+    Object.assign(transport.events, { onclose: resolve });
+  });
+});
+afterEach(() => server.close().closeAllConnections());
+
+const open = () =>
+  new Promise((resolve) => {
+    Object.assign(transport.events, { onopen: resolve });
+    transport.connect(url);
+  });
+const tick = () => new Promise((resolve) => setImmediate(resolve));
+
+test("is open from the session's opening to its end", async () => {
+  expect([transport.isOpen, transport.path.kind]).toEqual([false, "none"]);
+  await open();
+  expect([transport.isOpen, transport.path.kind]).toEqual([true, "direct"]);
+  peer.close(4002, "why");
+  expect(await closed).toEqual({ code: 4002, reason: "why" });
+  expect(transport.isOpen).toBe(false);
+});
+
+test("passes frames both ways", async () => {
+  await open();
+  transport.send(new Uint8Array([13, 1]));
+  transport.sendUnreliable(new Uint8Array([13, 2]));
+  expect(session.sent.map(({ data, mode }) => [data[1], mode])).toEqual([
+    [1, "reliable"],
+    [2, "unreliable"],
+  ]);
+  peer.send(new Uint8Array([13, 3]), "reliable");
+  peer.send(new Uint8Array([13, 4]), "unreliable");
+  await tick();
+  expect(got).toEqual([
+    [13, 3],
+    [13, 4],
+  ]);
+});
+
+test("drops unreliable patches that overtook the full state, at each connection anew", async () => {
+  for (let i = 0; i < 2; i++) {
+    got.length = 0;
+    await open();
+    peer.send(new Uint8Array([0x4f, 1, 0]), "unreliable");
+    peer.send(new Uint8Array([10]), "reliable");
+    peer.send(new Uint8Array([14]), "reliable");
+    peer.send(new Uint8Array([0x4f, 2, 0]), "unreliable");
+    await tick();
+    expect(got.map(([first]) => first)).toEqual([10, 14, 0x4f]);
+  }
+});
+
+test("begins anew rather than leave a reliable message out", async () => {
+  await open();
+  session.hasRoom = false;
+  transport.send(new Uint8Array([13]));
+  expect((await closed).code).toBe(4010);
+});
+
+test("knows a relay by its address", async () => {
+  await open();
+  remote = { address: "192.0.2.9", port: 9 };
+  await open();
+  expect(paths.map(({ kind, remote: end }) => `${kind} ${end}`)).toEqual(["direct 127.0.0.1:1", "relayed 192.0.2.9:9"]);
+});
+
+describe("close()", () => {
+  test("while it is open", async () => {
+    await open();
+    transport.close(4000, "bye");
+    expect(await closed).toEqual({ code: 4000, reason: "bye" });
+  });
+
+  test("without a code ends as a WebSocket's does", async () => {
+    await open();
+    transport.close();
+    expect((await closed).code).toBe(1005);
+  });
+
+  test("while it connects", async () => {
+    transport.connect(url);
+    transport.close(4010);
+    expect((await closed).code).toBe(4010);
+    await tick();
+    expect(transport.isOpen).toBe(false);
+  });
+});
+
+test("keeps the last sixteen paths", async () => {
+  for (let i = 0; i < 20; i++) await open();
+  expect(transport.path.history.length).toBe(16);
+  expect(paths.length).toBe(20);
+});

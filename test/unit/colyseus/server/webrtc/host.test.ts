@@ -1,0 +1,236 @@
+import type { AuthContext } from "@colyseus/core";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { WebRTCEntrance } from "../../../../../sdk/src/colyseus/server/webrtc/entrance.ts";
+import { WebRTCHost, type WebRTCHostOptions } from "../../../../../sdk/src/colyseus/server/webrtc/host.ts";
+import { parseWebRTCRequest } from "../../../../../sdk/src/colyseus/server/webrtc/request.ts";
+import type { ConnectEndpoint } from "../../../../../sdk/src/colyseus/wire/connect-request.ts";
+import type { Endpoint } from "../../../../../sdk/src/net/endpoint.ts";
+import { fakeLibrary } from "./fake-library.ts";
+import { CHROMIUM } from "./offers.ts";
+
+const context = {} as AuthContext;
+const way = { asker: "192.0.2.9", asked: "192.0.2.2" };
+let fake: ReturnType<typeof fakeLibrary>;
+let taken: Set<number>;
+let now: number;
+let endpoints: ConnectEndpoint[];
+let mapped: Endpoint | undefined;
+let entered: { roomId: string; sessionId: string }[];
+let host: WebRTCHost;
+
+const settings = (): WebRTCHostOptions => ({
+  maxPayload: 4096,
+  timeoutMs: 9000,
+  endpoints: () => endpoints,
+  mapBeside: () => () => mapped,
+  onSession: (_session, { roomId, sessionId }) => entered.push({ roomId, sessionId }),
+});
+const parts = () => ({
+  load: () => Promise.resolve(fake.library),
+  now: () => now,
+  isFree: (port: number) => Promise.resolve(!taken.has(port)),
+});
+const request = (sessionId: string, offer = CHROMIUM, dialed: Endpoint[] = []) =>
+  parseWebRTCRequest({ roomId: "room", sessionId, offer, dialed }) ?? expect.unreachable();
+const accept = (sessionId: string, offer?: string) => host.accept(request(sessionId, offer), context, way);
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  fake = fakeLibrary();
+  taken = new Set();
+  now = 0;
+  endpoints = [];
+  mapped = undefined;
+  entered = [];
+  host = new WebRTCHost(settings(), parts());
+});
+afterEach(() => vi.useRealTimers());
+
+/** So many seconds pass, with their ticks. */
+async function seconds(count: number): Promise<void> {
+  for (let i = 0; i < count; i++) {
+    now += 1000;
+    await vi.advanceTimersByTimeAsync(1000);
+  }
+}
+
+test("takes a port far from the game's, or the next free one, or the one that is asked for", async () => {
+  taken.add(17777);
+  await host.open(7777, "*");
+  expect([host.port, fake.held]).toEqual([17778, [17778]]);
+  const last = new WebRTCHost(settings(), parts());
+  await last.open(65535, "*");
+  expect(last.port).toBe(55535);
+  await expect(new WebRTCHost({ ...settings(), port: 17777 }, parts()).open(1, "*")).rejects.toThrow(/UDP port 17777/);
+});
+
+test("nobody is let in before it is open, nor after it was closed", async () => {
+  expect(await accept("s")).toBeNull();
+  await host.open(7777, "*");
+  await host.close();
+  expect(await accept("s")).toBeNull();
+  expect(fake.held).toEqual([]);
+});
+
+test("a seat is taken when the browser says so, once; all share one port", async () => {
+  await host.open(7777, "192.0.2.2");
+  expect(await accept("s")).toMatchObject({ protocol: 1, timeoutMs: 9000 });
+  const [connection] = fake.connections;
+  expect(connection?.config).toMatchObject({
+    enableIceUdpMux: true,
+    portRangeBegin: 17777,
+    portRangeEnd: 17777,
+    bindAddress: "192.0.2.2",
+  });
+  expect(entered).toEqual([]);
+  connection?.join();
+  connection?.join();
+  expect(entered).toEqual([{ roomId: "room", sessionId: "s" }]);
+});
+
+test("what the answer tells: where it was asked, the router's port, and the ladder's addresses with our port", async () => {
+  await host.open(7777, "*");
+  mapped = { address: "1.2.3.4", port: 40000 };
+  endpoints = [
+    { kind: "host", address: "192.0.2.2", port: 7777 },
+    { kind: "host", address: "192.0.2.3", port: 7777 },
+    { kind: "mapped", address: "1.2.3.4", port: 7777 },
+    { kind: "relayed", address: "1.1.1.1", port: 1 },
+  ];
+  const reply = await host.accept(request("s", CHROMIUM, [{ address: "5.6.7.8", port: 7777 }]), context, way);
+  const answer = reply && typeof reply === "object" && "answer" in reply ? reply.answer : "";
+  const told = [...answer.matchAll(/UDP \d+ (\S+) (\d+) typ (\w+)/g)].map(([, address, port]) => `${address} ${port}`);
+  expect(told).toEqual([
+    "192.0.2.2 17777",
+    "5.6.7.8 17777",
+    "1.2.3.4 40000",
+    "192.0.2.2 40000",
+    "5.6.7.8 40000",
+    "192.0.2.3 17777",
+  ]);
+  // Nobody else's interfaces are probed from here.
+  expect(fake.connections[0]?.offer).toContain("1.2.3.4 54321");
+  expect(fake.connections[0]?.offer).not.toContain("192.168.1.5");
+});
+
+test("STUN servers are asked only where no router forwards the port", async () => {
+  await host.open(7777, "*");
+  host.useStunServers(["stun:stun.example:3478", "stuns:stun.example:5349"]);
+  const waits = accept("a");
+  await seconds(1);
+  await waits;
+  mapped = { address: "1.2.3.4", port: 1 };
+  await accept("b");
+  expect(fake.connections.map(({ config }) => config.iceServers)).toEqual([["stun:stun.example:3478"], []]);
+});
+
+test("a page that is loaded again makes a new offer; the old one is given up, and not for ever", async () => {
+  await host.open(7777, "*");
+  await accept("s");
+  await accept("s");
+  expect(fake.connections.map(({ closed }) => closed)).toEqual([true, false]);
+  fake.connections[0]?.join();
+  expect(entered).toEqual([]);
+  await accept("s");
+  await accept("s");
+  expect(await accept("s")).toBe("Too many offers for this seat.");
+  expect(fake.connections.length).toBe(4);
+  fake.connections[3]?.join();
+  expect(entered.length).toBe(1);
+});
+
+test("who does not come within ten seconds is forgotten", async () => {
+  await host.open(7777, "*");
+  await accept("s");
+  await seconds(9);
+  expect(fake.connections[0]?.closed).toBe(false);
+  await seconds(2);
+  expect(fake.connections[0]?.closed).toBe(true);
+  fake.connections[0]?.join();
+  expect(entered).toEqual([]);
+});
+
+test("so many are on their way in at once, and no more; who is in does not count", async () => {
+  await host.open(7777, "*");
+  for (let i = 0; i < 128; i++) expect(await accept(`s${i}`)).toMatchObject({ protocol: 1 });
+  expect(await accept("late")).toBeNull();
+  expect(fake.connections.length).toBe(128);
+  fake.connections[0]?.join();
+  expect(await accept("late")).toMatchObject({ protocol: 1 });
+});
+
+test("an offer that the library does not take is refused in words, and leaves nothing behind", async () => {
+  await host.open(7777, "*");
+  const reply = await accept("s", CHROMIUM.replace("ice-ufrag:Wd6G", "ice-ufrag:BAD0"));
+  expect(reply).toBe("This offer cannot be answered: as asked");
+  expect(fake.connections[0]?.closed).toBe(true);
+});
+
+test("an error in what it calls never gets back to the library, where it would end the process", async () => {
+  const log = vi.spyOn(console, "error").mockReturnValue();
+  const broken = { ...settings(), onSession: () => expect.unreachable("as asked") };
+  host = new WebRTCHost(broken, parts());
+  await host.open(7777, "*");
+  await accept("s");
+  expect(() => fake.connections[0]?.join()).not.toThrow();
+  log.mockRestore();
+});
+
+test("channels that nobody agreed on are closed", async () => {
+  await host.open(7777, "*");
+  await accept("s");
+  const [connection] = fake.connections;
+  const extra = connection?.createDataChannel();
+  if (extra) connection?.opened(extra);
+  expect(extra?.closed).toBe(true);
+});
+
+test("a silent browser is given up; a connection that ends is let go of", async () => {
+  await host.open(7777, "*");
+  await accept("silent");
+  await accept("gone");
+  const [silent, gone] = fake.connections;
+  silent?.join();
+  gone?.join();
+  gone?.state("closed");
+  expect(gone?.closed).toBe(true);
+  await seconds(9);
+  expect(silent?.closed).toBe(false);
+  await seconds(1);
+  expect(silent?.closed).toBe(true);
+});
+
+test("closing says goodbye, waits a moment for it to be heard, and gives the port back", async () => {
+  await host.open(7777, "*");
+  await accept("in");
+  await accept("waiting");
+  const [inside, waiting] = fake.connections;
+  inside?.join();
+  const closing = host.close();
+  expect(waiting?.closed).toBe(true);
+  expect(inside?.channels[0]?.sent).toEqual(['["close",1001,"the server shuts down"]']);
+  expect([inside?.closed, fake.held]).toEqual([false, [17777]]);
+  inside?.state("closed");
+  await closing;
+  expect([inside?.closed, fake.held]).toEqual([true, []]);
+});
+
+test("what is missing is said once: to who needs it by an error, to who would like it by the reply", async () => {
+  const missing = { ...parts(), load: () => Promise.reject(new Error("npm install node-datachannel")) };
+  const { maxPayload, timeoutMs, mapBeside, onSession } = settings();
+  const options = { maxPayload, timeoutMs, mapBeside, onSession, endpoints: () => endpoints };
+  await expect(new WebRTCEntrance(true, options, missing).open(1, "*")).rejects.toThrow(/npm install node-datachannel/);
+  const optional = new WebRTCEntrance("auto", options, missing);
+  await optional.open(1, "*");
+  const http = { socket: {} } as Parameters<WebRTCEntrance["issue"]>[2];
+  expect(await optional.issue(request("s"), context, http)).toEqual({
+    protocol: 1,
+    unavailable: "this server offers none (npm install node-datachannel)",
+  });
+  const off = new WebRTCEntrance(false, options, missing);
+  await off.open(1, "*");
+  expect(await off.issue(request("s"), context, http)).toMatchObject({
+    unavailable: expect.stringMatching(/webrtc is off/),
+  });
+  expect([optional.port, off.port]).toEqual([undefined, undefined]);
+});
