@@ -49,7 +49,7 @@ export class ConnectivityManager extends EventEmitter<ConnectivityEvents> implem
   #detection: DetectionRung | undefined;
   #natMemory: NatMemory | undefined;
   #relay: RelayRung | undefined;
-  readonly #beside = new Set<number>();
+  readonly #extraPorts = new Set<number>();
   #reachability: Reachability | undefined;
   #settled: Promise<void> = Promise.resolve();
   #opening: Promise<Reachability> | undefined;
@@ -155,14 +155,15 @@ export class ConnectivityManager extends EventEmitter<ConnectivityEvents> implem
   }
 
   /**
-   * Has the routers forward another UDP port of this machine too, for what stands beside the game and cannot share its socket. It is
-   * kept, and given back by `close()`, as the game's own; it stands in no reachability. No router: it is tried for all the same.
-   * @returns where the port is reached from outside just now; undefined while it is not
+   * Has the routers forward another UDP port of this machine too, for a part of the game that cannot share its socket. The mapping
+   * is renewed, and removed by `close()`, like the game's own; no reachability lists it. Without a router it keeps retrying in the
+   * background.
+   * @returns where the port is reached from outside at the moment; undefined while it is not
    */
-  mapBeside(port: number): () => { address: string; port: number } | undefined {
-    this.#beside.add(port);
-    this.#mapping?.mapBeside(port, this.#options);
-    return () => this.#mapping?.beside(port);
+  mapExtraPort(port: number): () => { address: string; port: number } | undefined {
+    this.#extraPorts.add(port);
+    this.#mapping?.mapExtraPort(port, this.#options);
+    return () => this.#mapping?.extraEndpoint(port);
   }
 
   /** Asks everything anew, as after a change of network. */
@@ -252,7 +253,7 @@ export class ConnectivityManager extends EventEmitter<ConnectivityEvents> implem
       if (this.#detection) this.#detection.probe = undefined;
       this.#measureIfNeeded();
     };
-    for (const port of this.#beside) this.#mapping.mapBeside(port, this.#options);
+    for (const port of this.#extraPorts) this.#mapping.mapExtraPort(port, this.#options);
     await this.#mapping.open({
       internalPort: this.port,
       protocol,

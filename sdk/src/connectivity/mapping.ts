@@ -19,8 +19,8 @@ export class MappingRung {
   readonly #context: RungContext;
   readonly #mapper: Mapper;
   readonly #mappings = new Set<PortMapping>();
-  /** Of other ports than the game's, by the port inside; undefined until it is mapped. */
-  readonly #beside = new Map<number, PortMapping | undefined>();
+  /** Of other ports than the game's, by the internal port; undefined until it is mapped. */
+  readonly #extraPorts = new Map<number, PortMapping | undefined>();
   /** The way in is another than before. */
   onChanged: (() => void) | null = null;
 
@@ -71,12 +71,12 @@ export class MappingRung {
   }
 
   /** Another port, UDP alone. The mapper goes on trying where the first attempt fails. */
-  mapBeside(
+  mapExtraPort(
     internalPort: number,
     { description, lifetimeSeconds }: Pick<MapRequest, "description" | "lifetimeSeconds">,
   ): void {
-    if (this.#beside.has(internalPort)) return;
-    this.#beside.set(internalPort, undefined);
+    if (this.#extraPorts.has(internalPort)) return;
+    this.#extraPorts.set(internalPort, undefined);
     const { signal } = this.#context;
     this.#mapper
       .map({ internalPort, protocol: "udp", description, application: description, lifetimeSeconds }, { signal })
@@ -86,9 +86,9 @@ export class MappingRung {
       );
   }
 
-  /** Where another port is reached from outside, if it is mapped now. */
-  beside(internalPort: number): { address: string; port: number } | undefined {
-    const mapping = this.#beside.get(internalPort);
+  /** Where an extra port is reached from outside, if it is mapped now. */
+  extraEndpoint(internalPort: number): { address: string; port: number } | undefined {
+    const mapping = this.#extraPorts.get(internalPort);
     if (mapping?.state !== "mapped") return undefined;
     return { address: mapping.externalAddress, port: mapping.externalPort };
   }
@@ -103,8 +103,8 @@ export class MappingRung {
   }
 
   #adopt(mapping: PortMapping): void {
-    if (this.#beside.has(mapping.internalPort)) {
-      this.#beside.set(mapping.internalPort, mapping);
+    if (this.#extraPorts.has(mapping.internalPort)) {
+      this.#extraPorts.set(mapping.internalPort, mapping);
       return;
     }
     if (this.#mappings.has(mapping)) return;

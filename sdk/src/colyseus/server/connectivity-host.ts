@@ -41,8 +41,8 @@ export class ConnectivityHost implements SessionHost {
       .map(({ address, port }) => ({ address, port }));
   }
 
-  mapBeside(port: number): () => Endpoint | undefined {
-    return this.connectivity.mapBeside(port);
+  mapExtraPort(port: number): () => Endpoint | undefined {
+    return this.connectivity.mapExtraPort(port);
   }
 
   close(): Promise<void> {

@@ -103,7 +103,7 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
       maxPayload,
       timeoutMs: Math.max(0, this.#timeoutSeconds) * 1000,
       endpoints: () => host.endpoints(),
-      mapBeside: host.mapBeside?.bind(host),
+      mapExtraPort: host.mapExtraPort?.bind(host),
       onSession: (session, seat, context) => this.#enter(session, seat, context),
     });
     const guard = {
