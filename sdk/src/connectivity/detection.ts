@@ -5,7 +5,7 @@ import { type Endpoint, formatEndpoint } from "../udp/endpoint.ts";
 import { messageOf, type RungContext } from "./rung.ts";
 import type { Findings, ReflexiveFinding } from "./verdict.ts";
 
-export interface DetectionParts {
+export interface DetectionDependencies {
   stun: typeof stunBinding;
   natBehaviour: typeof natBehaviour;
   probe: typeof probePort;
@@ -20,7 +20,7 @@ export class DetectionRung {
   behaviour: Findings["behaviour"];
   probe: Findings["probe"];
   readonly #context: RungContext;
-  readonly #parts: DetectionParts;
+  readonly #dependencies: DetectionDependencies;
   /** A server with two addresses, which can prove and discover more (RFC 5780). */
   #examiner: { server: string; address: Endpoint } | undefined;
   /** The server that keeps the mapping alive, and what it saw: one is enough, whatever the NAT. */
@@ -28,9 +28,9 @@ export class DetectionRung {
   #answering: readonly string[] = [];
   #asking: Promise<void> | undefined;
 
-  constructor(context: RungContext, parts: DetectionParts, servers: readonly string[]) {
+  constructor(context: RungContext, dependencies: DetectionDependencies, servers: readonly string[]) {
     this.#context = context;
-    this.#parts = parts;
+    this.#dependencies = dependencies;
     this.servers = servers;
   }
 
@@ -56,7 +56,10 @@ export class DetectionRung {
     const keeper = this.#keeper;
     if (keeper === undefined) return await this.ask();
     const { server, mapped } = keeper;
-    const [outcome] = await this.#parts.stun(socket, [formatEndpoint(server)], { timeoutMs: STUN_TIMEOUT_MS, signal });
+    const [outcome] = await this.#dependencies.stun(socket, [formatEndpoint(server)], {
+      timeoutMs: STUN_TIMEOUT_MS,
+      signal,
+    });
     const isSame = outcome?.mapped?.address === mapped.address && outcome.mapped.port === mapped.port;
     if (!isSame && !signal.aborted) await this.ask();
   }
@@ -84,7 +87,7 @@ export class DetectionRung {
     }
     const start = performance.now();
     const seen: ReflexiveFinding[] = [];
-    const outcomes = await this.#parts.stun(socket, this.servers, {
+    const outcomes = await this.#dependencies.stun(socket, this.servers, {
       timeoutMs: STUN_TIMEOUT_MS,
       signal,
       onOutcome: ({ server, mapped }) => {
@@ -125,7 +128,7 @@ export class DetectionRung {
     const examiner = this.#examiner;
     const { socket, signal } = this.#context;
     if (!examiner || this.behaviour !== undefined || signal.aborted) return;
-    const { mapping, filtering, hairpinning, portPreservation } = await this.#parts.natBehaviour(
+    const { mapping, filtering, hairpinning, portPreservation } = await this.#dependencies.natBehaviour(
       socket,
       examiner.server,
       {
@@ -142,7 +145,7 @@ export class DetectionRung {
     const { socket, signal } = this.#context;
     if (!examiner || signal.aborted) return;
     const began = performance.now();
-    const result = await this.#parts.probe(socket, examiner.address, mapped.port, { signal });
+    const result = await this.#dependencies.probe(socket, examiner.address, mapped.port, { signal });
     if (signal.aborted) return;
     const ms = Math.round(performance.now() - began);
     const port = `${mapped.address}:${mapped.port}`;

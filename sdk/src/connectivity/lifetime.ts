@@ -3,7 +3,7 @@ import { type NatLifetime } from "../nat/lifetime.ts";
 import { type natLifetime } from "../nat/lifetime-discovery.ts";
 import type { RungContext } from "./rung.ts";
 
-export interface LifetimeParts {
+export interface LifetimeDependencies {
   lifetime: typeof natLifetime;
 }
 
@@ -17,16 +17,16 @@ const NO_SERVER =
 export class LifetimeRung {
   found: NatLifetime | undefined;
   readonly #context: RungContext;
-  readonly #parts: LifetimeParts;
+  readonly #dependencies: LifetimeDependencies;
   readonly #waitsMs: readonly number[] | undefined;
   readonly #listeners: Set<OnSilence> = new Set();
   #asked: readonly string[] = [];
   #measuring: { readonly result: Promise<void>; readonly abort: AbortController } | undefined;
 
   /** @param waitsMs default: `natLifetime`'s own */
-  constructor(context: RungContext, parts: LifetimeParts, waitsMs: readonly number[] | undefined) {
+  constructor(context: RungContext, dependencies: LifetimeDependencies, waitsMs: readonly number[] | undefined) {
     this.#context = context;
-    this.#parts = parts;
+    this.#dependencies = dependencies;
     this.#waitsMs = waitsMs;
   }
 
@@ -71,7 +71,7 @@ export class LifetimeRung {
     const { socket, step, update } = this.#context;
     const began = performance.now();
     const bound = socket.localAddress;
-    const found = await this.#parts.lifetime(servers, {
+    const found = await this.#dependencies.lifetime(servers, {
       signal,
       onSilence: (waitMs, survived) => {
         for (const listener of this.#listeners) listener(waitMs, survived);

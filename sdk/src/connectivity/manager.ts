@@ -6,13 +6,13 @@ import { addressScope } from "../udp/address-scope.ts";
 import { UDPServer } from "../udp/udp-server.ts";
 import { UDPSocket } from "../udp/udp-socket.ts";
 import { feedCandidates } from "./candidates.ts";
+import { type ConnectivityDependencies, REAL_DEPENDENCIES } from "./dependencies.ts";
 import { DetectionRung } from "./detection.ts";
 import type { InterfaceAddress } from "./interfaces.ts";
 import type { OnSilence } from "./lifetime.ts";
 import { MappingRung } from "./mapping.ts";
-import { NatMemory } from "./nat-memory.ts";
+import { NatKeepAlive } from "./nat-keep-alive.ts";
 import { type ConnectivityOptions, withDefaults } from "./options.ts";
-import { type ConnectivityParts, REAL_PARTS } from "./parts.ts";
 import { isSameReachability, type Reachability, type Step } from "./reachability.ts";
 import { RelayRung } from "./relay.ts";
 import { LOOPBACK_ONLY, type RungContext } from "./rung.ts";
@@ -37,7 +37,7 @@ const CLOSE_TIMEOUT_MS = 4_000;
  */
 export class ConnectivityManager extends EventEmitter<ConnectivityEvents> implements AsyncDisposable {
   readonly #options: Required<ConnectivityOptions>;
-  readonly #parts: ConnectivityParts;
+  readonly #dependencies: ConnectivityDependencies;
   readonly #steps = new Map<string, Step>();
   readonly #timers: NodeJS.Timeout[] = [];
   readonly #abort = new AbortController();
@@ -47,7 +47,7 @@ export class ConnectivityManager extends EventEmitter<ConnectivityEvents> implem
   #interfaces: InterfaceAddress[] = [];
   #mapping: MappingRung | undefined;
   #detection: DetectionRung | undefined;
-  #natMemory: NatMemory | undefined;
+  #natKeepAlive: NatKeepAlive | undefined;
   #relay: RelayRung | undefined;
   readonly #extraPorts = new Set<number>();
   #reachability: Reachability | undefined;
@@ -55,10 +55,11 @@ export class ConnectivityManager extends EventEmitter<ConnectivityEvents> implem
   #opening: Promise<Reachability> | undefined;
   #closing: Promise<void> | undefined;
 
-  constructor(options: ConnectivityOptions = {}, parts: Partial<ConnectivityParts> = {}) {
+  constructor(options?: ConnectivityOptions);
+  constructor(options: ConnectivityOptions = {}, dependencies: Partial<ConnectivityDependencies> = {}) {
     super();
     this.#options = withDefaults(options);
-    this.#parts = { ...REAL_PARTS, ...parts };
+    this.#dependencies = { ...REAL_DEPENDENCIES, ...dependencies };
   }
 
   /** The game's socket, which STUN shares. Throws before `open()` and after `close()`. */
@@ -80,7 +81,7 @@ export class ConnectivityManager extends EventEmitter<ConnectivityEvents> implem
   get ice(): IceMux {
     if (!this.#ice) {
       this.#ice = new IceMux(this.socket);
-      this.#ice.fitKeepAlive(this.#natMemory?.lifetimeSeconds ?? null);
+      this.#ice.fitKeepAlive(this.#natKeepAlive?.lifetimeSeconds ?? null);
       feedCandidates(this.#ice, this);
       if (this.#relay?.relay) this.#ice.addRelay(this.#relay.relay);
     }
@@ -134,7 +135,7 @@ export class ConnectivityManager extends EventEmitter<ConnectivityEvents> implem
    */
   async measureLifetime(onSilence?: OnSilence): Promise<Reachability> {
     await this.settled();
-    await this.#natMemory?.measure(onSilence);
+    await this.#natKeepAlive?.measure(onSilence);
     return this.reachability;
   }
 
@@ -246,7 +247,7 @@ export class ConnectivityManager extends EventEmitter<ConnectivityEvents> implem
       for (const step of ["pcp", "nat-pmp", "upnp"]) this.#step({ step, outcome: "skipped", ms: 0, reason });
       return;
     }
-    const mapper = this.#parts.createMapper({ via: [...via], renewIntervalMs, signal: this.#abort.signal });
+    const mapper = this.#dependencies.createMapper({ via: [...via], renewIntervalMs, signal: this.#abort.signal });
     this.#mapping = new MappingRung(this.#context(), mapper);
     this.#mapping.onChanged = () => {
       // The old proof says nothing of the new way.
@@ -268,10 +269,10 @@ export class ConnectivityManager extends EventEmitter<ConnectivityEvents> implem
       this.#step({ step: "stun", outcome: "skipped", ms: 0, reason: LOOPBACK_ONLY });
       return;
     }
-    this.#detection = new DetectionRung(this.#context(), this.#parts, this.#options.stunServers);
-    this.#natMemory = new NatMemory(this.#context(), {
+    this.#detection = new DetectionRung(this.#context(), this.#dependencies, this.#options.stunServers);
+    this.#natKeepAlive = new NatKeepAlive(this.#context(), {
       detection: this.#detection,
-      parts: this.#parts,
+      dependencies: this.#dependencies,
       waitsMs: this.#options.lifetimeWaitsMs,
       isNeeded: () => this.#dependsOnNat,
       onLifetime: (seconds) => {
@@ -289,7 +290,7 @@ export class ConnectivityManager extends EventEmitter<ConnectivityEvents> implem
       if (lost) this.#ice?.removeBase(lost.id);
       if (relay) this.#ice?.addRelay(relay);
     });
-    this.#relay.fitKeepAlive(this.#natMemory?.lifetimeSeconds ?? null);
+    this.#relay.fitKeepAlive(this.#natKeepAlive?.lifetimeSeconds ?? null);
     await this.#relay.opened;
   }
 
@@ -306,7 +307,7 @@ export class ConnectivityManager extends EventEmitter<ConnectivityEvents> implem
   /** In the background, once it is clear whether anybody depends on it. */
   #measureIfNeeded(): void {
     this.#settled.then(
-      () => this.#natMemory?.measureIfNeeded(),
+      () => this.#natKeepAlive?.measureIfNeeded(),
       () => {},
     );
   }
@@ -319,7 +320,7 @@ export class ConnectivityManager extends EventEmitter<ConnectivityEvents> implem
   #ownInterfaces(): InterfaceAddress[] {
     const bound = this.#socket?.localAddress ?? "*";
     if (this.#isLoopback) return [{ name: "loopback", address: bound }];
-    const all = this.#parts.interfaces();
+    const all = this.#dependencies.interfaces();
     return bound === "::" || bound === "0.0.0.0" ? all : all.filter(({ address }) => address === bound);
   }
 
@@ -349,7 +350,7 @@ export class ConnectivityManager extends EventEmitter<ConnectivityEvents> implem
     every(WATCH_INTERFACES_MS, () => {
       if (isDeepStrictEqual(this.#ownInterfaces(), this.#interfaces)) return;
       this.#detection?.forget();
-      this.#natMemory?.forget();
+      this.#natKeepAlive?.forget();
       void this.refresh();
     });
     every(this.#options.renewIntervalMs, () => void this.refresh());
@@ -377,7 +378,7 @@ export class ConnectivityManager extends EventEmitter<ConnectivityEvents> implem
       mappings: this.#mapping?.findings ?? [],
       reflexive: this.#detection?.reflexive ?? [],
       behaviour: this.#detection?.behaviour,
-      mappingLifetimeSeconds: this.#natMemory?.lifetimeSeconds,
+      mappingLifetimeSeconds: this.#natKeepAlive?.lifetimeSeconds,
       probe: this.#detection?.probe,
       relayed: this.#relay?.relay ? [{ ...this.#relay.relay.relayed, expiresAt: 0 }] : [],
       gateways: this.#mapping?.gateways ?? [],
@@ -395,6 +396,12 @@ export class ConnectivityManager extends EventEmitter<ConnectivityEvents> implem
     this.#socket = undefined;
   }
 }
+
+/** The manager with dependencies handed in, for tests: no door exports it, and the class' own type takes options alone. */
+export const ManagerWithDependencies: new (
+  options: ConnectivityOptions,
+  dependencies: Partial<ConnectivityDependencies>,
+) => ConnectivityManager = ConnectivityManager;
 
 async function within(work: Promise<unknown>, ms: number): Promise<void> {
   let timer: NodeJS.Timeout | undefined;

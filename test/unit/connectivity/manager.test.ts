@@ -1,8 +1,8 @@
 import { EventEmitter } from "node:events";
 import { afterEach, describe, expect, test } from "vitest";
-import { ConnectivityManager } from "../../../sdk/src/connectivity/manager.ts";
+import { type ConnectivityDependencies } from "../../../sdk/src/connectivity/dependencies.ts";
+import { ConnectivityManager, ManagerWithDependencies } from "../../../sdk/src/connectivity/manager.ts";
 import { type ConnectivityOptions } from "../../../sdk/src/connectivity/options.ts";
-import { type ConnectivityParts } from "../../../sdk/src/connectivity/parts.ts";
 import type { Reachability } from "../../../sdk/src/connectivity/reachability.ts";
 import { type GatewayStep, PortMapError, type PortMapping } from "../../../sdk/src/gateway/types.ts";
 import type { NatLifetime } from "../../../sdk/src/nat/lifetime.ts";
@@ -10,7 +10,7 @@ import type { StunServerOutcome } from "../../../sdk/src/stun/client.ts";
 import { StunError } from "../../../sdk/src/stun/errors.ts";
 import { UDPSocket } from "../../../sdk/src/udp/udp-socket.ts";
 
-type Mapper = ReturnType<ConnectivityParts["createMapper"]>;
+type Mapper = ReturnType<ConnectivityDependencies["createMapper"]>;
 
 /** A router and STUN servers that answer when the test says so. */
 class World {
@@ -45,7 +45,7 @@ class World {
       refresh: () => void this.refreshed++,
       close: async () => void this.closed++,
     }) as unknown as Mapper;
-    this.manager = new ConnectivityManager(
+    this.manager = new ManagerWithDependencies(
       { port: 0, via: ["upnp"], stunServers: ["stun.test:3478"], ...options },
       {
         createMapper: () => mapper,

@@ -1,11 +1,11 @@
 import { keepAliveFor } from "../nat/keep-alive.ts";
 import type { DetectionRung } from "./detection.ts";
-import { type LifetimeParts, LifetimeRung, type OnSilence } from "./lifetime.ts";
+import { type LifetimeDependencies, LifetimeRung, type OnSilence } from "./lifetime.ts";
 import type { RungContext } from "./rung.ts";
 
-export interface NatMemoryOptions {
+export interface NatKeepAliveOptions {
   detection: DetectionRung;
-  parts: LifetimeParts;
+  dependencies: LifetimeDependencies;
   /** Silences to try, in ms; none for no measurement that nobody asked for. */
   waitsMs: readonly number[];
   /** Whether players come by what the NAT remembers of the game's socket. */
@@ -18,18 +18,18 @@ export interface NatMemoryOptions {
  * Sees to it that the NAT does not forget the game's socket while nobody plays, and finds out how often that takes. A game that
  * goes on needs none of it, since netcode sends ten packets a second; an invite that waits for friends does.
  */
-export class NatMemory {
-  readonly #options: NatMemoryOptions;
+export class NatKeepAlive {
+  readonly #options: NatKeepAliveOptions;
   readonly #lifetime: LifetimeRung;
   readonly #signal: AbortSignal;
   #intervalMs = 0;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(context: RungContext, options: NatMemoryOptions) {
-    const { parts, waitsMs } = options;
+  constructor(context: RungContext, options: NatKeepAliveOptions) {
+    const { dependencies, waitsMs } = options;
     this.#options = options;
     this.#signal = context.signal;
-    this.#lifetime = new LifetimeRung(context, parts, waitsMs.length > 0 ? waitsMs : undefined);
+    this.#lifetime = new LifetimeRung(context, dependencies, waitsMs.length > 0 ? waitsMs : undefined);
     this.#fit();
     this.#signal.addEventListener("abort", () => clearInterval(this.#timer), { once: true });
   }

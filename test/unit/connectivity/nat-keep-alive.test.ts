@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { DetectionRung } from "../../../sdk/src/connectivity/detection.ts";
 import { describeLifetime } from "../../../sdk/src/connectivity/lifetime.ts";
-import { NatMemory } from "../../../sdk/src/connectivity/nat-memory.ts";
+import { NatKeepAlive } from "../../../sdk/src/connectivity/nat-keep-alive.ts";
 import type { RungContext } from "../../../sdk/src/connectivity/rung.ts";
 import { natBehaviour } from "../../../sdk/src/nat/behaviour-discovery.ts";
 import { type NatLifetime } from "../../../sdk/src/nat/lifetime.ts";
@@ -19,7 +19,7 @@ class World implements AsyncDisposable {
   readonly asked: (readonly string[])[] = [];
   readonly lifetimes: (number | null)[] = [];
   readonly detection: DetectionRung;
-  readonly memory: NatMemory;
+  readonly keepAlive: NatKeepAlive;
   mapped: Endpoint | null = { address: "203.0.113.5", port: 40_000 };
   isNeeded = true;
   lifetime: NatLifetime = { seconds: null, goneAfterSeconds: null, outcome: "untold" };
@@ -42,9 +42,9 @@ class World implements AsyncDisposable {
       return Promise.resolve(outcomes);
     };
     this.detection = new DetectionRung(context, { stun, natBehaviour, probe: probePort }, SERVERS);
-    this.memory = new NatMemory(context, {
+    this.keepAlive = new NatKeepAlive(context, {
       detection: this.detection,
-      parts: { lifetime: () => Promise.resolve(this.lifetime) },
+      dependencies: { lifetime: () => Promise.resolve(this.lifetime) },
       waitsMs: [1000],
       isNeeded: () => this.isNeeded,
       onLifetime: (seconds) => void this.lifetimes.push(seconds),
@@ -66,7 +66,7 @@ class World implements AsyncDisposable {
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
-describe("NatMemory", () => {
+describe("NatKeepAlive", () => {
   test("asks one server of all, every 15 s while nothing is known", async () => {
     await using world = new World();
     await world.detection.ask();
@@ -85,7 +85,7 @@ describe("NatMemory", () => {
     await using world = new World();
     await world.detection.ask();
     world.lifetime = { seconds, goneAfterSeconds: null, outcome: "measured" };
-    await world.memory.measure();
+    await world.keepAlive.measure();
     expect(await world.sentIn(60_000)).toBe(packets);
   });
 
@@ -95,11 +95,11 @@ describe("NatMemory", () => {
     await world.sentIn(14_000);
     world.lifetime = { seconds: 16, goneAfterSeconds: 17, outcome: "measured" };
     const before = world.asked.length;
-    await world.memory.measure();
+    await world.keepAlive.measure();
     expect(world.asked.length).toBe(before + 1);
-    expect(world.memory.lifetimeSeconds).toBe(16);
-    world.memory.forget();
-    expect(world.memory.lifetimeSeconds).toBeNull();
+    expect(world.keepAlive.lifetimeSeconds).toBe(16);
+    world.keepAlive.forget();
+    expect(world.keepAlive.lifetimeSeconds).toBeNull();
     expect(world.lifetimes).toEqual([null, 16, null]);
   });
 

@@ -3,18 +3,18 @@ import { natBehaviour } from "../nat/behaviour-discovery.ts";
 import { natLifetime } from "../nat/lifetime-discovery.ts";
 import { probePort } from "../nat/probe.ts";
 import { stunBinding } from "../stun/client.ts";
-import type { DetectionParts } from "./detection.ts";
+import type { DetectionDependencies } from "./detection.ts";
 import { type InterfaceAddress, usableInterfaces } from "./interfaces.ts";
-import type { LifetimeParts } from "./lifetime.ts";
+import type { LifetimeDependencies } from "./lifetime.ts";
 import type { Mapper } from "./mapping.ts";
 
-/** Parts that tests replace. */
-export interface ConnectivityParts extends DetectionParts, LifetimeParts {
+/** What the ladder does I/O by; tests replace it. */
+export interface ConnectivityDependencies extends DetectionDependencies, LifetimeDependencies {
   createMapper(options: ConstructorParameters<typeof PortMapper>[0]): Mapper;
   interfaces(): InterfaceAddress[];
 }
 
-export const REAL_PARTS: ConnectivityParts = {
+export const REAL_DEPENDENCIES: ConnectivityDependencies = {
   createMapper: (options) => new PortMapper(options),
   stun: stunBinding,
   natBehaviour,
