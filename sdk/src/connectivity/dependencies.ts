@@ -3,6 +3,7 @@ import { natBehaviour } from "../nat/behaviour-discovery.ts";
 import { natLifetime } from "../nat/lifetime-discovery.ts";
 import { probePort } from "../nat/probe.ts";
 import { stunBinding } from "../stun/client.ts";
+import { type Clock, systemClock } from "./clock.ts";
 import type { DetectionDependencies } from "./detection.ts";
 import { type InterfaceAddress, usableInterfaces } from "./interfaces.ts";
 import type { LifetimeDependencies } from "./lifetime.ts";
@@ -12,6 +13,7 @@ import type { Mapper } from "./mapping.ts";
 export interface ConnectivityDependencies extends DetectionDependencies, LifetimeDependencies {
   createMapper(options: ConstructorParameters<typeof PortMapper>[0]): Mapper;
   interfaces(): InterfaceAddress[];
+  clock: Clock;
 }
 
 export const REAL_DEPENDENCIES: ConnectivityDependencies = {
@@ -21,4 +23,5 @@ export const REAL_DEPENDENCIES: ConnectivityDependencies = {
   probe: probePort,
   lifetime: natLifetime,
   interfaces: usableInterfaces,
+  clock: systemClock,
 };

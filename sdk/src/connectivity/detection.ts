@@ -2,6 +2,7 @@ import type { natBehaviour } from "../nat/behaviour-discovery.ts";
 import type { probePort } from "../nat/probe.ts";
 import type { StunServerOutcome, stunBinding } from "../stun/client.ts";
 import { type Endpoint, formatEndpoint } from "../udp/endpoint.ts";
+import { stopwatch } from "./clock.ts";
 import { messageOf, type RungContext } from "./rung.ts";
 import type { Findings, ReflexiveFinding } from "./verdict.ts";
 
@@ -78,14 +79,14 @@ export class DetectionRung {
   }
 
   async #ask(): Promise<void> {
-    const { socket, signal } = this.#context;
+    const { socket, clock, signal } = this.#context;
     if (signal.aborted) return;
     if (this.servers.length === 0) {
       const reason = "No STUN server is known: set SALLYPORT_STUN_URLS, or give a lobby, to learn the public address.";
       this.#context.step({ step: "stun", outcome: "skipped", ms: 0, reason });
       return;
     }
-    const start = performance.now();
+    const elapsedMs = stopwatch(clock);
     const seen: ReflexiveFinding[] = [];
     const outcomes = await this.#dependencies.stun(socket, this.servers, {
       timeoutMs: STUN_TIMEOUT_MS,
@@ -105,7 +106,7 @@ export class DetectionRung {
     const examiner = this.#examiner?.server;
     const names = answered.map(({ server }) => server);
     this.#answering = examiner === undefined ? names : [examiner, ...names.filter((name) => name !== examiner)];
-    const ms = Math.round(performance.now() - start);
+    const ms = elapsedMs();
     const [first] = seen;
     if (first) {
       const reason = `${first.server} sees this socket as ${first.address}:${first.port}.`;
@@ -142,12 +143,12 @@ export class DetectionRung {
 
   async #prove(mapped: Endpoint): Promise<void> {
     const examiner = this.#examiner;
-    const { socket, signal } = this.#context;
+    const { socket, clock, signal } = this.#context;
     if (!examiner || signal.aborted) return;
-    const began = performance.now();
+    const elapsedMs = stopwatch(clock);
     const result = await this.#dependencies.probe(socket, examiner.address, mapped.port, { signal });
     if (signal.aborted) return;
-    const ms = Math.round(performance.now() - began);
+    const ms = elapsedMs();
     const port = `${mapped.address}:${mapped.port}`;
     this.probe = result === "unsupported" ? undefined : result;
     if (result === "arrived") {

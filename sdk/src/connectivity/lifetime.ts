@@ -1,6 +1,7 @@
 import { keepAliveFor } from "../nat/keep-alive.ts";
 import { type NatLifetime } from "../nat/lifetime.ts";
 import { type natLifetime } from "../nat/lifetime-discovery.ts";
+import { stopwatch } from "./clock.ts";
 import type { RungContext } from "./rung.ts";
 
 export interface LifetimeDependencies {
@@ -68,8 +69,8 @@ export class LifetimeRung {
   }
 
   async #measure(servers: readonly string[], signal: AbortSignal): Promise<void> {
-    const { socket, step, update } = this.#context;
-    const began = performance.now();
+    const { socket, clock, step, update } = this.#context;
+    const elapsedMs = stopwatch(clock);
     const bound = socket.localAddress;
     const found = await this.#dependencies.lifetime(servers, {
       signal,
@@ -83,8 +84,7 @@ export class LifetimeRung {
     this.#measuring = undefined;
     this.found = found;
     const outcome = found.outcome === "measured" ? "ok" : found.outcome === "unanswered" ? "failed" : "skipped";
-    const ms = Math.round(performance.now() - began);
-    step({ step: "lifetime", outcome, ms, reason: describeLifetime(found) });
+    step({ step: "lifetime", outcome, ms: elapsedMs(), reason: describeLifetime(found) });
     update();
   }
 }

@@ -6,6 +6,7 @@ import { addressScope } from "../udp/address-scope.ts";
 import { UDPServer } from "../udp/udp-server.ts";
 import { UDPSocket } from "../udp/udp-socket.ts";
 import { feedCandidates } from "./candidates.ts";
+import { type Clock, delay, every, stopwatch } from "./clock.ts";
 import { type ConnectivityDependencies, REAL_DEPENDENCIES } from "./dependencies.ts";
 import { DetectionRung } from "./detection.ts";
 import type { InterfaceAddress } from "./interfaces.ts";
@@ -39,7 +40,6 @@ export class ConnectivityManager extends EventEmitter<ConnectivityEvents> implem
   readonly #options: Required<ConnectivityOptions>;
   readonly #dependencies: ConnectivityDependencies;
   readonly #steps = new Map<string, Step>();
-  readonly #timers: NodeJS.Timeout[] = [];
   readonly #abort = new AbortController();
   #socket: UDPSocket | undefined;
   #udp: UDPServer | undefined;
@@ -210,7 +210,7 @@ export class ConnectivityManager extends EventEmitter<ConnectivityEvents> implem
   #firstUsable(rungs: Promise<unknown>): Promise<void> {
     return new Promise((resolve) => {
       const done = (): void => {
-        clearTimeout(timer);
+        cancel();
         this.off("change", check);
         this.#abort.signal.removeEventListener("abort", done);
         resolve();
@@ -223,7 +223,7 @@ export class ConnectivityManager extends EventEmitter<ConnectivityEvents> implem
         )
           done();
       };
-      const timer = setTimeout(done, this.#options.openTimeoutMs);
+      const cancel = this.#dependencies.clock.after(this.#options.openTimeoutMs, done);
       this.on("change", check);
       this.#abort.signal.addEventListener("abort", done, { once: true });
       void rungs.then(done, done);
@@ -234,6 +234,7 @@ export class ConnectivityManager extends EventEmitter<ConnectivityEvents> implem
   #context(): RungContext {
     return {
       socket: this.socket,
+      clock: this.#dependencies.clock,
       signal: this.#abort.signal,
       step: (step) => this.#step(step),
       update: () => this.#update(),
@@ -325,10 +326,10 @@ export class ConnectivityManager extends EventEmitter<ConnectivityEvents> implem
   }
 
   #updateInterfaces(): void {
-    const start = performance.now();
+    const elapsedMs = stopwatch(this.#dependencies.clock);
     this.#interfaces = this.#ownInterfaces();
     const addresses = this.#interfaces.map(({ name, address }) => `${address} (${name})`);
-    const ms = Math.round(performance.now() - start);
+    const ms = elapsedMs();
     this.#step(
       addresses.length > 0
         ? { step: "interfaces", outcome: "ok", ms, reason: `Found ${addresses.join(", ")}.` }
@@ -342,18 +343,15 @@ export class ConnectivityManager extends EventEmitter<ConnectivityEvents> implem
   }
 
   #watch(): void {
-    const every = (ms: number, work: () => void): void => {
-      const timer = setInterval(work, ms);
-      timer.unref();
-      this.#timers.push(timer);
-    };
-    every(WATCH_INTERFACES_MS, () => {
+    const { clock } = this.#dependencies;
+    const { signal } = this.#abort;
+    every(clock, WATCH_INTERFACES_MS, signal, () => {
       if (isDeepStrictEqual(this.#ownInterfaces(), this.#interfaces)) return;
       this.#detection?.forget();
       this.#natKeepAlive?.forget();
       void this.refresh();
     });
-    every(this.#options.renewIntervalMs, () => void this.refresh());
+    every(clock, this.#options.renewIntervalMs, signal, () => void this.refresh());
   }
 
   #step(step: Step): void {
@@ -388,9 +386,9 @@ export class ConnectivityManager extends EventEmitter<ConnectivityEvents> implem
 
   async #close(): Promise<void> {
     this.#abort.abort();
-    for (const timer of this.#timers) clearInterval(timer);
     this.#ice?.close();
-    await within(Promise.all([this.#mapping?.close(), this.#relay?.close()]), CLOSE_TIMEOUT_MS);
+    const work = Promise.all([this.#mapping?.close(), this.#relay?.close()]);
+    await within(this.#dependencies.clock, work, CLOSE_TIMEOUT_MS);
     this.#udp?.stop();
     await this.#socket?.close();
     this.#socket = undefined;
@@ -403,11 +401,8 @@ export const ManagerWithDependencies: new (
   dependencies: Partial<ConnectivityDependencies>,
 ) => ConnectivityManager = ConnectivityManager;
 
-async function within(work: Promise<unknown>, ms: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const limit = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, ms);
-  });
-  await Promise.race([work.catch(() => {}), limit]);
-  clearTimeout(timer);
+async function within(clock: Clock, work: Promise<unknown>, ms: number): Promise<void> {
+  const over = new AbortController();
+  await Promise.race([work.catch(() => {}), delay(clock, ms, over.signal)]);
+  over.abort();
 }

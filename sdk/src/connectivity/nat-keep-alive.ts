@@ -1,4 +1,5 @@
 import { keepAliveFor } from "../nat/keep-alive.ts";
+import { every } from "./clock.ts";
 import type { DetectionRung } from "./detection.ts";
 import { type LifetimeDependencies, LifetimeRung, type OnSilence } from "./lifetime.ts";
 import type { RungContext } from "./rung.ts";
@@ -21,17 +22,16 @@ export interface NatKeepAliveOptions {
 export class NatKeepAlive {
   readonly #options: NatKeepAliveOptions;
   readonly #lifetime: LifetimeRung;
-  readonly #signal: AbortSignal;
+  readonly #context: RungContext;
   #intervalMs = 0;
-  #timer: NodeJS.Timeout | undefined;
+  #stop: (() => void) | undefined;
 
   constructor(context: RungContext, options: NatKeepAliveOptions) {
     const { dependencies, waitsMs } = options;
     this.#options = options;
-    this.#signal = context.signal;
+    this.#context = context;
     this.#lifetime = new LifetimeRung(context, dependencies, waitsMs.length > 0 ? waitsMs : undefined);
     this.#fit();
-    this.#signal.addEventListener("abort", () => clearInterval(this.#timer), { once: true });
   }
 
   /** The longest silence that a mapping was seen to survive; `null` for not known. */
@@ -48,7 +48,7 @@ export class NatKeepAlive {
   /** In the background, once for each network. */
   measureIfNeeded(): void {
     const { waitsMs, isNeeded, detection } = this.#options;
-    if (this.#signal.aborted || waitsMs.length === 0 || !isNeeded()) return;
+    if (this.#context.signal.aborted || waitsMs.length === 0 || !isNeeded()) return;
     if (this.#lifetime.isDue(detection.answering)) void this.measure();
   }
 
@@ -59,15 +59,16 @@ export class NatKeepAlive {
   }
 
   #fit(): void {
-    if (this.#signal.aborted) return;
+    const { clock, signal } = this.#context;
+    if (signal.aborted) return;
     const { lifetimeSeconds } = this;
     const intervalMs = keepAliveFor(lifetimeSeconds);
     if (intervalMs === this.#intervalMs) return;
     // What was meant for a longer pause may come too late for a shorter one.
     if (intervalMs < this.#intervalMs) this.#send();
     this.#intervalMs = intervalMs;
-    clearInterval(this.#timer);
-    this.#timer = setInterval(() => this.#send(), intervalMs).unref();
+    this.#stop?.();
+    this.#stop = every(clock, intervalMs, signal, () => this.#send());
     this.#options.onLifetime(lifetimeSeconds);
   }
 

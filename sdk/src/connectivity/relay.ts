@@ -1,6 +1,7 @@
 import { TurnKeeper } from "../turn/keeper.ts";
 import { type TurnServer } from "../turn/open.ts";
 import { type TurnRelay } from "../turn/relay.ts";
+import { stopwatch } from "./clock.ts";
 import type { RungContext } from "./rung.ts";
 
 const TIMEOUT_MS = 10_000;
@@ -15,15 +16,14 @@ export class RelayRung {
   #mappingLifetimeSeconds: number | null = null;
 
   constructor(
-    { socket, signal, step, update }: RungContext,
+    { socket, clock, signal, step, update }: RungContext,
     servers: readonly TurnServer[],
     onRelay: (relay: TurnRelay | undefined, lost: TurnRelay | undefined) => void,
   ) {
     this.servers = servers;
     const first = Promise.withResolvers<void>();
     this.opened = first.promise;
-    let began = performance.now();
-    const ms = (): number => Math.round(performance.now() - began);
+    let elapsedMs = stopwatch(clock);
     signal.addEventListener("abort", () => first.resolve(), { once: true });
     this.#keeper = new TurnKeeper({
       socket,
@@ -37,7 +37,7 @@ export class RelayRung {
         step({
           step: "turn",
           outcome: "ok",
-          ms: ms(),
+          ms: elapsedMs(),
           reason: `${relay.server.address} relays for us at ${address}:${port}.`,
         });
         onRelay(relay, undefined);
@@ -49,8 +49,8 @@ export class RelayRung {
         this.relay = undefined;
         const again = `; the next attempt comes in ${Math.ceil(retryInMs / 1000)} s`;
         const reason = `${lost ? "The relay is lost: " : "No relay: "}${error.message.replace(/\.$/, "")}${again}.`;
-        step({ step: "turn", outcome: "failed", ms: ms(), reason });
-        began = performance.now();
+        step({ step: "turn", outcome: "failed", ms: elapsedMs(), reason });
+        elapsedMs = stopwatch(clock);
         onRelay(undefined, lost);
         first.resolve();
         update();

@@ -1,9 +1,11 @@
 import type { UDPSocket } from "../udp/udp-socket.ts";
+import type { Clock } from "./clock.ts";
 import type { Step } from "./reachability.ts";
 
 /** What a rung of the ladder stands on, and whom it tells. */
 export interface RungContext {
   readonly socket: UDPSocket;
+  readonly clock: Clock;
   /** Ends with the manager. */
   readonly signal: AbortSignal;
   /** Something was tried. */

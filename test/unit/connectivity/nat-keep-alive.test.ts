@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { DetectionRung } from "../../../sdk/src/connectivity/detection.ts";
 import { describeLifetime } from "../../../sdk/src/connectivity/lifetime.ts";
 import { NatKeepAlive } from "../../../sdk/src/connectivity/nat-keep-alive.ts";
@@ -9,12 +9,14 @@ import { probePort } from "../../../sdk/src/nat/probe.ts";
 import { type StunServerOutcome, type stunBinding } from "../../../sdk/src/stun/client.ts";
 import type { Endpoint } from "../../../sdk/src/udp/endpoint.ts";
 import { UDPSocket } from "../../../sdk/src/udp/udp-socket.ts";
+import { FakeClock } from "../gateway/fake.ts";
 
 const SERVERS = ["one.test:3478", "two.test:3478"];
 
 /** A game's socket that waits, and STUN servers that see it where the test says. */
 class World implements AsyncDisposable {
   readonly socket = UDPSocket.open({ address: "127.0.0.1" });
+  readonly clock = new FakeClock();
   readonly abort = new AbortController();
   readonly asked: (readonly string[])[] = [];
   readonly lifetimes: (number | null)[] = [];
@@ -27,6 +29,7 @@ class World implements AsyncDisposable {
   constructor() {
     const context: RungContext = {
       socket: this.socket,
+      clock: this.clock,
       signal: this.abort.signal,
       step: () => undefined,
       update: () => undefined,
@@ -53,7 +56,7 @@ class World implements AsyncDisposable {
 
   async sentIn(ms: number): Promise<number> {
     const before = this.asked.length;
-    await vi.advanceTimersByTimeAsync(ms);
+    await this.clock.advance(ms);
     return this.asked.length - before;
   }
 
@@ -62,9 +65,6 @@ class World implements AsyncDisposable {
     await this.socket.close();
   }
 }
-
-beforeEach(() => void vi.useFakeTimers());
-afterEach(() => void vi.useRealTimers());
 
 describe("NatKeepAlive", () => {
   test("asks one server of all, every 15 s while nothing is known", async () => {

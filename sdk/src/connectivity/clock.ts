@@ -1,0 +1,29 @@
+import type { Clock } from "../gateway/clock.ts";
+
+export { type Clock, delay, systemClock } from "../gateway/clock.ts";
+
+/**
+ * Calls `work` every `ms` until the signal aborts, or until the returned function is called. A call that throws does not end it.
+ * Never keeps the process alive.
+ */
+export function every(clock: Clock, ms: number, signal: AbortSignal, work: () => void): () => void {
+  let cancel = (): void => undefined;
+  if (signal.aborted) return cancel;
+  const tick = (): void => {
+    cancel = clock.after(ms, tick);
+    work();
+  };
+  cancel = clock.after(ms, tick);
+  const stop = (): void => {
+    cancel();
+    signal.removeEventListener("abort", stop);
+  };
+  signal.addEventListener("abort", stop, { once: true });
+  return stop;
+}
+
+/** Whole milliseconds since it was started. */
+export function stopwatch(clock: Clock): () => number {
+  const began = clock.now();
+  return () => Math.round(clock.now() - began);
+}
