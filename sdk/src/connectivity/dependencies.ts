@@ -4,10 +4,10 @@ import { natLifetime } from "../nat/lifetime-discovery.ts";
 import { probePort } from "../nat/probe.ts";
 import { stunBinding } from "../stun/client.ts";
 import { type Clock, systemClock } from "./clock.ts";
-import type { DetectionDependencies } from "./detection.ts";
 import { type InterfaceAddress, usableInterfaces } from "./interfaces.ts";
-import type { LifetimeDependencies } from "./lifetime.ts";
-import type { Mapper } from "./mapping.ts";
+import type { DetectionDependencies } from "./rungs/detection.ts";
+import type { LifetimeDependencies } from "./rungs/lifetime.ts";
+import type { Mapper } from "./rungs/mapping.ts";
 
 /** What the ladder does I/O by; tests replace it. */
 export interface ConnectivityDependencies extends DetectionDependencies, LifetimeDependencies {

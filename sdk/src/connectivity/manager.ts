@@ -8,15 +8,15 @@ import { UDPSocket } from "../udp/udp-socket.ts";
 import { feedCandidates } from "./candidates.ts";
 import { type Clock, delay, every, stopwatch } from "./clock.ts";
 import { type ConnectivityDependencies, REAL_DEPENDENCIES } from "./dependencies.ts";
-import { DetectionRung } from "./detection.ts";
 import type { InterfaceAddress } from "./interfaces.ts";
-import type { OnSilence } from "./lifetime.ts";
-import { MappingRung } from "./mapping.ts";
-import { NatKeepAlive } from "./nat-keep-alive.ts";
 import { type ConnectivityOptions, withDefaults } from "./options.ts";
 import { isSameReachability, type Reachability, type Step } from "./reachability.ts";
-import { RelayRung } from "./relay.ts";
-import { LOOPBACK_ONLY, type RungContext } from "./rung.ts";
+import { DetectionRung } from "./rungs/detection.ts";
+import { NatKeepAlive } from "./rungs/keep-alive.ts";
+import type { OnSilence } from "./rungs/lifetime.ts";
+import { MappingRung } from "./rungs/mapping.ts";
+import { RelayRung } from "./rungs/relay.ts";
+import { LOOPBACK_ONLY, type RungContext } from "./rungs/rung.ts";
 import { assess, isDialable } from "./verdict.ts";
 
 export interface ConnectivityEvents {

@@ -1,7 +1,7 @@
-import { keepAliveFor } from "../nat/keep-alive.ts";
-import { type NatLifetime } from "../nat/lifetime.ts";
-import { type natLifetime } from "../nat/lifetime-discovery.ts";
-import { stopwatch } from "./clock.ts";
+import { keepAliveFor } from "../../nat/keep-alive.ts";
+import { type NatLifetime } from "../../nat/lifetime.ts";
+import { type natLifetime } from "../../nat/lifetime-discovery.ts";
+import { stopwatch } from "../clock.ts";
 import type { RungContext } from "./rung.ts";
 
 export interface LifetimeDependencies {

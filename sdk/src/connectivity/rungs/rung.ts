@@ -1,6 +1,6 @@
-import type { UDPSocket } from "../udp/udp-socket.ts";
-import type { Clock } from "./clock.ts";
-import type { Step } from "./reachability.ts";
+import type { UDPSocket } from "../../udp/udp-socket.ts";
+import type { Clock } from "../clock.ts";
+import type { Step } from "../reachability.ts";
 
 /** What a rung of the ladder stands on, and whom it tells. */
 export interface RungContext {

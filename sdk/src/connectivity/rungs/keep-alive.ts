@@ -1,5 +1,5 @@
-import { keepAliveFor } from "../nat/keep-alive.ts";
-import { every } from "./clock.ts";
+import { keepAliveFor } from "../../nat/keep-alive.ts";
+import { every } from "../clock.ts";
 import type { DetectionRung } from "./detection.ts";
 import { type LifetimeDependencies, LifetimeRung, type OnSilence } from "./lifetime.ts";
 import type { RungContext } from "./rung.ts";

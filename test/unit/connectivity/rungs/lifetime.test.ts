@@ -1,15 +1,15 @@
 import { describe, expect, test } from "vitest";
-import { DetectionRung } from "../../../sdk/src/connectivity/detection.ts";
-import { describeLifetime } from "../../../sdk/src/connectivity/lifetime.ts";
-import { NatKeepAlive } from "../../../sdk/src/connectivity/nat-keep-alive.ts";
-import type { RungContext } from "../../../sdk/src/connectivity/rung.ts";
-import { natBehaviour } from "../../../sdk/src/nat/behaviour-discovery.ts";
-import { type NatLifetime } from "../../../sdk/src/nat/lifetime.ts";
-import { probePort } from "../../../sdk/src/nat/probe.ts";
-import { type StunServerOutcome, type stunBinding } from "../../../sdk/src/stun/client.ts";
-import type { Endpoint } from "../../../sdk/src/udp/endpoint.ts";
-import { UDPSocket } from "../../../sdk/src/udp/udp-socket.ts";
-import { FakeClock } from "../gateway/fake.ts";
+import { DetectionRung } from "../../../../sdk/src/connectivity/rungs/detection.ts";
+import { NatKeepAlive } from "../../../../sdk/src/connectivity/rungs/keep-alive.ts";
+import { describeLifetime } from "../../../../sdk/src/connectivity/rungs/lifetime.ts";
+import type { RungContext } from "../../../../sdk/src/connectivity/rungs/rung.ts";
+import { natBehaviour } from "../../../../sdk/src/nat/behaviour-discovery.ts";
+import { type NatLifetime } from "../../../../sdk/src/nat/lifetime.ts";
+import { probePort } from "../../../../sdk/src/nat/probe.ts";
+import { type StunServerOutcome, type stunBinding } from "../../../../sdk/src/stun/client.ts";
+import type { Endpoint } from "../../../../sdk/src/udp/endpoint.ts";
+import { UDPSocket } from "../../../../sdk/src/udp/udp-socket.ts";
+import { FakeClock } from "../../gateway/fake.ts";
 
 const SERVERS = ["one.test:3478", "two.test:3478"];
 

@@ -1,10 +1,10 @@
-import type { natBehaviour } from "../nat/behaviour-discovery.ts";
-import type { probePort } from "../nat/probe.ts";
-import type { StunServerOutcome, stunBinding } from "../stun/client.ts";
-import { type Endpoint, formatEndpoint } from "../udp/endpoint.ts";
-import { stopwatch } from "./clock.ts";
+import type { natBehaviour } from "../../nat/behaviour-discovery.ts";
+import type { probePort } from "../../nat/probe.ts";
+import type { StunServerOutcome, stunBinding } from "../../stun/client.ts";
+import { type Endpoint, formatEndpoint } from "../../udp/endpoint.ts";
+import { stopwatch } from "../clock.ts";
+import type { Findings, ReflexiveFinding } from "../verdict.ts";
 import { messageOf, type RungContext } from "./rung.ts";
-import type { Findings, ReflexiveFinding } from "./verdict.ts";
 
 export interface DetectionDependencies {
   stun: typeof stunBinding;

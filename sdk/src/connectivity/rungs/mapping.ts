@@ -1,4 +1,4 @@
-import { type PortMapper } from "../gateway/port-mapper.ts";
+import { type PortMapper } from "../../gateway/port-mapper.ts";
 import {
   type GatewayInfo,
   type GatewayStep,
@@ -6,10 +6,10 @@ import {
   type MapRequest,
   PortMapError,
   type PortMapping,
-} from "../gateway/types.ts";
-import type { Step } from "./reachability.ts";
+} from "../../gateway/types.ts";
+import type { Step } from "../reachability.ts";
+import type { Findings } from "../verdict.ts";
 import { messageOf, type RungContext } from "./rung.ts";
-import type { Findings } from "./verdict.ts";
 
 /** What of the port mapper is used here. */
 export type Mapper = Pick<PortMapper, "map" | "gateways" | "refresh" | "close" | "on">;

@@ -1,7 +1,7 @@
-import { TurnKeeper } from "../turn/keeper.ts";
-import { type TurnServer } from "../turn/open.ts";
-import { type TurnRelay } from "../turn/relay.ts";
-import { stopwatch } from "./clock.ts";
+import { TurnKeeper } from "../../turn/keeper.ts";
+import { type TurnServer } from "../../turn/open.ts";
+import { type TurnRelay } from "../../turn/relay.ts";
+import { stopwatch } from "../clock.ts";
 import type { RungContext } from "./rung.ts";
 
 const TIMEOUT_MS = 10_000;
