@@ -1,5 +1,6 @@
 import { type LocalCandidate, localCandidate } from "../ice/candidate.ts";
 import { type IceMux } from "../ice/mux.ts";
+import type { TurnRelay } from "../turn/relay.ts";
 import type { Reachability } from "./reachability.ts";
 
 /** What the ladder found, as ICE's candidates (RFC 8445 section 5.1.1). Relays are bases of their own and not among them. */
@@ -11,16 +12,18 @@ export function candidatesOf({ endpoints }: Reachability): LocalCandidate[] {
   });
 }
 
-/** The manager, as far as candidates follow it. */
-interface Ladder {
+/** The manager, as far as ICE follows it. */
+interface Source {
   readonly reachability: Reachability;
   on(event: "change", listener: (reachability: Reachability) => void): unknown;
 }
 
-/** Keeps ICE's candidates as the ladder finds and loses them. */
-export function feedCandidates(mux: IceMux, connectivity: Ladder): void {
+/** Gives ICE the ladder's candidates, relay and keep-alive, as the ladder finds and loses them. */
+export function feedIce(mux: IceMux, source: Source, currentRelay: () => TurnRelay | undefined): void {
   let known = new Map<string, LocalCandidate>();
-  const update = (reachability: Reachability): void => {
+  let relay: TurnRelay | undefined;
+  let lifetimeSeconds: number | null = null;
+  const updateCandidates = (reachability: Reachability): void => {
     const now = new Map(candidatesOf(reachability).map((each) => [`${each.type} ${each.address} ${each.port}`, each]));
     for (const [key, candidate] of known) if (!now.has(key)) mux.removeLocalCandidate(candidate);
     for (const [key, candidate] of now) if (!known.has(key)) mux.addLocalCandidate(candidate);
@@ -28,6 +31,18 @@ export function feedCandidates(mux: IceMux, connectivity: Ladder): void {
     known = now;
     if (moved) mux.networkChanged();
   };
-  update(connectivity.reachability);
-  connectivity.on("change", update);
+  const updateRelay = (now: TurnRelay | undefined): void => {
+    if (now === relay) return;
+    if (relay) mux.removeBase(relay.id);
+    if (now) mux.addRelay(now);
+    relay = now;
+  };
+  const update = (reachability: Reachability): void => {
+    const { mappingLifetimeSeconds } = reachability.nat;
+    if (mappingLifetimeSeconds !== lifetimeSeconds) mux.fitKeepAlive((lifetimeSeconds = mappingLifetimeSeconds));
+    updateCandidates(reachability);
+    updateRelay(currentRelay());
+  };
+  update(source.reachability);
+  source.on("change", update);
 }

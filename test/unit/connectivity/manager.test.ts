@@ -60,7 +60,7 @@ class World {
           for (const outcome of outcomes) onOutcome?.(outcome);
           return outcomes;
         },
-        lifetime: (servers) => {
+        natLifetime: (servers) => {
           this.measured.push(servers);
           return this.lifetime.promise;
         },

@@ -1,27 +1,24 @@
-import type { natBehaviour } from "../../nat/behaviour-discovery.ts";
-import type { probePort } from "../../nat/probe.ts";
-import type { StunServerOutcome, stunBinding } from "../../stun/client.ts";
+import type { StunServerOutcome } from "../../stun/client.ts";
 import { type Endpoint, formatEndpoint } from "../../udp/endpoint.ts";
 import { stopwatch } from "../clock.ts";
 import type { Findings, ReflexiveFinding } from "../verdict.ts";
-import { messageOf, type RungContext } from "./rung.ts";
-
-export interface DetectionDependencies {
-  stun: typeof stunBinding;
-  natBehaviour: typeof natBehaviour;
-  probe: typeof probePort;
-}
+import type { MappingRung } from "./mapping.ts";
+import { type Change, isLoopback, LOOPBACK_ONLY, messageOf, type Rung, type RungContext } from "./rung.ts";
 
 const STUN_TIMEOUT_MS = 3_000;
 
-/** The rung of STUN: how the game's own socket is seen from outside, how the NAT behaves, and whether a mapping is true. */
-export class DetectionRung {
-  servers: readonly string[];
-  reflexive: readonly ReflexiveFinding[] = [];
-  behaviour: Findings["behaviour"];
-  probe: Findings["probe"];
+/**
+ * The rung of STUN: how the game's own socket is seen from outside, how the NAT behaves, and whether the mapped port really lets
+ * packets in.
+ */
+export class DetectionRung implements Rung {
   readonly #context: RungContext;
-  readonly #dependencies: DetectionDependencies;
+  readonly #mapping: Pick<MappingRung, "held">;
+  #servers: readonly string[];
+  #isOpen = false;
+  #reflexive: readonly ReflexiveFinding[] = [];
+  #behaviour: Findings["behaviour"];
+  #probe: Findings["probe"];
   /** A server with two addresses, which can prove and discover more (RFC 5780). */
   #examiner: { server: string; address: Endpoint } | undefined;
   /** The server that keeps the mapping alive, and what it saw: one is enough, whatever the NAT. */
@@ -29,18 +26,15 @@ export class DetectionRung {
   #answering: readonly string[] = [];
   #asking: Promise<void> | undefined;
 
-  constructor(context: RungContext, dependencies: DetectionDependencies, servers: readonly string[]) {
+  /** @param mapping whose endpoint is to be proven */
+  constructor(context: RungContext, mapping: Pick<MappingRung, "held">) {
     this.#context = context;
-    this.#dependencies = dependencies;
-    this.servers = servers;
+    this.#mapping = mapping;
+    this.#servers = context.options.stunServers;
   }
 
-  /** One question at a time; whoever asks meanwhile gets the same answer. */
-  ask(): Promise<void> {
-    this.#asking ??= this.#ask().finally(() => {
-      this.#asking = undefined;
-    });
-    return this.#asking;
+  get findings(): Partial<Findings> {
+    return { reflexive: this.#reflexive, behaviour: this.#behaviour, probe: this.#probe };
   }
 
   /** Servers that answer, those first that can answer from and to other ports. */
@@ -48,58 +42,95 @@ export class DetectionRung {
     return this.#answering;
   }
 
-  /**
-   * One packet to one server, so that the NAT does not forget this socket, and a look at the answer. Where it is another than
-   * before, or none, all servers are asked anew.
-   */
-  async keepAlive(): Promise<void> {
-    const { socket, signal } = this.#context;
-    const keeper = this.#keeper;
-    if (keeper === undefined) return await this.ask();
-    const { server, mapped } = keeper;
-    const [outcome] = await this.#dependencies.stun(socket, [formatEndpoint(server)], {
-      timeoutMs: STUN_TIMEOUT_MS,
-      signal,
-    });
-    const isSame = outcome?.mapped?.address === mapped.address && outcome.mapped.port === mapped.port;
-    if (!isSame && !signal.aborted) await this.ask();
+  async open(): Promise<void> {
+    const { socket, step } = this.#context;
+    if (isLoopback(socket())) {
+      step({ step: "stun", outcome: "skipped", ms: 0, reason: LOOPBACK_ONLY });
+      return;
+    }
+    this.#isOpen = true;
+    await this.#ask();
+  }
+
+  /** Proves the mapped port and examines the NAT, once everything is known that is quick to know. */
+  async settle(): Promise<void> {
+    // The proof first, since the examination opens the filter for the very addresses that the proof comes from.
+    const [held] = this.#mapping.held;
+    if (held) await this.#prove({ address: held.externalAddress, port: held.externalPort });
+    await this.#examine();
+  }
+
+  async refresh(): Promise<void> {
+    if (!this.#isOpen) return;
+    await this.#ask();
+    if (this.#behaviour === undefined) await this.settle();
   }
 
   /** Other servers from now on, asked at once. */
   async use(servers: readonly string[]): Promise<void> {
-    this.servers = servers;
+    this.#servers = servers;
+    if (!this.#isOpen || this.#context.signal.aborted) return;
     await this.#asking;
-    await this.ask();
+    await this.#ask();
+    await this.settle();
   }
 
-  /** Another network has another NAT. */
-  forget(): void {
-    this.behaviour = undefined;
-    this.probe = undefined;
+  /**
+   * One packet to one server, so that the NAT does not forget this socket, and a look at the answer. Where the answer is another
+   * than before, or none, all servers are asked again.
+   */
+  async keepAlive(): Promise<void> {
+    if (this.#servers.length === 0) return;
+    const { dependencies, socket, signal } = this.#context;
+    const keeper = this.#keeper;
+    if (keeper === undefined) return await this.#ask();
+    const { server, mapped } = keeper;
+    const options = { timeoutMs: STUN_TIMEOUT_MS, signal };
+    const [outcome] = await dependencies.stun(socket(), [formatEndpoint(server)], options);
+    const isSame = outcome?.mapped?.address === mapped.address && outcome.mapped.port === mapped.port;
+    if (!isSame && !signal.aborted) await this.#ask();
   }
 
-  async #ask(): Promise<void> {
-    const { socket, clock, signal } = this.#context;
+  /** Another network has another NAT, and the proof of a former endpoint says nothing of the new one. */
+  forget(changed: Change): void {
+    this.#probe = undefined;
+    if (changed === "network") this.#behaviour = undefined;
+  }
+
+  async close(): Promise<void> {
+    // Every request ends with the context's signal.
+  }
+
+  /** One question at a time; a second call gets the same answer. */
+  #ask(): Promise<void> {
+    this.#asking ??= this.#askAll().finally(() => {
+      this.#asking = undefined;
+    });
+    return this.#asking;
+  }
+
+  async #askAll(): Promise<void> {
+    const { dependencies, socket, signal, step, update } = this.#context;
     if (signal.aborted) return;
-    if (this.servers.length === 0) {
+    if (this.#servers.length === 0) {
       const reason = "No STUN server is known: set SALLYPORT_STUN_URLS, or give a lobby, to learn the public address.";
-      this.#context.step({ step: "stun", outcome: "skipped", ms: 0, reason });
+      step({ step: "stun", outcome: "skipped", ms: 0, reason });
       return;
     }
-    const elapsedMs = stopwatch(clock);
+    const elapsedMs = stopwatch(dependencies.clock);
     const seen: ReflexiveFinding[] = [];
-    const outcomes = await this.#dependencies.stun(socket, this.servers, {
+    const outcomes = await dependencies.stun(socket(), this.#servers, {
       timeoutMs: STUN_TIMEOUT_MS,
       signal,
       onOutcome: ({ server, mapped }) => {
         if (mapped) seen.push({ server, ...mapped });
-        // The first answer is shown at once; when asking anew, the old answers stand until all have been heard.
-        if (this.reflexive.length <= seen.length) this.reflexive = [...seen];
-        this.#context.update();
+        // The first answer is shown at once. When asking again, the old answers are shown until all have been heard.
+        if (this.#reflexive.length <= seen.length) this.#reflexive = [...seen];
+        update();
       },
     });
     if (signal.aborted) return;
-    this.reflexive = seen;
+    this.#reflexive = seen;
     const answered = outcomes.filter(({ mapped }) => mapped !== undefined);
     this.#examiner = answered.flatMap(examinerOf)[0];
     this.#keeper = answered.flatMap(keeperOf)[0];
@@ -110,55 +141,44 @@ export class DetectionRung {
     const [first] = seen;
     if (first) {
       const reason = `${first.server} sees this socket as ${first.address}:${first.port}.`;
-      this.#context.step({ step: "stun", outcome: "ok", ms, reason });
+      step({ step: "stun", outcome: "ok", ms, reason });
     } else {
       const failures = outcomes.flatMap(({ server, error }) => (error ? [`${server}: ${messageOf(error)}`] : []));
       const reason = `No STUN server answered (${failures.join("; ")}).`;
-      this.#context.step({ step: "stun", outcome: "failed", ms, reason });
+      step({ step: "stun", outcome: "failed", ms, reason });
     }
-    this.#context.update();
+    update();
   }
 
-  /**
-   * Once everything is known that is quick to know.
-   * @param mapped what a gateway says that it forwards
-   */
-  async examine(mapped: Endpoint | undefined): Promise<void> {
-    // The proof first, since the examination opens the filter for the very addresses that the proof comes from.
-    if (mapped) await this.#prove(mapped);
+  async #examine(): Promise<void> {
     const examiner = this.#examiner;
-    const { socket, signal } = this.#context;
-    if (!examiner || this.behaviour !== undefined || signal.aborted) return;
-    const { mapping, filtering, hairpinning, portPreservation } = await this.#dependencies.natBehaviour(
-      socket,
-      examiner.server,
-      {
-        signal,
-      },
-    );
+    const { dependencies, socket, signal, update } = this.#context;
+    if (!examiner || this.#behaviour !== undefined || signal.aborted) return;
+    const found = await dependencies.natBehaviour(socket(), examiner.server, { signal });
+    const { mapping, filtering, hairpinning, portPreservation } = found;
     if (signal.aborted || mapping === "unknown") return;
-    this.behaviour = { mapping, filtering, hairpinning, portPreservation };
-    this.#context.update();
+    this.#behaviour = { mapping, filtering, hairpinning, portPreservation };
+    update();
   }
 
   async #prove(mapped: Endpoint): Promise<void> {
     const examiner = this.#examiner;
-    const { socket, clock, signal } = this.#context;
+    const { dependencies, socket, signal, step, update } = this.#context;
     if (!examiner || signal.aborted) return;
-    const elapsedMs = stopwatch(clock);
-    const result = await this.#dependencies.probe(socket, examiner.address, mapped.port, { signal });
+    const elapsedMs = stopwatch(dependencies.clock);
+    const result = await dependencies.probe(socket(), examiner.address, mapped.port, { signal });
     if (signal.aborted) return;
     const ms = elapsedMs();
     const port = `${mapped.address}:${mapped.port}`;
-    this.probe = result === "unsupported" ? undefined : result;
+    this.#probe = result === "unsupported" ? undefined : result;
     if (result === "arrived") {
       const reason = `A packet that nobody here asked for came in by ${port}.`;
-      this.#context.step({ step: "probe", outcome: "ok", ms, reason });
+      step({ step: "probe", outcome: "ok", ms, reason });
     } else if (result === "silent") {
       const reason = `The router says that it forwards ${port}, but no packet from outside came in: a firewall or another NAT stands before it.`;
-      this.#context.step({ step: "probe", outcome: "failed", ms, reason });
+      step({ step: "probe", outcome: "failed", ms, reason });
     }
-    this.#context.update();
+    update();
   }
 }
 

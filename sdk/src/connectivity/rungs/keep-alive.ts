@@ -1,79 +1,32 @@
 import { keepAliveFor } from "../../nat/keep-alive.ts";
-import { every } from "../clock.ts";
-import type { DetectionRung } from "./detection.ts";
-import { type LifetimeDependencies, LifetimeRung, type OnSilence } from "./lifetime.ts";
-import type { RungContext } from "./rung.ts";
-
-export interface NatKeepAliveOptions {
-  detection: DetectionRung;
-  dependencies: LifetimeDependencies;
-  /** Silences to try, in ms; none for no measurement that nobody asked for. */
-  waitsMs: readonly number[];
-  /** Whether players come by what the NAT remembers of the game's socket. */
-  isNeeded: () => boolean;
-  /** Others keep mappings alive too: relays, paths to players. `null`: the lifetime is not known. */
-  onLifetime: (mappingLifetimeSeconds: number | null) => void;
-}
+import { type Clock, every } from "../clock.ts";
 
 /**
- * Sees to it that the NAT does not forget the game's socket while nobody plays, and finds out how often that takes. A game that
- * goes on needs none of it, since netcode sends ten packets a second; an invite that waits for friends does.
+ * Sends so often that the NAT does not forget the game's socket while nobody plays. A running game needs none of it, since
+ * netcode sends ten packets a second; an invite that waits for friends does.
  */
 export class NatKeepAlive {
-  readonly #options: NatKeepAliveOptions;
-  readonly #lifetime: LifetimeRung;
-  readonly #context: RungContext;
+  readonly #clock: Clock;
+  readonly #signal: AbortSignal;
+  readonly #send: () => void;
   #intervalMs = 0;
   #stop: (() => void) | undefined;
 
-  constructor(context: RungContext, options: NatKeepAliveOptions) {
-    const { dependencies, waitsMs } = options;
-    this.#options = options;
-    this.#context = context;
-    this.#lifetime = new LifetimeRung(context, dependencies, waitsMs.length > 0 ? waitsMs : undefined);
-    this.#fit();
+  /** @param signal ends it */
+  constructor(clock: Clock, signal: AbortSignal, send: () => void) {
+    this.#clock = clock;
+    this.#signal = signal;
+    this.#send = send;
   }
 
-  /** The longest silence that a mapping was seen to survive; `null` for not known. */
-  get lifetimeSeconds(): number | null {
-    return this.#lifetime.seconds;
-  }
-
-  /** Measures, or joins a measurement that is under way. */
-  async measure(onSilence?: OnSilence): Promise<void> {
-    await this.#lifetime.measure(this.#options.detection.answering, onSilence);
-    this.#fit();
-  }
-
-  /** In the background, once for each network. */
-  measureIfNeeded(): void {
-    const { waitsMs, isNeeded, detection } = this.#options;
-    if (this.#context.signal.aborted || waitsMs.length === 0 || !isNeeded()) return;
-    if (this.#lifetime.isDue(detection.answering)) void this.measure();
-  }
-
-  /** Another network has another NAT. */
-  forget(): void {
-    this.#lifetime.forget();
-    this.#fit();
-  }
-
-  #fit(): void {
-    const { clock, signal } = this.#context;
-    if (signal.aborted) return;
-    const { lifetimeSeconds } = this;
-    const intervalMs = keepAliveFor(lifetimeSeconds);
-    if (intervalMs === this.#intervalMs) return;
-    // What was meant for a longer pause may come too late for a shorter one.
+  /** @param mappingLifetimeSeconds what the NAT was seen to remember; `null` for not known */
+  fit(mappingLifetimeSeconds: number | null): void {
+    const intervalMs = keepAliveFor(mappingLifetimeSeconds);
+    if (this.#signal.aborted || intervalMs === this.#intervalMs) return;
+    // The packet of a longer interval may come too late for a shorter one.
     if (intervalMs < this.#intervalMs) this.#send();
     this.#intervalMs = intervalMs;
     this.#stop?.();
-    this.#stop = every(clock, intervalMs, signal, () => this.#send());
-    this.#options.onLifetime(lifetimeSeconds);
-  }
-
-  #send(): void {
-    const { detection, isNeeded } = this.#options;
-    if (detection.servers.length > 0 && isNeeded()) void detection.keepAlive();
+    this.#stop = every(this.#clock, intervalMs, this.#signal, this.#send);
   }
 }

@@ -1,47 +1,36 @@
-import { type PortMapper } from "../../gateway/port-mapper.ts";
 import {
-  type GatewayInfo,
   type GatewayStep,
   type MappingEvent,
   type MapRequest,
   PortMapError,
   type PortMapping,
 } from "../../gateway/types.ts";
+import type { Endpoint } from "../../udp/endpoint.ts";
+import type { Mapper } from "../dependencies.ts";
 import type { Step } from "../reachability.ts";
 import type { Findings } from "../verdict.ts";
-import { messageOf, type RungContext } from "./rung.ts";
+import { isLoopback, LOOPBACK_ONLY, messageOf, type Rung, type RungContext } from "./rung.ts";
 
-/** What of the port mapper is used here. */
-export type Mapper = Pick<PortMapper, "map" | "gateways" | "refresh" | "close" | "on">;
-
-/** The rung of the gateways: a mapping, kept by the port mapper, and told of as it comes, changes and goes. */
-export class MappingRung {
+/** The rung of the gateways: the game's port, which the port mapper maps and renews, and extra ports. */
+export class MappingRung implements Rung {
   readonly #context: RungContext;
-  readonly #mapper: Mapper;
   readonly #mappings = new Set<PortMapping>();
   /** Of other ports than the game's, by the internal port; undefined until it is mapped. */
   readonly #extraPorts = new Map<number, PortMapping | undefined>();
-  /** The way in is another than before. */
-  onChanged: (() => void) | null = null;
+  #mapper: Mapper | undefined;
 
-  constructor(context: RungContext, mapper: Mapper) {
+  constructor(context: RungContext) {
     this.#context = context;
-    this.#mapper = mapper;
-    mapper.on("mapped", ({ mapping }) => this.#adopt(mapping));
   }
 
-  get gateways(): GatewayInfo[] {
-    return this.#mapper.gateways();
-  }
-
-  /** Those that hold now. */
+  /** The mappings of the game's port that hold now. */
   get held(): PortMapping[] {
     return [...this.#mappings].filter(({ state }) => state === "mapped");
   }
 
-  /** Those that hold now, one for each transport. */
-  get findings(): Findings["mappings"] {
-    return this.held.flatMap((mapping) =>
+  /** Mappings that hold now, one for each transport. */
+  get findings(): Partial<Findings> {
+    const mappings = this.held.flatMap((mapping) =>
       (mapping.protocol === "both" ? (["udp", "tcp"] as const) : [mapping.protocol]).map((protocol) => ({
         protocol,
         address: mapping.externalAddress,
@@ -52,54 +41,72 @@ export class MappingRung {
         gatewayName: mapping.gateway.name,
       })),
     );
+    return { mappings, gateways: this.#mapper?.gateways() ?? [] };
   }
 
-  /** Resolves when the first attempt has ended, well or not; the mapper goes on trying. */
-  async open(request: MapRequest): Promise<void> {
-    const { signal } = this.#context;
-    try {
-      const onStep = (step: GatewayStep): void => this.#context.step(plainStep(step));
-      this.#adopt(await this.#mapper.map(request, { signal, onStep }));
-    } catch (error) {
-      if (signal.aborted) return;
-      if (error instanceof PortMapError) for (const step of error.steps) this.#context.step(plainStep(step));
-      else {
-        const reason = `Asking the router failed: ${messageOf(error)}`;
-        this.#context.step({ step: "upnp", outcome: "failed", ms: 0, reason });
-      }
+  /** The mapper goes on trying where the first attempt fails. */
+  async open(): Promise<void> {
+    const { options, dependencies, signal, socket, step } = this.#context;
+    const { via, protocol, description, lifetimeSeconds, renewIntervalMs } = options;
+    if (via.length === 0 || isLoopback(socket())) {
+      const reason = isLoopback(socket()) ? LOOPBACK_ONLY : "Switched off: no router is asked.";
+      for (const each of ["pcp", "nat-pmp", "upnp"]) step({ step: each, outcome: "skipped", ms: 0, reason });
+      return;
     }
+    this.#mapper = dependencies.createMapper({ via: [...via], renewIntervalMs, signal });
+    this.#mapper.on("mapped", ({ mapping }) => this.#adopt(mapping));
+    for (const port of this.#extraPorts.keys()) this.#requestExtraPort(this.#mapper, port);
+    const internalPort = socket().localPort;
+    await this.#map(this.#mapper, { internalPort, protocol, description, application: description, lifetimeSeconds });
   }
 
-  /** Another port, UDP alone. The mapper goes on trying where the first attempt fails. */
-  mapExtraPort(
-    internalPort: number,
-    { description, lifetimeSeconds }: Pick<MapRequest, "description" | "lifetimeSeconds">,
-  ): void {
+  /** Maps another UDP port, as soon as the rung is open. */
+  mapExtraPort(internalPort: number): void {
     if (this.#extraPorts.has(internalPort)) return;
     this.#extraPorts.set(internalPort, undefined);
-    const { signal } = this.#context;
-    this.#mapper
-      .map({ internalPort, protocol: "udp", description, application: description, lifetimeSeconds }, { signal })
-      .then(
-        (mapping) => this.#adopt(mapping),
-        () => {},
-      );
+    if (this.#mapper) this.#requestExtraPort(this.#mapper, internalPort);
   }
 
   /** Where an extra port is reached from outside, if it is mapped now. */
-  extraEndpoint(internalPort: number): { address: string; port: number } | undefined {
+  extraEndpoint(internalPort: number): Endpoint | undefined {
     const mapping = this.#extraPorts.get(internalPort);
     if (mapping?.state !== "mapped") return undefined;
     return { address: mapping.externalAddress, port: mapping.externalPort };
   }
 
-  refresh(): void {
-    this.#mapper.refresh();
+  async refresh(): Promise<void> {
+    this.#mapper?.refresh();
   }
 
   async close(): Promise<void> {
-    await this.#mapper.close();
+    await this.#mapper?.close();
     this.#mappings.clear();
+  }
+
+  async #map(mapper: Mapper, request: MapRequest): Promise<void> {
+    const { signal, step } = this.#context;
+    const onStep = (each: GatewayStep): void => step(plainStep(each));
+    try {
+      this.#adopt(await mapper.map(request, { signal, onStep }));
+    } catch (error) {
+      if (signal.aborted) return;
+      if (error instanceof PortMapError) error.steps.forEach(onStep);
+      else {
+        const reason = `Asking the router failed: ${messageOf(error)}`;
+        step({ step: "upnp", outcome: "failed", ms: 0, reason });
+      }
+    }
+  }
+
+  #requestExtraPort(mapper: Mapper, internalPort: number): void {
+    const { options, signal } = this.#context;
+    const { description, lifetimeSeconds } = options;
+    mapper
+      .map({ internalPort, protocol: "udp", description, application: description, lifetimeSeconds }, { signal })
+      .then(
+        (mapping) => this.#adopt(mapping),
+        () => {},
+      );
   }
 
   #adopt(mapping: PortMapping): void {
@@ -109,24 +116,25 @@ export class MappingRung {
     }
     if (this.#mappings.has(mapping)) return;
     this.#mappings.add(mapping);
-    const say =
+    const { step, update, changed } = this.#context;
+    const report =
       (outcome: Step["outcome"]) =>
       ({ reason, ms }: MappingEvent): void => {
-        this.#context.step({ step: mapping.via, outcome, ms, reason });
-        this.#context.update();
+        step({ step: mapping.via, outcome, ms, reason });
+        update();
       };
-    mapping.on("mapped", say("ok"));
+    mapping.on("mapped", report("ok"));
     mapping.on("changed", (event) => {
-      this.onChanged?.();
-      say("ok")(event);
+      changed("mapping");
+      report("ok")(event);
     });
-    mapping.on("lost", say("failed"));
-    mapping.on("renewed", () => this.#context.update());
+    mapping.on("lost", report("failed"));
+    mapping.on("renewed", () => update());
     mapping.on("unmapped", () => {
       this.#mappings.delete(mapping);
-      this.#context.update();
+      update();
     });
-    this.#context.update();
+    update();
   }
 }
 
