@@ -18,8 +18,14 @@ interface Source {
   on(event: "change", listener: (reachability: Reachability) => void): unknown;
 }
 
+/** What of ICE follows the ladder. */
+type Follower = Pick<
+  IceMux,
+  "addLocalCandidate" | "removeLocalCandidate" | "addRelay" | "removeBase" | "fitKeepAlive" | "networkChanged"
+>;
+
 /** Gives ICE the ladder's candidates, relay and keep-alive, as the ladder finds and loses them. */
-export function feedIce(mux: IceMux, source: Source, currentRelay: () => TurnRelay | undefined): void {
+export function feedIce(mux: Follower, source: Source, currentRelay: () => TurnRelay | undefined): void {
   let known = new Map<string, LocalCandidate>();
   let relay: TurnRelay | undefined;
   let lifetimeSeconds: number | null = null;

@@ -115,6 +115,32 @@ test("open() answers as soon as a stranger can dial in, while STUN is still out"
   expect(rest.closed).toBe(0);
 });
 
+test("open() answers at once where the machine has a public address", async () => {
+  const made = world();
+  made.interfaces = [{ name: "eth0", address: "11.0.0.2" }];
+  expect(await made.manager.open()).toMatchObject({ verdict: "open" });
+});
+
+test("a rung that throws stops no other", async () => {
+  const clock = new FakeClock();
+  const manager = new ManagerWithDependencies(
+    { port: 0, via: ["upnp"], stunServers: [] },
+    {
+      createMapper: () => {
+        throw new Error("no router for you");
+      },
+      interfaces: () => [{ name: "eth0", address: "192.168.1.5" }],
+      clock,
+    },
+  );
+  const { steps } = await manager.open();
+  expect(steps.map(({ step }) => step)).toEqual(["interfaces", "stun"]);
+  // Not reported as an unhandled rejection either.
+  await clock.advance(1);
+  await expect(manager.settled()).rejects.toThrow("no router for you");
+  await manager.close();
+});
+
 test("open() answers at its limit, and what is learnt later comes as change", async () => {
   const made = world();
   const opening = made.manager.open();

@@ -59,7 +59,6 @@ export class Ladder implements Rung {
   forget(changed: Change): void {
     for (const rung of this.#rungs) rung.forget?.(changed);
     if (changed === "network") void this.refresh();
-    else this.measureIfNeeded();
   }
 
   async close(): Promise<void> {
