@@ -113,7 +113,8 @@ export class DetectionRung implements Rung {
     const { dependencies, socket, signal, step, update } = this.#context;
     if (signal.aborted) return;
     if (this.#servers.length === 0) {
-      const reason = "No STUN server is known: set SALLYPORT_STUN_URLS, or give a lobby, to learn the public address.";
+      const reason =
+        "No STUN server is known: set SALLYPORT_STUN_URLS (option stunServers) or name a lobby to learn the public address.";
       step({ step: "stun", outcome: "skipped", ms: 0, reason });
       return;
     }
