@@ -1,6 +1,6 @@
-import { type Clock, delay } from "../gateway/clock.ts";
+import { type Clock, delay, whileAwaited } from "../gateway/clock.ts";
 
-export { type Clock, systemClock } from "../gateway/clock.ts";
+export { type Clock, systemClock, whileAwaited } from "../gateway/clock.ts";
 
 /**
  * Calls `work` every `ms` until the signal aborts, or until the returned function is called. A call that throws does not end it.
@@ -28,9 +28,9 @@ export function stopwatch(clock: Clock): () => number {
   return () => Math.round(clock.now() - began);
 }
 
-/** Resolves when the work has ended, well or not, or after `ms`. */
+/** Resolves when the work has ended, well or not, or after `ms`. Keeps the process alive meanwhile. */
 export async function atMost(clock: Clock, ms: number, work: Promise<unknown>): Promise<void> {
   const over = new AbortController();
-  await Promise.race([work.catch(() => {}), delay(clock, ms, over.signal)]);
+  await whileAwaited(Promise.race([work.catch(() => {}), delay(clock, ms, over.signal)]));
   over.abort();
 }

@@ -5,7 +5,7 @@ import type { Endpoint } from "../udp/endpoint.ts";
 import { UDPServer } from "../udp/udp-server.ts";
 import { UDPSocket } from "../udp/udp-socket.ts";
 import { feedIce } from "./candidates.ts";
-import { atMost, every } from "./clock.ts";
+import { atMost, every, whileAwaited } from "./clock.ts";
 import { type ConnectivityDependencies, REAL_DEPENDENCIES } from "./dependencies.ts";
 import { firstUsable } from "./first-usable.ts";
 import { type ConnectivityOptions, withDefaults } from "./options.ts";
@@ -187,7 +187,8 @@ export class ConnectivityManager extends EventEmitter<ConnectivityEvents> implem
       const { clock } = dependencies;
       const opened = this.#ladder.open();
       every(clock, options.renewIntervalMs, this.#abort.signal, () => void this.refresh());
-      await firstUsable(this, opened, { clock, timeoutMs: options.openTimeoutMs, signal: this.#abort.signal });
+      const limits = { clock, timeoutMs: options.openTimeoutMs, signal: this.#abort.signal };
+      await whileAwaited(firstUsable(this, opened, limits));
       signal?.throwIfAborted();
       return this.reachability;
     } finally {

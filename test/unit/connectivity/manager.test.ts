@@ -1,4 +1,7 @@
+import { execFile } from "node:child_process";
 import { EventEmitter } from "node:events";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { afterEach, describe, expect, test } from "vitest";
 import { type ConnectivityDependencies } from "../../../sdk/src/connectivity/dependencies.ts";
 import { ConnectivityManager, ManagerWithDependencies } from "../../../sdk/src/connectivity/manager.ts";
@@ -232,6 +235,12 @@ test("close() waits 4 s for a router that no longer answers, and leaves no timer
   expect(made.clock.pending).toBe(0);
   const again = UDPSocket.open({ port });
   await again.close();
+});
+
+test("open() and close() keep the process alive as long as they are awaited", async () => {
+  const program = fileURLToPath(new URL("unreferenced.ts", import.meta.url));
+  const { stdout } = await promisify(execFile)(process.execPath, [program], { env: { PATH: process.env["PATH"] } });
+  expect(stdout).toBe("opened\nclosed\n");
 });
 
 test("an aborted open() rejects and closes", async () => {
