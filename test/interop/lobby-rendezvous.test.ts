@@ -191,7 +191,9 @@ describe("strangers", () => {
       code: "unreachable",
     });
     const noLobby = resolveInvite("2222-2222", { lobby, roomName: "nothing" });
-    await expect(noLobby).rejects.toMatchObject({ code: "refused", message: expect.stringContaining("no lobby") });
+    const refused = { code: "refused", message: expect.stringContaining("no lobby") };
+    await expect(noLobby).rejects.toMatchObject(refused);
+    await expect(host({ roomName: "nothing" }).open()).rejects.toMatchObject(refused);
   });
 
   test("get no game by leaving the invite out, by its shape, or by the room's id", async () => {

@@ -1,7 +1,7 @@
 /** The lobby's page: its files, the client for browsers beside them, and the list of games. */
 import { readdirSync } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { RendezvousRoom } from "sallyport/rendezvous";
+import { RendezvousRoom } from "sallyport/colyseus";
 import { renderPage } from "./game-list.ts";
 import { type App, file, HEADERS, LIBRARIES, sendFile } from "./static.ts";
 import type { LobbyConnectivity } from "./stun.ts";

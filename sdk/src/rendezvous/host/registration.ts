@@ -163,8 +163,9 @@ export class HostRegistration extends EventEmitter<Events> implements AsyncDispo
       this.#mailbox = undefined;
       if (this.#closing.signal.aborted) return;
       if (FINAL.has(error.code)) {
-        this.#closing.abort();
+        // First, so that open() says why, and not that it has been closed.
         this.emit("failed", error);
+        this.#closing.abort();
         return;
       }
       const pause = wait * (0.5 + Math.random() / 2);
