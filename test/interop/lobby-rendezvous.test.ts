@@ -8,8 +8,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vite
 import { RendezvousRoom } from "../../sdk/src/colyseus/lobby/room.ts";
 import { resolveInvite } from "../../sdk/src/rendezvous/guest/resolve.ts";
 import { HostRegistration, type HostRegistrationOptions } from "../../sdk/src/rendezvous/host/registration.ts";
-import { toBase64Url } from "../../sdk/src/rendezvous/sealed/seal.ts";
 import { createHostSecret, hostIdentityOf } from "../../sdk/src/rendezvous/sealed/secret.ts";
+import { toBase64Url } from "../../sdk/src/rendezvous/wire/base64url.ts";
 import { RendezvousError } from "../../sdk/src/rendezvous/wire/errors.ts";
 import { type Invite } from "../../sdk/src/rendezvous/wire/invite.ts";
 import { until } from "../until.ts";

@@ -2,11 +2,13 @@
 import type { GuestMail, GuestMailbox } from "../mailbox/mailbox.ts";
 import { type Introduction, SealedIntroduction } from "../sealed/introduction.ts";
 import { concat, NoiseInitiator } from "../sealed/noise.ts";
-import { fromBase64Url, hasFingerprint, parsePublicKey, parseSeal, pskOf } from "../sealed/seal.ts";
+import { hasFingerprint, pskOf } from "../sealed/seal.ts";
+import { fromBase64Url, parsePublicKey } from "../wire/base64url.ts";
 import { CAN_HASH_CODES, inviteCodeOf } from "../wire/code.ts";
 import { RendezvousError } from "../wire/errors.ts";
 import type { ParsedInvite } from "../wire/invite.ts";
 import { type EndReason, HELLO, type HostMessage, prologueOf } from "../wire/protocol.ts";
+import { parseSeal } from "../wire/seal-text.ts";
 import type { TraversalServers } from "../wire/servers.ts";
 
 /** Needs noise to be ready. */

@@ -3,7 +3,7 @@
  * Colyseus; open.ts loads it for a lobby's URL.
  */
 import { ColyseusSDK, type Room } from "@colyseus/sdk";
-import { toBase64Url } from "../sealed/seal.ts";
+import { toBase64Url } from "../wire/base64url.ts";
 import { RendezvousError } from "../wire/errors.ts";
 import {
   CLOSE_ENDED,

@@ -5,13 +5,13 @@ import { HostIntroductions } from "../../../../sdk/src/rendezvous/host/host-intr
 import type { GuestMail, GuestMailbox, HostMail, HostMailbox } from "../../../../sdk/src/rendezvous/mailbox/mailbox.ts";
 import type { Introduction } from "../../../../sdk/src/rendezvous/sealed/introduction.ts";
 import { noiseReady } from "../../../../sdk/src/rendezvous/sealed/noise.ts";
-import { toBase64Url } from "../../../../sdk/src/rendezvous/sealed/seal.ts";
 import {
   createHostSecret,
   type HostIdentity,
   hostIdentityOf,
   verifierOf,
 } from "../../../../sdk/src/rendezvous/sealed/secret.ts";
+import { toBase64Url } from "../../../../sdk/src/rendezvous/wire/base64url.ts";
 import { RendezvousError } from "../../../../sdk/src/rendezvous/wire/errors.ts";
 import type { HostDetails, HostMessage } from "../../../../sdk/src/rendezvous/wire/protocol.ts";
 
