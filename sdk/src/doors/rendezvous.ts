@@ -3,8 +3,8 @@
  * The lobby's own room is in `sallyport/colyseus`.
  */
 
+export { firstReachable, type ReachOptions } from "../colyseus/client/reach.ts";
 export { type IntroduceOptions, introduce } from "../rendezvous/guest/introduce.ts";
-export { firstReachable, type ReachOptions } from "../rendezvous/guest/reach.ts";
 export { type ResolvedInvite, type ResolveOptions, resolveInvite } from "../rendezvous/guest/resolve.ts";
 export {
   HostRegistration,

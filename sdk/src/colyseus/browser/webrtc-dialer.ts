@@ -1,4 +1,4 @@
-import { firstReachable } from "../../rendezvous/guest/reach.ts";
+import { firstReachable } from "../client/reach.ts";
 import type { DialOptions, SessionWay } from "../client/transport.ts";
 import type { DataChannelSession } from "../webrtc/session.ts";
 import { BrowserLink } from "./link.ts";
