@@ -1,6 +1,6 @@
 /** Finds the mailbox that a lobby's address names, and loads only what that one needs. */
 import { RendezvousError } from "../wire/errors.ts";
-import type { LobbyOptions } from "./lobby.ts";
+import type { LobbyMailbox, LobbyOptions } from "./lobby.ts";
 import { parseLobbyUrl } from "./lobby-url.ts";
 import type { Mailbox } from "./mailbox.ts";
 
@@ -10,14 +10,14 @@ import type { Mailbox } from "./mailbox.ts";
  */
 export async function openMailbox(lobby: string, options: LobbyOptions = {}): Promise<Mailbox> {
   const url = parseLobbyUrl(lobby);
-  const { LobbyMailbox } = await loadLobby();
-  return new LobbyMailbox(url, options);
+  const Lobby = await loadLobby();
+  return new Lobby(url, options);
 }
 
 /** A lobby is a Colyseus server, and Colyseus' client is an optional package: it is asked for only here. */
-async function loadLobby(): Promise<typeof import("./lobby.ts")> {
+async function loadLobby(): Promise<typeof LobbyMailbox> {
   try {
-    return await import("./lobby.ts");
+    return (await import("./lobby.ts")).LobbyMailbox;
   } catch (error) {
     if (isMissing(error)) {
       throw new RendezvousError(
