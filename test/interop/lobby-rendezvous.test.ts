@@ -149,6 +149,16 @@ describe("a host that comes back", () => {
     await untilListed((text) => text.includes('"online":true'));
   });
 
+  test("notices that a connection has died without a word, and comes back under the same invite", async () => {
+    const registration = host({ retryMs: [10, 50], heartbeatMs: 50 });
+    const { code } = await registration.open();
+    const lost = once(registration, "lost");
+    const registered = once(registration, "registered");
+    local.freezeConnections();
+    expect((await lost)[0]).toMatchObject({ code: "unreachable", message: "The lobby no longer answers." });
+    expect((await registered)[0]).toMatchObject({ code });
+  });
+
   test("has the same invite from another process by its secret, and the older one is told and stays away", async () => {
     const first = host();
     const { code } = await first.open();

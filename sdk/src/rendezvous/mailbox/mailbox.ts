@@ -2,11 +2,12 @@
  * A mailbox is where a host and a guest, who cannot reach each other yet, leave messages for each other. A lobby is one
  * (lobby.ts); a public relay that only stores and forwards could be another.
  *
- * Mailboxes see sealed bytes, and nothing here knows what is in them. Two things a lobby does and a relay would not, so
- * code above this seam that shall work with both must not need them:
+ * A mailbox sees sealed bytes only. A lobby does two things that such a relay does not:
  *
  * - It delivers each message once and in order. A relay repeats, drops and swaps, and strangers can write to it.
- * - It knows the hosts: it says who one is (`host`) before the guest's first message, and why something fails (`end`).
+ * - It knows its hosts: `host` names the host's key before the guest's first message, and `end` says why something fails.
+ *
+ * Today's handshake (guest/approach.ts) and records (sealed/records.ts) rely on both. A mailbox without them brings its own.
  */
 import type { RendezvousError } from "../wire/errors.ts";
 import type { EndReason, HostDetails, HostMessage } from "../wire/protocol.ts";
@@ -53,7 +54,7 @@ interface MailboxEnd<Mail> {
   close(): void;
 }
 
-/** A host's end. Each guest who introduces himself gets a number from the mailbox. */
+/** A host's end. The mailbox gives each guest a number. */
 export interface HostMailbox extends MailboxEnd<HostMail> {
   /** What has changed, for mailboxes that show it to somebody. */
   update(details: Partial<HostDetails>): void;
