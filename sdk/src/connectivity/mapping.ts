@@ -1,4 +1,4 @@
-import { type PortMapper } from "../gateway/port-mapper.ts";
+import { type PortMapper } from "../gateway/mapper/port-mapper.ts";
 import {
   type GatewayInfo,
   type GatewayStep,
