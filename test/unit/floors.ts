@@ -29,7 +29,7 @@ const KNOWS_COLYSEUS = "rendezvous/mailbox/lobby.ts";
 const STAYS_IN_UDP: readonly string[] = ["godot-error", "packet-peer-udp", "packet-ring", "udp-server", "variant"];
 const USES_CONNECT_STREAM: readonly string[] = ["stun/binding-tcp.ts"];
 /** Folders that import each other in a circle, by their room. */
-export const CIRCLES_TO_MEND: readonly string[] = ["gateway", "stun"];
+export const CIRCLES_TO_MEND: readonly string[] = ["stun"];
 
 export const ROOMS: readonly string[] = FLOORS.flat();
 
