@@ -1,6 +1,6 @@
-import { keepAliveFor } from "../nat/keep-alive.ts";
 import { type NatLifetime } from "../nat/lifetime.ts";
 import { type natLifetime } from "../nat/lifetime-discovery.ts";
+import { keepAliveFor } from "../stun/keep-alive.ts";
 import type { RungContext } from "./rung.ts";
 
 export interface LifetimeParts {

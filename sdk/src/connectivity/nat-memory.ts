@@ -1,4 +1,4 @@
-import { keepAliveFor } from "../nat/keep-alive.ts";
+import { keepAliveFor } from "../stun/keep-alive.ts";
 import type { DetectionRung } from "./detection.ts";
 import { type LifetimeParts, LifetimeRung, type OnSilence } from "./lifetime.ts";
 import type { RungContext } from "./rung.ts";

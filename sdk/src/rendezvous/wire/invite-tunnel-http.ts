@@ -1,4 +1,4 @@
-/** The part of what is said through an introduction that stands for HTTP: see passage.ts. Nothing here is Node's. */
+/** HTTP through an invite tunnel: see invite-tunnel.ts. Nothing here is Node's. */
 export interface RequestMessage {
   type: "request";
   id: number;
@@ -25,8 +25,8 @@ const MAX_PATH_LENGTH = 1024;
 
 const decoder = new TextDecoder();
 
-/** Any message of a passage, as far as all are alike; null for what is none. */
-export function parsePassageObject(bytes: Uint8Array): (Record<string, unknown> & { id: number }) | null {
+/** Any message, as far as all are alike; null for what is none. */
+export function parseInviteTunnelObject(bytes: Uint8Array): (Record<string, unknown> & { id: number }) | null {
   const value = parseObject(bytes);
   const id = value?.["id"];
   return Number.isSafeInteger(id) && (id as number) >= 0 ? (value as Record<string, unknown> & { id: number }) : null;

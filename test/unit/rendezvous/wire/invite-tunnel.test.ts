@@ -1,10 +1,10 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { parsePassageMessage } from "../../../../sdk/src/rendezvous/wire/passage.ts";
+import { parseInviteTunnelMessage } from "../../../../sdk/src/rendezvous/wire/invite-tunnel.ts";
 import { anyPath } from "../../../hostile-paths.ts";
 
 const runs = Number(process.env.SALLYPORT_FUZZ_RUNS ?? 500);
-const read = (message: unknown) => parsePassageMessage(Buffer.from(JSON.stringify(message)));
+const read = (message: unknown) => parseInviteTunnelMessage(Buffer.from(JSON.stringify(message)));
 const request = {
   type: "request",
   id: 1,
@@ -109,7 +109,7 @@ test("any bytes do no harm", () => {
   );
   fc.assert(
     fc.property(bytes, (data) => {
-      expect(parsePassageMessage(data)).toBeNull();
+      expect(parseInviteTunnelMessage(data)).toBeNull();
     }),
   );
 });

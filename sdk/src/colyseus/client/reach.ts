@@ -1,5 +1,5 @@
 /** Which of a host's endpoints answers: all of them are asked, the better ones first. */
-import { RendezvousError } from "../wire/errors.ts";
+import { RendezvousError } from "../../rendezvous/wire/errors.ts";
 
 export interface ReachOptions {
   signal?: AbortSignal | undefined;

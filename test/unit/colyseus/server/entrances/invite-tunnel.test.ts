@@ -3,11 +3,11 @@ import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import * as fc from "fast-check";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { servePassage } from "../../../../../sdk/src/colyseus/server/entrances/passages.ts";
+import { serveInviteTunnel } from "../../../../../sdk/src/colyseus/server/entrances/invite-tunnel.ts";
 import type { IceMux } from "../../../../../sdk/src/ice/mux.ts";
 import type { Introduction } from "../../../../../sdk/src/rendezvous/sealed/introduction.ts";
-import { parsePassageMessage } from "../../../../../sdk/src/rendezvous/wire/passage.ts";
-import type { ResponseMessage } from "../../../../../sdk/src/rendezvous/wire/passage-http.ts";
+import { parseInviteTunnelMessage } from "../../../../../sdk/src/rendezvous/wire/invite-tunnel.ts";
+import type { ResponseMessage } from "../../../../../sdk/src/rendezvous/wire/invite-tunnel-http.ts";
 import type { SessionServer } from "../../../../../sdk/src/session/types.ts";
 import { anyPath, hostilePaths } from "../../../../hostile-paths.ts";
 
@@ -60,7 +60,7 @@ class Player {
     const introduction = {
       remoteKey: new Uint8Array(32).fill(7),
       send: (bytes: Uint8Array) => {
-        const message = parsePassageMessage(bytes);
+        const message = parseInviteTunnelMessage(bytes);
         expect(message?.type).toBe("response");
         this.#heard(message as ResponseMessage);
         return true;
@@ -73,7 +73,7 @@ class Player {
         this.#toHost = listener;
       },
     } as unknown as Introduction;
-    servePassage(introduction, {
+    serveInviteTunnel(introduction, {
       server: host.server,
       sessions: {} as SessionServer,
       ice: {} as IceMux,

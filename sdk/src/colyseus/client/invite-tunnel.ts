@@ -8,14 +8,10 @@ import { natBehaviour } from "../../nat/behaviour-discovery.ts";
 import { Guessing } from "../../rendezvous/guessing.ts";
 import { type IntroduceOptions } from "../../rendezvous/guest/introduce.ts";
 import { type Introduction } from "../../rendezvous/sealed/introduction.ts";
+import { sendInviteTunnelMessage, trickle } from "../../rendezvous/trickle.ts";
 import { parseInvite } from "../../rendezvous/wire/invite.ts";
+import { type InviteTunnelMessage, parseInviteTunnelMessage } from "../../rendezvous/wire/invite-tunnel.ts";
 import { isLocalLobby } from "../../rendezvous/wire/local-lobby.ts";
-import {
-  type PassageMessage,
-  parsePassageMessage,
-  sendPassageMessage,
-  trickle,
-} from "../../rendezvous/wire/passage.ts";
 import { connectSession } from "../../session/connect.ts";
 import type { SessionPath, SessionPathState } from "../../session/path.ts";
 import { stunBinding } from "../../stun/client.ts";
@@ -23,21 +19,21 @@ import { openTurnRelay } from "../../turn/open.ts";
 import { type TurnRelay } from "../../turn/relay.ts";
 import { UDPSocket } from "../../udp/udp-socket.ts";
 import { Introductions } from "./introductions.ts";
-import { PassageRequests } from "./passage-requests.ts";
+import { InviteTunnelRequests } from "./invite-tunnel-requests.ts";
 import type { ConnectSession } from "./udp-attempt.ts";
 
 /** Everything is asked at once, and the slowest way is through a relay. */
 const SESSION_TIMEOUT_MS = 20_000;
 const STUN_TIMEOUT_MS = 3_000;
 
-/** An invited player's way to a host: matchmaking and the search for a path both go through an introduction. */
-export class Passage {
+/** Carries an invited player's matchmaking and search for a path to the host, through an introduction. */
+export class InviteTunnel {
   readonly #isLocal: boolean;
   readonly #introductions: Introductions;
-  readonly #requests: PassageRequests;
-  readonly #ways = new Map<number, InvitedWay>();
+  readonly #requests: InviteTunnelRequests;
+  readonly #paths = new Map<number, InvitedPath>();
   #ids = 0;
-  /** As `fetch`, to the host: see {@link PassageRequests}. */
+  /** As `fetch`, to the host: see {@link InviteTunnelRequests}. */
   readonly fetch: typeof globalThis.fetch;
 
   private constructor(invite: string, options: IntroduceOptions) {
@@ -45,39 +41,39 @@ export class Passage {
     this.#introductions = new Introductions(invite, options);
     this.#introductions.onMessage = (bytes) => this.#receive(bytes);
     // A relayed path may still be made direct, by what both sides tell each other.
-    this.#introductions.isNeeded = () => [...this.#ways.values()].some(({ path }) => path?.kind === "relayed");
-    this.#requests = new PassageRequests(() => this.#introductions.get());
+    this.#introductions.isNeeded = () => [...this.#paths.values()].some(({ path }) => path?.kind === "relayed");
+    this.#requests = new InviteTunnelRequests(() => this.#introductions.get());
     this.fetch = this.#requests.fetch;
   }
 
   /** @throws RendezvousError as `introduce` */
-  static async open(invite: string, options: IntroduceOptions): Promise<{ passage: Passage; endpoints: string[] }> {
-    const passage = new Passage(invite, options);
-    const { details } = await passage.#introductions.get();
-    return { passage, endpoints: details.endpoints };
+  static async open(invite: string, options: IntroduceOptions): Promise<{ tunnel: InviteTunnel; endpoints: string[] }> {
+    const tunnel = new InviteTunnel(invite, options);
+    const { details } = await tunnel.#introductions.get();
+    return { tunnel, endpoints: details.endpoints };
   }
 
   /** Finds a path by ICE (RFC 8445) and opens the session on it. */
   readonly connectSession: ConnectSession = async (token, { signal, onProgress }) => {
     const introduction = await this.#introductions.get();
-    const way = new InvitedWay(introduction, ++this.#ids, this.#ways, this.#isLocal);
+    const path = new InvitedPath(introduction, ++this.#ids, this.#paths, this.#isLocal);
     try {
-      return await connectSession(token, { path: way, signal, onProgress, timeoutMs: SESSION_TIMEOUT_MS });
+      return await connectSession(token, { path, signal, onProgress, timeoutMs: SESSION_TIMEOUT_MS });
     } catch (error) {
-      way.close();
+      path.close();
       throw error;
     }
   };
 
   #receive(bytes: Uint8Array): void {
-    const message = parsePassageMessage(bytes);
+    const message = parseInviteTunnelMessage(bytes);
     if (message?.type === "response") this.#requests.receive(message);
-    else if (message) this.#ways.get(message.id)?.receive(message);
+    else if (message) this.#paths.get(message.id)?.receive(message);
   }
 }
 
 /** One session's socket, ICE and relay; they go when the session goes. */
-class InvitedWay implements SessionPath {
+class InvitedPath implements SessionPath {
   onData: SessionPath["onData"] = null;
   onPath: (() => void) | null = null;
   readonly #socket: UDPSocket = UDPSocket.open({ receiveBufferSize: 1 << 20 });
@@ -90,7 +86,7 @@ class InvitedWay implements SessionPath {
   #nat: NatView | undefined;
   #examining = false;
 
-  constructor(introduction: Introduction, id: number, ways: Map<number, InvitedWay>, isLocal: boolean) {
+  constructor(introduction: Introduction, id: number, paths: Map<number, InvitedPath>, isLocal: boolean) {
     const { localPort: port } = this.#socket;
     const interfaces = usableInterfaces();
     for (const { address } of interfaces) this.#mux.addLocalCandidate(localCandidate("host", { address, port }));
@@ -100,10 +96,10 @@ class InvitedWay implements SessionPath {
     this.#peer = this.#mux.open({ role: "controlling", allowRemote: isLocal ? onLocalNetwork : sharesNetwork });
     this.#peer.onData = (data) => this.onData?.(data);
     this.#peer.onPath = () => this.onPath?.();
-    ways.set(id, this);
-    this.#forget = () => ways.delete(id);
+    paths.set(id, this);
+    this.#forget = () => paths.delete(id);
     const told = [...this.#peer.localCandidates];
-    sendPassageMessage(introduction, { type: "path", id, ice: this.#peer.localCredentials, candidates: told });
+    sendInviteTunnelMessage(introduction, { type: "path", id, ice: this.#peer.localCredentials, candidates: told });
     trickle(introduction, id, this.#peer, told);
     this.#guessing = new Guessing({
       introduction,
@@ -118,7 +114,7 @@ class InvitedWay implements SessionPath {
     void this.#learn(introduction, interfaces.find(({ address }) => !address.includes(":"))?.address);
   }
 
-  receive(message: PassageMessage): void {
+  receive(message: InviteTunnelMessage): void {
     if (message.type === "path") this.#peer.setRemoteCredentials(message.ice);
     if (message.type === "path" || message.type === "candidates") {
       for (const candidate of message.candidates) this.#peer.addRemoteCandidate(candidate);

@@ -10,18 +10,15 @@
  *
  * `id` is the player's, a whole number; the candidates are those of `ice/candidate.ts`.
  */
-import {
-  candidateToJSON,
-  type IceCandidate,
-  type IceCandidateJSON,
-  type LocalCandidate,
-  parseCandidates,
-} from "../../ice/candidate.ts";
+import { candidateToJSON, type IceCandidate, type IceCandidateJSON, parseCandidates } from "../../ice/candidate.ts";
 import { type IceCredentials, parseIceCredentials } from "../../ice/credentials.ts";
-import { type IcePeer } from "../../ice/peer.ts";
 import { type NatView } from "../../ice/port-prediction.ts";
-import type { Introduction } from "../sealed/introduction.ts";
-import { parseHTTPMessage, parsePassageObject, type RequestMessage, type ResponseMessage } from "./passage-http.ts";
+import {
+  parseHTTPMessage,
+  parseInviteTunnelObject,
+  type RequestMessage,
+  type ResponseMessage,
+} from "./invite-tunnel-http.ts";
 
 export interface PathMessage {
   type: "path";
@@ -46,7 +43,7 @@ export interface GuessMessage {
   id: number;
 }
 
-export type PassageMessage =
+export type InviteTunnelMessage =
   | PathMessage
   | CandidatesMessage
   | NatMessage
@@ -56,17 +53,16 @@ export type PassageMessage =
 
 const encoder = new TextEncoder();
 
-/** @returns false where it could not be sent: closed, too long, or too many */
-export function sendPassageMessage(introduction: Introduction, message: PassageMessage): boolean {
+export function encodeInviteTunnelMessage(message: InviteTunnelMessage): Uint8Array {
   const candidates = "candidates" in message ? { candidates: message.candidates.map(signalled) } : {};
-  return introduction.send(encoder.encode(JSON.stringify({ ...message, ...candidates })));
+  return encoder.encode(JSON.stringify({ ...message, ...candidates }));
 }
 
 const signalled = (candidate: IceCandidate): IceCandidateJSON => candidateToJSON(candidate);
 
 /** Null for anything that is none. */
-export function parsePassageMessage(bytes: Uint8Array): PassageMessage | null {
-  const value = parsePassageObject(bytes);
+export function parseInviteTunnelMessage(bytes: Uint8Array): InviteTunnelMessage | null {
+  const value = parseInviteTunnelObject(bytes);
   if (!value) return null;
   const { id } = value;
   switch (value["type"]) {
@@ -97,27 +93,4 @@ function parseNat(value: Record<string, unknown>, id: number): NatMessage | null
   const mapping = BEHAVIOURS.find((word) => word === value["mapping"]);
   const filtering = BEHAVIOURS.find((word) => word === value["filtering"]);
   return mapping && filtering ? { type: "nat", id, mapping, filtering } : null;
-}
-
-/** How often a side looks for ways it has learnt of since it last told of its ways, ms. */
-const TRICKLE_MS = 150;
-/** Ways that are learnt later than this (ms) are for the next introduction. */
-const TRICKLE_FOR_MS = 15_000;
-
-/** Tells the other side of ways as they are found, until the introduction ends. */
-export function trickle(introduction: Introduction, id: number, peer: IcePeer, told: Iterable<LocalCandidate>): void {
-  const known = new Set<LocalCandidate>(told);
-  const began = performance.now();
-  const timer = setInterval(() => {
-    if (introduction.closed || peer.state === "closed" || performance.now() - began > TRICKLE_FOR_MS) {
-      clearInterval(timer);
-      return;
-    }
-    const fresh = peer.localCandidates.filter((candidate) => !known.has(candidate));
-    if (fresh.length === 0) return;
-    if (!sendPassageMessage(introduction, { type: "candidates", id, candidates: fresh })) return;
-    for (const candidate of fresh) known.add(candidate);
-  }, TRICKLE_MS);
-  timer.unref();
-  introduction.onClose(() => clearInterval(timer));
 }

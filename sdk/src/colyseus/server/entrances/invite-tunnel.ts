@@ -8,13 +8,9 @@ import { type NatView } from "../../../ice/port-prediction.ts";
 import { onLocalNetwork, sharesNetwork } from "../../../ice/remote-policy.ts";
 import { Guessing } from "../../../rendezvous/guessing.ts";
 import type { Introduction } from "../../../rendezvous/sealed/introduction.ts";
-import {
-  type PathMessage,
-  parsePassageMessage,
-  sendPassageMessage,
-  trickle,
-} from "../../../rendezvous/wire/passage.ts";
-import type { RequestMessage } from "../../../rendezvous/wire/passage-http.ts";
+import { sendInviteTunnelMessage, trickle } from "../../../rendezvous/trickle.ts";
+import { type PathMessage, parseInviteTunnelMessage } from "../../../rendezvous/wire/invite-tunnel.ts";
+import type { RequestMessage } from "../../../rendezvous/wire/invite-tunnel-http.ts";
 import type { SessionServer } from "../../../session/types.ts";
 import { introducedHeaders } from "./introduced.ts";
 
@@ -31,7 +27,7 @@ const REQUEST_TIMEOUT_MS = 10_000;
 const ANSWERED_PATHS = /^\/(?:matchmake|auth|sallyport)\/(?!.*(?:\.\.|%2e|\\))/i;
 const FORWARDED_HEADERS = ["content-type", "authorization", "accept"];
 
-export interface PassageHostOptions {
+export interface InviteTunnelHostOptions {
   server: http.Server;
   sessions: SessionServer;
   ice: IceMux;
@@ -42,14 +38,14 @@ export interface PassageHostOptions {
 }
 
 /** Serves introduced players: answers their matchmaking, and opens ways for their sessions. */
-export function servePassage(
+export function serveInviteTunnel(
   introduction: Introduction,
-  { server, sessions, ice, nat, isLocal }: PassageHostOptions,
+  { server, sessions, ice, nat, isLocal }: InviteTunnelHostOptions,
 ): void {
   const paths = new Map<number, { peer: IcePeer; guessing: Guessing }>();
   let requests = 0;
   introduction.onMessage((bytes) => {
-    const message = parsePassageMessage(bytes);
+    const message = parseInviteTunnelMessage(bytes);
     switch (message?.type) {
       case "path":
         if (paths.size >= MAX_PATHS || paths.has(message.id)) return;
@@ -84,7 +80,7 @@ export function servePassage(
     sessions.addPath?.(peer);
     for (const candidate of candidates) peer.addRemoteCandidate(candidate);
     const told = [...peer.localCandidates];
-    sendPassageMessage(introduction, { type: "path", id, ice: peer.localCredentials, candidates: told });
+    sendInviteTunnelMessage(introduction, { type: "path", id, ice: peer.localCredentials, candidates: told });
     trickle(introduction, id, peer, told);
     const guessing = new Guessing({ introduction, id, mux: ice, peer, leads: false, nat });
     guessing.receive(message);
@@ -97,7 +93,7 @@ async function answer(introduction: Introduction, server: http.Server, message: 
   const { id, method, path, body } = message;
   const reply = (status: number, text: string, type = "application/json"): void => {
     const sent = { type: "response" as const, id, status, headers: { "content-type": type }, body: text };
-    if (!sendPassageMessage(introduction, sent)) introduction.close("The answer could not be sent.");
+    if (!sendInviteTunnelMessage(introduction, sent)) introduction.close("The answer could not be sent.");
   };
   const headers = {
     ...Object.fromEntries(Object.entries(message.headers).filter(([name]) => FORWARDED_HEADERS.includes(name))),

@@ -1,6 +1,6 @@
 import type { Introduction } from "../../rendezvous/sealed/introduction.ts";
 import { RendezvousError } from "../../rendezvous/wire/errors.ts";
-import type { RequestMessage, ResponseMessage } from "../../rendezvous/wire/passage-http.ts";
+import type { RequestMessage, ResponseMessage } from "../../rendezvous/wire/invite-tunnel-http.ts";
 import { unref } from "./introductions.ts";
 
 const ANSWER_TIMEOUT_MS = 10_000;
@@ -8,7 +8,7 @@ const ANSWER_TIMEOUT_MS = 10_000;
 const encoder = new TextEncoder();
 
 /** HTTP requests to a host by way of an introduction, for matchmaking and what follows it. Nothing here is Node's. */
-export class PassageRequests {
+export class InviteTunnelRequests {
   readonly #introduced: () => Promise<Introduction>;
   readonly #answers = new Map<number, (message: ResponseMessage) => void>();
   #ids = 0;

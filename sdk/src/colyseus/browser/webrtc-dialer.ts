@@ -1,10 +1,10 @@
-import { firstReachable } from "../../rendezvous/guest/reach.ts";
+import { firstReachable } from "../client/reach.ts";
 import type { DialOptions, SessionWay } from "../client/transport.ts";
 import type { DataChannelSession } from "../webrtc/session.ts";
 import { BrowserLink } from "./link.ts";
 import { requestAnswer } from "./signalling.ts";
 
-export interface WebRTCWayOptions {
+export interface WebRTCDialerOptions {
   enabled: boolean;
   /** From the offer until the channels are open, ms. */
   timeoutMs: number;
@@ -21,7 +21,7 @@ export interface WebRTCWayOptions {
  * A seat can be taken once only, so WebRTC and WebSocket are not raced. The server takes the seat when the client says so over the
  * open channel; until then it is still good for WebSocket.
  */
-export function webRTCWay({ enabled, endpoints = [], ...options }: WebRTCWayOptions): SessionWay {
+export function webRTCDialer({ enabled, endpoints = [], ...options }: WebRTCDialerOptions): SessionWay {
   return {
     name: "WebRTC",
     enabled,
@@ -43,7 +43,7 @@ async function knock(input: string | URL | Request, { signal }: RequestInit = {}
 async function dial(
   roomURL: URL,
   { headers, signal, onProgress }: DialOptions,
-  { timeoutMs, iceServers, fetch }: Omit<WebRTCWayOptions, "enabled">,
+  { timeoutMs, iceServers, fetch }: Omit<WebRTCDialerOptions, "enabled">,
 ): Promise<DataChannelSession> {
   if (typeof RTCPeerConnection === "undefined") throw new Error("this browser has no WebRTC");
   const link = new BrowserLink(iceServers);

@@ -1,10 +1,10 @@
 import type { IntroduceOptions } from "../../rendezvous/guest/introduce.ts";
-import { parseHTTPMessage, parsePassageObject } from "../../rendezvous/wire/passage-http.ts";
+import { parseHTTPMessage, parseInviteTunnelObject } from "../../rendezvous/wire/invite-tunnel-http.ts";
 import type { HostDetails } from "../../rendezvous/wire/protocol.ts";
 import { Introductions } from "../client/introductions.ts";
-import { PassageRequests } from "../client/passage-requests.ts";
+import { InviteTunnelRequests } from "../client/invite-tunnel-requests.ts";
 
-export interface BrowserPassage {
+export interface BrowserInviteTunnel {
   /** As `fetch`, to the host, through the lobby. */
   fetch: typeof globalThis.fetch;
   /** The URLs under which the host may be dialed, if it told any, and what it says of itself. */
@@ -17,11 +17,11 @@ export interface BrowserPassage {
  * An invited player's way to a host from a page: whatever is asked of the host, WebRTC's offer too, goes through an introduction.
  * @throws RendezvousError as `introduce`
  */
-export async function openPassage(invite: string, options: IntroduceOptions): Promise<BrowserPassage> {
+export async function openInviteTunnel(invite: string, options: IntroduceOptions): Promise<BrowserInviteTunnel> {
   const introductions = new Introductions(invite, options);
-  const requests = new PassageRequests(() => introductions.get());
+  const requests = new InviteTunnelRequests(() => introductions.get());
   introductions.onMessage = (bytes) => {
-    const value = parsePassageObject(bytes);
+    const value = parseInviteTunnelObject(bytes);
     const message = value && parseHTTPMessage(value);
     if (message?.type === "response") requests.receive(message);
   };
