@@ -2,10 +2,10 @@
 import { request } from "node:http";
 import { expect, test } from "vitest";
 import { systemClock } from "../../sdk/src/gateway/clock.ts";
-import { PortMapper } from "../../sdk/src/gateway/port-mapper.ts";
-import { Subscription } from "../../sdk/src/gateway/upnp/gena.ts";
-import { type HttpClient, httpRequest } from "../../sdk/src/gateway/upnp/http.ts";
+import { PortMapper } from "../../sdk/src/gateway/mapper/port-mapper.ts";
 import { pinholeGateways } from "../../sdk/src/gateway/upnp/inspect.ts";
+import { Subscription } from "../../sdk/src/gateway/upnp/service/gena.ts";
+import { type HttpClient, httpRequest } from "../../sdk/src/gateway/upnp/service/http.ts";
 import { reply, ScriptedGateway, type ScriptedRequest } from "./scripted-gateway.ts";
 
 const event = (variables: Record<string, string>): string =>

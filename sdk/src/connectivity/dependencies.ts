@@ -1,4 +1,4 @@
-import { PortMapper } from "../gateway/port-mapper.ts";
+import { PortMapper } from "../gateway/mapper/port-mapper.ts";
 import { natBehaviour } from "../nat/behaviour-discovery.ts";
 import { natLifetime } from "../nat/lifetime-discovery.ts";
 import { probePort } from "../nat/probe.ts";

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { KEEP_ALIVE_MS } from "../nat/keep-alive.ts";
 import { StunAttribute, StunErrorCode, StunMethod, TRANSACTION_ID_BYTES } from "../stun/constants.ts";
+import { KEEP_ALIVE_MS } from "../stun/keep-alive.ts";
 import { StunMessage } from "../stun/message.ts";
 import { Budget } from "./budget.ts";
 import { DEFAULT_MAX_CANDIDATES, type IceCandidate, type LocalCandidate } from "./candidate.ts";

@@ -26,8 +26,8 @@ import { RefusalLimiter } from "./admission/refusal-limiter.ts";
 import { ConnectivityHost } from "./connectivity-host.ts";
 import { type Entrance, serveEntrances } from "./entrances/connect-endpoint.ts";
 import { closeTCP, filterRequests, listenTCP } from "./entrances/http.ts";
+import { serveInviteTunnel } from "./entrances/invite-tunnel.ts";
 import { type ParsedConnectRequest, parseConnectRequest } from "./entrances/parse-connect-request.ts";
-import { servePassage } from "./entrances/passages.ts";
 import { PendingContexts } from "./entrances/pending-contexts.ts";
 import { guardRequests } from "./entrances/request-guard.ts";
 import { answerRoomList, listedName } from "./entrances/room-list.ts";
@@ -272,7 +272,7 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
     };
     made.registration.on("servers", ({ stun }) => made.isLocal || this.#webRTC.useStunServers(stun));
     made.registration.on("introduction", (introduction) => {
-      servePassage(introduction, { server, sessions, ice: connectivity.ice, nat, isLocal: made.isLocal });
+      serveInviteTunnel(introduction, { server, sessions, ice: connectivity.ice, nat, isLocal: made.isLocal });
     });
   }
 

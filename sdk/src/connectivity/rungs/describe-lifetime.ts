@@ -1,5 +1,5 @@
-import { keepAliveFor } from "../../nat/keep-alive.ts";
 import type { NatLifetime } from "../../nat/lifetime.ts";
+import { keepAliveFor } from "../../stun/keep-alive.ts";
 
 /** In words that the person who hosts understands. */
 export function describeLifetime({ outcome, seconds, goneAfterSeconds }: NatLifetime): string {
