@@ -1,5 +1,5 @@
 import { optionsFromEnvironment } from "../connectivity/environment.ts";
-import { ConnectivityManager } from "../connectivity/manager.ts";
+import { ConnectivityManager } from "../connectivity/manager/manager.ts";
 import { type ConnectivityOptions } from "../connectivity/options.ts";
 import { type Reachability, type Verdict } from "../connectivity/reachability.ts";
 import { type TurnServer } from "../turn/open.ts";

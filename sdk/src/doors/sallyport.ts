@@ -3,7 +3,7 @@
 export { type NetworkConditions } from "../channel/conditioner.ts";
 export { type DeliveryMode, type SendOptions } from "../channel/wire/types.ts";
 export { type EnvironmentOptions, optionsFromEnvironment } from "../connectivity/environment.ts";
-export { type ConnectivityEvents, ConnectivityManager } from "../connectivity/manager.ts";
+export { type ConnectivityEvents, ConnectivityManager } from "../connectivity/manager/manager.ts";
 export type { ConnectivityOptions } from "../connectivity/options.ts";
 export type {
   EndpointKind,

@@ -1,4 +1,4 @@
-import { ConnectivityManager } from "../../connectivity/manager.ts";
+import { ConnectivityManager } from "../../connectivity/manager/manager.ts";
 import { type ConnectivityOptions } from "../../connectivity/options.ts";
 import { isDialable } from "../../connectivity/verdict.ts";
 import { netcodeReady } from "../../netcode/sodium.ts";

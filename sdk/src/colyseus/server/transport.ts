@@ -9,7 +9,7 @@ import {
   matchMaker,
   Transport,
 } from "@colyseus/core";
-import type { ConnectivityManager } from "../../connectivity/manager.ts";
+import type { ConnectivityManager } from "../../connectivity/manager/manager.ts";
 import type { NatView } from "../../ice/port-prediction.ts";
 import type { HostRegistration } from "../../rendezvous/host/registration.ts";
 import type { Session, SessionServer } from "../../session/types.ts";

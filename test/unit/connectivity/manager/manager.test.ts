@@ -3,16 +3,16 @@ import { EventEmitter } from "node:events";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterEach, describe, expect, test } from "vitest";
-import { type ConnectivityDependencies } from "../../../sdk/src/connectivity/dependencies.ts";
-import { ConnectivityManager, ManagerWithDependencies } from "../../../sdk/src/connectivity/manager.ts";
-import { type ConnectivityOptions } from "../../../sdk/src/connectivity/options.ts";
-import type { Reachability } from "../../../sdk/src/connectivity/reachability.ts";
-import { type GatewayStep, PortMapError, type PortMapping } from "../../../sdk/src/gateway/types.ts";
-import type { NatLifetime } from "../../../sdk/src/nat/lifetime.ts";
-import type { StunServerOutcome } from "../../../sdk/src/stun/client.ts";
-import { StunError } from "../../../sdk/src/stun/errors.ts";
-import { UDPSocket } from "../../../sdk/src/udp/udp-socket.ts";
-import { FakeClock } from "../gateway/fake.ts";
+import { type ConnectivityDependencies } from "../../../../sdk/src/connectivity/dependencies.ts";
+import { ConnectivityManager, ManagerWithDependencies } from "../../../../sdk/src/connectivity/manager/manager.ts";
+import { type ConnectivityOptions } from "../../../../sdk/src/connectivity/options.ts";
+import type { Reachability } from "../../../../sdk/src/connectivity/reachability.ts";
+import { type GatewayStep, PortMapError, type PortMapping } from "../../../../sdk/src/gateway/types.ts";
+import type { NatLifetime } from "../../../../sdk/src/nat/lifetime.ts";
+import type { StunServerOutcome } from "../../../../sdk/src/stun/client.ts";
+import { StunError } from "../../../../sdk/src/stun/errors.ts";
+import { UDPSocket } from "../../../../sdk/src/udp/udp-socket.ts";
+import { FakeClock } from "../../gateway/fake.ts";
 
 type Mapper = ReturnType<ConnectivityDependencies["createMapper"]>;
 

@@ -1,5 +1,5 @@
-import { isSameReachability, type Reachability, type Step } from "./reachability.ts";
-import { assess, type Findings } from "./verdict.ts";
+import { isSameReachability, type Reachability, type Step } from "../reachability.ts";
+import { assess, type Findings } from "../verdict.ts";
 
 export interface ReportHandler {
   /** What all rungs know now. */

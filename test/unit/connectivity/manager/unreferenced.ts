@@ -1,8 +1,8 @@
 // A manager whose socket keeps no process alive, and whose router never answers: prints what was awaited to its end.
 import { EventEmitter } from "node:events";
-import type { Mapper } from "../../../sdk/src/connectivity/dependencies.ts";
-import { ManagerWithDependencies } from "../../../sdk/src/connectivity/manager.ts";
-import { systemClock } from "../../../sdk/src/gateway/clock.ts";
+import type { Mapper } from "../../../../sdk/src/connectivity/dependencies.ts";
+import { ManagerWithDependencies } from "../../../../sdk/src/connectivity/manager/manager.ts";
+import { systemClock } from "../../../../sdk/src/gateway/clock.ts";
 
 const never = (): Promise<never> => new Promise(() => undefined);
 const mapper = Object.assign(new EventEmitter(), {

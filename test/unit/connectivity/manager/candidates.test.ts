@@ -1,10 +1,10 @@
 import { EventEmitter } from "node:events";
 import { expect, test } from "vitest";
-import { feedIce } from "../../../sdk/src/connectivity/candidates.ts";
-import type { Reachability } from "../../../sdk/src/connectivity/reachability.ts";
-import { assess, type Findings } from "../../../sdk/src/connectivity/verdict.ts";
-import type { LocalCandidate } from "../../../sdk/src/ice/candidate.ts";
-import type { TurnRelay } from "../../../sdk/src/turn/relay.ts";
+import { feedIce } from "../../../../sdk/src/connectivity/manager/candidates.ts";
+import type { Reachability } from "../../../../sdk/src/connectivity/reachability.ts";
+import { assess, type Findings } from "../../../../sdk/src/connectivity/verdict.ts";
+import type { LocalCandidate } from "../../../../sdk/src/ice/candidate.ts";
+import type { TurnRelay } from "../../../../sdk/src/turn/relay.ts";
 
 const HOME = { name: "eth0", address: "192.168.1.5" };
 const PUBLIC = { server: "stun.test:3478", address: "11.0.0.9", port: 40_000 };

@@ -1,19 +1,19 @@
 import { EventEmitter } from "node:events";
-import { IceMux } from "../ice/mux.ts";
-import type { TurnServer } from "../turn/open.ts";
-import type { Endpoint } from "../udp/endpoint.ts";
-import { UDPServer } from "../udp/udp-server.ts";
-import { UDPSocket } from "../udp/udp-socket.ts";
+import { IceMux } from "../../ice/mux.ts";
+import type { TurnServer } from "../../turn/open.ts";
+import type { Endpoint } from "../../udp/endpoint.ts";
+import { UDPServer } from "../../udp/udp-server.ts";
+import { UDPSocket } from "../../udp/udp-socket.ts";
+import { atMost, every, whileAwaited } from "../clock.ts";
+import { type ConnectivityDependencies, REAL_DEPENDENCIES } from "../dependencies.ts";
+import { type ConnectivityOptions, withDefaults } from "../options.ts";
+import type { Reachability, Step } from "../reachability.ts";
+import { Ladder } from "../rungs/ladder.ts";
+import type { OnSilence } from "../rungs/lifetime.ts";
+import type { RungContext } from "../rungs/rung.ts";
 import { feedIce } from "./candidates.ts";
-import { atMost, every, whileAwaited } from "./clock.ts";
-import { type ConnectivityDependencies, REAL_DEPENDENCIES } from "./dependencies.ts";
 import { firstUsable } from "./first-usable.ts";
-import { type ConnectivityOptions, withDefaults } from "./options.ts";
-import type { Reachability, Step } from "./reachability.ts";
 import { Report } from "./report.ts";
-import { Ladder } from "./rungs/ladder.ts";
-import type { OnSilence } from "./rungs/lifetime.ts";
-import type { RungContext } from "./rungs/rung.ts";
 
 export interface ConnectivityEvents {
   /** What is known has changed: a better endpoint, a lost one, a new reason. */

@@ -1,7 +1,7 @@
-import { type LocalCandidate, localCandidate } from "../ice/candidate.ts";
-import { type IceMux } from "../ice/mux.ts";
-import type { TurnRelay } from "../turn/relay.ts";
-import type { Reachability } from "./reachability.ts";
+import { type LocalCandidate, localCandidate } from "../../ice/candidate.ts";
+import { type IceMux } from "../../ice/mux.ts";
+import type { TurnRelay } from "../../turn/relay.ts";
+import type { Reachability } from "../reachability.ts";
 
 /** What the ladder found, as ICE's candidates (RFC 8445 section 5.1.1). Relays are bases of their own and not among them. */
 export function candidatesOf({ endpoints }: Reachability): LocalCandidate[] {

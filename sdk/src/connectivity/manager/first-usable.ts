@@ -1,7 +1,7 @@
 import type { EventEmitter } from "node:events";
-import type { Clock } from "./clock.ts";
-import type { Reachability } from "./reachability.ts";
-import { isDialable } from "./verdict.ts";
+import type { Clock } from "../clock.ts";
+import type { Reachability } from "../reachability.ts";
+import { isDialable } from "../verdict.ts";
 
 /** The manager, as far as it is waited for. */
 interface Source extends Pick<EventEmitter<{ change: [reachability: Reachability] }>, "on" | "off"> {
