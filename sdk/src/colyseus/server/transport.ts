@@ -9,7 +9,7 @@ import {
   matchMaker,
   Transport,
 } from "@colyseus/core";
-import type { ConnectivityManager } from "../../connectivity/manager.ts";
+import type { ConnectivityManager } from "../../connectivity/manager/manager.ts";
 import type { NatView } from "../../ice/port-prediction.ts";
 import type { HostRegistration } from "../../rendezvous/host/registration.ts";
 import type { Session, SessionServer } from "../../session/types.ts";
@@ -103,7 +103,7 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
       maxPayload,
       timeoutMs: Math.max(0, this.#timeoutSeconds) * 1000,
       endpoints: () => host.endpoints(),
-      mapBeside: host.mapBeside?.bind(host),
+      mapExtraPort: host.mapExtraPort?.bind(host),
       onSession: (session, seat, context) => this.#enter(session, seat, context),
     });
     const guard = {

@@ -1,36 +1,27 @@
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { DetectionRung } from "../../../sdk/src/connectivity/detection.ts";
-import { describeLifetime } from "../../../sdk/src/connectivity/lifetime.ts";
-import { NatMemory } from "../../../sdk/src/connectivity/nat-memory.ts";
-import type { RungContext } from "../../../sdk/src/connectivity/rung.ts";
-import { natBehaviour } from "../../../sdk/src/nat/behaviour-discovery.ts";
-import { type NatLifetime } from "../../../sdk/src/nat/lifetime.ts";
-import { probePort } from "../../../sdk/src/nat/probe.ts";
-import { type StunServerOutcome, type stunBinding } from "../../../sdk/src/stun/client.ts";
-import type { Endpoint } from "../../../sdk/src/udp/endpoint.ts";
-import { UDPSocket } from "../../../sdk/src/udp/udp-socket.ts";
+import { describe, expect, test } from "vitest";
+import { describeLifetime } from "../../../../sdk/src/connectivity/rungs/describe-lifetime.ts";
+import { DetectionRung } from "../../../../sdk/src/connectivity/rungs/detection.ts";
+import { LifetimeRung } from "../../../../sdk/src/connectivity/rungs/lifetime.ts";
+import type { PortMapping } from "../../../../sdk/src/gateway/types.ts";
+import { type NatLifetime } from "../../../../sdk/src/nat/lifetime.ts";
+import { type StunServerOutcome, type stunBinding } from "../../../../sdk/src/stun/client.ts";
+import type { Endpoint } from "../../../../sdk/src/udp/endpoint.ts";
+import { TestContext } from "./context.ts";
 
 const SERVERS = ["one.test:3478", "two.test:3478"];
 
 /** A game's socket that waits, and STUN servers that see it where the test says. */
 class World implements AsyncDisposable {
-  readonly socket = UDPSocket.open({ address: "127.0.0.1" });
-  readonly abort = new AbortController();
   readonly asked: (readonly string[])[] = [];
   readonly lifetimes: (number | null)[] = [];
+  readonly context: TestContext;
   readonly detection: DetectionRung;
-  readonly memory: NatMemory;
+  readonly rung: LifetimeRung;
+  readonly mapping: { held: PortMapping[] } = { held: [] };
   mapped: Endpoint | null = { address: "203.0.113.5", port: 40_000 };
-  isNeeded = true;
   lifetime: NatLifetime = { seconds: null, goneAfterSeconds: null, outcome: "untold" };
 
   constructor() {
-    const context: RungContext = {
-      socket: this.socket,
-      signal: this.abort.signal,
-      step: () => undefined,
-      update: () => undefined,
-    };
     const stun: typeof stunBinding = (_, servers, options) => {
       this.asked.push(servers);
       const { mapped } = this;
@@ -41,35 +32,38 @@ class World implements AsyncDisposable {
       for (const outcome of outcomes) options?.onOutcome?.(outcome);
       return Promise.resolve(outcomes);
     };
-    this.detection = new DetectionRung(context, { stun, natBehaviour, probe: probePort }, SERVERS);
-    this.memory = new NatMemory(context, {
+    this.context = new TestContext(
+      { stunServers: SERVERS, lifetimeWaitsMs: [1000] },
+      { stun, natLifetime: () => Promise.resolve(this.lifetime) },
+    );
+    this.detection = new DetectionRung(this.context, this.mapping);
+    this.rung = new LifetimeRung(this.context, {
       detection: this.detection,
-      parts: { lifetime: () => Promise.resolve(this.lifetime) },
-      waitsMs: [1000],
-      isNeeded: () => this.isNeeded,
-      onLifetime: (seconds) => void this.lifetimes.push(seconds),
+      mapping: this.mapping,
+      relay: { fitKeepAlive: (seconds) => void this.lifetimes.push(seconds) },
     });
   }
 
+  async open(): Promise<void> {
+    await Promise.all([this.detection.open(), this.rung.open()]);
+  }
+
+  /** How often a STUN server is asked meanwhile. */
   async sentIn(ms: number): Promise<number> {
     const before = this.asked.length;
-    await vi.advanceTimersByTimeAsync(ms);
+    await this.context.clock.advance(ms);
     return this.asked.length - before;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.abort.abort();
-    await this.socket.close();
+    await this.context[Symbol.asyncDispose]();
   }
 }
 
-beforeEach(() => void vi.useFakeTimers());
-afterEach(() => void vi.useRealTimers());
-
-describe("NatMemory", () => {
+describe("the keep-alive", () => {
   test("asks one server of all, every 15 s while nothing is known", async () => {
     await using world = new World();
-    await world.detection.ask();
+    await world.open();
     expect(world.asked).toEqual([SERVERS]);
     expect(await world.sentIn(60_000)).toBe(4);
     expect(new Set(world.asked.slice(1).flat())).toEqual(new Set(["192.0.2.1:3478"]));
@@ -83,50 +77,50 @@ describe("NatMemory", () => {
     [7, 12],
   ])("a lifetime of %i s: %i packets a minute", async (seconds, packets) => {
     await using world = new World();
-    await world.detection.ask();
+    await world.open();
     world.lifetime = { seconds, goneAfterSeconds: null, outcome: "measured" };
-    await world.memory.measure();
+    await world.rung.measure();
     expect(await world.sentIn(60_000)).toBe(packets);
   });
 
   test("a shorter pause begins at once, relays and players' paths are told, and another network begins anew", async () => {
     await using world = new World();
-    await world.detection.ask();
+    await world.open();
     await world.sentIn(14_000);
     world.lifetime = { seconds: 16, goneAfterSeconds: 17, outcome: "measured" };
     const before = world.asked.length;
-    await world.memory.measure();
+    await world.rung.measure();
     expect(world.asked.length).toBe(before + 1);
-    expect(world.memory.lifetimeSeconds).toBe(16);
-    world.memory.forget();
-    expect(world.memory.lifetimeSeconds).toBeNull();
+    expect(world.rung.findings.mappingLifetimeSeconds).toBe(16);
+    world.rung.forget("network");
+    expect(world.rung.findings.mappingLifetimeSeconds).toBeNull();
     expect(world.lifetimes).toEqual([null, 16, null]);
   });
 
   test("sends nothing where nobody depends on it, and nothing after the end", async () => {
     await using world = new World();
-    await world.detection.ask();
-    world.isNeeded = false;
+    await world.open();
+    world.mapping.held.push({} as PortMapping);
     expect(await world.sentIn(60_000)).toBe(0);
-    world.isNeeded = true;
-    world.abort.abort();
+    world.mapping.held.length = 0;
+    world.context.end();
     expect(await world.sentIn(60_000)).toBe(0);
   });
 
   test("another public address, or no answer, has all servers asked anew, and what they see counts", async () => {
     await using world = new World();
-    await world.detection.ask();
+    await world.open();
     world.mapped = { address: "203.0.113.5", port: 40_001 };
     expect(await world.sentIn(15_000)).toBe(2);
     expect(world.asked.at(-1)).toEqual(SERVERS);
-    expect(world.detection.reflexive[0]?.port).toBe(40_001);
+    expect(world.detection.findings.reflexive?.[0]?.port).toBe(40_001);
     world.mapped = null;
     await world.sentIn(15_000);
-    expect(world.detection.reflexive).toEqual([]);
+    expect(world.detection.findings.reflexive).toEqual([]);
     // Not given up: the server, or the way to it, comes back.
     world.mapped = { address: "203.0.113.5", port: 40_002 };
     await world.sentIn(15_000);
-    expect(world.detection.reflexive[0]?.port).toBe(40_002);
+    expect(world.detection.findings.reflexive?.[0]?.port).toBe(40_002);
   });
 });
 
