@@ -1,4 +1,5 @@
-import { ConnectivityManager } from "../connectivity/manager.ts";
+import { optionsFromEnvironment } from "../connectivity/environment.ts";
+import { ConnectivityManager } from "../connectivity/manager/manager.ts";
 import { type ConnectivityOptions } from "../connectivity/options.ts";
 import { type Reachability, type Verdict } from "../connectivity/reachability.ts";
 import { messageOf } from "../net/message-of.ts";
@@ -52,6 +53,7 @@ Ports that were opened for the test are given back at the end.
     const stunServers = [...(values.stun ?? []), ...(lobby ? await stunServersOf(lobby, output) : [])];
     const turn = turnServer(values.turn, values["turn-username"], values["turn-credential"]);
     const options: ConnectivityOptions = {
+      ...optionsFromEnvironment(),
       description: "Sallyport doctor",
       lifetimeWaitsMs: [],
       ...(turn ? { turnServers: [turn] } : {}),

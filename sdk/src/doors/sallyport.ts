@@ -2,9 +2,9 @@
 
 export { type NetworkConditions } from "../channel/conditioner.ts";
 export { type DeliveryMode, type SendOptions } from "../channel/wire/types.ts";
-export { type ConnectivityEvents, ConnectivityManager } from "../connectivity/manager.ts";
+export { type EnvironmentOptions, optionsFromEnvironment } from "../connectivity/environment.ts";
+export { type ConnectivityEvents, ConnectivityManager } from "../connectivity/manager/manager.ts";
 export type { ConnectivityOptions } from "../connectivity/options.ts";
-export type { ConnectivityParts } from "../connectivity/parts.ts";
 export type {
   EndpointKind,
   EndpointVia,

@@ -9,7 +9,6 @@ export {
   type NatSubject,
 } from "../nat/behaviour.ts";
 export { isLocalEndpoint, type NatBehaviourOptions, natBehaviour } from "../nat/behaviour-discovery.ts";
-export { KEEP_ALIVE_MS, keepAliveFor } from "../nat/keep-alive.ts";
 export {
   DEFAULT_WAITS_MS,
   type NatLifetime,
@@ -36,6 +35,7 @@ export {
 } from "../stun/constants.ts";
 export { StunError, type StunFailure } from "../stun/errors.ts";
 export { type IntegrityAlgorithm, longTermKey, shortTermKey, userHash } from "../stun/integrity.ts";
+export { KEEP_ALIVE_MS, keepAliveFor } from "../stun/keep-alive.ts";
 export { isStun, type StunClass, StunMessage } from "../stun/message.ts";
 export { respondToStun, type StunLocal, type StunReply, type StunResponderOptions } from "../stun/responder.ts";
 export { answerStun, StunServer, type StunServerOptions } from "../stun/server.ts";

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
-import { KEEP_ALIVE_MS } from "../nat/keep-alive.ts";
 import { TokenBucket } from "../net/token-bucket.ts";
 import { StunAttribute, StunErrorCode, StunMethod, TRANSACTION_ID_BYTES } from "../stun/constants.ts";
+import { KEEP_ALIVE_MS } from "../stun/keep-alive.ts";
 import { StunMessage } from "../stun/message.ts";
 import { DEFAULT_MAX_CANDIDATES, type IceCandidate, type LocalCandidate } from "./candidate.ts";
 import { CheckCredentials, nominationOf, roleOf } from "./check-message.ts";

@@ -3,10 +3,10 @@ import { endianness } from "node:os";
 import { win32 } from "node:path";
 import { text } from "node:stream/consumers";
 import { type Interfaces, readInterfaces } from "./interfaces.ts";
-import { parseNetstat } from "./routes/bsd.ts";
-import { parseProcNetIpv6Route, parseProcNetRoute } from "./routes/linux.ts";
-import { type Route, WHOLES } from "./routes/route.ts";
-import { parseRoutePrint } from "./routes/windows.ts";
+import { type Route, WHOLES } from "./route.ts";
+import { parseNetstat } from "./route-table-bsd.ts";
+import { parseProcNetIpv6Route, parseProcNetRoute } from "./route-table-linux.ts";
+import { parseRoutePrint } from "./route-table-windows.ts";
 import { toolOutput } from "./tool-output.ts";
 
 /** How this machine reaches the internet: through which interface, and by which router. */

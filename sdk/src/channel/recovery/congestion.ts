@@ -1,4 +1,4 @@
-import { MAX_PACKET_BYTES } from "../options.ts";
+import { MAX_PACKET_BYTES } from "../wire/frames.ts";
 
 /** Units of the window's arithmetic; every packet counts as it is, up to this. */
 const PACKET = MAX_PACKET_BYTES;

@@ -1,4 +1,4 @@
-import { ConnectivityManager } from "../../connectivity/manager.ts";
+import { ConnectivityManager } from "../../connectivity/manager/manager.ts";
 import { type ConnectivityOptions } from "../../connectivity/options.ts";
 import { isDialable } from "../../connectivity/verdict.ts";
 import type { Endpoint } from "../../net/endpoint.ts";
@@ -41,8 +41,8 @@ export class ConnectivityHost implements SessionHost {
       .map(({ address, port }) => ({ address, port }));
   }
 
-  mapBeside(port: number): () => Endpoint | undefined {
-    return this.connectivity.mapBeside(port);
+  mapExtraPort(port: number): () => Endpoint | undefined {
+    return this.connectivity.mapExtraPort(port);
   }
 
   close(): Promise<void> {

@@ -1,5 +1,5 @@
 import { matchMaker } from "@colyseus/core";
-import type { ConnectivityManager } from "../../connectivity/manager.ts";
+import type { ConnectivityManager } from "../../connectivity/manager/manager.ts";
 import type { Reachability } from "../../connectivity/reachability.ts";
 import { isDialable } from "../../connectivity/verdict.ts";
 import { formatEndpoint } from "../../net/endpoint.ts";

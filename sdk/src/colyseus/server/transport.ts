@@ -9,7 +9,7 @@ import {
   matchMaker,
   Transport,
 } from "@colyseus/core";
-import type { ConnectivityManager } from "../../connectivity/manager.ts";
+import type { ConnectivityManager } from "../../connectivity/manager/manager.ts";
 import type { NatView } from "../../ice/port-prediction.ts";
 import { sleep } from "../../net/wait.ts";
 import type { HostRegistration } from "../../rendezvous/host/registration.ts";
@@ -27,8 +27,8 @@ import { RefusalLimiter } from "./admission/refusal-limiter.ts";
 import { ConnectivityHost } from "./connectivity-host.ts";
 import { type Entrance, serveEntrances } from "./entrances/connect-endpoint.ts";
 import { closeTCP, filterRequests, listenTCP } from "./entrances/http.ts";
+import { serveInviteTunnel } from "./entrances/invite-tunnel.ts";
 import { type ParsedConnectRequest, parseConnectRequest } from "./entrances/parse-connect-request.ts";
-import { servePassage } from "./entrances/passages.ts";
 import { PendingContexts } from "./entrances/pending-contexts.ts";
 import { guardRequests } from "./entrances/request-guard.ts";
 import { answerRoomList, listedName } from "./entrances/room-list.ts";
@@ -104,7 +104,7 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
       maxPayload,
       timeoutMs: Math.max(0, this.#timeoutSeconds) * 1000,
       endpoints: () => host.endpoints(),
-      mapBeside: host.mapBeside?.bind(host),
+      mapExtraPort: host.mapExtraPort?.bind(host),
       onSession: (session, seat, context) => this.#enter(session, seat, context),
     });
     const guard = {
@@ -273,7 +273,7 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
     };
     made.registration.on("servers", ({ stun }) => made.isLocal || this.#webRTC.useStunServers(stun));
     made.registration.on("introduction", (introduction) => {
-      servePassage(introduction, { server, sessions, ice: connectivity.ice, nat, isLocal: made.isLocal });
+      serveInviteTunnel(introduction, { server, sessions, ice: connectivity.ice, nat, isLocal: made.isLocal });
     });
   }
 

@@ -32,7 +32,7 @@ export interface WebRTCHostOptions extends WebRTCOptions {
   /** Where the game's own socket can be reached. */
   endpoints: () => readonly ConnectEndpoint[];
   /** Has routers forward another port; says where that is reached, once it is. */
-  mapBeside: ((port: number) => () => Endpoint | undefined) | undefined;
+  mapExtraPort: ((port: number) => () => Endpoint | undefined) | undefined;
   /** A browser has come in. */
   onSession: (session: Session, seat: Seat, context: AuthContext) => void;
 }
@@ -106,7 +106,7 @@ export class WebRTCHost {
     this.#library = library;
     this.#port = port;
     this.#address = address;
-    if (this.#options.mapBeside) this.#mapped = this.#options.mapBeside(port);
+    if (this.#options.mapExtraPort) this.#mapped = this.#options.mapExtraPort(port);
     this.#timer = setInterval(() => this.#tick(), PING_INTERVAL_MS);
     this.#timer.unref();
   }
