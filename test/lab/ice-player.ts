@@ -7,9 +7,9 @@ import { candidateToJSON, localCandidate, parseCandidates } from "../../sdk/src/
 import { parseIceCredentials } from "../../sdk/src/ice/credentials.ts";
 import { IceMux } from "../../sdk/src/ice/mux.ts";
 import { guessPorts, type PortGuessingOptions } from "../../sdk/src/ice/port-guessing.ts";
+import { UDPSocket } from "../../sdk/src/net/udp-socket.ts";
 import { stunBinding } from "../../sdk/src/stun/client.ts";
 import { openTurnRelay } from "../../sdk/src/turn/open.ts";
-import { UDPSocket } from "../../sdk/src/udp/udp-socket.ts";
 
 const { stun, turn, role } = JSON.parse(process.argv[2] ?? "{}") as {
   stun: string;

@@ -1,5 +1,5 @@
-import { addressScope } from "../udp/address-scope.ts";
-import type { Endpoint } from "../udp/endpoint.ts";
+import type { Endpoint } from "../net/endpoint.ts";
+import { addressScope } from "../net/scope.ts";
 import {
   type CandidateType,
   candidatePriority,

@@ -1,10 +1,11 @@
-import { usableInterfaces } from "../../connectivity/interfaces.ts";
 import { localCandidate } from "../../ice/candidate.ts";
 import { type IceMux, IceMux as Mux } from "../../ice/mux.ts";
 import { type IcePeer } from "../../ice/peer.ts";
 import { type NatView } from "../../ice/port-prediction.ts";
 import { onLocalNetwork, sharesNetwork } from "../../ice/remote-policy.ts";
 import { natBehaviour } from "../../nat/behaviour-discovery.ts";
+import { UDPSocket } from "../../net/udp-socket.ts";
+import { reachableAddresses } from "../../net/usable-interfaces.ts";
 import { Guessing } from "../../rendezvous/guessing.ts";
 import { type IntroduceOptions } from "../../rendezvous/guest/introduce.ts";
 import { type Introduction } from "../../rendezvous/sealed/introduction.ts";
@@ -17,7 +18,6 @@ import type { SessionPath, SessionPathState } from "../../session/path.ts";
 import { stunBinding } from "../../stun/client.ts";
 import { openTurnRelay } from "../../turn/open.ts";
 import { type TurnRelay } from "../../turn/relay.ts";
-import { UDPSocket } from "../../udp/udp-socket.ts";
 import { Introductions } from "./introductions.ts";
 import { InviteTunnelRequests } from "./invite-tunnel-requests.ts";
 import type { ConnectSession } from "./udp-attempt.ts";
@@ -88,7 +88,7 @@ class InvitedPath implements SessionPath {
 
   constructor(introduction: Introduction, id: number, paths: Map<number, InvitedPath>, isLocal: boolean) {
     const { localPort: port } = this.#socket;
-    const interfaces = usableInterfaces();
+    const interfaces = reachableAddresses();
     for (const { address } of interfaces) this.#mux.addLocalCandidate(localCandidate("host", { address, port }));
     // A host on this very machine, perhaps without any network.
     if (isLocal)

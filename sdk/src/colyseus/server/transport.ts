@@ -11,6 +11,7 @@ import {
 } from "@colyseus/core";
 import type { ConnectivityManager } from "../../connectivity/manager/manager.ts";
 import type { NatView } from "../../ice/port-prediction.ts";
+import { sleep } from "../../net/wait.ts";
 import type { HostRegistration } from "../../rendezvous/host/registration.ts";
 import type { Session, SessionServer } from "../../session/types.ts";
 import {
@@ -289,7 +290,7 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
       await this.#host.close();
       await listing;
     })();
-    await Promise.race([work.catch(debugAndPrintError), timeout(CLOSE_TIMEOUT_MS)]);
+    await Promise.race([work.catch(debugAndPrintError), sleep(CLOSE_TIMEOUT_MS)]);
   }
 
   #issue({ seat, dialed }: ParsedConnectRequest, context: AuthContext): ConnectReply | string | null {
@@ -350,11 +351,5 @@ function unique(endpoints: Reachable[]): Reachable[] {
   return endpoints.filter(({ address, port }) => {
     const key = `${address} ${port}`;
     return !seen.has(key) && seen.add(key);
-  });
-}
-
-function timeout(ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, ms).unref();
   });
 }

@@ -1,4 +1,4 @@
-import type { Endpoint } from "../../udp/endpoint.ts";
+import type { Endpoint } from "../../net/endpoint.ts";
 
 /**
  * How a client comes by a connect token: one HTTP request to the process that has the room, on the port that it already knows

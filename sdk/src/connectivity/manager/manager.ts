@@ -1,10 +1,11 @@
 import { EventEmitter } from "node:events";
 import { IceMux } from "../../ice/mux.ts";
+import type { Endpoint } from "../../net/endpoint.ts";
+import { UDPSocket } from "../../net/udp-socket.ts";
+import { whileAwaited } from "../../net/wait.ts";
 import type { TurnServer } from "../../turn/open.ts";
-import type { Endpoint } from "../../udp/endpoint.ts";
 import { UDPServer } from "../../udp/udp-server.ts";
-import { UDPSocket } from "../../udp/udp-socket.ts";
-import { atMost, every, whileAwaited } from "../clock.ts";
+import { atMost, every } from "../clock.ts";
 import { type ConnectivityDependencies, REAL_DEPENDENCIES } from "../dependencies.ts";
 import { type ConnectivityOptions, withDefaults } from "../options.ts";
 import type { Reachability, Step } from "../reachability.ts";

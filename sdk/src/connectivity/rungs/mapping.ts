@@ -5,7 +5,7 @@ import {
   PortMapError,
   type PortMapping,
 } from "../../gateway/types.ts";
-import type { Endpoint } from "../../udp/endpoint.ts";
+import type { Endpoint } from "../../net/endpoint.ts";
 import type { Mapper } from "../dependencies.ts";
 import type { Step } from "../reachability.ts";
 import type { Findings } from "../verdict.ts";

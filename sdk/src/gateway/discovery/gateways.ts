@@ -1,7 +1,8 @@
-import { type Clock, delay } from "../clock.ts";
+import { type Clock } from "../../net/clock.ts";
+import { sleep } from "../../net/wait.ts";
 import { isKnownToBePrivate } from "../external-address.ts";
 import type { Discover, Finding, Gateway, SearchEvents } from "../gateway.ts";
-import { defaultRoutes, type LocalInterface, usableInterfaces } from "../interfaces.ts";
+import { interfacesToRouters, type LocalInterface } from "../interfaces.ts";
 import type { KnownRouters } from "../journal/known-routers.ts";
 import type { Via } from "../types.ts";
 import { PortControlDiscovery } from "./port-control-discovery.ts";
@@ -58,7 +59,7 @@ export class Gateways implements AsyncDisposable {
     const search = new SharedSearch(discover, (gateway) => this.#add(gateway));
     this.#search = search;
     void search.settled
-      .then(() => delay(clock, LATE_ANSWERS_MS, signal))
+      .then(() => sleep(LATE_ANSWERS_MS, signal, clock))
       .then(() => (!isWanted() && this.#search === search ? search[Symbol.asyncDispose]() : undefined));
     return search;
   }
@@ -147,7 +148,7 @@ export function discoverGateways(
   const searches: (Disposable & { settled: Promise<void> })[] = [];
   let disposed = false;
   const begin = async (): Promise<void> => {
-    const usable = interfaces ?? usableInterfaces(await defaultRoutes());
+    const usable = interfaces ?? (await interfacesToRouters());
     if (disposed) return;
     if (usable.length === 0) {
       const reason = "this computer has no network address: connect it to a network";

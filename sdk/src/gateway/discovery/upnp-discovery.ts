@@ -1,8 +1,9 @@
-import { type Clock, delay } from "../clock.ts";
+import { type Clock } from "../../net/clock.ts";
+import { isOnLink } from "../../net/subnet.ts";
+import { sleep } from "../../net/wait.ts";
 import { NO_ANSWER_MS, type SearchEvents } from "../gateway.ts";
 import type { LocalInterface } from "../interfaces.ts";
 import type { KnownRouter, KnownRouters } from "../journal/known-routers.ts";
-import { isOnLink } from "../subnet.ts";
 import type { UpnpGateway } from "../upnp/driver.ts";
 import type * as Inspect from "../upnp/inspect.ts";
 import { UpnpError } from "../upnp/service/errors.ts";
@@ -114,7 +115,8 @@ export class UpnpDiscovery implements Disposable {
     this.#inFlight++;
     try {
       const revisit = this.#revisits.get(key);
-      const gateway = revisit && (await Promise.race([revisit, delay(this.#options.clock, REVISIT_TIMEOUT_MS)]));
+      const gateway =
+        revisit && (await Promise.race([revisit, sleep(REVISIT_TIMEOUT_MS, undefined, this.#options.clock)]));
       if (gateway) return gateway.noteBootId(message.bootId);
       await this.#describe({
         location: message.location,

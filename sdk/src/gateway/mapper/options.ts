@@ -1,4 +1,4 @@
-import { type Clock, systemClock } from "../clock.ts";
+import { type Clock, systemClock } from "../../net/clock.ts";
 import { discoverGateways } from "../discovery/gateways.ts";
 import type { Discover } from "../gateway.ts";
 import type { LocalInterface } from "../interfaces.ts";

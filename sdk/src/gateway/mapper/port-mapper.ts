@@ -1,5 +1,5 @@
 import { EventEmitter, setMaxListeners } from "node:events";
-import { delay, whileAwaited } from "../clock.ts";
+import { sleep, whileAwaited } from "../../net/wait.ts";
 import { Gateways } from "../discovery/gateways.ts";
 import type { Finding, Gateway } from "../gateway.ts";
 import {
@@ -175,7 +175,7 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
       const pauseMs = BACKGROUND_PAUSES_MS[Math.min(attempt, BACKGROUND_PAUSES_MS.length - 1)] ?? 0;
       const hurry = this.#hurry.signal;
       // The search goes on listening: a late answer ends the pause.
-      await Promise.race([delay(clock, pauseMs, AbortSignal.any([signal, hurry])), this.#gateways.arrival]);
+      await Promise.race([sleep(pauseMs, AbortSignal.any([signal, hurry]), clock), this.#gateways.arrival]);
       if (signal.aborted) return;
       try {
         const grant = await obtain(this.#deps, request, signal, () => undefined);

@@ -1,5 +1,5 @@
 import { createSocket, type Socket } from "node:dgram";
-import type { Clock } from "../clock.ts";
+import { type Clock } from "../../net/clock.ts";
 import { Retransmission, type RetransmitOptions } from "./retransmit.ts";
 
 /** The gateway did not answer, or its system said that no program listens. */

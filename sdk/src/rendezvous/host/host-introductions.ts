@@ -1,6 +1,6 @@
 /** The host's side of all introductions that come through one mailbox. */
 
-import { RateLimiter } from "../../udp/rate-limiter.ts";
+import { TokenBucket } from "../../net/token-bucket.ts";
 import type { HostMail, HostMailbox } from "../mailbox/mailbox.ts";
 import { SealedIntroduction } from "../sealed/introduction.ts";
 import { NoiseResponder } from "../sealed/noise.ts";
@@ -11,7 +11,7 @@ import type { TraversalServers } from "../wire/servers.ts";
 /** At one time; a lobby that sends more is ill or evil. */
 const MAX_OPEN = 128;
 /** Each costs the host two multiplications on the curve. */
-const HANDSHAKES = { burst: 64, perSecond: 32, maxKeys: 1 } as const;
+const HANDSHAKES = { burst: 64, perSecond: 32 } as const;
 /** How long a player may take to prove that it is there, ms. */
 const CONFIRM_MS = 15_000;
 
@@ -37,7 +37,7 @@ interface Entry {
 
 export class HostIntroductions {
   readonly #options: HostIntroductionsOptions;
-  readonly #limiter = new RateLimiter(HANDSHAKES);
+  readonly #limiter = new TokenBucket(HANDSHAKES.burst, HANDSHAKES.perSecond);
   readonly #open = new Map<number, Entry>();
 
   constructor(options: HostIntroductionsOptions) {
@@ -69,7 +69,7 @@ export class HostIntroductions {
     const { identity, linkOnly, mailbox, now } = this.#options;
     const refuse = (reason: EndReason): void => mailbox.end(id, reason);
     if (this.#open.has(id)) return;
-    if (this.#open.size >= MAX_OPEN || !this.#limiter.take("", now())) return refuse("limit");
+    if (this.#open.size >= MAX_OPEN || !this.#limiter.take(now())) return refuse("limit");
     const [mode] = hello;
     if (mode !== HELLO.code && mode !== HELLO.link) return refuse("unreadable");
     if (mode === HELLO.code && linkOnly) return refuse("link-required");

@@ -1,5 +1,7 @@
 /** The host's side: keeps a hosted game known to a lobby, under one invite. */
+
 import { EventEmitter } from "node:events";
+import { sleep } from "../../net/wait.ts";
 import { parseLobbyUrl } from "../mailbox/lobby-url.ts";
 import type { HostMailbox } from "../mailbox/mailbox.ts";
 import { openMailbox } from "../mailbox/open.ts";
@@ -171,7 +173,7 @@ export class HostRegistration extends EventEmitter<Events> implements AsyncDispo
       const pause = wait * (0.5 + Math.random() / 2);
       wait = Math.min(longest, wait * 2);
       this.emit("lost", error, Math.round(pause));
-      await this.#pause(pause);
+      await sleep(pause, this.#closing.signal);
     }
   }
 
@@ -247,18 +249,6 @@ export class HostRegistration extends EventEmitter<Events> implements AsyncDispo
       this.#flush();
     }, UPDATE_MS);
     this.#updateTimer.unref();
-  }
-
-  #pause(ms: number): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, ms);
-    timer.unref();
-    const onClosing = (): void => {
-      clearTimeout(timer);
-      resolve();
-    };
-    this.#closing.signal.addEventListener("abort", onClosing, { once: true });
-    return promise.finally(() => this.#closing.signal.removeEventListener("abort", onClosing));
   }
 }
 

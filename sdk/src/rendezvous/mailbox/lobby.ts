@@ -2,7 +2,9 @@
  * The lobby as a mailbox: a room of a Colyseus server (colyseus/lobby/room.ts). In rendezvous/ only this file knows
  * Colyseus; open.ts loads it for a lobby's URL.
  */
+
 import { ColyseusSDK, type Room } from "@colyseus/sdk";
+import { messageOf } from "../../net/message-of.ts";
 import { toBase64Url } from "../wire/base64url.ts";
 import { RendezvousError } from "../wire/errors.ts";
 import {
@@ -284,7 +286,7 @@ function explain(error: unknown, { lobby, signal, timeoutMs }: EnterOptions): Re
     return new RendezvousError("unreachable", `The lobby ${lobby} did not answer within ${timeoutMs} ms.`, cause);
   }
   const code: unknown = (error as { code?: unknown } | null)?.code;
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   switch (code) {
     case 521: // MATCHMAKE_INVALID_CRITERIA
       return new RendezvousError(

@@ -1,7 +1,7 @@
 /** A sealed conversation between a host and an invited player, through a lobby that can relay it or not, and no more. */
 
-import { printable } from "../../udp/printable.ts";
-import { RateLimiter } from "../../udp/rate-limiter.ts";
+import { printable } from "../../net/printable.ts";
+import { TokenBucket } from "../../net/token-bucket.ts";
 import { type HostDetails, parseHostDetails } from "../wire/protocol.ts";
 import type { TraversalServers } from "../wire/servers.ts";
 import type { CipherState } from "./noise.ts";
@@ -83,7 +83,7 @@ export class SealedIntroduction implements Introduction {
 
   readonly #options: SealedIntroductionOptions;
   readonly #reader: RecordReader;
-  readonly #limiter = new RateLimiter({ burst: RECORD_BURST, perSecond: RECORDS_PER_SECOND, maxKeys: 1 });
+  readonly #limiter = new TokenBucket(RECORD_BURST, RECORDS_PER_SECOND);
   readonly #messageListeners: ((message: Uint8Array) => void)[] = [];
   readonly #closeListeners: ((closed: IntroductionClosed) => void)[] = [];
   #unread: Uint8Array[] = [];
@@ -199,7 +199,7 @@ export class SealedIntroduction implements Introduction {
   #send(type: RecordType, content: Uint8Array): boolean {
     if (this.#closed !== undefined) return false;
     const { transport, wire, now } = this.#options;
-    if (!this.#limiter.take("", now(), recordsOf(content.length))) return false;
+    if (!this.#limiter.take(now(), recordsOf(content.length))) return false;
     for (const record of sealRecords(transport.send, type, content)) wire.relay(record);
     return true;
   }

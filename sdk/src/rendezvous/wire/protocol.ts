@@ -1,5 +1,5 @@
 /** What hosts, lobby and players say to each other, and the checks that each does on what another said. */
-import { printable } from "../../udp/printable.ts";
+import { printable } from "../../net/printable.ts";
 import { RendezvousError } from "./errors.ts";
 
 /** The name under which the room is mounted unless another is agreed. */

@@ -236,7 +236,8 @@ describe("a host", () => {
     const message = fc.oneof(
       fc.anything(),
       fc.record({
-        id: fc.oneof(fc.integer({ min: 2, max: 9 }), fc.anything()),
+        // An "end" of the player's own id ends it rightly.
+        id: fc.oneof(fc.integer({ min: 2, max: 9 }), fc.anything()).filter((id) => id !== 1),
         hello: fc.anything(),
         data: fc.anything(),
       }),

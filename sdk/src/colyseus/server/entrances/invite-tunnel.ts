@@ -6,6 +6,7 @@ import { type IceMux } from "../../../ice/mux.ts";
 import { type IcePeer } from "../../../ice/peer.ts";
 import { type NatView } from "../../../ice/port-prediction.ts";
 import { onLocalNetwork, sharesNetwork } from "../../../ice/remote-policy.ts";
+import { messageOf } from "../../../net/message-of.ts";
 import { Guessing } from "../../../rendezvous/guessing.ts";
 import type { Introduction } from "../../../rendezvous/sealed/introduction.ts";
 import { sendInviteTunnelMessage, trickle } from "../../../rendezvous/trickle.ts";
@@ -53,7 +54,7 @@ export function serveInviteTunnel(
           paths.set(message.id, openPath(message));
         } catch (error) {
           // As many peers as ICE takes: this player has to wait, and nobody else shall suffer.
-          introduction.close(error instanceof Error ? error.message : String(error));
+          introduction.close(messageOf(error));
         }
         return;
       case "candidates":
@@ -115,10 +116,7 @@ async function answer(introduction: Introduction, server: http.Server, message: 
       reply(502, JSON.stringify({ error: "The answer is too long for an introduction." }));
     else reply(response.statusCode, text, String(response.headers["content-type"] ?? "application/json"));
   } catch (error) {
-    reply(
-      502,
-      JSON.stringify({ error: `The host did not answer: ${error instanceof Error ? error.message : String(error)}` }),
-    );
+    reply(502, JSON.stringify({ error: `The host did not answer: ${messageOf(error)}` }));
   }
 }
 

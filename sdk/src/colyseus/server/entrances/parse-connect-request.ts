@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
-import { isIP } from "node:net";
-import { type Endpoint, normalizeAddress } from "../../../udp/endpoint.ts";
+import { addressFamily } from "../../../net/address.ts";
+import { type Endpoint, normalizeAddress } from "../../../net/endpoint.ts";
 import { type ConnectRequest, MAX_DIALED } from "../../wire/connect-request.ts";
 import type { Seat } from "../../wire/seat.ts";
 
@@ -56,5 +56,7 @@ export function parseConnectRequest(json: object | null): ParsedConnectRequest |
 function isEndpoint(value: unknown): value is Endpoint {
   if (typeof value !== "object" || value === null) return false;
   const { address, port } = value as Partial<Endpoint>;
-  return typeof address === "string" && isIP(address) !== 0 && Number.isInteger(port) && port! > 0 && port! <= 65535;
+  return (
+    typeof address === "string" && addressFamily(address) !== 0 && Number.isInteger(port) && port! > 0 && port! <= 65535
+  );
 }

@@ -1,8 +1,9 @@
 import { createSocket } from "node:dgram";
 import type { AuthContext } from "@colyseus/core";
+import type { Endpoint } from "../../../net/endpoint.ts";
+import { messageOf } from "../../../net/message-of.ts";
 import { CLOSE_GOING_AWAY } from "../../../session/close-code.ts";
 import type { Session } from "../../../session/types.ts";
-import type { Endpoint } from "../../../udp/endpoint.ts";
 import { PING_INTERVAL_MS } from "../../webrtc/liveness.ts";
 import type { ConnectEndpoint } from "../../wire/connect-request.ts";
 import type { Seat } from "../../wire/seat.ts";
@@ -156,7 +157,7 @@ export class WebRTCHost {
       return { protocol: WEBRTC_PROTOCOL, answer, timeoutMs };
     } catch (error) {
       peer.close();
-      return `This offer cannot be answered: ${error instanceof Error ? error.message : String(error)}`;
+      return `This offer cannot be answered: ${messageOf(error)}`;
     }
   }
 

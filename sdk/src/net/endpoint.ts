@@ -6,6 +6,9 @@ export interface Endpoint {
   port: number;
 }
 
+/** Where nobody is: stands in for the peer of a path that has none just now. */
+export const NOWHERE: Readonly<Endpoint> = { address: "", port: 0 };
+
 const MAPPED_PREFIX = "::ffff:";
 
 /**

@@ -1,8 +1,7 @@
 import dgram from "node:dgram";
-import { isIP } from "node:net";
-
+import { addressFamily } from "./address.ts";
 import { normalizeAddress } from "./endpoint.ts";
-import { describeSocketError, errorCode, UDPSocketError } from "./errors.ts";
+import { describeSocketError, errorCode, UDPSocketError } from "./udp-error.ts";
 
 /** Receives a datagram. `address` is normalised (see {@link normalizeAddress}); `data` is the receiver's to keep. */
 export type DatagramHandler = (data: Buffer, address: string, port: number) => void;
@@ -141,7 +140,7 @@ export class UDPSocket implements AsyncDisposable {
         return UDPSocket.#bind("udp4", "0.0.0.0", port, false, options);
       }
     }
-    const family = isIP(address);
+    const family = addressFamily(address);
     if (family === 0) {
       throw new UDPSocketError(
         "EINVAL",
@@ -354,7 +353,7 @@ export class UDPSocket implements AsyncDisposable {
   }
 
   #destinationOf(address: string): string {
-    const family = isIP(address);
+    const family = addressFamily(address);
     let destination = "";
     if (family === this.family) destination = address;
     else if (family === 4 && this.dualStack) destination = `::ffff:${address}`;

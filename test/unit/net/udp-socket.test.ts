@@ -2,8 +2,8 @@ import dgram from "node:dgram";
 import { once } from "node:events";
 import { describe, expect, test, vi } from "vitest";
 
-import { UDPSocketError } from "../../../sdk/src/udp/errors.ts";
-import { type DatagramHandler, UDPSocket } from "../../../sdk/src/udp/udp-socket.ts";
+import { UDPSocketError } from "../../../sdk/src/net/udp-error.ts";
+import { type DatagramHandler, UDPSocket } from "../../../sdk/src/net/udp-socket.ts";
 
 type Datagram = Parameters<DatagramHandler>;
 

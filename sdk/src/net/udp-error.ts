@@ -1,3 +1,5 @@
+import { messageOf } from "./message-of.ts";
+
 /** A socket that could not be opened or configured. `code` is the system's own (`EADDRINUSE`, `EACCES`, …). */
 export class UDPSocketError extends Error {
   override readonly name: string = "UDPSocketError";
@@ -28,6 +30,6 @@ export function errorCode(error: unknown): string {
 /** Wraps what the system said about `subject` (an endpoint, an option) in words that a person can act upon. */
 export function describeSocketError(doing: string, subject: string, error: unknown): UDPSocketError {
   const code = errorCode(error);
-  const advice = ADVICE[code] ?? (error instanceof Error ? error.message : String(error));
+  const advice = ADVICE[code] ?? messageOf(error);
   return new UDPSocketError(code, `Cannot ${doing} ${subject} (${code}): ${advice}.`, { cause: error });
 }

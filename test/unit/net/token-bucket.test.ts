@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { RateLimiter } from "../../../sdk/src/udp/rate-limiter.ts";
+import { RateLimiter, TokenBucket } from "../../../sdk/src/net/token-bucket.ts";
 
 test("grants the burst, then as many as time brings", () => {
   const limiter = new RateLimiter({ burst: 3, perSecond: 2 });
@@ -37,4 +37,16 @@ test("never grants more than burst and time allow", () => {
       expect(granted).toBeLessThanOrEqual(5 + now / 100 + 1e-6);
     }),
   );
+});
+
+test("a bucket alone: some tokens at a time, all or none", () => {
+  const bucket = new TokenBucket(10, 5);
+  expect(bucket.take(0, 8)).toBe(true);
+  expect(bucket.take(0, 3)).toBe(false);
+  expect(bucket.take(0, 2)).toBe(true);
+  expect(bucket.take(1000, 6)).toBe(false);
+  expect(bucket.take(1000, 5)).toBe(true);
+  // A clock that went back gives nothing, and takes nothing.
+  expect(bucket.take(500)).toBe(false);
+  expect(bucket.take(700)).toBe(true);
 });
