@@ -2,17 +2,16 @@
 // a number every 50 ms and prints which way it goes and what it hears.
 import { networkInterfaces } from "node:os";
 import { createInterface } from "node:readline";
-
 import { candidatePriority, candidateToJSON, localCandidate, parseCandidates } from "../../sdk/src/ice/candidate.ts";
 import { type IceCredentials, parseIceCredentials } from "../../sdk/src/ice/credentials.ts";
 import { IceMux } from "../../sdk/src/ice/mux.ts";
 import { guessPorts, type PortGuessingOptions } from "../../sdk/src/ice/port-guessing.ts";
+import type { Endpoint } from "../../sdk/src/net/endpoint.ts";
+import { UDPSocket } from "../../sdk/src/net/udp-socket.ts";
 import { StunBuilder } from "../../sdk/src/stun/builder.ts";
 import { stunBinding } from "../../sdk/src/stun/client.ts";
 import { StunAttribute, StunMethod } from "../../sdk/src/stun/constants.ts";
 import { openTurnRelay } from "../../sdk/src/turn/open.ts";
-import type { Endpoint } from "../../sdk/src/udp/endpoint.ts";
-import { UDPSocket } from "../../sdk/src/udp/udp-socket.ts";
 
 const { stun, turn, role } = JSON.parse(process.argv[2] ?? "{}") as {
   stun: string;

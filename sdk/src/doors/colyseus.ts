@@ -1,3 +1,5 @@
+export type { RendezvousLimits } from "../colyseus/lobby/quota.ts";
+export { defineRendezvous, type RendezvousOptions, RendezvousRoom } from "../colyseus/lobby/room.ts";
 export { guardRequests, type RequestGuardOptions } from "../colyseus/server/entrances/request-guard.ts";
 export type { LanListing, LanListingOptions } from "../colyseus/server/lan-listing.ts";
 export type { DiagnosticsChannels, PlayerConnection } from "../colyseus/server/observability/diagnostics.ts";

@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
-import { KEEP_ALIVE_MS } from "../nat/keep-alive.ts";
+import { TokenBucket } from "../net/token-bucket.ts";
 import { StunAttribute, StunErrorCode, StunMethod, TRANSACTION_ID_BYTES } from "../stun/constants.ts";
+import { KEEP_ALIVE_MS } from "../stun/keep-alive.ts";
 import { StunMessage } from "../stun/message.ts";
-import { Budget } from "./budget.ts";
 import { DEFAULT_MAX_CANDIDATES, type IceCandidate, type LocalCandidate } from "./candidate.ts";
 import { CheckCredentials, nominationOf, roleOf } from "./check-message.ts";
 import { Checklist, checkPriority } from "./checklist.ts";
@@ -52,7 +52,7 @@ export class IceAgent {
   readonly #schedule: CheckSchedule;
   readonly #transactions: Transactions = new Transactions();
   readonly #silence: SilenceWatch = new SilenceWatch();
-  readonly #requests: Budget = new Budget(MAX_REQUEST_BURST, REQUESTS_PER_SECOND);
+  readonly #requests: TokenBucket = new TokenBucket(MAX_REQUEST_BURST, REQUESTS_PER_SECOND);
   #credentials: CheckCredentials;
   #role: IceRole;
   #tieBreaker: bigint;

@@ -1,6 +1,6 @@
-import { addressScope } from "../udp/address-scope.ts";
-import type { Endpoint } from "../udp/endpoint.ts";
-import { UnprovenAddress } from "../udp/unproven-address.ts";
+import type { Endpoint } from "../net/endpoint.ts";
+import { addressScope } from "../net/scope.ts";
+import { UnprovenAddress } from "../net/unproven-address.ts";
 import {
   type CandidateType,
   candidatePriority,

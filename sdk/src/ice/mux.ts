@@ -1,7 +1,7 @@
-import { EndpointMap } from "../netcode/endpoint-map.ts";
+import { EndpointMap } from "../net/endpoint-map.ts";
+import type { DatagramHandler, UDPSocket } from "../net/udp-socket.ts";
 import { StunAttribute, StunMethod } from "../stun/constants.ts";
 import { isStun, StunMessage } from "../stun/message.ts";
-import type { DatagramHandler, UDPSocket } from "../udp/udp-socket.ts";
 import { IceAgent } from "./agent.ts";
 import type { LocalCandidate } from "./candidate.ts";
 import { localCandidate } from "./candidate.ts";

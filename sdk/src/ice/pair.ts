@@ -1,4 +1,4 @@
-import type { UnprovenAddress } from "../udp/unproven-address.ts";
+import type { UnprovenAddress } from "../net/unproven-address.ts";
 import type { CandidateType, IceCandidate } from "./candidate.ts";
 import type { IcePairInfo, IcePath, IceSource } from "./types.ts";
 

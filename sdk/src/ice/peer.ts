@@ -1,4 +1,4 @@
-import type { UDPSocket } from "../udp/udp-socket.ts";
+import type { UDPSocket } from "../net/udp-socket.ts";
 import type { IceAgent } from "./agent.ts";
 import type { IceCandidate, LocalCandidate } from "./candidate.ts";
 import type { IceCredentials } from "./credentials.ts";

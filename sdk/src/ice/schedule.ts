@@ -1,4 +1,4 @@
-import { keepAliveFor } from "../nat/keep-alive.ts";
+import { keepAliveFor } from "../stun/keep-alive.ts";
 import type { Checklist } from "./checklist.ts";
 import { byPriority, type CandidatePair } from "./pair.ts";
 

@@ -1,4 +1,4 @@
-import type { Endpoint } from "../udp/endpoint.ts";
+import type { Endpoint } from "../net/endpoint.ts";
 import { encodeAddress } from "./address.ts";
 import { Admission, type AdmissionHost, type AdmissionOptions } from "./admission.ts";
 import { checkPrivateKey } from "./connect-token.ts";

@@ -1,4 +1,4 @@
-import type { Endpoint } from "../udp/endpoint.ts";
+import type { Endpoint } from "../net/endpoint.ts";
 
 /** Fills all of `bytes` with unpredictable bytes. A test hands in a seeded one. */
 export type RandomSource = (bytes: Uint8Array) => void;

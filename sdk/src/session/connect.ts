@@ -1,10 +1,10 @@
 import type { NetworkConditions } from "../channel/conditioner.ts";
+import { formatEndpoint } from "../net/endpoint.ts";
+import type { UDPSocket } from "../net/udp-socket.ts";
 import { NetcodeClient } from "../netcode/client.ts";
 import { readConnectToken } from "../netcode/connect-token.ts";
 import { netcodeReady } from "../netcode/sodium.ts";
 import { NetcodeClientState } from "../netcode/types.ts";
-import { formatEndpoint } from "../udp/endpoint.ts";
-import type { UDPSocket } from "../udp/udp-socket.ts";
 import { SessionError, type SessionErrorCode } from "./errors.ts";
 import type { SessionLimits } from "./limits.ts";
 import type { SessionPath } from "./path.ts";

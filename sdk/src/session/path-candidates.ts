@@ -1,7 +1,7 @@
 import { timingSafeEqual } from "node:crypto";
-import { EndpointMap } from "../netcode/endpoint-map.ts";
+import { EndpointMap } from "../net/endpoint-map.ts";
+import { UnprovenAddress } from "../net/unproven-address.ts";
 import type { NetcodeServerClient, RandomSource } from "../netcode/types.ts";
-import { UnprovenAddress } from "../udp/unproven-address.ts";
 import { challengeData, newChallenge, readResponse } from "./path-packet.ts";
 
 /**

@@ -1,4 +1,4 @@
-import type { Endpoint } from "../udp/endpoint.ts";
+import { type Endpoint, NOWHERE } from "../net/endpoint.ts";
 
 /** `direct`: dialed as it is; `punched`: both sides had to send first; `relayed`: through TURN. */
 export type SessionPathKind = "direct" | "punched" | "relayed";
@@ -25,9 +25,6 @@ export interface SessionPath {
   onPath: ((path: never, previous: never) => void) | null;
   close(): void;
 }
-
-/** Stands in where a path leads nowhere at the moment. */
-const NOWHERE: Endpoint = { address: "", port: 0 };
 
 /** A path whose peer is awaited or connected. */
 export class PathEntry {

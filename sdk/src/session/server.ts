@@ -1,11 +1,12 @@
 import { randomBytes } from "node:crypto";
 import type { NetworkConditions } from "../channel/conditioner.ts";
+import type { Endpoint } from "../net/endpoint.ts";
+import type { UDPSocket } from "../net/udp-socket.ts";
 import { generateConnectToken } from "../netcode/connect-token.ts";
 import { NetcodeServer } from "../netcode/server.ts";
 import { netcodeReady } from "../netcode/sodium.ts";
 import { type NetcodeDisconnectReason, type NetcodeServerClient } from "../netcode/types.ts";
-import type { Endpoint } from "../udp/endpoint.ts";
-import type { UDPSocket } from "../udp/udp-socket.ts";
+import { CLOSE_GOING_AWAY } from "./close-code.ts";
 import type { SessionLimits } from "./limits.ts";
 import { PATH_PORT, PathTable, type SessionPath } from "./path.ts";
 import { isPathPacket } from "./path-packet.ts";
@@ -32,7 +33,6 @@ export interface UDPSessionServerOptions extends SessionLimits {
 }
 
 const DEFAULT_TIMEOUT_SECONDS = 10;
-const CLOSE_GOING_AWAY = 1001;
 const UPDATE_MS = 100;
 /** How long a path's peer may take to come. */
 const PATH_TIMEOUT_MS = 30_000;

@@ -1,6 +1,6 @@
 import type { NetworkConditions } from "../channel/conditioner.ts";
 import type { DeliveryMode, SendOptions } from "../channel/wire/types.ts";
-import type { Endpoint } from "../udp/endpoint.ts";
+import type { Endpoint } from "../net/endpoint.ts";
 import type { SessionPath, SessionPathKind } from "./path.ts";
 
 /**

@@ -2,8 +2,8 @@
 // line "mute" is read, and whose next datagrams leave when lines "send" are.
 import { createInterface } from "node:readline";
 import { SallyportClient } from "../../../sdk/src/colyseus/client/client.ts";
+import { UDPSocket } from "../../../sdk/src/net/udp-socket.ts";
 import { connectSession } from "../../../sdk/src/session/connect.ts";
-import { UDPSocket } from "../../../sdk/src/udp/udp-socket.ts";
 
 export interface WalkersArgs {
   url: string;

@@ -6,9 +6,9 @@ import { IceMux } from "../../../sdk/src/ice/mux.ts";
 import { type IcePeer } from "../../../sdk/src/ice/peer.ts";
 import { type RelayPath } from "../../../sdk/src/ice/relay.ts";
 import { onLocalNetwork } from "../../../sdk/src/ice/remote-policy.ts";
+import { UDPSocket } from "../../../sdk/src/net/udp-socket.ts";
 import { StunBuilder } from "../../../sdk/src/stun/builder.ts";
 import { StunAttribute, StunMethod } from "../../../sdk/src/stun/constants.ts";
-import { UDPSocket } from "../../../sdk/src/udp/udp-socket.ts";
 
 const LOOPBACK = "127.0.0.1";
 

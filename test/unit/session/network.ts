@@ -1,11 +1,11 @@
 /** A seeded network in simulated time (vitest's fake timers): sockets at addresses that may change, delay, loss, and whoever listens. */
 import { vi } from "vitest";
 import { seededRandom } from "../../../sdk/src/channel/random.ts";
+import type { Endpoint } from "../../../sdk/src/net/endpoint.ts";
+import type { UDPSocket } from "../../../sdk/src/net/udp-socket.ts";
 import { type ConnectSessionOptions, connectSession } from "../../../sdk/src/session/connect.ts";
 import { UDPSessionServer, type UDPSessionServerOptions } from "../../../sdk/src/session/server.ts";
 import { type Session } from "../../../sdk/src/session/types.ts";
-import type { Endpoint } from "../../../sdk/src/udp/endpoint.ts";
-import type { UDPSocket } from "../../../sdk/src/udp/udp-socket.ts";
 
 export interface Datagram {
   data: Buffer;

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
+import { UnprovenAddress } from "../../../sdk/src/net/unproven-address.ts";
 import type { NetcodeServerClient } from "../../../sdk/src/netcode/types.ts";
 import { CANDIDATE_MS, PathCandidates } from "../../../sdk/src/session/path-candidates.ts";
 import { isPathPacket, newChallenge, PATH_PACKET_BYTES, responseTo } from "../../../sdk/src/session/path-packet.ts";
-import { UnprovenAddress } from "../../../sdk/src/udp/unproven-address.ts";
 
 const random = (bytes: Uint8Array): void => void bytes.fill(0x5a);
 const someone = (): NetcodeServerClient => ({}) as NetcodeServerClient;

@@ -1,7 +1,7 @@
 // Clients whose address changes, and those who only say so, on a simulated network (RFC 9000 sections 8.2 and 9.3).
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import type { Endpoint } from "../../../sdk/src/net/endpoint.ts";
 import type { Session } from "../../../sdk/src/session/types.ts";
-import type { Endpoint } from "../../../sdk/src/udp/endpoint.ts";
 import { type Datagram, HOME, Network, SERVER, type SimulatedSession, simulateSession } from "./network.ts";
 
 const AWAY: Endpoint = { address: "203.0.113.9", port: 4444 };

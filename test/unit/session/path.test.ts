@@ -1,5 +1,6 @@
 // Sessions on a path that was found otherwise, as by ICE: who follows a client there, and who answers what the server asks.
 import { afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
+import type { Endpoint } from "../../../sdk/src/net/endpoint.ts";
 import { generateConnectToken } from "../../../sdk/src/netcode/connect-token.ts";
 import { NetcodeServer } from "../../../sdk/src/netcode/server.ts";
 import { netcodeReady } from "../../../sdk/src/netcode/sodium.ts";
@@ -8,7 +9,6 @@ import { type SessionPath } from "../../../sdk/src/session/path.ts";
 import { SESSION_PROTOCOL_ID } from "../../../sdk/src/session/protocol.ts";
 import { UDPSessionServer } from "../../../sdk/src/session/server.ts";
 import { type Session } from "../../../sdk/src/session/types.ts";
-import type { Endpoint } from "../../../sdk/src/udp/endpoint.ts";
 import { HOME, Network, SERVER } from "./network.ts";
 
 beforeAll(netcodeReady);

@@ -2,8 +2,8 @@
 import { createServer } from "node:http";
 import { defineServer } from "@colyseus/core";
 import { WebSocketTransport } from "@colyseus/ws-transport";
-import { guardRequests } from "sallyport/colyseus";
-import { defineRendezvous, RENDEZVOUS_ROOM, type TurnOptions } from "sallyport/rendezvous";
+import { defineRendezvous, guardRequests } from "sallyport/colyseus";
+import { RENDEZVOUS_ROOM, type TurnOptions } from "sallyport/rendezvous";
 import { listen } from "./listen.ts";
 import { quietLogger } from "./logger.ts";
 import { servePage } from "./page.ts";

@@ -1,6 +1,6 @@
 import http from "node:http";
 import https from "node:https";
-import { type Endpoint, normalizeAddress } from "../../udp/endpoint.ts";
+import { type Endpoint, normalizeAddress } from "../../net/endpoint.ts";
 import {
   CONNECT_PATH,
   CONNECT_PROTOCOL,

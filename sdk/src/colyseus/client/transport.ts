@@ -1,13 +1,14 @@
 import { CloseCode } from "@colyseus/sdk";
 import type { ITransport, ITransportEventMap } from "@colyseus/sdk/transport/ITransport";
 import { WebSocketTransport } from "@colyseus/sdk/transport/WebSocketTransport";
-import { CLOSE_ABNORMAL, CLOSE_NO_STATUS, webSocketCloseCode } from "../../session/close-code.ts";
+import { formatEndpoint } from "../../net/endpoint.ts";
+import { messageOf } from "../../net/message-of.ts";
+import { abortable } from "../../net/wait.ts";
+import { CLOSE_ABNORMAL, CLOSE_NO_STATUS, CLOSE_PROTOCOL_ERROR, webSocketCloseCode } from "../../session/close-code.ts";
 import type { Session, SessionMode } from "../../session/types.ts";
 import { ProtocolMismatchError } from "../../session/versions.ts";
-import { formatEndpoint } from "../../udp/endpoint.ts";
 import type { ConnectEndpoint } from "../wire/connect-request.ts";
 import { BATCH, readBatch } from "../wire/frame-batch.ts";
-import { abortable } from "./join.ts";
 import type { JoinProgress, RoomPath } from "./path.ts";
 import { PathHistory } from "./path-history.ts";
 
@@ -45,8 +46,6 @@ export interface RoomTransportSettings {
   onPathChange: () => void;
 }
 
-/** RFC 6455 section 7.4.1. */
-const CLOSE_PROTOCOL_ERROR = 1002;
 const CODE_MASK = 0x1f;
 const ROOM_STATE = 14;
 const UNRELIABLE_PATCH = 0x4f;
@@ -130,7 +129,7 @@ export class RoomTransport implements ITransport {
         else this.#adoptSession(session, endpoints);
         return;
       } catch (error) {
-        reason = `${way.name}: ${error instanceof Error ? error.message : String(error)}`;
+        reason = `${way.name}: ${messageOf(error)}`;
         isOutdated = error instanceof ProtocolMismatchError;
       }
     }
@@ -212,7 +211,7 @@ export class RoomTransport implements ITransport {
       webSocket.connect(url, headers);
     } catch (error) {
       // A secure page may not even try (mixed content).
-      const problem = `WebSocket: ${error instanceof Error ? error.message : String(error)}; ${reason}`;
+      const problem = `WebSocket: ${messageOf(error)}; ${reason}`;
       this.#webSocket = undefined;
       this.events.onerror?.({ code: CLOSE_ABNORMAL, reason: problem });
     }

@@ -11,6 +11,8 @@ import {
   Room,
   ServerError,
 } from "@colyseus/core";
+import { callerKey } from "../../net/caller-key.ts";
+import { RateLimiter } from "../../net/token-bucket.ts";
 import { ownsInvite, proofMatches, verifierOf } from "../../rendezvous/sealed/secret.ts";
 import { RendezvousError } from "../../rendezvous/wire/errors.ts";
 import { inviteUrl, parseInviteCode } from "../../rendezvous/wire/invite.ts";
@@ -32,7 +34,6 @@ import {
 } from "../../rendezvous/wire/protocol.ts";
 import { checkServersOptions, type ServersOptions } from "../../rendezvous/wire/servers.ts";
 import { VersionNotices } from "../../session/versions.ts";
-import { RateLimiter } from "../../udp/rate-limiter.ts";
 import { Guests } from "./guests.ts";
 import { mintServers, renewServersAfter } from "./mint-servers.ts";
 import { LIMITS, Quota, type RendezvousLimits } from "./quota.ts";
@@ -104,7 +105,7 @@ export class RendezvousRoom extends Room<{ metadata: Metadata }> {
    * proxy, or the server itself) must set these, or all callers share one bucket, or write their own.
    */
   static override async onAuth(_token: string, options: unknown, context: AuthContext): Promise<Caller> {
-    const address = context.ip ?? "unknown";
+    const address = callerKey(context.ip ?? "unknown");
     if (!quota.takeRequest(address)) {
       throw new ServerError(STATUS.tooMany, "Too many requests from this address. Wait a minute, then try again.");
     }

@@ -1,5 +1,5 @@
+import type { Endpoint } from "../../net/endpoint.ts";
 import { SESSION_PROTOCOL } from "../../session/protocol.ts";
-import type { Endpoint } from "../../udp/endpoint.ts";
 
 /**
  * How a client comes by a connect token: one HTTP request to the process that has the room, on the port that it already knows

@@ -1,9 +1,9 @@
 /** A sealed conversation between a host and an invited player, through a lobby that can relay it or not, and no more. */
 
+import { printable } from "../../net/printable.ts";
+import { TokenBucket } from "../../net/token-bucket.ts";
 import { describeMismatch, readProtocol } from "../../session/versions.ts";
-import { printable } from "../../udp/printable.ts";
-import { RateLimiter } from "../../udp/rate-limiter.ts";
-import { PASSAGE_PROTOCOL } from "../wire/passage-http.ts";
+import { INVITE_TUNNEL_PROTOCOL } from "../wire/invite-tunnel-http.ts";
 import { type HostDetails, parseHostDetails } from "../wire/protocol.ts";
 import type { TraversalServers } from "../wire/servers.ts";
 import type { CipherState } from "./noise.ts";
@@ -85,7 +85,7 @@ export class SealedIntroduction implements Introduction {
 
   readonly #options: SealedIntroductionOptions;
   readonly #reader: RecordReader;
-  readonly #limiter = new RateLimiter({ burst: RECORD_BURST, perSecond: RECORDS_PER_SECOND, maxKeys: 1 });
+  readonly #limiter = new TokenBucket(RECORD_BURST, RECORDS_PER_SECOND);
   readonly #messageListeners: ((message: Uint8Array) => void)[] = [];
   readonly #closeListeners: ((closed: IntroductionClosed) => void)[] = [];
   #unread: Uint8Array[] = [];
@@ -133,13 +133,13 @@ export class SealedIntroduction implements Introduction {
 
   /** Sent by hosts, at once. */
   sendDetails(details: HostDetails): boolean {
-    const text = new TextEncoder().encode(JSON.stringify({ ...details, protocol: PASSAGE_PROTOCOL }));
+    const text = new TextEncoder().encode(JSON.stringify({ ...details, protocol: INVITE_TUNNEL_PROTOCOL }));
     return text.length <= MAX_MESSAGE_BYTES && this.#send(RECORD.details, text);
   }
 
   /** Sent by players, at once. */
   sendReady(): boolean {
-    return this.#send(RECORD.ready, new TextEncoder().encode(JSON.stringify({ protocol: PASSAGE_PROTOCOL })));
+    return this.#send(RECORD.ready, new TextEncoder().encode(JSON.stringify({ protocol: INVITE_TUNNEL_PROTOCOL })));
   }
 
   onMessage(listener: (message: Uint8Array) => void): void {
@@ -208,7 +208,7 @@ export class SealedIntroduction implements Introduction {
   #send(type: RecordType, content: Uint8Array): boolean {
     if (this.#closed !== undefined) return false;
     const { transport, wire, now } = this.#options;
-    if (!this.#limiter.take("", now(), recordsOf(content.length))) return false;
+    if (!this.#limiter.take(now(), recordsOf(content.length))) return false;
     for (const record of sealRecords(transport.send, type, content)) wire.relay(record);
     return true;
   }
@@ -248,10 +248,12 @@ export class SealedIntroduction implements Introduction {
   /** Whether the other side speaks as we do; if not, both are told. */
   #speaks(named: unknown, they: "host" | "player"): boolean {
     const theirs = readProtocol(named);
-    if (theirs === PASSAGE_PROTOCOL) return true;
+    if (theirs === INVITE_TUNNEL_PROTOCOL) return true;
     if (theirs === null) this.close("malformed");
     else {
-      const sentence = describePassages(they === "host" ? [theirs, PASSAGE_PROTOCOL] : [PASSAGE_PROTOCOL, theirs]);
+      const sentence = describePassages(
+        they === "host" ? [theirs, INVITE_TUNNEL_PROTOCOL] : [INVITE_TUNNEL_PROTOCOL, theirs],
+      );
       this.#outdated = { protocol: theirs, sentence };
       this.close(sentence);
     }

@@ -1,7 +1,6 @@
 /** What hosts, lobby and players say to each other, and the checks that each does on what another said. */
-import type { Verdict } from "../../connectivity/reachability.ts";
+import { printable } from "../../net/printable.ts";
 import { describeMismatch, readProtocol } from "../../session/versions.ts";
-import { printable } from "../../udp/printable.ts";
 import { RendezvousError } from "./errors.ts";
 
 /** The name under which the room is mounted unless another is agreed. */
@@ -49,7 +48,9 @@ export const CLOSE_ENDED = 4312;
 /** Close code for whoever sends more than the lobby relays. */
 export const CLOSE_FLOOD = 4313;
 
-const VERDICTS: readonly Verdict[] = ["open", "mapped", "punchable", "relay-only", "lan-only"];
+const VERDICTS = ["open", "mapped", "punchable", "relay-only", "lan-only"] as const;
+/** How a host can be reached, in the words of the wire: those of `Reachability.verdict`. */
+export type HostVerdict = (typeof VERDICTS)[number];
 
 /** What anybody may see of a hosted game: never an address. */
 export interface GameSummary {
@@ -63,7 +64,7 @@ export interface GameSummary {
   /** The game's version, compared by nobody but the game. Up to 64 characters. */
   version: string;
   /** How the host can be reached. */
-  verdict?: Verdict;
+  verdict?: HostVerdict;
 }
 
 /** What the host says and an invited player gets. */
@@ -188,7 +189,7 @@ function endpoints(value: unknown): string[] {
   return [...new Set(value.map(parseEndpointUrl))];
 }
 
-function verdict(value: unknown): Verdict {
+function verdict(value: unknown): HostVerdict {
   const found = VERDICTS.find((word) => word === value);
   return found ?? fail(`verdict must be one of ${VERDICTS.join(", ")}`);
 }

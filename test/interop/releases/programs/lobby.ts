@@ -1,7 +1,11 @@
 // A lobby on the release of Sallyport that stands beside this file.
 import { defineServer } from "@colyseus/core";
 import { WebSocketTransport } from "@colyseus/ws-transport";
-import { defineRendezvous } from "sallyport/rendezvous";
+import * as colyseus from "sallyport/colyseus";
+import * as rendezvous from "sallyport/rendezvous";
+
+// The first release had it in the other door.
+const { defineRendezvous } = { ...rendezvous, ...colyseus };
 
 const transport = new WebSocketTransport();
 const server = defineServer({ transport, greet: false, rooms: { rendezvous: defineRendezvous() } });

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { RoomPath } from "../../../../sdk/src/colyseus/client/path.ts";
 import { RoomTransport } from "../../../../sdk/src/colyseus/client/transport.ts";
 import { udpWay } from "../../../../sdk/src/colyseus/client/udp-attempt.ts";
-import type { Endpoint } from "../../../../sdk/src/udp/endpoint.ts";
+import type { Endpoint } from "../../../../sdk/src/net/endpoint.ts";
 import { FakeSession } from "../server/fake-session.ts";
 
 let server: Server;

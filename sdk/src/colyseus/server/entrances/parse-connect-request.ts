@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
-import { isIP } from "node:net";
+import { addressFamily } from "../../../net/address.ts";
+import { type Endpoint, normalizeAddress } from "../../../net/endpoint.ts";
 import { readProtocol } from "../../../session/versions.ts";
-import { type Endpoint, normalizeAddress } from "../../../udp/endpoint.ts";
 import { type ConnectRequest, MAX_DIALED } from "../../wire/connect-request.ts";
 import type { Seat } from "../../wire/seat.ts";
 
@@ -62,5 +62,7 @@ export function parseConnectRequest(json: object | null): ParsedConnectRequest |
 function isEndpoint(value: unknown): value is Endpoint {
   if (typeof value !== "object" || value === null) return false;
   const { address, port } = value as Partial<Endpoint>;
-  return typeof address === "string" && isIP(address) !== 0 && Number.isInteger(port) && port! > 0 && port! <= 65535;
+  return (
+    typeof address === "string" && addressFamily(address) !== 0 && Number.isInteger(port) && port! > 0 && port! <= 65535
+  );
 }

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import type { AuthContext } from "@colyseus/core";
-import { normalizeAddress } from "../../../udp/endpoint.ts";
+import { normalizeAddress } from "../../../net/endpoint.ts";
+import { messageOf } from "../../../net/message-of.ts";
 import {
   MAX_WEBRTC_REQUEST_BYTES,
   WEBRTC_PROTOCOL,
@@ -46,7 +47,7 @@ export class WebRTCEntrance implements Entrance<ParsedWebRTCRequest> {
       await this.#host?.open(gamePort, address);
     } catch (error) {
       if (!this.#isOptional) throw error;
-      this.#unavailable = `this server offers none (${error instanceof Error ? error.message : String(error)})`;
+      this.#unavailable = `this server offers none (${messageOf(error)})`;
     }
   }
 
