@@ -107,7 +107,8 @@ export class PathCandidates {
 
   /** The client is gone. */
   forget(client: NetcodeServerClient): void {
-    for (const candidate of [...(this.#byClient.get(client) ?? [])]) this.remove(candidate);
+    const all = this.#byClient.get(client);
+    for (let last = all?.at(-1); last; last = all?.at(-1)) this.remove(last);
   }
 
   /** Of one client, or of all. */

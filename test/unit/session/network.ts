@@ -120,8 +120,9 @@ export async function simulateSession(
   const token = host.createToken({ clientId: 1n, addresses: [SERVER], userData: new Uint8Array(0), timeoutSeconds });
   const machine = network.machine(HOME);
   const connecting = connectSession(token, { socket: machine.socket, timeoutMs: 0, ...options.client });
-  let client: Session | undefined;
-  void connecting.then((session) => (client = session));
-  for (let ms = 0; ms < 5000 && !client; ms += 5) await vi.advanceTimersByTimeAsync(5);
-  return { network, host, client: await connecting, server: await accepted, machine };
+  let done = false;
+  const client = connecting.finally(() => (done = true));
+  const isOver = (): boolean => done;
+  for (let ms = 0; ms < 5000 && !isOver(); ms += 5) await vi.advanceTimersByTimeAsync(5);
+  return { network, host, client: await client, server: await accepted, machine };
 }
