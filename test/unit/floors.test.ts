@@ -48,7 +48,7 @@ describe("an import", () => {
     ["of a door", "cli/a.ts", "../doors/sallyport.ts"],
     ["of the package by itself", "cli/a.ts", "sallyport/upnp"],
     ["of Colyseus by rendezvous", "rendezvous/host/a.ts", "@colyseus/sdk"],
-    ["of connectivity by the lobby's mailbox", "rendezvous/mailbox/lobby.ts", "../../connectivity/manager.ts"],
+    ["of connectivity by the lobby's mailbox", "rendezvous/mailbox/lobby.ts", "../../connectivity/manager/manager.ts"],
     ["of Node by what both ends say", "colyseus/wire/a.ts", "node:net"],
     ["of the server by what both ends say", "colyseus/wire/a.ts", "../server/transport.ts"],
     ["of the client by the server", "colyseus/server/entrances/a.ts", "../../client/client.ts"],
@@ -66,7 +66,7 @@ describe("an import", () => {
     ["of Colyseus by its room", "colyseus/server/a.ts", "@colyseus/core"],
     ["of both ends' words", "colyseus/browser/a.ts", "../wire/seat.ts"],
     ["of the server's own WebRTC", "colyseus/server/entrances/a.ts", "../webrtc/host.ts"],
-    ["by a door", "doors/sallyport.ts", "../connectivity/manager.ts"],
+    ["by a door", "doors/sallyport.ts", "../connectivity/manager/manager.ts"],
   ])("%s is not", (_what, file, name) => {
     expect(isForbidden(file, name)).toBe(false);
   });

@@ -15,7 +15,13 @@ export interface SessionPath {
   readonly path: SessionPathState | null;
   /** False when it cannot leave. `data` may be reused at once. */
   send(data: Uint8Array): boolean;
-  onData: ((data: Buffer) => void) | null;
+  /** Answers false for what is not the peer's after all, which others may take then. */
+  onData: ((data: Buffer) => unknown) | null;
+  /**
+   * A datagram of the peer's, so many bytes long, came from an address that the path does not know, outside of it: where the path can,
+   * it finds out whether the peer is there now.
+   */
+  strayed?(address: string, port: number, bytes: number): void;
   onPath: ((path: never, previous: never) => void) | null;
   close(): void;
 }

@@ -74,6 +74,11 @@ export class StunMessage {
     return new StunMessage(buffer, attributes);
   }
 
+  /** Bytes of the whole message. */
+  get bytes(): number {
+    return this.#data.length;
+  }
+
   /** The transaction id as a key for maps. */
   get transactionKey(): string {
     return this.transactionId.toString("latin1");

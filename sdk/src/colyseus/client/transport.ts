@@ -6,6 +6,7 @@ import { messageOf } from "../../net/message-of.ts";
 import { abortable } from "../../net/wait.ts";
 import { CLOSE_ABNORMAL, CLOSE_NO_STATUS, CLOSE_PROTOCOL_ERROR, webSocketCloseCode } from "../../session/close-code.ts";
 import type { Session, SessionMode } from "../../session/types.ts";
+import { ProtocolMismatchError } from "../../session/versions.ts";
 import type { ConnectEndpoint } from "../wire/connect-request.ts";
 import { BATCH, readBatch } from "../wire/frame-batch.ts";
 import type { JoinProgress, RoomPath } from "./path.ts";
@@ -120,6 +121,7 @@ export class RoomTransport implements ITransport {
     const { way, onProgress } = this.#settings;
     const { signal } = attempt;
     let reason = `${way.name} is switched off`;
+    let isOutdated = false;
     if (way.enabled) {
       try {
         const { session, endpoints } = await way.dial(new URL(url), { headers, signal, onProgress });
@@ -128,6 +130,7 @@ export class RoomTransport implements ITransport {
         return;
       } catch (error) {
         reason = `${way.name}: ${messageOf(error)}`;
+        isOutdated = error instanceof ProtocolMismatchError;
       }
     }
     const fallback = way.locateWebSocket
@@ -136,7 +139,8 @@ export class RoomTransport implements ITransport {
           () => url,
         )
       : url;
-    if (!signal.aborted) this.#connectWebSocket(fallback, headers, reason);
+    const meanwhile = isOutdated ? "; playing over WebSocket meanwhile" : "";
+    if (!signal.aborted) this.#connectWebSocket(fallback, headers, reason, meanwhile);
   }
 
   /** The room's URL at the server's present address. */
@@ -186,12 +190,13 @@ export class RoomTransport implements ITransport {
     this.events.onopen?.({});
   }
 
-  #connectWebSocket(url: string, headers: Record<string, string>, reason: string): void {
+  /** @param meanwhile what is to be said once it is open */
+  #connectWebSocket(url: string, headers: Record<string, string>, reason: string, meanwhile: string): void {
     const { onProgress } = this.#settings;
     onProgress("websocket", reason);
     const webSocket = new WebSocketTransport({
       onopen: (event) => {
-        this.#moved("websocket", new URL(url).host, reason);
+        this.#moved("websocket", new URL(url).host, reason + meanwhile);
         this.events.onopen?.(event);
       },
       onmessage: (event) => this.events.onmessage?.(event),

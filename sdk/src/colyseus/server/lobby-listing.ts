@@ -1,4 +1,4 @@
-import { matchMaker } from "@colyseus/core";
+import { logger, matchMaker } from "@colyseus/core";
 import type { ConnectivityManager } from "../../connectivity/manager/manager.ts";
 import type { Reachability } from "../../connectivity/reachability.ts";
 import { isDialable } from "../../connectivity/verdict.ts";
@@ -42,6 +42,7 @@ export class LobbyListing {
       if (stun.length > 0 && !this.isLocal) void connectivity.useStunServers(stun);
       if (turn.length > 0) void connectivity.useTurnServers(turn);
     });
+    this.registration.on("outdated", (sentence) => logger.warn(`Sallyport: ${sentence}.`));
     // Its events say how it goes; it goes on trying by itself.
     this.registration.open().catch(() => {});
     this.#timer = setInterval(() => {

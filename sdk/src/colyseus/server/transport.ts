@@ -17,6 +17,7 @@ import type { Session, SessionServer } from "../../session/types.ts";
 import {
   CONNECT_PATH,
   CONNECT_PROTOCOL,
+  CONNECT_PROTOCOL_NAME,
   type ConnectReply,
   MAX_CONNECT_REQUEST_BYTES,
   type ConnectEndpoint as Reachable,
@@ -118,6 +119,8 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
     };
     const udp: Entrance<ParsedConnectRequest> = {
       maxRequestBytes: MAX_CONNECT_REQUEST_BYTES,
+      protocol: CONNECT_PROTOCOL,
+      protocolName: CONNECT_PROTOCOL_NAME,
       parse: parseConnectRequest,
       issue: (request, context) => this.#issue(request, context),
     };

@@ -25,6 +25,8 @@ export interface HostIntroductionsOptions {
   mailbox: Pick<HostMailbox, "send" | "end">;
   /** False if nobody wants it. */
   onIntroduction: (introduction: SealedIntroduction) => boolean;
+  /** A player speaks another version, and cannot be introduced. */
+  onOutdated: (protocol: number, sentence: string) => void;
   /** Monotonic, ms. */
   now: () => number;
 }
@@ -109,6 +111,8 @@ export class HostIntroductions {
     if (!introduction.receive(data) || entry.unconfirmed === undefined) return;
     clearTimeout(entry.unconfirmed);
     entry.unconfirmed = undefined;
+    const { outdated } = introduction;
+    if (outdated) this.#options.onOutdated(outdated.protocol, outdated.sentence);
     if (introduction.closed === undefined && !this.#options.onIntroduction(introduction)) {
       introduction.close("This host takes no introductions.");
     }

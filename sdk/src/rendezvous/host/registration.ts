@@ -2,6 +2,7 @@
 
 import { EventEmitter } from "node:events";
 import { sleep } from "../../net/wait.ts";
+import { VersionNotices } from "../../session/versions.ts";
 import { parseLobbyUrl } from "../mailbox/lobby-url.ts";
 import type { HostMailbox } from "../mailbox/mailbox.ts";
 import { openMailbox } from "../mailbox/open.ts";
@@ -48,6 +49,8 @@ interface Events {
   failed: [error: RendezvousError];
   /** A player has asked by invite, and has proven that it is there. Without a listener players are refused. */
   introduction: [introduction: Introduction];
+  /** A player cannot be introduced, who speaks another version: told once for each, in a sentence that says what to update. */
+  outdated: [sentence: string];
   /** The lobby's STUN and TURN servers: after each registration, and again before credentials expire. */
   servers: [servers: TraversalServers];
 }
@@ -68,6 +71,7 @@ export class HostRegistration extends EventEmitter<Events> implements AsyncDispo
   readonly #options: HostRegistrationOptions;
   readonly #lobby: string;
   readonly #closing = new AbortController();
+  readonly #versions = new VersionNotices((sentence) => this.emit("outdated", sentence));
   #details: HostDetails;
   #sealedEndpoints: string[] = [];
   #introductions: HostIntroductions | undefined;
@@ -220,6 +224,7 @@ export class HostRegistration extends EventEmitter<Events> implements AsyncDispo
       servers: () => this.servers,
       mailbox,
       onIntroduction: (introduction) => this.emit("introduction", introduction),
+      onOutdated: (protocol, sentence) => this.#versions.tell(protocol, () => sentence),
       now: () => performance.now(),
     });
   }

@@ -14,6 +14,7 @@ import {
   CLOSE_REPLACED,
   type EndReason,
   type HostDetails,
+  RENDEZVOUS_PROTOCOL,
   RENDEZVOUS_ROOM,
 } from "../wire/protocol.ts";
 import { parseGuestMail, parseHostMail } from "./lobby-mail.ts";
@@ -265,7 +266,10 @@ async function enterRoom(attempt: EnterOptions): Promise<Room> {
   if (signal.aborted) onAbort();
   signal.addEventListener("abort", onAbort, { once: true });
 
-  const joining = sdk[attempt.method]<unknown>(attempt.roomName, attempt.options);
+  const joining = sdk[attempt.method]<unknown>(attempt.roomName, {
+    ...attempt.options,
+    protocol: RENDEZVOUS_PROTOCOL,
+  });
   joining.catch(() => undefined); // when it was given up, its own failure interests nobody
   try {
     const room = await Promise.race([joining, gaveUp]);
