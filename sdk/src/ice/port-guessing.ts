@@ -1,8 +1,7 @@
 import { randomBytes } from "node:crypto";
-
-import { addressScope } from "../udp/address-scope.ts";
-import type { Endpoint } from "../udp/endpoint.ts";
-import { UDPSocket } from "../udp/udp-socket.ts";
+import type { Endpoint } from "../net/endpoint.ts";
+import { addressScope } from "../net/scope.ts";
+import { UDPSocket } from "../net/udp-socket.ts";
 import type { IceMux } from "./mux.ts";
 import type { IcePeer } from "./peer.ts";
 import { GuessPlan, guessingSide, type NatView } from "./port-prediction.ts";

@@ -1,5 +1,5 @@
+import { UDPSocket } from "../net/udp-socket.ts";
 import { resolveStunServer } from "../stun/client.ts";
-import { UDPSocket } from "../udp/udp-socket.ts";
 import { isLocalEndpoint } from "./behaviour-discovery.ts";
 import { type NatLifetime, NatLifetimeProbe, type NatLifetimeProbeOptions } from "./lifetime.ts";
 

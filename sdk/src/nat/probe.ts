@@ -1,8 +1,8 @@
+import type { Endpoint } from "../net/endpoint.ts";
+import { UDPSocket } from "../net/udp-socket.ts";
 import { newTransactionId, StunBuilder } from "../stun/builder.ts";
 import { CHANGE_IP, CHANGE_PORT, StunAttribute, StunMethod } from "../stun/constants.ts";
 import { isStun, StunMessage } from "../stun/message.ts";
-import type { Endpoint } from "../udp/endpoint.ts";
-import { UDPSocket } from "../udp/udp-socket.ts";
 
 /**
  * - `arrived`: a packet from an address that the game has never written to came in

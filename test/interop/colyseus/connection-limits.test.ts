@@ -5,7 +5,7 @@ import { createServer } from "node:http";
 import { connect, type Socket } from "node:net";
 import { text } from "node:stream/consumers";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { limitConnections } from "../../../sdk/src/colyseus/connection-limits.ts";
+import { limitConnections } from "../../../sdk/src/colyseus/server/entrances/connection-limits.ts";
 import { until } from "../../until.ts";
 import { startServer, type TestServer } from "./harness.ts";
 

@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
-import { UDPSocket } from "../../../sdk/src/udp/udp-socket.ts";
+import { UDPSocket } from "../../../sdk/src/net/udp-socket.ts";
 
 const PROGRAM = fileURLToPath(new URL("./programs/without-descriptors.ts", import.meta.url));
 

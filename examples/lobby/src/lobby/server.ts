@@ -1,8 +1,8 @@
 /** The lobby: a Colyseus server with the rendezvous room and a page. */
 import { defineServer } from "@colyseus/core";
 import { WebSocketTransport } from "@colyseus/ws-transport";
-import { createLimitedServer, guardRequests, limitConnections } from "sallyport/colyseus";
-import { defineRendezvous, RENDEZVOUS_ROOM, type TurnOptions } from "sallyport/rendezvous";
+import { createLimitedServer, defineRendezvous, guardRequests, limitConnections } from "sallyport/colyseus";
+import { RENDEZVOUS_ROOM, type TurnOptions } from "sallyport/rendezvous";
 import { listen } from "./listen.ts";
 import { quietLogger } from "./logger.ts";
 import { servePage } from "./page.ts";

@@ -1,6 +1,6 @@
 import type { TransportOptions } from "@colyseus/ws-transport";
 import type { ConnectivityOptions } from "../../connectivity/options.ts";
-import type { TransportLimits } from "../limits.ts";
+import type { TransportLimits } from "./admission/limits.ts";
 import type { RequestGuardOptions } from "./entrances/request-guard.ts";
 import type { LanListingOptions } from "./lan-listing.ts";
 import type { LobbyListingOptions } from "./lobby-listing.ts";
@@ -18,7 +18,10 @@ export interface SallyportTransportOptions
   lobby?: string | undefined;
   /** More for the lobby's list: the game's name (default: the description), a description, most players, a kept secret. */
   listing?: Partial<Omit<LobbyListingOptions, "lobby">>;
-  /** How the way in is opened and kept; `false` asks nobody, for a LAN or a server with a known address. Default: the whole ladder. */
+  /**
+   * How the way in is opened and kept; `false` asks nobody, for a LAN or a server with a known address. Default: the whole ladder.
+   * `optionsFromEnvironment()` lets the person who hosts choose.
+   */
   connectivity?: Omit<ConnectivityOptions, "port" | "address" | "description"> | false;
   /**
    * Lets browsers in by WebRTC (`sallyport/browser`), on a UDP port of its own: the game's port + 10000, or what an object says. It needs

@@ -9,14 +9,15 @@ import {
   matchMaker,
   Transport,
 } from "@colyseus/core";
-import type { ConnectivityManager } from "../../connectivity/manager.ts";
+import type { ConnectivityManager } from "../../connectivity/manager/manager.ts";
 import type { NatView } from "../../ice/port-prediction.ts";
+import { sleep } from "../../net/wait.ts";
 import type { HostRegistration } from "../../rendezvous/host/registration.ts";
 import type { Session, SessionServer } from "../../session/types.ts";
-import { createLimitedServer, limitConnections } from "../connection-limits.ts";
 import {
   CONNECT_PATH,
   CONNECT_PROTOCOL,
+  CONNECT_PROTOCOL_NAME,
   type ConnectReply,
   MAX_CONNECT_REQUEST_BYTES,
   type ConnectEndpoint as Reachable,
@@ -26,9 +27,10 @@ import { WEBRTC_PATH } from "../wire/webrtc-request.ts";
 import { RefusalLimiter } from "./admission/refusal-limiter.ts";
 import { ConnectivityHost } from "./connectivity-host.ts";
 import { type Entrance, serveEntrances } from "./entrances/connect-endpoint.ts";
+import { createLimitedServer, limitConnections } from "./entrances/connection-limits.ts";
 import { closeTCP, filterRequests, listenTCP } from "./entrances/http.ts";
+import { serveInviteTunnel } from "./entrances/invite-tunnel.ts";
 import { type ParsedConnectRequest, parseConnectRequest } from "./entrances/parse-connect-request.ts";
-import { servePassage } from "./entrances/passages.ts";
 import { PendingContexts } from "./entrances/pending-contexts.ts";
 import { guardRequests } from "./entrances/request-guard.ts";
 import { answerRoomList, listedName } from "./entrances/room-list.ts";
@@ -105,7 +107,7 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
       maxPayload,
       timeoutMs: Math.max(0, this.#timeoutSeconds) * 1000,
       endpoints: () => host.endpoints(),
-      mapBeside: host.mapBeside?.bind(host),
+      mapExtraPort: host.mapExtraPort?.bind(host),
       onSession: (session, seat, context) => this.#enter(session, seat, context),
     });
     const guard = {
@@ -119,6 +121,8 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
     };
     const udp: Entrance<ParsedConnectRequest> = {
       maxRequestBytes: MAX_CONNECT_REQUEST_BYTES,
+      protocol: CONNECT_PROTOCOL,
+      protocolName: CONNECT_PROTOCOL_NAME,
       parse: parseConnectRequest,
       issue: (request, context) => this.#issue(request, context),
     };
@@ -284,7 +288,7 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
     };
     made.registration.on("servers", ({ stun }) => made.isLocal || this.#webRTC.useStunServers(stun));
     made.registration.on("introduction", (introduction) => {
-      servePassage(introduction, { server, sessions, ice: connectivity.ice, nat, isLocal: made.isLocal });
+      serveInviteTunnel(introduction, { server, sessions, ice: connectivity.ice, nat, isLocal: made.isLocal });
     });
   }
 
@@ -301,7 +305,7 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
       await this.#host.close();
       await listing;
     })();
-    await Promise.race([work.catch(debugAndPrintError), timeout(CLOSE_TIMEOUT_MS)]);
+    await Promise.race([work.catch(debugAndPrintError), sleep(CLOSE_TIMEOUT_MS)]);
   }
 
   #issue({ seat, dialed }: ParsedConnectRequest, context: AuthContext): ConnectReply | string | null {
@@ -362,11 +366,5 @@ function unique(endpoints: Reachable[]): Reachable[] {
   return endpoints.filter(({ address, port }) => {
     const key = `${address} ${port}`;
     return !seen.has(key) && seen.add(key);
-  });
-}
-
-function timeout(ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, ms).unref();
   });
 }

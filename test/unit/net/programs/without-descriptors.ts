@@ -1,17 +1,17 @@
 // Asks this and that of the system while it has no descriptor for us; prints what came of it. To be run with few of them.
 import { closeSync, openSync } from "node:fs";
 import { networkInterfaces } from "node:os";
-import { defaultRoutes } from "../../../../sdk/src/gateway/interfaces.ts";
 import { UDPLanNetwork } from "../../../../sdk/src/lan/network.ts";
 import { natBehaviour } from "../../../../sdk/src/nat/behaviour-discovery.ts";
 import { natLifetime } from "../../../../sdk/src/nat/lifetime-discovery.ts";
 import { probePort } from "../../../../sdk/src/nat/probe.ts";
+import { readDefaultRoutes } from "../../../../sdk/src/net/default-route.ts";
 import { readInterfaces } from "../../../../sdk/src/net/interfaces.ts";
-import { UDPSocket } from "../../../../sdk/src/udp/udp-socket.ts";
+import { UDPSocket } from "../../../../sdk/src/net/udp-socket.ts";
 
 const { lanPort } = JSON.parse(process.argv[2] ?? "{}") as { lanPort: number };
 const server = { address: "127.0.0.1", port: 9 };
-const before = { interfaces: readInterfaces(), routes: await defaultRoutes() };
+const before = { interfaces: readInterfaces(), routes: await readDefaultRoutes() };
 await using socket = UDPSocket.open({ address: "127.0.0.1" });
 
 const held: number[] = [];
@@ -30,7 +30,7 @@ const lan = new UDPLanNetwork({ address: "127.0.0.1", port: lanPort });
 const during = {
   system,
   interfaces: readInterfaces(),
-  routes: await defaultRoutes(),
+  routes: await readDefaultRoutes(),
   socket: UDPSocket.tryOpen(),
   probe: await probePort(socket, server, 7777, { timeoutMs: 100 }),
   behaviour: (await natBehaviour(socket, "127.0.0.1:9", { timeoutMs: 100, silenceMs: 100 })).mapping,

@@ -1,7 +1,7 @@
 import type { IncomingMessage, Server } from "node:http";
 import type { Socket } from "node:net";
 import { matchMaker } from "@colyseus/core";
-import { normalizeAddress } from "../../../udp/endpoint.ts";
+import { normalizeAddress } from "../../../net/endpoint.ts";
 import { diagnose } from "../observability/diagnostics.ts";
 import { filterRequests } from "./http.ts";
 import { readIntroduced } from "./introduced.ts";
