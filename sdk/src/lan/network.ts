@@ -2,6 +2,7 @@
 import { createSocket, type Socket } from "node:dgram";
 import { withZone, zoneIn } from "../net/address.ts";
 import { normalizeAddress } from "../net/endpoint.ts";
+import { isExhausted } from "../net/exhaustion.ts";
 import { readInterfaces } from "../net/interfaces.ts";
 import { addressScope } from "../net/scope.ts";
 import { type Link, linksOf, neighbourhoodOf } from "./links.ts";
@@ -57,7 +58,9 @@ export class UDPLanNetwork implements LanNetwork {
   readonly #unref: boolean;
   readonly #senders = new Map<string, Sender>();
   /** Hears what goes to the group; another program that has the port for itself leaves us with answers alone. */
-  #receivers: { 4: Socket | undefined; 6: Socket | undefined } = { 4: undefined, 6: undefined };
+  readonly #receivers: { 4: Socket | undefined; 6: Socket | undefined } = { 4: undefined, 6: undefined };
+  /** Families whose receiver the system had no descriptor for: the next refresh tries again. */
+  readonly #owed = new Set<4 | 6>([4, 6]);
   #deaf = "";
   #isNear: (address: string) => boolean = () => false;
   #closed = false;
@@ -66,7 +69,6 @@ export class UDPLanNetwork implements LanNetwork {
     this.#port = port;
     this.#only = address;
     this.#unref = unref;
-    this.#receivers = { 4: this.#receiver(4), 6: this.#receiver(6) };
     this.refresh();
   }
 
@@ -101,6 +103,8 @@ export class UDPLanNetwork implements LanNetwork {
 
   refresh(): void {
     if (this.#closed) return;
+    for (const family of this.#owed) this.#receivers[family] = this.#receiver(family);
+    this.#owed.clear();
     const links = new Map(this.#links().map((link) => [`${link.name} ${link.address}`, link]));
     for (const [key, { socket }] of this.#senders) {
       if (links.has(key)) continue;
@@ -157,7 +161,8 @@ export class UDPLanNetwork implements LanNetwork {
     const socket = this.#open(family);
     socket.once("error", (error: NodeJS.ErrnoException) => {
       this.#receivers[family] = undefined;
-      if (error.code === "EADDRINUSE") {
+      if (isExhausted(error)) this.#owed.add(family);
+      else if (error.code === "EADDRINUSE") {
         this.#deaf = `UDP port ${this.#port} belongs to another program: questions of players are not heard.`;
       }
     });

@@ -2,6 +2,7 @@ import { createReadStream } from "node:fs";
 import { endianness } from "node:os";
 import { win32 } from "node:path";
 import { text } from "node:stream/consumers";
+import { isExhausted } from "./exhaustion.ts";
 import { type Interfaces, readInterfaces } from "./interfaces.ts";
 import { type Route, WHOLES } from "./route.ts";
 import { parseNetstat } from "./route-table-bsd.ts";
@@ -22,12 +23,20 @@ export interface DefaultRoute {
 /** Of a table in /proc: some 8000 routes. */
 const MAX_TABLE_BYTES = 1 << 20;
 
+/** As the system told them last. */
+let known: DefaultRoute[] = [];
+
 /**
  * The default routes of this machine, the used one of each family first. Empty where there are none, and where the system does not
- * tell. Never rejects; bounded by 2 s.
+ * tell; those last seen where it lacks the descriptors to tell. Never rejects; bounded by 2 s.
  */
 export async function readDefaultRoutes(): Promise<DefaultRoute[]> {
-  return defaultRoutesOf(await readRoutes(process.platform), readInterfaces());
+  try {
+    known = defaultRoutesOf(await readRoutes(process.platform), readInterfaces());
+  } catch {
+    // No descriptor is left: an old list keeps what runs.
+  }
+  return known;
 }
 
 /** The default routes in a table. Those through interfaces that are not there (any more) are left out. */
@@ -97,7 +106,8 @@ async function readRoutes(platform: NodeJS.Platform): Promise<Route[]> {
 async function readText(path: string): Promise<string> {
   try {
     return await text(createReadStream(path, { encoding: "latin1", end: MAX_TABLE_BYTES - 1 }));
-  } catch {
+  } catch (error) {
+    if (isExhausted(error)) throw error;
     return "";
   }
 }

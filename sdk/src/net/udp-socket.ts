@@ -1,6 +1,7 @@
 import dgram from "node:dgram";
 import { addressFamily } from "./address.ts";
 import { normalizeAddress } from "./endpoint.ts";
+import { isExhausted } from "./exhaustion.ts";
 import { describeSocketError, errorCode, UDPSocketError } from "./udp-error.ts";
 
 /** Receives a datagram. `address` is normalised (see {@link normalizeAddress}); `data` is the receiver's to keep. */
@@ -80,7 +81,7 @@ export class UDPSocket implements AsyncDisposable {
 
   /** What no tap takes goes here. */
   onDatagram: DatagramHandler | null = null;
-  /** An error that ends the socket's usefulness. ICMP's messages about single peers are not such. */
+  /** An error that ends the socket's usefulness. ICMP's messages about single peers, and a lack of buffers for the moment, do not. */
   onError: ((error: UDPSocketError) => void) | null = null;
 
   readonly #socket: dgram.Socket;
@@ -148,6 +149,15 @@ export class UDPSocket implements AsyncDisposable {
       );
     }
     return UDPSocket.#bind(family === 6 ? "udp6" : "udp4", address, port, false, options);
+  }
+
+  /** {@link UDPSocket.open}, or `null` where the system gives none: for what can do without. */
+  static tryOpen(options: UDPSocketOptions = {}): UDPSocket | null {
+    try {
+      return UDPSocket.open(options);
+    } catch {
+      return null;
+    }
   }
 
   static #bind(
@@ -341,7 +351,7 @@ export class UDPSocket implements AsyncDisposable {
   }
 
   #fail(error: Error): void {
-    if (ICMP_ECHOES.has(errorCode(error))) return;
+    if (ICMP_ECHOES.has(errorCode(error)) || isExhausted(error)) return;
     this.onError?.(describeSocketError("use UDP port", String(this.localPort), error));
   }
 

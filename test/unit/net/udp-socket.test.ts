@@ -160,6 +160,36 @@ describe("while the system's buffer is full", () => {
   });
 });
 
+test("what the system refuses to send (EACCES, EINVAL) harms nobody", async () => {
+  await using socket = UDPSocket.open({ address: "127.0.0.1" });
+  const told: string[] = [];
+  socket.onError = ({ code }) => told.push(code);
+  const arrived = next(socket);
+  // A broadcast without permission, an address to which loopback leads nowhere.
+  for (const address of ["255.255.255.255", "203.0.113.1"]) socket.send(Buffer.from("lost"), 9, address);
+  socket.send(Buffer.from("heard"), socket.localPort, "127.0.0.1");
+  expect((await arrived)[0].toString()).toBe("heard");
+  expect([told, socket.closed]).toEqual([[], false]);
+});
+
+describe("errors that the system reports on receiving", () => {
+  test.each([
+    ["ECONNREFUSED", "an ICMP message about one peer", false],
+    ["ENOBUFS", "a lack of buffers for the moment", false],
+    ["ENOMEM", "a lack of memory for the moment", false],
+    ["EBADF", "the end of the socket", true],
+  ])("%s is %s", async (code, _what, isTold) => {
+    const make = vi.spyOn(dgram, "createSocket");
+    await using socket = UDPSocket.open({ address: "127.0.0.1" });
+    const inner = make.mock.results[0]?.value as dgram.Socket;
+    make.mockRestore();
+    const told: string[] = [];
+    socket.onError = (error) => told.push(error.code);
+    inner.emit("error", Object.assign(new Error(`recvmsg ${code}`), { code }));
+    expect(told).toEqual(isTold ? [code] : []);
+  });
+});
+
 describe("taps", () => {
   test("see datagrams first, in order, and may take them or leave", async () => {
     await using socket = UDPSocket.open({ address: "127.0.0.1" });

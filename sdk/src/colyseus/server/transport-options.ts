@@ -1,5 +1,6 @@
 import type { TransportOptions } from "@colyseus/ws-transport";
 import type { ConnectivityOptions } from "../../connectivity/options.ts";
+import type { TransportLimits } from "./admission/limits.ts";
 import type { RequestGuardOptions } from "./entrances/request-guard.ts";
 import type { LanListingOptions } from "./lan-listing.ts";
 import type { LobbyListingOptions } from "./lobby-listing.ts";
@@ -52,6 +53,11 @@ export interface SallyportTransportOptions
    * What the server sends has no such limit.
    */
   maxPayload?: number;
+  /**
+   * What strangers may take: how many TCP connections there are, and how long they may be idle. A `server` that is given keeps what its
+   * maker chose. Default: see {@link TransportLimits}.
+   */
+  limits?: TransportLimits;
   /**
    * How long a graceful shutdown waits for rooms that do not end, ms; then all players are told (4001), ports are unmapped and the
    * process ends all the same. Default 30 000; 0 waits for ever, as Colyseus does.

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import http from "node:http";
+import type http from "node:http";
 import type { AddressInfo } from "node:net";
 import {
   type AuthContext,
@@ -27,6 +27,7 @@ import { WEBRTC_PATH } from "../wire/webrtc-request.ts";
 import { RefusalLimiter } from "./admission/refusal-limiter.ts";
 import { ConnectivityHost } from "./connectivity-host.ts";
 import { type Entrance, serveEntrances } from "./entrances/connect-endpoint.ts";
+import { createLimitedServer, limitConnections } from "./entrances/connection-limits.ts";
 import { closeTCP, filterRequests, listenTCP } from "./entrances/http.ts";
 import { serveInviteTunnel } from "./entrances/invite-tunnel.ts";
 import { type ParsedConnectRequest, parseConnectRequest } from "./entrances/parse-connect-request.ts";
@@ -79,6 +80,7 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
   readonly #webRTC: WebRTCEntrance;
   #sessions: SessionServer | undefined;
   readonly #players = new Players();
+  readonly #refusedConnections = new Counter();
   readonly #refusedRequests = new Counter();
   readonly #refusedTokens = new Counter();
   #granted = 0;
@@ -90,7 +92,7 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
   constructor(options: SallyportTransportOptions = {}, host: SessionHost = hostFor(options)) {
     super();
     // The rest is for `ws`, which knows what is its own but would take the port for its own too.
-    const { port: _, server = http.createServer(), ...webSocketOptions } = options;
+    const { port: _, limits, server = createLimitedServer(limits), ...webSocketOptions } = options;
     const { maxPayload = 4096, pingInterval = 3000, pingMaxRetries = 2, verifyClient, beforeUpgrade } = options;
     this.#options = options;
     this.#host = host;
@@ -140,6 +142,12 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
         this.#refusedRequests.add(status);
         options.onRefused?.(request, status);
       },
+    });
+    limitConnections(server, {
+      limits,
+      trustProxy: options.trustProxy,
+      webSocket: this.#webSocket,
+      onRefused: (_address, reason) => this.#refusedConnections.add(reason),
     });
     this.connectivity?.on("change", (reachability) => diagnose("sallyport:reachability", () => reachability));
   }
@@ -193,7 +201,11 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
     return {
       ...describePlayers(this.#players),
       handshakes: { granted: this.#granted, opened: this.#players.opened },
-      refusals: { requests: { ...this.#refusedRequests.counts }, tokens: { ...this.#refusedTokens.counts } },
+      refusals: {
+        connections: { ...this.#refusedConnections.counts },
+        requests: { ...this.#refusedRequests.counts },
+        tokens: { ...this.#refusedTokens.counts },
+      },
       reachability: reachability
         ? { verdict: reachability.verdict, mapped: mapping !== undefined, expiresAt: mapping?.expiresAt ?? 0 }
         : null,

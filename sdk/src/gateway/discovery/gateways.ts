@@ -1,4 +1,5 @@
 import { type Clock } from "../../net/clock.ts";
+import { messageOf } from "../../net/message-of.ts";
 import { sleep } from "../../net/wait.ts";
 import { isKnownToBePrivate } from "../external-address.ts";
 import type { Discover, Finding, Gateway, SearchEvents } from "../gateway.ts";
@@ -166,7 +167,13 @@ export function discoverGateways(
     }
     await Promise.all(searches.map(({ settled }) => settled));
   };
-  const settled = begin();
+  const settled = begin().catch((error: unknown) => {
+    events.onFinding({
+      step: "interfaces",
+      outcome: "failed",
+      reason: `no search could be begun: ${messageOf(error)}`,
+    });
+  });
   return {
     settled,
     async [Symbol.asyncDispose]() {

@@ -186,7 +186,11 @@ export class UpnpDiscovery implements Disposable {
   }
 
   #load(): ReturnType<typeof loadInspection> {
-    this.#inspection ??= loadInspection();
+    this.#inspection ??= loadInspection().catch((error: unknown) => {
+      // The files could not be opened just now.
+      this.#inspection = undefined;
+      throw error;
+    });
     return this.#inspection;
   }
 

@@ -33,10 +33,10 @@ export class RefusalLimiter {
 
   refused(address: string, now: number): void {
     this.#turnWindow(now);
-    const network = callerKey(address);
-    const count = this.#refusals.get(network) ?? 0;
+    const caller = callerKey(address);
+    const count = this.#refusals.get(caller) ?? 0;
     if (count === 0 && this.#refusals.size >= this.#maxAddresses) return;
-    this.#refusals.set(network, count + 1);
+    this.#refusals.set(caller, count + 1);
   }
 
   #turnWindow(now: number): void {

@@ -77,12 +77,12 @@ class ConnectEndpoint<Request extends ParsedConnectRequest> {
   }
 
   async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    // A browser game's page comes from elsewhere: the same permissions as for Colyseus' matchmaking.
-    const { controller } = matchMaker;
-    const cors = { ...controller.DEFAULT_CORS_HEADERS, ...controller.getCorsHeaders(headersOf(request)) };
-    for (const [name, value] of Object.entries(cors)) response.setHeader(name, value);
     response.on("error", () => {});
     try {
+      // A browser game's page comes from elsewhere: the same permissions as for Colyseus' matchmaking.
+      const { controller } = matchMaker;
+      const cors = { ...controller.DEFAULT_CORS_HEADERS, ...controller.getCorsHeaders(headersOf(request)) };
+      for (const [name, value] of Object.entries(cors)) response.setHeader(name, value);
       if (request.method === "OPTIONS") response.writeHead(204).end();
       else await this.#answer(request, response);
     } catch (error) {

@@ -46,7 +46,13 @@ export class Subscription implements AsyncDisposable {
   constructor(options: SubscriptionOptions) {
     this.#options = options;
     this.#server = nodeHttp().createServer(
-      { maxHeaderSize: 4096, requestTimeout: 5000, headersTimeout: 3000, keepAliveTimeout: 1 },
+      {
+        maxHeaderSize: 4096,
+        requestTimeout: 5000,
+        headersTimeout: 3000,
+        connectionsCheckingInterval: 1000,
+        keepAliveTimeout: 1,
+      },
       (request, response) => this.#receive(request, response),
     );
     this.#server.maxConnections = 8;
