@@ -1,5 +1,6 @@
 import type { TransportOptions } from "@colyseus/ws-transport";
 import type { ConnectivityOptions } from "../../connectivity/options.ts";
+import type { TransportLimits } from "./admission/limits.ts";
 import type { RequestGuardOptions } from "./entrances/request-guard.ts";
 import type { LanListingOptions } from "./lan-listing.ts";
 import type { LobbyListingOptions } from "./lobby-listing.ts";
@@ -17,7 +18,10 @@ export interface SallyportTransportOptions
   lobby?: string | undefined;
   /** More for the lobby's list: the game's name (default: the description), a description, most players, a kept secret. */
   listing?: Partial<Omit<LobbyListingOptions, "lobby">>;
-  /** How the way in is opened and kept; `false` asks nobody, for a LAN or a server with a known address. Default: the whole ladder. */
+  /**
+   * How the way in is opened and kept; `false` asks nobody, for a LAN or a server with a known address. Default: the whole ladder.
+   * `optionsFromEnvironment()` lets the person who hosts choose.
+   */
   connectivity?: Omit<ConnectivityOptions, "port" | "address" | "description"> | false;
   /**
    * Colyseus' graceful shutdown has SIGINT, SIGTERM and SIGUSR2; with this SIGHUP too, which a closed terminal sends. Until the
@@ -55,6 +59,11 @@ export interface SallyportTransportOptions
    * What the server sends has no such limit.
    */
   maxPayload?: number;
+  /**
+   * What strangers may take: how many TCP connections there are, and how long they may be idle. A `server` that is given keeps what its
+   * maker chose. Default: see {@link TransportLimits}.
+   */
+  limits?: TransportLimits;
   /**
    * How long a graceful shutdown waits for rooms that do not end, ms; then all players are told (4001), ports are unmapped and the
    * process ends without them. Default 30 000; 0 waits for ever, as Colyseus does.

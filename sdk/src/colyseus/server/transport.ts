@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import http from "node:http";
+import type http from "node:http";
 import type { AddressInfo } from "node:net";
 import {
   type AuthContext,
@@ -9,13 +9,15 @@ import {
   matchMaker,
   Transport,
 } from "@colyseus/core";
-import type { ConnectivityManager } from "../../connectivity/manager.ts";
+import type { ConnectivityManager } from "../../connectivity/manager/manager.ts";
 import type { NatView } from "../../ice/port-prediction.ts";
+import { sleep } from "../../net/wait.ts";
 import type { HostRegistration } from "../../rendezvous/host/registration.ts";
 import type { Session, SessionServer } from "../../session/types.ts";
 import {
   CONNECT_PATH,
   CONNECT_PROTOCOL,
+  CONNECT_PROTOCOL_NAME,
   type ConnectReply,
   MAX_CONNECT_REQUEST_BYTES,
   type ConnectEndpoint as Reachable,
@@ -25,9 +27,10 @@ import { WEBRTC_PATH } from "../wire/webrtc-request.ts";
 import { RefusalLimiter } from "./admission/refusal-limiter.ts";
 import { ConnectivityHost } from "./connectivity-host.ts";
 import { type Entrance, serveEntrances } from "./entrances/connect-endpoint.ts";
+import { createLimitedServer, limitConnections } from "./entrances/connection-limits.ts";
 import { closeTCP, filterRequests, listenTCP } from "./entrances/http.ts";
+import { serveInviteTunnel } from "./entrances/invite-tunnel.ts";
 import { type ParsedConnectRequest, parseConnectRequest } from "./entrances/parse-connect-request.ts";
-import { servePassage } from "./entrances/passages.ts";
 import { PendingContexts } from "./entrances/pending-contexts.ts";
 import { guardRequests } from "./entrances/request-guard.ts";
 import { answerRoomList, listedName } from "./entrances/room-list.ts";
@@ -77,6 +80,7 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
   readonly #webRTC: WebRTCEntrance;
   #sessions: SessionServer | undefined;
   readonly #players = new Players();
+  readonly #refusedConnections = new Counter();
   readonly #refusedRequests = new Counter();
   readonly #refusedTokens = new Counter();
   #granted = 0;
@@ -89,7 +93,7 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
   constructor(options: SallyportTransportOptions = {}, host: SessionHost = hostFor(options)) {
     super();
     // The rest is for `ws`, which knows what is its own but would take the port for its own too.
-    const { port: _, server = http.createServer(), ...webSocketOptions } = options;
+    const { port: _, limits, server = createLimitedServer(limits), ...webSocketOptions } = options;
     const { maxPayload = 4096, pingInterval = 3000, pingMaxRetries = 2, verifyClient, beforeUpgrade } = options;
     this.#options = options;
     this.#host = host;
@@ -104,7 +108,7 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
       maxPayload,
       timeoutMs: Math.max(0, this.#timeoutSeconds) * 1000,
       endpoints: () => host.endpoints(),
-      mapBeside: host.mapBeside?.bind(host),
+      mapExtraPort: host.mapExtraPort?.bind(host),
       onSession: (session, seat, context) => this.#enter(session, seat, context),
     });
     const guard = {
@@ -118,6 +122,8 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
     };
     const udp: Entrance<ParsedConnectRequest> = {
       maxRequestBytes: MAX_CONNECT_REQUEST_BYTES,
+      protocol: CONNECT_PROTOCOL,
+      protocolName: CONNECT_PROTOCOL_NAME,
       parse: parseConnectRequest,
       issue: (request, context) => this.#issue(request, context),
     };
@@ -137,6 +143,12 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
         this.#refusedRequests.add(status);
         options.onRefused?.(request, status);
       },
+    });
+    limitConnections(server, {
+      limits,
+      trustProxy: options.trustProxy,
+      webSocket: this.#webSocket,
+      onRefused: (_address, reason) => this.#refusedConnections.add(reason),
     });
     this.connectivity?.on("change", (reachability) => diagnose("sallyport:reachability", () => reachability));
   }
@@ -190,7 +202,11 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
     return {
       ...describePlayers(this.#players),
       handshakes: { granted: this.#granted, opened: this.#players.opened },
-      refusals: { requests: { ...this.#refusedRequests.counts }, tokens: { ...this.#refusedTokens.counts } },
+      refusals: {
+        connections: { ...this.#refusedConnections.counts },
+        requests: { ...this.#refusedRequests.counts },
+        tokens: { ...this.#refusedTokens.counts },
+      },
       reachability: reachability
         ? { verdict: reachability.verdict, mapped: mapping !== undefined, expiresAt: mapping?.expiresAt ?? 0 }
         : null,
@@ -276,7 +292,7 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
     };
     made.registration.on("servers", ({ stun }) => made.isLocal || this.#webRTC.useStunServers(stun));
     made.registration.on("introduction", (introduction) => {
-      servePassage(introduction, { server, sessions, ice: connectivity.ice, nat, isLocal: made.isLocal });
+      serveInviteTunnel(introduction, { server, sessions, ice: connectivity.ice, nat, isLocal: made.isLocal });
     });
   }
 
@@ -294,7 +310,7 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
       await this.#host.close();
       await listing;
     })();
-    await Promise.race([work.catch(debugAndPrintError), timeout(CLOSE_TIMEOUT_MS)]);
+    await Promise.race([work.catch(debugAndPrintError), sleep(CLOSE_TIMEOUT_MS)]);
   }
 
   #issue({ seat, dialed }: ParsedConnectRequest, context: AuthContext): ConnectReply | string | null {
@@ -359,11 +375,5 @@ function unique(endpoints: Reachable[]): Reachable[] {
   return endpoints.filter(({ address, port }) => {
     const key = `${address} ${port}`;
     return !seen.has(key) && seen.add(key);
-  });
-}
-
-function timeout(ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, ms).unref();
   });
 }

@@ -1,5 +1,5 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { CloseCode, debugAndPrintError, isDevMode, matchMaker, Server, type Transport } from "@colyseus/core";
+import { sleep } from "../../../net/wait.ts";
 
 const LAST_CHANCE_MS = 500;
 
@@ -35,7 +35,7 @@ export function limitShutdown(
     const code = isDevMode ? CloseCode.MAY_TRY_RECONNECT : CloseCode.SERVER_SHUTDOWN;
     // Players leave after their rooms have saved them, if these are willing.
     const leaving = Promise.allSettled(matchMaker.disconnectAll(code));
-    await Promise.race([leaving, sleep(LAST_CHANCE_MS, undefined, { ref: false })]);
+    await Promise.race([leaving, sleep(LAST_CHANCE_MS)]);
     sayGoodbye(code);
     await transport[Symbol.asyncDispose]();
     if (exit) process.exit(error && !isDevMode ? 1 : 0);

@@ -1,0 +1,75 @@
+/** `--trace FILE`: the events of all rooms as JSON lines, for a bug report. */
+import { closeSync, openSync, writeSync } from "node:fs";
+import { arch, platform, release } from "node:os";
+import { listenToTrace, TRACE_ROOMS, type TraceEvent, type TraceRoom } from "./trace.ts";
+
+export interface TraceFileOptions {
+  /** Default: all rooms. */
+  rooms?: Iterable<TraceRoom>;
+  /** Named in the first line: the program that traces. */
+  program?: string;
+  /** No more bytes than these are written. Default 64 MiB. */
+  maxBytes?: number;
+}
+
+/**
+ * Writes each event as one line of JSON, `{ "ms", "room", "event", … }`, until disposed; `ms` counts from the start of
+ * the trace. The first line names program, Node and system. The file is readable by its owner alone. Lines are written at once, so that a crash loses none; a disk that is full
+ * ends the trace, not the program.
+ */
+export class TraceFile implements Disposable {
+  readonly #stop: () => void;
+  readonly #startedAt: number = performance.now();
+  #file: number | undefined;
+  #left: number;
+
+  /** @throws the system's error when the file cannot be created */
+  constructor(path: string, options: TraceFileOptions = {}) {
+    const { rooms = TRACE_ROOMS, program = "sallyport", maxBytes = 64 * 1024 * 1024 } = options;
+    this.#file = openSync(path, "w", 0o600);
+    this.#left = maxBytes;
+    this.#write({
+      ms: 0,
+      event: "trace",
+      program,
+      time: new Date().toISOString(),
+      node: process.version,
+      system: `${platform()} ${release()} ${arch()}`,
+    });
+    this.#stop = listenToTrace(rooms, (event) => this.#onEvent(event));
+  }
+
+  #onEvent({ room, event, fields }: TraceEvent): void {
+    const ms = Math.round((performance.now() - this.#startedAt) * 10) / 10;
+    this.#write({ ms, room, event, ...fields });
+  }
+
+  #write(line: object): void {
+    if (this.#file === undefined) return;
+    const bytes = Buffer.from(`${JSON.stringify(line)}\n`);
+    this.#left -= bytes.length;
+    try {
+      if (this.#left < 0) {
+        writeSync(this.#file, `${JSON.stringify({ event: "trace-full" })}\n`);
+        this.#close();
+      } else writeSync(this.#file, bytes);
+    } catch {
+      this.#close();
+    }
+  }
+
+  #close(): void {
+    const file = this.#file;
+    this.#file = undefined;
+    this.#stop?.();
+    try {
+      if (file !== undefined) closeSync(file);
+    } catch {
+      // Nothing is left to be done for a file that cannot be closed.
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#close();
+  }
+}

@@ -1,0 +1,168 @@
+/**
+ * What happens inside, for somebody who debugs a failed join. Each room tells its events on a diagnostics channel,
+ * `sallyport:trace:ROOM`; `NODE_DEBUG=sallyport` prints them, `--trace FILE` keeps them. While nobody listens an event
+ * costs one look at a flag. Nothing here imports `node:`, since pages load rooms that trace.
+ */
+import type { Channel } from "node:diagnostics_channel";
+
+/** The rooms that trace, each with a channel of its own. */
+export const TRACE_ROOMS = [
+  "net",
+  "stun",
+  "gateway",
+  "netcode",
+  "channel",
+  "lan",
+  "turn",
+  "nat",
+  "ice",
+  "session",
+  "connectivity",
+  "rendezvous",
+  "colyseus",
+  "tunnel",
+] as const;
+export type TraceRoom = (typeof TRACE_ROOMS)[number];
+
+/**
+ * What an event says. Never a secret: no key, token, credential, invite or seal.
+ * Addresses are there: a trace is for the person who hosts or joins, and names their network.
+ */
+export type TraceFields = Readonly<Record<string, string | number | boolean | null | undefined | readonly string[]>>;
+
+/** The message on a channel. */
+export interface TraceEvent {
+  readonly room: TraceRoom;
+  /** What happened, in kebab case: `pair-selected`. */
+  readonly event: string;
+  readonly fields: TraceFields;
+}
+
+/** One room's events. */
+export interface Trace {
+  /** Whether anybody listens. Look before making the fields of an event. */
+  readonly on: boolean;
+  /** Never throws. */
+  event(event: string, fields?: TraceFields): void;
+}
+
+const diagnostics = globalThis.process?.getBuiltinModule?.("node:diagnostics_channel");
+const traces = new Map<TraceRoom, Trace>();
+
+/** The name of a room's diagnostics channel. */
+export function traceChannelName(room: TraceRoom): string {
+  return `sallyport:trace:${room}`;
+}
+
+/** A room's trace, the same one each time. In a page it is never on. */
+export function traceOf(room: TraceRoom): Trace {
+  let trace = traces.get(room);
+  if (trace === undefined) {
+    trace = diagnostics ? new ChannelTrace(room, diagnostics.channel(traceChannelName(room))) : SILENT;
+    traces.set(room, trace);
+  }
+  return trace;
+}
+
+class ChannelTrace implements Trace {
+  readonly #room: TraceRoom;
+  readonly #channel: Channel;
+
+  constructor(room: TraceRoom, channel: Channel) {
+    this.#room = room;
+    this.#channel = channel;
+  }
+
+  get on(): boolean {
+    return this.#channel.hasSubscribers;
+  }
+
+  event(event: string, fields: TraceFields = {}): void {
+    if (!this.#channel.hasSubscribers) return;
+    const message: TraceEvent = { room: this.#room, event, fields };
+    this.#channel.publish(message);
+  }
+}
+
+const SILENT: Trace = { on: false, event: () => undefined };
+
+/**
+ * Calls `listener` for the events of these rooms until the returned function is called.
+ * Does nothing in a page.
+ */
+export function listenToTrace(rooms: Iterable<TraceRoom>, listener: (event: TraceEvent) => void): () => void {
+  const names = [...new Set(rooms)].map(traceChannelName);
+  const onMessage = (message: unknown): void => listener(message as TraceEvent);
+  for (const name of names) diagnostics?.subscribe(name, onMessage);
+  return () => {
+    for (const name of names) diagnostics?.unsubscribe(name, onMessage);
+  };
+}
+
+/**
+ * The rooms that `NODE_DEBUG` asks for: `sallyport` all, `sallyport:ice` one, `sallyport:gateway,ice` several. As Node
+ * does, `*` stands for any characters and case is ignored. Other names in the list are other libraries'.
+ */
+export function roomsOfNodeDebug(value: string): TraceRoom[] {
+  const found = new Set<TraceRoom>();
+  let continues = false;
+  for (const part of value.toLowerCase().split(",")) {
+    const name = part.trim();
+    // A bare name after one of ours continues our list: `sallyport:gateway,ice`.
+    const ours: string | undefined = name.startsWith(PREFIX) ? name.slice(PREFIX.length) : continues ? name : undefined;
+    const rooms: TraceRoom[] = TRACE_ROOMS.filter((room) => ours !== undefined && matches(ours, room));
+    continues = rooms.length > 0;
+    if (!continues) {
+      rooms.push(...TRACE_ROOMS.filter((room) => matches(name, "sallyport") || matches(name, PREFIX + room)));
+    }
+    for (const room of rooms) found.add(room);
+  }
+  return [...found];
+}
+
+const PREFIX = "sallyport:";
+
+/** At most a handful of `*`; each part must come in order, so that no pattern costs more than its length. */
+function matches(pattern: string, text: string): boolean {
+  const parts = pattern.split("*");
+  const [first = "", ...rest] = parts;
+  if (rest.length === 0) return pattern === text;
+  if (!text.startsWith(first)) return false;
+  const last = rest.pop() ?? "";
+  let at = first.length;
+  for (const part of rest) {
+    const found = text.indexOf(part, at);
+    if (found < 0) return false;
+    at = found + part.length;
+  }
+  return text.length - last.length >= at && text.endsWith(last);
+}
+
+/** `key=value` pairs in one line; a text with blanks is quoted, control characters are escaped. */
+export function formatTraceFields(fields: TraceFields): string {
+  return Object.entries(fields)
+    .filter(([, value]) => value !== undefined)
+    .map(([key, value]) => `${key}=${formatValue(value)}`)
+    .join(" ");
+}
+
+function formatValue(value: TraceFields[string]): string {
+  if (typeof value === "object" && value !== null) return `[${value.map(formatValue).join(", ")}]`;
+  if (typeof value !== "string") return String(value);
+  return /^[\w.:/@[\]+%-]+$/.test(value) ? value : JSON.stringify(value);
+}
+
+const wanted = roomsOfNodeDebug(globalThis.process?.env?.["NODE_DEBUG"] ?? "");
+if (wanted.length > 0) listenToTrace(wanted, print);
+
+/** As util.debuglog prints, with the milliseconds since the process began. Standard error may be gone. */
+function print({ room, event, fields }: TraceEvent): void {
+  const { pid, stderr } = globalThis.process;
+  try {
+    stderr.write(
+      `SALLYPORT:${room.toUpperCase()} ${pid} ${performance.now().toFixed(1)} ${event} ${formatTraceFields(fields)}\n`,
+    );
+  } catch {
+    // A trace must not end what it watches.
+  }
+}
