@@ -9,7 +9,7 @@ import { stunBinding } from "../stun/client.ts";
 import { TurnKeeper } from "../turn/keeper.ts";
 
 /** What of the port mapper is used here. */
-export type Mapper = Pick<PortMapper, "map" | "gateways" | "refresh" | "close" | "on">;
+export type Mapper = Pick<PortMapper, "map" | "mappings" | "gateways" | "refresh" | "close" | "on">;
 
 /** What the ladder does I/O by; tests replace it. */
 export interface ConnectivityDependencies {

@@ -86,6 +86,7 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
   #granted = 0;
   #publicAddress: PublicAddress | undefined;
   #unexplain: (() => void) | undefined;
+  #unlisten: (() => void) | undefined;
   #listing: LobbyListing | undefined;
   #closing: Promise<void> | undefined;
 
@@ -254,8 +255,9 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
     sessions.onSession = (session) => this.#accept(session);
     this.#enlist(sessions);
     this.#holdShutdown();
-    const { drainTimeoutMs = DEFAULT_DRAIN_TIMEOUT_MS } = this.#options;
-    if (drainTimeoutMs > 0) limitShutdown(this, drainTimeoutMs, (code) => this.#players.closeAll(code));
+    const { drainTimeoutMs = DEFAULT_DRAIN_TIMEOUT_MS, signals = true } = this.#options;
+    const sayGoodbye = (code: number): void => this.#players.closeAll(code);
+    this.#unlisten = limitShutdown(this, { drainTimeoutMs, signals, sayGoodbye });
     const publicAddress = new PublicAddress(this.#options.listPublicAddress ?? false);
     this.#publicAddress = publicAddress;
     this.#host.onChange = () => publicAddress.update(this.#host.dialable());
@@ -266,7 +268,9 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
 
   /** Colyseus awaits its driver when it shuts down, not its transport, then ends the process: ports would stay mapped. */
   #holdShutdown(): void {
-    const { driver } = matchMaker;
+    // Undefined where no Colyseus server was made.
+    const driver = matchMaker.driver as typeof matchMaker.driver | undefined;
+    if (!driver) return;
     const shutdown = driver.shutdown.bind(driver);
     driver.shutdown = async () => {
       driver.shutdown = shutdown;
@@ -296,6 +300,7 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
     this.#host.onChange = null;
     this.#publicAddress?.close();
     this.#unexplain?.();
+    this.#unlisten?.();
     diagnose("sallyport:shutdown", () => ({ players: this.#players.size }));
     this.#webSocket.shutdown();
     // Off the lobby's list at once, so that nobody is sent to a closed door.
@@ -351,9 +356,13 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
   }
 }
 
-function hostFor({ connectivity, description }: SallyportTransportOptions): SessionHost {
+function hostFor({ connectivity, description, signals }: SallyportTransportOptions): SessionHost {
   if (connectivity === false) return new SocketHost();
-  return new ConnectivityHost({ ...connectivity, ...(description === undefined ? {} : { description }) });
+  return new ConnectivityHost({
+    ...(signals === undefined ? {} : { signals }),
+    ...connectivity,
+    ...(description === undefined ? {} : { description }),
+  });
 }
 
 /** netcode counts silence in whole seconds, and takes a negative number for "never". */

@@ -23,6 +23,11 @@ export class MappingRung implements Rung {
     this.#context = context;
   }
 
+  /** All that a router may hold for us, extra ports among them. */
+  get mappings(): PortMapping[] {
+    return this.#mapper?.mappings() ?? [];
+  }
+
   /** The mappings of the game's port that hold now. */
   get held(): PortMapping[] {
     return [...this.#mappings].filter(({ state }) => state === "mapped");
@@ -53,7 +58,8 @@ export class MappingRung implements Rung {
       for (const each of ["pcp", "nat-pmp", "upnp"]) step({ step: each, outcome: "skipped", ms: 0, reason });
       return;
     }
-    this.#mapper = dependencies.createMapper({ via: [...via], renewIntervalMs, signal });
+    // The manager guards the end of the process, for all that is open and not for the mappings alone.
+    this.#mapper = dependencies.createMapper({ via: [...via], renewIntervalMs, signal, signals: false });
     this.#mapper.on("mapped", ({ mapping }) => this.#adopt(mapping));
     for (const port of this.#extraPorts.keys()) this.#requestExtraPort(this.#mapper, port);
     const internalPort = socket().localPort;

@@ -1,6 +1,7 @@
 import { EventEmitter, setMaxListeners } from "node:events";
 import { sleep, whileAwaited } from "../../net/wait.ts";
 import { Gateways } from "../discovery/gateways.ts";
+import { exitGuard, type Guarded } from "../exit-guard.ts";
 import type { Finding, Gateway } from "../gateway.ts";
 import {
   type GatewayInfo,
@@ -33,13 +34,17 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
   readonly #end = new AbortController();
   readonly #deps: MappingDeps;
   readonly #watch: GatewayWatch;
+  /** Undefined where signals are left alone. */
+  readonly #guarded: Guarded | undefined;
   #hurry = new AbortController();
   #watching: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(options: PortMapperOptions = {}) {
     super();
-    const { interfaces, renewIntervalMs = 300_000, watchIntervalMs = 30_000, signal } = options;
+    const { interfaces, renewIntervalMs = 300_000, watchIntervalMs = 30_000, signal, signals = true } = options;
+    const isClosing = (): boolean => this.#closing !== undefined;
+    if (signals) this.#guarded = { isClosing, close: () => this.close(), mappings: () => this.mappings() };
     const { clock, random, discover, keeper, ports, machine } = environmentOf(options);
     const end = this.#end.signal;
     setMaxListeners(0, end);
@@ -82,6 +87,7 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
     const full = completeRequest(request, this.#machine);
     if (this.#end.signal.aborted) throw new PortMapError("aborted", "the port mapper is closed");
     this.#watching ??= this.#watch.run();
+    if (this.#guarded) exitGuard.add(this.#guarded);
     const { clock } = this.#deps;
     const startedAt = clock.now();
     const both = signal ? AbortSignal.any([signal, this.#end.signal]) : this.#end.signal;
@@ -145,14 +151,26 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
       () => undefined,
     );
     this.#calls.add(ended);
-    void ended.then(() => this.#calls.delete(ended));
+    void ended.then(() => {
+      this.#calls.delete(ended);
+      this.#rest();
+    });
     return work;
   }
 
   /** Remembers work that {@link close} waits for. */
   #inBackground(work: Promise<void>): void {
-    const task = work.finally(() => this.#background.delete(task));
+    const task = work.finally(() => {
+      this.#background.delete(task);
+      this.#rest();
+    });
     this.#background.add(task);
+  }
+
+  /** While nothing is mapped and nothing is tried, the mapper leaves signals alone. */
+  #rest(): void {
+    const isIdle = this.#mappings.size + this.#calls.size + this.#background.size === 0;
+    if (isIdle && this.#guarded) exitGuard.delete(this.#guarded);
   }
 
   async #keep(request: FullRequest, grant: Grant, startedAt: number, signal: AbortSignal): Promise<ManagedMapping> {
@@ -194,6 +212,7 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
     this.emit(event.event, event);
     if (event.event !== "unmapped") return;
     for (const mapping of this.#mappings) if (mapping === event.mapping) this.#mappings.delete(mapping);
+    this.#rest();
   }
 
   /** A router came, or came back: what is not mapped is tried now. */

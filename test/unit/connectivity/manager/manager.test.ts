@@ -52,6 +52,7 @@ class World {
     const mapper = Object.assign(this.mapper, {
       map: () => this.mapped.promise,
       gateways: () => [],
+      mappings: () => [],
       refresh: () => void this.refreshed++,
       close: () => (this.closed++, this.routerCloses),
     }) as unknown as Mapper;
@@ -266,7 +267,8 @@ test("close() waits 4 s for a router that no longer answers, and leaves no timer
   made.grant();
   await opening;
   const { port } = made.manager;
-  made.routerCloses = new Promise(() => undefined);
+  const router = Promise.withResolvers<void>();
+  made.routerCloses = router.promise;
   let isClosed = false;
   const closing = made.manager.close().then(() => (isClosed = true));
   await made.clock.advance(3_999);
@@ -276,6 +278,7 @@ test("close() waits 4 s for a router that no longer answers, and leaves no timer
   expect(made.clock.pending).toBe(0);
   const again = UDPSocket.open({ port });
   await again.close();
+  router.resolve();
 });
 
 test("open() and close() keep the process alive as long as they are awaited", async () => {
@@ -425,4 +428,20 @@ describe("the NAT's memory", () => {
     made.lifetime.resolve(measured);
     expect(made.manager.reachability.nat.mappingLifetimeSeconds).toBeNull();
   });
+});
+
+test("the process' end is guarded from open() to close(), by one handler for all managers", async () => {
+  const idle = process.listenerCount("SIGTERM");
+  const [first, second, careless] = [world(), world(), world({ signals: false })];
+  expect(process.listenerCount("SIGTERM")).toBe(idle);
+  for (const made of [careless, first, second]) {
+    const opening = made.manager.open();
+    made.grant();
+    await opening;
+    expect(process.listenerCount("SIGTERM")).toBe(made === careless ? idle : idle + 1);
+  }
+  await first.manager.close();
+  expect(process.listenerCount("SIGTERM")).toBe(idle + 1);
+  await second.manager.close();
+  expect(process.listenerCount("SIGTERM")).toBe(idle);
 });

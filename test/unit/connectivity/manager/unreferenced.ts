@@ -10,6 +10,7 @@ const mapper = Object.assign(new EventEmitter(), {
   map: never,
   close: never,
   gateways: () => [],
+  mappings: () => [],
   refresh: () => undefined,
 });
 const manager = new ManagerWithDependencies(
