@@ -6,7 +6,7 @@ import type { DialOptions, SessionWay } from "./transport.ts";
 /** Opens a session with a connect token: `connectSession` of session/. */
 export type ConnectSession = (
   token: Uint8Array,
-  options: { signal: AbortSignal; onProgress: (progress: { state: number; server: string }) => void },
+  options: { signal: AbortSignal; dialed?: string; onProgress: (progress: { state: number; server: string }) => void },
 ) => Promise<Session>;
 
 export interface UDPWayOptions {
@@ -50,10 +50,11 @@ export async function attemptUDP(
   const either = AbortSignal.any([signal, deadline.signal]);
   try {
     onProgress("token");
-    const { token, endpoints } = await requestToken(roomURL, headers, either);
+    const { token, endpoints, dialed } = await requestToken(roomURL, headers, either);
     let dialing = "";
     const session = await connectSession(token, {
       signal: either,
+      ...(dialed === undefined ? {} : { dialed }),
       onProgress: ({ state, server }) => {
         if (state === SENDING_RESPONSE) clearTimeout(timer);
         if (server !== dialing) onProgress("udp", (dialing = server));
