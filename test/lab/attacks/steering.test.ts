@@ -4,7 +4,7 @@ import { readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { countAt, eventOf, type Traffic } from "../forgery.ts";
-import { type Gateway, type GatewayOptions, Lab, type LabProcess } from "../lab/index.ts";
+import { type Gateway, Lab, type LabProcess, type NatKind } from "../lab/index.ts";
 import { describeLab } from "../lab/vitest.ts";
 import type { SteererArgs } from "../modules/steerer.ts";
 
@@ -52,7 +52,7 @@ describeLab("an invited player who names somebody else's address", () => {
     await lab[Symbol.asyncDispose]();
   });
 
-  async function host(nat: GatewayOptions["nat"]): Promise<{ game: LabProcess; gateway: Gateway; invite: string }> {
+  async function host(nat: NatKind): Promise<{ game: LabProcess; gateway: Gateway; invite: string }> {
     const gateway = await lab.gateway({ nat });
     const game = (await gateway.host()).spawn([process.execPath, program("host"), "--lobby", lobby, "--json"], {
       cwd: ROOT,
@@ -70,7 +70,7 @@ describeLab("an invited player who names somebody else's address", () => {
     return { game, gateway, invite: url };
   }
 
-  const ATTACKS: readonly (Omit<SteererArgs, "invite" | "victim" | "seconds"> & { nat: GatewayOptions["nat"] })[] = [
+  const ATTACKS: readonly (Omit<SteererArgs, "invite" | "victim" | "seconds"> & { nat: NatKind })[] = [
     { by: "ice", nat: "port-restricted", symmetric: false, introductions: 1 },
     { by: "guess", nat: "port-restricted", symmetric: true, introductions: 1 },
     { by: "relayed", nat: "port-restricted", symmetric: true, introductions: 1 },
