@@ -1,6 +1,6 @@
 /** Invites: a lobby brings hosts and players together. */
 
-export type { RendezvousLimits } from "../colyseus/lobby/quota.ts";
+export type { RendezvousLimits } from "../colyseus/lobby/limits.ts";
 export { defineRendezvous, type RendezvousOptions, RendezvousRoom } from "../colyseus/lobby/room.ts";
 export { type IntroduceOptions, introduce } from "../rendezvous/guest/introduce.ts";
 export { firstReachable, type ReachOptions } from "../rendezvous/guest/reach.ts";
