@@ -7,6 +7,7 @@ export {
   type TransportMetrics,
 } from "../colyseus/server/observability/metrics.ts";
 export type { Traffic } from "../colyseus/server/observability/players.ts";
+export { type LogLimits, limitLog } from "../colyseus/server/replaced/limit-log.ts";
 export { hidePublicAddresses } from "../colyseus/server/replaced/public-address.ts";
 export { SallyportTransport } from "../colyseus/server/transport.ts";
 export type { SallyportTransportOptions } from "../colyseus/server/transport-options.ts";

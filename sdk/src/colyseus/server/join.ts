@@ -7,9 +7,9 @@ import {
   debugAndPrintError,
   ErrorCode,
   isDevMode,
-  matchMaker,
   type ServerError,
 } from "@colyseus/core";
+import { localRoom } from "./local-room.ts";
 
 /** What both kinds of players have: those over UDP and those over WebSocket. */
 export interface JoiningClient extends Client, ClientPrivate {
@@ -27,15 +27,16 @@ export interface JoinOptions {
 /**
  * Takes a client into the room for which it holds a seat. One that may not enter is told why, then closed, with the codes that
  * Colyseus' own transports use.
+ * @returns false where there was no seat
  */
 export async function joinRoom(
   roomId: string,
   client: JoiningClient,
   context: AuthContext,
   { reconnectionToken, skipHandshake }: JoinOptions,
-): Promise<void> {
+): Promise<boolean> {
   try {
-    const room = matchMaker.getLocalRoomById(roomId);
+    const room = localRoom(roomId);
     const stale = reconnectionToken === "" ? undefined : room?.clients.get(client.sessionId);
     const joined = connectClientToRoom(room, client, context, {
       // Colyseus tells a fresh seat from a kept one by whether there is a token at all.
@@ -45,10 +46,12 @@ export async function joinRoom(
     // The player is back before the loss of the old connection was noticed. The room waits for it to go; no need to let it wait.
     if (stale?.reconnectionToken === reconnectionToken) (stale as Partial<JoiningClient>).supersede?.();
     await joined;
+    return true;
   } catch (error) {
     const { code = ErrorCode.APPLICATION_ERROR, message } = error as Partial<ServerError>;
     debugAndPrintError(error as Error);
     client.error(code, message ?? String(error), () => client.leave(refusalCode(reconnectionToken !== "")));
+    return code !== ErrorCode.MATCHMAKE_EXPIRED;
   }
 }
 

@@ -39,6 +39,7 @@ import { diagnose, type PlayerConnection } from "./observability/diagnostics.ts"
 import { Counter, describePlayers, type TransportMetrics } from "./observability/metrics.ts";
 import { Players } from "./observability/players.ts";
 import { explainConnections } from "./replaced/inspect.ts";
+import { limitLog } from "./replaced/limit-log.ts";
 import { limitShutdown } from "./replaced/limit-shutdown.ts";
 import { PublicAddress } from "./replaced/public-address.ts";
 import type { SessionHost } from "./session-host.ts";
@@ -82,6 +83,7 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
   #granted = 0;
   #publicAddress: PublicAddress | undefined;
   #unexplain: (() => void) | undefined;
+  #unlimitLog: (() => void) | undefined;
   #listing: LobbyListing | undefined;
   #closing: Promise<void> | undefined;
 
@@ -95,7 +97,8 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
     this.connectivity = host instanceof ConnectivityHost ? host.connectivity : undefined;
     this.lan = LanListing.for(options, () => this.connectivity?.reachability);
     this.#webSocket = new FallbackWebSocketTransport({ ...webSocketOptions, server });
-    this.#webSocket.enter(this.#players);
+    const limiter = new RefusalLimiter();
+    this.#webSocket.enter(this.#players, limiter);
     this.#clients = { latencyMs: 0, maxPayload, batches: new FrameBatches() };
     this.#timeoutSeconds = timeoutSeconds(pingInterval, pingMaxRetries);
     this.server = server;
@@ -109,7 +112,7 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
     const guard = {
       verifyClient,
       beforeUpgrade,
-      limiter: new RefusalLimiter(),
+      limiter,
       onRefused: (address: string, status: number, reason: string) => {
         this.#refusedTokens.add(status);
         diagnose("sallyport:connect:refused", () => ({ address, status, reason }));
@@ -134,6 +137,8 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
       ...options,
       onRefused: (request, status) => {
         this.#refusedRequests.add(status);
+        // A room that there cannot be.
+        if (status === 404) limiter.refused(String(request.headers["x-real-ip"]), performance.now());
         options.onRefused?.(request, status);
       },
     });
@@ -245,6 +250,7 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
     this.#host.onChange = () => publicAddress.update(this.#host.dialable());
     this.#host.onChange();
     this.#unexplain = explainConnections(this.#players);
+    this.#unlimitLog = limitLog();
     this.lan?.open(this.server.address() as AddressInfo);
   }
 
@@ -280,6 +286,7 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
     this.#host.onChange = null;
     this.#publicAddress?.close();
     this.#unexplain?.();
+    this.#unlimitLog?.();
     diagnose("sallyport:shutdown", () => ({ players: this.#players.size }));
     this.#webSocket.shutdown();
     // Off the lobby's list at once, so that nobody is sent to a closed door.

@@ -10,6 +10,7 @@ import {
 } from "@colyseus/core";
 import type { TransportOptions } from "@colyseus/ws-transport";
 import type { RefusalLimiter } from "../admission/refusal-limiter.ts";
+import { localRoom } from "../local-room.ts";
 import { filterRequests } from "./http.ts";
 import { introducedPlayer } from "./introduced.ts";
 import { asksFor, type ParsedConnectRequest, parseObject, readBody } from "./parse-connect-request.ts";
@@ -111,7 +112,7 @@ class ConnectEndpoint<Request extends ParsedConnectRequest> {
     if (!(await this.#isAdmitted(request, response, context))) return;
 
     const { roomId, sessionId, reconnectionToken } = parsed.seat;
-    const room = matchMaker.getLocalRoomById(roomId);
+    const room = localRoom(roomId);
     if (!room?.hasReservedSeat(sessionId, reconnectionToken === "" ? undefined : reconnectionToken)) {
       return refuse(404, ErrorCode.MATCHMAKE_EXPIRED, "seat reservation expired.");
     }

@@ -1,6 +1,7 @@
 import { debugAndPrintError, type IRoomCache, LocalDriver, matchMaker } from "@colyseus/core";
 import { addressScope } from "../../../udp/address-scope.ts";
 import { type Endpoint, formatEndpoint } from "../../../udp/endpoint.ts";
+import { localRoom } from "../local-room.ts";
 import { replaceMethod } from "./replace-method.ts";
 
 /**
@@ -62,7 +63,7 @@ export class PublicAddress {
     if (matchMaker.publicAddress) return;
     const { driver, processId } = matchMaker;
     for (const { roomId } of await driver.query({ processId })) {
-      const listing = matchMaker.getLocalRoomById(roomId)?.["_listing"];
+      const listing = localRoom(roomId)?.["_listing"];
       // Not one that is gone: to update it would bring it back into the list.
       if (!listing) continue;
       this.#stamp(listing);
