@@ -12,6 +12,8 @@ import {
 import type { ConnectivityManager } from "../../connectivity/manager.ts";
 import type { NatView } from "../../ice/port-prediction.ts";
 import type { HostRegistration } from "../../rendezvous/host/registration.ts";
+import { RendezvousError } from "../../rendezvous/wire/errors.ts";
+import type { Invite } from "../../rendezvous/wire/invite.ts";
 import type { Session, SessionServer } from "../../session/types.ts";
 import {
   CONNECT_PATH,
@@ -148,6 +150,15 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
   /** The game's entry in the lobby, with its invite and its events; undefined without `lobby`, and before it listens. */
   get registration(): HostRegistration | undefined {
     return this.#listing?.registration;
+  }
+
+  /**
+   * Takes the invite back: its code and link lead nowhere from now on. Who is in the game stays there. Answers with another one.
+   * @throws RendezvousError `no-lobby` where the game is listed in none, and as {@link HostRegistration.newInvite} does
+   */
+  async newInvite(): Promise<Invite> {
+    if (!this.registration) throw new RendezvousError("no-lobby", "This game has no lobby, hence no invite.");
+    return await this.registration.newInvite();
   }
 
   /** Colyseus calls this by `server.listen(port)`. `listeningListener` is called with an error when a port cannot be had. */

@@ -62,8 +62,6 @@ interface Events {
 const UPDATE_MS = 250;
 
 export class HostRegistration extends EventEmitter<Events> implements AsyncDisposable {
-  /** Whoever has it is this host. It never leaves this process; keep it to keep the invite beyond. */
-  readonly secret: string;
   /** Known once the lobby has been reached. */
   invite: Invite | undefined;
   /** Known soon after the lobby has been reached; the last ones while it is lost. */
@@ -72,6 +70,11 @@ export class HostRegistration extends EventEmitter<Events> implements AsyncDispo
   readonly #options: HostRegistrationOptions;
   readonly #lobby: string;
   readonly #closing = new AbortController();
+  #secret: string;
+  /** Of invites that were taken back while the lobby was away: it still keeps a place for them. */
+  readonly #kept = new Set<string>();
+  /** Ends the attempt that is under way, of a secret that is given up. */
+  #attempt = new AbortController();
   #details: HostDetails;
   #sealedEndpoints: string[] = [];
   #introductions: HostIntroductions | undefined;
@@ -87,10 +90,15 @@ export class HostRegistration extends EventEmitter<Events> implements AsyncDispo
     this.#lobby = parseLobbyUrl(options.lobby);
     this.#details = parseHostDetails(options);
     this.#sealedEndpoints = sealedEndpointsOf(options) ?? [];
-    this.secret = options.secret ?? createHostSecret();
-    if (!isHostSecret(this.secret)) {
+    this.#secret = options.secret ?? createHostSecret();
+    if (!isHostSecret(this.#secret)) {
       throw new RendezvousError("invalid", "The secret must be one that HostRegistration.secret gave: 43 characters.");
     }
+  }
+
+  /** Whoever has it is this host. It never leaves this process; keep it to keep the invite beyond. {@link newInvite} makes another. */
+  get secret(): string {
+    return this.#secret;
   }
 
   /**
@@ -124,6 +132,25 @@ export class HostRegistration extends EventEmitter<Events> implements AsyncDispo
     }
   }
 
+  /**
+   * Takes the invite back: its code and its link lead nowhere from now on, also for those who are being introduced by it. Who is in
+   * the game stays there. Answers with another invite, of another {@link secret}, once the lobby has given it; a lobby that is not
+   * there is tried again and again.
+   * @throws RendezvousError `refused`, `invalid`, `aborted`
+   */
+  async newInvite(options: { signal?: AbortSignal } = {}): Promise<Invite> {
+    if (this.#closing.signal.aborted) throw new RendezvousError("aborted", "This registration has been closed.");
+    const attempt = this.#attempt;
+    const secret = this.#secret;
+    const isKept = this.invite !== undefined && this.#room?.connection.isOpen !== true;
+    this.#secret = createHostSecret();
+    this.invite = undefined;
+    if (isKept) this.#kept.add(secret);
+    await this.#leave("The host has taken this invite back.");
+    attempt.abort();
+    return await this.open(options);
+  }
+
   /** Tells the lobby, whoever is asking there, and those who are introduced from now on, what has changed. @throws RendezvousError `invalid` */
   update(details: Partial<RegistrationDetails>): void {
     const update = parseHostUpdate(details);
@@ -140,16 +167,7 @@ export class HostRegistration extends EventEmitter<Events> implements AsyncDispo
     if (!this.#closing.signal.aborted) this.#closing.abort();
     clearTimeout(this.#updateTimer);
     this.#updateTimer = undefined;
-    const room = this.#room;
-    this.#introductions?.close("The host has closed the game.");
-    this.#room = undefined;
-    if (room?.connection.isOpen === true) {
-      const { promise: late, resolve } = Promise.withResolvers<undefined>();
-      const timer = setTimeout(resolve, 1000, undefined);
-      await Promise.race([room.leave(true), late]);
-      clearTimeout(timer);
-      room.connection.close();
-    }
+    await this.#leave("The host has closed the game.");
     await this.#running;
   }
 
@@ -157,21 +175,47 @@ export class HostRegistration extends EventEmitter<Events> implements AsyncDispo
     return this.close();
   }
 
+  async #leave(reason: string): Promise<void> {
+    const room = this.#room;
+    this.#introductions?.close(reason);
+    this.#room = undefined;
+    if (room !== undefined) await leave(room);
+  }
+
+  async #giveBack(secret: string, signal: AbortSignal): Promise<void> {
+    this.#kept.delete(secret);
+    await leave(await this.#enter(await hostIdentityOf(secret), signal));
+  }
+
   async #run(): Promise<void> {
     const [first, longest] = this.#options.retryMs ?? [500, 30_000];
-    const identity = await hostIdentityOf(this.secret);
+    let secret = this.#secret;
+    let identity = await hostIdentityOf(secret);
     let wait = first;
     while (!this.#closing.signal.aborted) {
+      if (secret !== this.#secret) {
+        secret = this.#secret;
+        identity = await hostIdentityOf(secret);
+        wait = first;
+      }
+      this.#attempt = new AbortController();
+      const signal = AbortSignal.any([this.#closing.signal, this.#attempt.signal]);
       let error: RendezvousError;
       try {
-        this.#room = await this.#enter(identity);
+        this.#room = await this.#enter(identity, signal);
+        if (signal.aborted) {
+          await this.#leave("The host has gone.");
+          continue;
+        }
         wait = first;
-        error = await this.#stay(this.#room, identity);
+        for (const each of this.#kept) this.#giveBack(each, signal).catch(() => undefined);
+        error = await this.#stay(this.#room, identity, signal);
       } catch (reason) {
         error = reason instanceof RendezvousError ? reason : new RendezvousError("unreachable", String(reason));
       }
       this.#room = undefined;
       if (this.#closing.signal.aborted) return;
+      if (secret !== this.#secret) continue;
       if (error.code === "refused" || error.code === "invalid") {
         this.#closing.abort();
         this.emit("failed", error);
@@ -180,11 +224,11 @@ export class HostRegistration extends EventEmitter<Events> implements AsyncDispo
       const pause = wait * (0.5 + Math.random() / 2);
       wait = Math.min(longest, wait * 2);
       this.emit("lost", error, Math.round(pause));
-      await this.#pause(pause);
+      await this.#pause(pause, signal);
     }
   }
 
-  #enter({ code, proof, key }: HostIdentity): Promise<Room> {
+  #enter({ code, proof, key }: HostIdentity, signal: AbortSignal): Promise<Room> {
     this.#changed.clear(); // all of it goes along; what changes meanwhile is sent after
     return enterLobby({
       lobby: this.#lobby,
@@ -192,16 +236,17 @@ export class HostRegistration extends EventEmitter<Events> implements AsyncDispo
       method: "joinOrCreate",
       options: { role: "host", invite: code, proof, key: toBase64Url(key.publicKey), details: this.#details },
       timeoutMs: this.#options.timeoutMs ?? 10_000,
-      signal: this.#closing.signal,
+      signal,
     });
   }
 
   /** From the lobby's welcome to the end of the connection; answers why it ended. */
-  async #stay(room: Room, identity: HostIdentity): Promise<RendezvousError> {
+  async #stay(room: Room, identity: HostIdentity, signal: AbortSignal): Promise<RendezvousError> {
     const ended = Promise.withResolvers<RendezvousError>();
     const introductions = this.#introduceThrough(room, identity);
     this.#introductions = introductions;
     room.onMessage("*", (type, payload: unknown) => {
+      if (this.#room !== room) return; // it is being left
       if (type === "registered") this.#onRegistered(payload as RegisteredMessage, identity);
       else if (type === "servers") this.#onServers(payload);
       else introductions.receive(type, payload);
@@ -221,14 +266,15 @@ export class HostRegistration extends EventEmitter<Events> implements AsyncDispo
       ended.resolve(new RendezvousError("unreachable", "The lobby no longer answers."));
     });
     this.#flush();
-    const onClosing = (): void => ended.resolve(new RendezvousError("aborted", "closed"));
-    this.#closing.signal.addEventListener("abort", onClosing, { once: true });
+    const onAbort = (): void => ended.resolve(new RendezvousError("aborted", "closed"));
+    if (signal.aborted) onAbort();
+    signal.addEventListener("abort", onAbort, { once: true });
     try {
       return await ended.promise;
     } finally {
       stop();
       introductions.lose("The connection to the lobby is lost.");
-      this.#closing.signal.removeEventListener("abort", onClosing);
+      signal.removeEventListener("abort", onAbort);
       if (!this.#closing.signal.aborted) room.connection.close();
     }
   }
@@ -299,17 +345,28 @@ export class HostRegistration extends EventEmitter<Events> implements AsyncDispo
     this.#updateTimer.unref();
   }
 
-  #pause(ms: number): Promise<void> {
+  #pause(ms: number, signal: AbortSignal): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     const timer = setTimeout(resolve, ms);
     timer.unref();
-    const onClosing = (): void => {
+    const onAbort = (): void => {
       clearTimeout(timer);
       resolve();
     };
-    this.#closing.signal.addEventListener("abort", onClosing, { once: true });
-    return promise.finally(() => this.#closing.signal.removeEventListener("abort", onClosing));
+    if (signal.aborted) onAbort();
+    signal.addEventListener("abort", onAbort, { once: true });
+    return promise.finally(() => signal.removeEventListener("abort", onAbort));
   }
+}
+
+/** Says goodbye, and waits at most a second for the answer. */
+async function leave(room: Room): Promise<void> {
+  if (!room.connection.isOpen) return;
+  const { promise: late, resolve } = Promise.withResolvers<undefined>();
+  const timer = setTimeout(resolve, 1000, undefined);
+  await Promise.race([room.leave(true), late]);
+  clearTimeout(timer);
+  room.connection.close();
 }
 
 function sealedEndpointsOf({ sealedEndpoints }: Partial<RegistrationDetails>): string[] | undefined {
