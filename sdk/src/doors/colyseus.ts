@@ -1,3 +1,4 @@
+export { OwnPages, type OwnPagesOptions } from "../colyseus/server/entrances/own-pages.ts";
 export { guardRequests, type RequestGuardOptions } from "../colyseus/server/entrances/request-guard.ts";
 export type { LanListing, LanListingOptions } from "../colyseus/server/lan-listing.ts";
 export type { DiagnosticsChannels, PlayerConnection } from "../colyseus/server/observability/diagnostics.ts";
