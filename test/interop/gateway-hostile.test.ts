@@ -2,7 +2,7 @@
 import { createServer } from "node:http";
 import type { Socket } from "node:net";
 import { expect, test } from "vitest";
-import { PortMapper } from "../../sdk/src/gateway/port-mapper.ts";
+import { PortMapper } from "../../sdk/src/gateway/mapper/port-mapper.ts";
 import { PortMapError } from "../../sdk/src/gateway/types.ts";
 import { faultBody, reply, ScriptedGateway, type ScriptedOptions, type ScriptedRequest } from "./scripted-gateway.ts";
 

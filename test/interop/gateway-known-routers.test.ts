@@ -1,14 +1,15 @@
 /** A router that was met before is asked at once, and is believed no more than one that answers the search. */
+
 import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { type Clock, systemClock } from "../../sdk/src/gateway/clock.ts";
+import { REVISIT_TIMEOUT_MS } from "../../sdk/src/gateway/discovery/upnp-discovery.ts";
 import { KnownRouters } from "../../sdk/src/gateway/journal/known-routers.ts";
-import { PortMapper } from "../../sdk/src/gateway/port-mapper.ts";
-import { PATIENCE } from "../../sdk/src/gateway/upnp/discovery.ts";
+import { PortMapper } from "../../sdk/src/gateway/mapper/port-mapper.ts";
+import { type Clock, systemClock } from "../../sdk/src/net/clock.ts";
 import { ScriptedGateway } from "./scripted-gateway.ts";
 
 const REQUEST = { internalPort: 7777, protocol: "udp" } as const;
@@ -26,7 +27,7 @@ function mapperAt({ interfaces, ports }: ScriptedGateway, clock: Clock = systemC
 /** Has all the time that a busy machine may need to read a description. */
 const patientClock: Clock = {
   ...systemClock,
-  after: (ms, callback) => systemClock.after(ms === PATIENCE ? 60_000 : ms, callback),
+  after: (ms, callback) => systemClock.after(ms === REVISIT_TIMEOUT_MS ? 60_000 : ms, callback),
 };
 
 test("the second start does not wait for an answer to its search", async () => {

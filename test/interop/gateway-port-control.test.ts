@@ -1,7 +1,7 @@
 /** PCP and NAT-PMP servers that do what real ones seldom show, and strangers who pretend to be one. */
 import { createSocket } from "node:dgram";
 import { expect, test } from "vitest";
-import { PortMapper } from "../../sdk/src/gateway/port-mapper.ts";
+import { PortMapper } from "../../sdk/src/gateway/mapper/port-mapper.ts";
 import { PortMapError, type Via } from "../../sdk/src/gateway/types.ts";
 import { ScriptedGateway } from "./scripted-gateway.ts";
 
@@ -151,6 +151,14 @@ test("PCP: the nonce of a mapping is kept from the first request to the deletion
   expect(nonces.size).toBe(1);
 });
 
+test.each(["pcp", "nat-pmp"] as const)("%s: no lease is believed to last longer than a day", async (via) => {
+  await withServer({}, [via], async (mapper) => {
+    const mapping = await mapper.map({ ...REQUEST, lifetimeSeconds: 604_800 });
+    expect(mapping.expiresAt).toBeGreaterThan(Date.now() + 86_000_000);
+    expect(mapping.expiresAt).toBeLessThanOrEqual(Date.now() + 86_400_000);
+  });
+});
+
 test("a gateway without PCP answers it in version 0: NAT-PMP serves", async () => {
   await withServer({ pcp: false }, ["pcp", "nat-pmp"], async (mapper) => {
     expect((await mapper.map(REQUEST)).via).toBe("nat-pmp");
@@ -168,7 +176,7 @@ test.each<[Via, number, number, string, RegExp]>([
   ["pcp", 3, 7, "double-nat", /no connection/],
   ["pcp", 3, 8, "refused", /no room/],
   ["pcp", 3, 12, "double-nat", /double NAT/],
-  ["pcp", 3, 11, "conflict", /ports were tried/],
+  ["pcp", 3, 11, "conflict", /all 10 ports tried are taken/],
   ["nat-pmp", 3, 2, "refused", /does not let programs map/],
   ["nat-pmp", 3, 3, "double-nat", /behind another NAT/],
   ["nat-pmp", 3, 4, "refused", /no room/],

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { PortMapper } from "../../sdk/src/gateway/port-mapper.ts";
+import { PortMapper } from "../../sdk/src/gateway/mapper/port-mapper.ts";
 import type { MapRequest } from "../../sdk/src/gateway/types.ts";
 import { PortMapError, type PortMapping } from "../../sdk/src/gateway/types.ts";
 import { type Entry, Fault, ScriptedGateway, type ScriptedOptions } from "./scripted-gateway.ts";
@@ -220,7 +220,7 @@ test("606 ActionNotAuthorized: below 1024 another port, else a clear refusal", a
   );
   const { error } = await failure({ actions: { AddPortMapping: () => new Fault(606) } });
   expect(error).toMatchObject({ kind: "refused", code: 606 });
-  expect(error.message).toMatch(/allow it on the router's UPnP page/);
+  expect(error.message).toMatch(/allow it in the router's UPnP settings/);
 });
 
 test.each([718, 729])("%i although the table says that the port is free: another port, bounded", async (code) => {

@@ -4,8 +4,8 @@ import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { introduce } from "../../sdk/src/rendezvous/guest/introduce.ts";
 import { type Introduction } from "../../sdk/src/rendezvous/sealed/introduction.ts";
-import { parsePassageMessage } from "../../sdk/src/rendezvous/wire/passage.ts";
-import type { ResponseMessage } from "../../sdk/src/rendezvous/wire/passage-http.ts";
+import { parseInviteTunnelMessage } from "../../sdk/src/rendezvous/wire/invite-tunnel.ts";
+import type { ResponseMessage } from "../../sdk/src/rendezvous/wire/invite-tunnel-http.ts";
 import { hostilePaths } from "../hostile-paths.ts";
 import { freePort, RunningProgram } from "./lobby-programs.ts";
 
@@ -49,7 +49,7 @@ class Player implements Disposable {
   private constructor(introduction: Introduction) {
     this.#introduction = introduction;
     introduction.onMessage((bytes) => {
-      const message = parsePassageMessage(bytes);
+      const message = parseInviteTunnelMessage(bytes);
       if (message?.type === "response") this.#waiting.get(message.id)?.(message);
     });
     introduction.onClose(({ reason }) => {
@@ -90,7 +90,7 @@ describe("an introduced player", () => {
     const { port } = other.address() as AddressInfo;
     const authority = `127.0.0.1:${port}`;
     const isRead = (path: string): boolean =>
-      parsePassageMessage(
+      parseInviteTunnelMessage(
         Buffer.from(JSON.stringify({ type: "request", id: 1, method: "GET", path, headers: {}, body: "" })),
       ) !== null;
     const paths = hostilePaths(authority).filter(isRead);

@@ -8,8 +8,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vite
 import { RendezvousRoom } from "../../sdk/src/colyseus/lobby/room.ts";
 import { resolveInvite } from "../../sdk/src/rendezvous/guest/resolve.ts";
 import { HostRegistration, type HostRegistrationOptions } from "../../sdk/src/rendezvous/host/registration.ts";
-import { toBase64Url } from "../../sdk/src/rendezvous/sealed/seal.ts";
 import { createHostSecret, hostIdentityOf } from "../../sdk/src/rendezvous/sealed/secret.ts";
+import { toBase64Url } from "../../sdk/src/rendezvous/wire/base64url.ts";
 import { RendezvousError } from "../../sdk/src/rendezvous/wire/errors.ts";
 import { type Invite } from "../../sdk/src/rendezvous/wire/invite.ts";
 import { until } from "../until.ts";
@@ -149,6 +149,16 @@ describe("a host that comes back", () => {
     await untilListed((text) => text.includes('"online":true'));
   });
 
+  test("notices that a connection has died without a word, and comes back under the same invite", async () => {
+    const registration = host({ retryMs: [10, 50], heartbeatMs: 50 });
+    const { code } = await registration.open();
+    const lost = once(registration, "lost");
+    const registered = once(registration, "registered");
+    local.freezeConnections();
+    expect((await lost)[0]).toMatchObject({ code: "unreachable", message: "The lobby no longer answers." });
+    expect((await registered)[0]).toMatchObject({ code });
+  });
+
   test("has the same invite from another process by its secret, and the older one is told and stays away", async () => {
     const first = host();
     const { code } = await first.open();
@@ -256,7 +266,9 @@ describe("strangers", () => {
       code: "unreachable",
     });
     const noLobby = resolveInvite("2222-2222", { lobby, roomName: "nothing" });
-    await expect(noLobby).rejects.toMatchObject({ code: "refused", message: expect.stringContaining("no lobby") });
+    const refused = { code: "refused", message: expect.stringContaining("no lobby") };
+    await expect(noLobby).rejects.toMatchObject(refused);
+    await expect(host({ roomName: "nothing" }).open()).rejects.toMatchObject(refused);
   });
 
   test("get no game by leaving the invite out, by its shape, or by the room's id", async () => {

@@ -1,9 +1,11 @@
-import { ConnectivityManager } from "../connectivity/manager.ts";
+import { optionsFromEnvironment } from "../connectivity/environment.ts";
+import { ConnectivityManager } from "../connectivity/manager/manager.ts";
 import { type ConnectivityOptions } from "../connectivity/options.ts";
 import { type Reachability, type Verdict } from "../connectivity/reachability.ts";
+import { messageOf } from "../net/message-of.ts";
+import { UDPSocketError } from "../net/udp-error.ts";
 import { type TurnServer } from "../turn/open.ts";
 import { parseTurnUrl } from "../turn/url.ts";
-import { UDPSocketError } from "../udp/errors.ts";
 import { type Command, EXIT_SOFTWARE, parseOptions, UsageError, wholeNumber } from "./command.ts";
 import { Output } from "./output.ts";
 import { Interruption } from "./signals.ts";
@@ -51,6 +53,7 @@ Ports that were opened for the test are given back at the end.
     const stunServers = [...(values.stun ?? []), ...(lobby ? await stunServersOf(lobby, output) : [])];
     const turn = turnServer(values.turn, values["turn-username"], values["turn-credential"]);
     const options: ConnectivityOptions = {
+      ...optionsFromEnvironment(),
       description: "Sallyport doctor",
       lifetimeWaitsMs: [],
       ...(turn ? { turnServers: [turn] } : {}),
@@ -142,7 +145,7 @@ async function stunServersOf(lobby: URL, output: Output): Promise<string[]> {
     const { stun } = (await response.json()) as { stun?: unknown };
     return Array.isArray(stun) ? stun.filter((server) => typeof server === "string").slice(0, 8) : [];
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     output.line(`The lobby ${lobby.href} does not answer (${reason}): is it running, and is the URL right?`);
     return [];
   }

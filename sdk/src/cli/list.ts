@@ -1,4 +1,4 @@
-import { Router } from "../gateway/router.ts";
+import { Router } from "../gateway/mapper/router.ts";
 import { type Command, EXIT_UNAVAILABLE, oneOf, parseOptions, UsageError } from "./command.ts";
 import { VIA_WORDS } from "./map.ts";
 import { lease, Output } from "./output.ts";

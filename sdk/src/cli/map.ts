@@ -1,4 +1,4 @@
-import { PortMapper } from "../gateway/port-mapper.ts";
+import { PortMapper } from "../gateway/mapper/port-mapper.ts";
 import { type MappingEvent, PortMapError, type PortMapping, type Via } from "../gateway/types.ts";
 import { type Command, EXIT_UNAVAILABLE, oneOf, onlyPort, parseOptions, wholeNumber } from "./command.ts";
 import { lease, mappingFields, Output } from "./output.ts";

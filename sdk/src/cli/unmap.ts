@@ -1,4 +1,4 @@
-import { Router, type RouterEntry } from "../gateway/router.ts";
+import { Router, type RouterEntry } from "../gateway/mapper/router.ts";
 import { type Command, EXIT_UNAVAILABLE, oneOf, onlyPort, parseOptions } from "./command.ts";
 import { VIA_WORDS } from "./map.ts";
 import { Output } from "./output.ts";

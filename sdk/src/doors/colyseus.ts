@@ -1,7 +1,19 @@
+export type { RendezvousLimits } from "../colyseus/lobby/limits.ts";
+export { defineRendezvous, type RendezvousOptions, RendezvousRoom } from "../colyseus/lobby/room.ts";
+export type { TransportLimits } from "../colyseus/server/admission/limits.ts";
+export {
+  type ConnectionLimitsOptions,
+  createLimitedServer,
+  limitConnections,
+} from "../colyseus/server/entrances/connection-limits.ts";
 export { OwnPages, type OwnPagesOptions } from "../colyseus/server/entrances/own-pages.ts";
 export { guardRequests, type RequestGuardOptions } from "../colyseus/server/entrances/request-guard.ts";
 export type { LanListing, LanListingOptions } from "../colyseus/server/lan-listing.ts";
-export type { DiagnosticsChannels, PlayerConnection } from "../colyseus/server/observability/diagnostics.ts";
+export type {
+  ConnectionRefusal,
+  DiagnosticsChannels,
+  PlayerConnection,
+} from "../colyseus/server/observability/diagnostics.ts";
 export {
   type Distribution,
   formatPrometheus,

@@ -1,6 +1,6 @@
 export type { LocalInterface } from "../gateway/interfaces.ts";
-export type { MapOptions, PortMapperEvents, PortMapperOptions } from "../gateway/options.ts";
-export { PortMapper } from "../gateway/port-mapper.ts";
+export type { MapOptions, PortMapperEvents, PortMapperOptions } from "../gateway/mapper/options.ts";
+export { PortMapper } from "../gateway/mapper/port-mapper.ts";
 export {
   type GatewayInfo,
   type GatewayStep,

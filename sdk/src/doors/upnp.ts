@@ -1,3 +1,3 @@
-export { UPNPResult } from "../gateway/upnp/result.ts";
-export { UPNP } from "../gateway/upnp/upnp.ts";
-export { IGDStatus, UPNPDevice } from "../gateway/upnp/upnp-device.ts";
+export { UPNPResult } from "../gateway/upnp/godot/result.ts";
+export { UPNP } from "../gateway/upnp/godot/upnp.ts";
+export { IGDStatus, UPNPDevice } from "../gateway/upnp/godot/upnp-device.ts";

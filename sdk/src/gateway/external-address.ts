@@ -1,7 +1,8 @@
-import { isIPv4 } from "node:net";
-import { addressScope } from "../udp/address-scope.ts";
+import { addressFamily } from "../net/address.ts";
+import { addressScope } from "../net/scope.ts";
+import type { GatewayInfo } from "./types.ts";
 
-/** Why an external address is no way in from the internet, in words for the person who hosts; `undefined` if it is one. */
+/** Why nobody on the internet can reach an external address, in words for the person who hosts; `undefined` if they can. */
 export function whyNotPublic(address: string): string | undefined {
   const scope = addressScope(address);
   if (scope === "public") return undefined;
@@ -23,9 +24,14 @@ export function whyNotPublic(address: string): string | undefined {
   );
 }
 
-/** An address that somebody could hold: not unspecified, broadcast or multicast. */
+/** Whether a mapping at this gateway would lead nowhere. PCP tells its external address only with a mapping. */
+export function isKnownToBePrivate({ via, externalAddress }: GatewayInfo): boolean {
+  return !(via === "pcp" && externalAddress === "") && whyNotPublic(externalAddress) !== undefined;
+}
+
+/** An address that a host can have: not unspecified, broadcast or multicast. */
 function isAssigned(address: string): boolean {
-  if (!isIPv4(address)) return address !== "::" && !address.toLowerCase().startsWith("ff");
+  if (addressFamily(address) !== 4) return address !== "::" && !address.toLowerCase().startsWith("ff");
   const first = Number(address.slice(0, address.indexOf(".")));
   return first !== 0 && first < 224;
 }

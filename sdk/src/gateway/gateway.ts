@@ -1,19 +1,20 @@
+/** The seam between the port mapper and the protocols: what a driver does, and how drivers are found. Knows no driver. */
 import type { EventEmitter } from "node:events";
-import type { Announcement } from "./announcements.ts";
-import type { GatewayInfo, Transport } from "./types.ts";
-import type { PortMappingEntry } from "./upnp/igd.ts";
+import type { GatewayInfo, GatewayStep, Transport } from "./types.ts";
 
-/** What one protocol asks of a gateway: one port of one transport. */
-export interface Wish {
+/** One port of one transport, as a driver is asked for it. */
+export interface PortRequest {
   transport: Transport;
   internalPort: number;
   externalPort: number;
-  /** Nothing but this external port will do. */
+  /** Whether only this external port will do. */
   exact: boolean;
   lifetimeSeconds: number;
   description: string;
   /** PCP's, see {@link Gateway.nonceFor}. */
   nonce?: Uint8Array | undefined;
+  /** The external address to suggest again when a lease is renewed (PCP). */
+  externalAddress?: string | undefined;
 }
 
 /** What a gateway granted. */
@@ -29,20 +30,33 @@ export interface Lease {
   /** As `Date.now()` counts, 0 for a permanent entry. */
   readonly expiresAt: number;
   readonly verified: boolean;
-  /** PCP's nonce, which alone may change the mapping afterwards. */
+  /** PCP's nonce: only its owner may change the mapping. */
   readonly nonce?: Uint8Array | undefined;
 }
 
+/** An entry of a router's table of port mappings. */
+export interface PortMappingEntry {
+  remoteHost: string;
+  externalPort: number;
+  protocol: Transport;
+  internalPort: number;
+  internalClient: string;
+  enabled: boolean;
+  description: string;
+  /** Seconds that are left; 0 is a permanent entry. */
+  leaseSeconds: number;
+}
+
 export type GatewayErrorKind =
-  /** The port is somebody else's: another one may be free. */
+  /** Somebody else has the port: another one may be free. */
   | "conflict"
   /** The gateway wants the same number inside and outside. */
   | "same-port"
   /** Its table is full. */
   | "full"
-  /** It does not want to. */
+  /** It said no. */
   | "refused"
-  /** It stands behind another NAT itself, or has no address: its ports lead nowhere. */
+  /** It is behind another NAT, or has no external address: its ports lead nowhere. */
   | "private"
   /** It does not answer. */
   | "unreachable";
@@ -65,52 +79,72 @@ export class GatewayError extends Error {
 }
 
 export interface GatewayEvents {
-  /** Its mappings are to be looked at: it restarted, its address changed, its table changed. */
+  /** Its mappings may be gone: it restarted, its address changed, its table changed. */
   suspect: [reason: string];
-  /** It announced itself, as routers do from time to time and after a restart. Which of the two it was, it did not tell. */
+  /** It announced itself, as routers do from time to time and after a restart. It did not say which of the two. */
   announced: [reason: string];
-  /** It said goodbye, or is another one now. */
+  /** It said goodbye, or another router took its place. */
   gone: [reason: string];
 }
 
-export type LeaseState =
-  | "held"
-  /** The entry is not there any more. */
-  | "gone"
-  /** The entry belongs to somebody else now. */
-  | "taken"
-  /** The gateway cannot be asked. */
-  | "unknown";
+/** What a router says unasked. Any device on the LAN can say it: it is a reason to look, never a fact. */
+export type Announcement =
+  | { kind: "pcp"; from: string; epoch: number }
+  | { kind: "nat-pmp"; from: string; epoch: number; externalAddress: string }
+  | { kind: "alive" | "byebye"; from: string; bootId: number | undefined };
 
 export interface LeaseCheck {
-  state: LeaseState;
+  state:
+    | "held"
+    /** There is no such entry any more. */
+    | "gone"
+    /** The entry belongs to somebody else now. */
+    | "taken"
+    /** The gateway cannot be asked. */
+    | "unknown";
   /** As it is now, when held. */
   lease: Lease;
 }
 
-/** One protocol of one gateway, seen from one address of ours. */
+/** The driver of one protocol at one gateway, seen from one address of ours. */
 export interface Gateway extends EventEmitter<GatewayEvents> {
   readonly info: GatewayInfo;
   readonly localAddress: string;
-  /** From where it announces itself, if that is not the address at which it is asked. */
-  readonly announcesFrom?: string | undefined;
-  /** PCP: the nonce that the mapping will have, to be remembered before it is asked for. */
+  /** PCP: the nonce that the mapping will have. The journal records it before the gateway is asked. */
   nonceFor?(transport: Transport, internalPort: number): Uint8Array;
   /** @throws {GatewayError} */
-  request(wish: Wish, signal?: AbortSignal): Promise<Lease>;
-  /** Prolongs, and makes again what was lost. @throws {GatewayError} */
+  request(request: PortRequest, signal?: AbortSignal): Promise<Lease>;
+  /** Prolongs a lease, and makes it again if it was lost. @throws {GatewayError} */
   renew(lease: Lease, lifetimeSeconds: number, signal?: AbortSignal): Promise<Lease>;
-  /** Looks whether the entry is there. PCP and NAT-PMP can only look by renewing, which is why a lease comes back. */
+  /** Looks whether the entry is there. PCP and NAT-PMP can only look by renewing: the lease that comes back may be newer. */
   check(lease: Lease, signal?: AbortSignal): Promise<LeaseCheck>;
-  /** Gives the port back, unless it is somebody else's by now. Whether it is verified that nothing of ours is left. */
+  /** Gives the port back, unless somebody else has it by now. True: it is certain that nothing of ours is left. */
   release(lease: Lease, signal?: AbortSignal): Promise<boolean>;
-  /** Asks for a sign of life, and emits `suspect` when it tells of a restart or another address. @throws {GatewayError} */
+  /** Asks for a sign of life. Emits `suspect` when the answer tells of a restart or another address. @throws {GatewayError} */
   probe(signal?: AbortSignal): Promise<void>;
   /** The gateway's whole table, where the protocol can show it. */
   table?(): Promise<PortMappingEntry[]>;
-  /** Listens to what the router tells of itself from now on (GENA), until it is closed; anew, where it may have restarted since. */
-  follow?(): void;
-  /** Takes note of what its address announced to everybody. */
-  hear(announcement: Announcement): void;
+  /** Subscribes to the router's own events (GENA) until it is closed, and again where it may have restarted since. */
+  subscribe?(): void;
+  /** Takes note of an announcement. False: it came from another router. */
+  onAnnouncement(announcement: Announcement): boolean;
   close(): Promise<void>;
 }
+
+/** What a search reports; the receiver adds `ms`. */
+export type Finding = Omit<GatewayStep, "ms">;
+
+export interface SearchEvents {
+  /** A gateway answered. The receiver closes it. */
+  onGateway: (gateway: Gateway) => void;
+  onFinding: (finding: Finding) => void;
+}
+
+/** Milliseconds after which a silent network has no gateway of a protocol: a home router answers within a few. */
+export const NO_ANSWER_MS = 850;
+
+/**
+ * Starts a search by every protocol on every interface. It goes on until it is disposed. `settled` resolves when nothing more
+ * is likely to come soon: everybody answered, or {@link NO_ANSWER_MS} passed. Tests hand in their own.
+ */
+export type Discover = (events: SearchEvents) => AsyncDisposable & { readonly settled: Promise<void> };

@@ -3,21 +3,21 @@ import type { EventEmitter } from "node:events";
 /** The protocol by which a gateway was asked. */
 export type Via = "pcp" | "nat-pmp" | "upnp";
 
-/** A transport protocol as gateways count them. */
+/** A transport protocol. */
 export type Transport = "udp" | "tcp";
 
-/** What a mapping carries; `both` is UDP and TCP on one external number. */
+/** What a mapping carries; `both` is UDP and TCP on one external port number. */
 export type MapProtocol = Transport | "both";
 
 export interface MapRequest {
   /** The port the game listens on, 1-65535. */
   internalPort: number;
-  /** The external port wished for, 1-65535 (default: `internalPort`). Another is taken when this one is not free. */
+  /** The external port to ask for, 1-65535 (default: `internalPort`). Another is taken when this one is not free. */
   externalPort?: number | undefined;
   protocol: MapProtocol;
   /** The lease asked for, in seconds (default 7200: RFC 6886 section 3.3). The gateway may grant less. */
   lifetimeSeconds?: number | undefined;
-  /** How the entry is called in the router's table (default `Sallyport`). ASCII is safest; it is shortened to 63 characters. */
+  /** The entry's name in the router's table (default `Sallyport`). ASCII is safest; it is shortened to 63 characters. */
   description?: string | undefined;
   /** Seeds the alternative ports, so that one application gets the same alternative at its next start (default: the description). */
   application?: string | undefined;
@@ -33,11 +33,11 @@ export interface MapRequest {
 /** A gateway that answered. */
 export interface GatewayInfo {
   readonly via: Via;
-  /** The router's own name where it tells one (UPnP), else what it is. */
+  /** The router's own name where it has one (UPnP), else its kind. */
   readonly name: string;
   /** Its address on the LAN. */
   readonly address: string;
-  /** Its address on the outside, `""` while it is not known. */
+  /** Its external address, `""` while it is not known. */
   readonly externalAddress: string;
 }
 
@@ -67,7 +67,7 @@ export interface MappingEvents {
   mapped: [MappingEvent];
   /** The gateway prolonged it. */
   renewed: [MappingEvent];
-  /** The external address, the port or the gateway is another now. */
+  /** The external address, the port or the gateway changed. */
   changed: [MappingEvent];
   /** It does not hold; the mapper goes on trying. */
   lost: [MappingEvent];
@@ -96,13 +96,13 @@ export interface PortMapping extends AsyncDisposable, EventEmitter<MappingEvents
 export type PortMapErrorKind =
   /** No gateway answered. */
   | "no-gateway"
-  /** A gateway answered and said no. */
+  /** A gateway said no. */
   | "refused"
-  /** Every port that was tried belongs to somebody else. */
+  /** Somebody else has every port that was tried. */
   | "conflict"
-  /** The gateway itself stands behind a NAT. */
+  /** The gateway is behind a NAT itself. */
   | "double-nat"
-  /** A gateway answered, but not usefully or not in time. */
+  /** A gateway answered, but not usefully, or too late. */
   | "failed"
   /** The request itself is wrong. */
   | "invalid"

@@ -1,19 +1,20 @@
-import { isIPv6 } from "node:net";
+import { addressBytes, canonicalAddress, formatAddress, fromMapped } from "./address.ts";
+import { hasPrefix } from "./scope.ts";
 
-const MAPPED = "::ffff:";
+/** Bytes of an IPv6 address that one household commands (RFC 6177): its /64 at the least. */
+const NETWORK_BYTES = 8;
+const LINK_LOCAL = Uint8Array.of(0xfe, 0x80);
 
 /**
  * Under which name a limiter counts the sender at `address`: an IPv4 address is one caller, IPv4-mapped or not; an IPv6 caller has
- * its whole /64 to send from (RFC 6177). Text that is no address counts as itself.
+ * its whole /64 to send from. Link-local addresses are neighbours that share one /64, so each is a caller of its own. Text that is
+ * no address counts as itself.
  */
 export function callerKey(address: string): string {
-  if (address.startsWith(MAPPED) && address.includes(".")) return address.slice(MAPPED.length);
-  const [bare = ""] = address.split("%", 1);
-  if (!isIPv6(bare)) return address;
-  const [head = "", tail = ""] = bare.split("::");
-  const left = head.split(":").filter(Boolean);
-  const right = tail.split(":").filter(Boolean);
-  const zeros = bare.includes("::") ? Array<string>(Math.max(0, 8 - left.length - right.length)).fill("0") : [];
-  const network = [...left, ...zeros, ...right].slice(0, 4).map((group) => Number.parseInt(group, 16).toString(16));
-  return `${network.join(":")}::/64`;
+  if (!address.includes(":")) return address;
+  const bytes = addressBytes(address);
+  if (bytes === undefined) return address;
+  if (hasPrefix(bytes.subarray(0, 2), LINK_LOCAL, 10)) return canonicalAddress(address) ?? address;
+  const own = fromMapped(bytes);
+  return own.length === 4 ? formatAddress(own) : `${formatAddress(bytes.fill(0, NETWORK_BYTES))}/64`;
 }

@@ -2,9 +2,10 @@ import { type IceMux } from "../ice/mux.ts";
 import { type IcePeer } from "../ice/peer.ts";
 import { guessPorts } from "../ice/port-guessing.ts";
 import { type NatView } from "../ice/port-prediction.ts";
-import type { Endpoint } from "../udp/endpoint.ts";
+import type { Endpoint } from "../net/endpoint.ts";
 import type { Introduction } from "./sealed/introduction.ts";
-import { type PassageMessage, sendPassageMessage } from "./wire/passage.ts";
+import { sendInviteTunnelMessage } from "./trickle.ts";
+import type { InviteTunnelMessage } from "./wire/invite-tunnel.ts";
 
 /** Other ways get so long to be found before ports are guessed, ms. */
 const RELAYED_FOR_MS = 2_000;
@@ -50,7 +51,7 @@ export class Guessing {
     options.introduction.onClose(() => clearInterval(this.#timer));
   }
 
-  receive(message: PassageMessage): void {
+  receive(message: InviteTunnelMessage): void {
     if (message.type === "path" || message.type === "candidates") {
       const seen = message.candidates.filter(({ type }) => type === "reflexive");
       this.#remote.push(...seen.slice(0, MAX_REMOTE - this.#remote.length));
@@ -77,9 +78,9 @@ export class Guessing {
       examine?.();
       return;
     }
-    if (!this.#told) this.#told = sendPassageMessage(introduction, { type: "nat", id, ...ours });
+    if (!this.#told) this.#told = sendInviteTunnelMessage(introduction, { type: "nat", id, ...ours });
     if (!leads || this.#running || !this.#theirs || !this.#told || this.#rounds >= ROUNDS) return;
-    if (sendPassageMessage(introduction, { type: "guess", id })) void this.#guess();
+    if (sendInviteTunnelMessage(introduction, { type: "guess", id })) void this.#guess();
   }
 
   async #guess(): Promise<void> {

@@ -1,4 +1,4 @@
-import type { Endpoint } from "../udp/endpoint.ts";
+import { type Endpoint, NOWHERE } from "../net/endpoint.ts";
 
 /** `direct`: dialed as it is; `punched`: both sides had to send first; `relayed`: through TURN. */
 export type SessionPathKind = "direct" | "punched" | "relayed";
@@ -15,13 +15,16 @@ export interface SessionPath {
   readonly path: SessionPathState | null;
   /** False when it cannot leave. `data` may be reused at once. */
   send(data: Uint8Array): boolean;
-  onData: ((data: Buffer) => void) | null;
+  /** Answers false for what is not the peer's after all, which others may take then. */
+  onData: ((data: Buffer) => unknown) | null;
+  /**
+   * A datagram of the peer's, so many bytes long, came from an address that the path does not know, outside of it: where the path can,
+   * it finds out whether the peer is there now.
+   */
+  strayed?(address: string, port: number, bytes: number): void;
   onPath: ((path: never, previous: never) => void) | null;
   close(): void;
 }
-
-/** Stands in where a path leads nowhere at the moment. */
-const NOWHERE: Endpoint = { address: "", port: 0 };
 
 /** A path whose peer is awaited or connected. */
 export class PathEntry {

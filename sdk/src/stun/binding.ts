@@ -1,4 +1,4 @@
-import { type Endpoint, formatEndpoint } from "../udp/endpoint.ts";
+import { type Endpoint, formatEndpoint } from "../net/endpoint.ts";
 import { StunBuilder } from "./builder.ts";
 import { StunAttribute, StunErrorCode, StunMethod } from "./constants.ts";
 import { StunError } from "./errors.ts";

@@ -1,8 +1,8 @@
-import { keepAliveFor } from "../nat/keep-alive.ts";
+import { type Endpoint, formatEndpoint } from "../net/endpoint.ts";
 import { StunAttribute as A, StunErrorCode as Code, StunMethod } from "../stun/constants.ts";
+import { keepAliveFor } from "../stun/keep-alive.ts";
 import { isStun, messageType, StunMessage } from "../stun/message.ts";
 import { type StunOutcome, StunTransactions } from "../stun/transaction.ts";
-import { type Endpoint, formatEndpoint } from "../udp/endpoint.ts";
 import {
   allocationSettings,
   type TurnAllocationOptions,

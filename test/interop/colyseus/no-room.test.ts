@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
+import { SESSION_PROTOCOL } from "../../../sdk/src/session/protocol.ts";
 import { CHROMIUM } from "../../unit/colyseus/server/webrtc/offers.ts";
 import { until } from "../../until.ts";
 import { Program } from "./program.ts";
@@ -92,7 +93,8 @@ test("WebSockets to no room count too: who goes on that way gets no token", asyn
   const port = await program.line(/^listening (\d+)/);
   const asksWithSeat = async (): Promise<number> => {
     const { text } = await post(`http://127.0.0.1:${port}/matchmake/create/open`, {});
-    const { status } = await post(`http://127.0.0.1:${port}/sallyport/connect`, JSON.parse(text));
+    const seat = { ...(JSON.parse(text) as object), protocol: SESSION_PROTOCOL };
+    const { status } = await post(`http://127.0.0.1:${port}/sallyport/connect`, seat);
     return status;
   };
   expect(await asksWithSeat()).toBe(200);

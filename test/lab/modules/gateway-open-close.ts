@@ -1,6 +1,6 @@
 /** Opens and closes many times; prints what is left in this process. */
 import { readdirSync } from "node:fs";
-import { PortMapper } from "../../../sdk/src/gateway/port-mapper.ts";
+import { PortMapper } from "../../../sdk/src/gateway/mapper/port-mapper.ts";
 import { PortMapError, type Via } from "../../../sdk/src/gateway/types.ts";
 
 const { count, via, state, port } = JSON.parse(process.argv[2] ?? "{}") as {

@@ -1,5 +1,5 @@
 /** Runs a list of calls through our UPNP; prints their results as JSON. */
-import { UPNP } from "../../../sdk/src/gateway/upnp/upnp.ts";
+import { UPNP } from "../../../sdk/src/gateway/upnp/godot/upnp.ts";
 
 const calls = JSON.parse(process.argv[2] ?? "[]") as [name: string, args: (string | number)[]][];
 const upnp = new UPNP();

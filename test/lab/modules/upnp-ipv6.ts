@@ -1,5 +1,5 @@
 /** Finds the gateway over IPv6 with UPNP, and says what was found. */
-import { UPNP } from "../../../sdk/src/gateway/upnp/upnp.ts";
+import { UPNP } from "../../../sdk/src/gateway/upnp/godot/upnp.ts";
 
 const upnp = new UPNP();
 upnp.discoverIpv6 = true;

@@ -1,17 +1,18 @@
 /** A gateway and a clock that tests hold in their hands. */
 import { EventEmitter } from "node:events";
-import type { Clock } from "../../../sdk/src/gateway/clock.ts";
-import type { Discover, DiscoveryEvents } from "../../../sdk/src/gateway/discovery.ts";
 import {
+  type Discover,
   type Gateway,
   GatewayError,
   type GatewayErrorKind,
   type GatewayEvents,
   type Lease,
   type LeaseCheck,
-  type Wish,
+  type PortRequest,
+  type SearchEvents,
 } from "../../../sdk/src/gateway/gateway.ts";
 import type { GatewayInfo, Via } from "../../../sdk/src/gateway/types.ts";
+import { type Clock } from "../../../sdk/src/net/clock.ts";
 
 /** Time that passes when it is told to. */
 export class FakeClock implements Clock {
@@ -89,7 +90,7 @@ export class FakeGateway extends EventEmitter<GatewayEvents> implements Gateway 
     return this;
   }
 
-  async request(wish: Wish, signal?: AbortSignal): Promise<Lease> {
+  async request(wish: PortRequest, signal?: AbortSignal): Promise<Lease> {
     this.asked.push(`map ${wish.transport} ${wish.externalPort}`);
     await this.#wait(signal);
     const failure = this.failures.shift();
@@ -142,7 +143,9 @@ export class FakeGateway extends EventEmitter<GatewayEvents> implements Gateway 
     if (this.silent) throw new GatewayError("unreachable", "silence");
   }
 
-  hear(): void {}
+  onAnnouncement(): boolean {
+    return false;
+  }
   async close(): Promise<void> {
     this.closed = true;
   }
@@ -175,7 +178,7 @@ export class FakeNetwork {
     return gateway;
   }
 
-  discover: Discover = ({ onGateway, onFinding }: DiscoveryEvents) => {
+  discover: Discover = ({ onGateway, onFinding }: SearchEvents) => {
     this.searches++;
     let open = true;
     for (const { gateway, delay } of this.gateways) {

@@ -1,9 +1,8 @@
 /** The lobby: a Colyseus server with the rendezvous room and a page. */
-import { createServer } from "node:http";
 import { defineServer } from "@colyseus/core";
 import { WebSocketTransport } from "@colyseus/ws-transport";
-import { guardRequests, limitLog } from "sallyport/colyseus";
-import { defineRendezvous, RENDEZVOUS_ROOM, type TurnOptions } from "sallyport/rendezvous";
+import { createLimitedServer, defineRendezvous, guardRequests, limitConnections, limitLog } from "sallyport/colyseus";
+import { RENDEZVOUS_ROOM, type TurnOptions } from "sallyport/rendezvous";
 import { listen } from "./listen.ts";
 import { quietLogger } from "./logger.ts";
 import { servePage } from "./page.ts";
@@ -37,7 +36,8 @@ export interface Lobby {
 /** @throws Failure when the port cannot be had */
 export async function startLobby(options: LobbyOptions): Promise<Lobby> {
   const { port, host, publicUrl, trustProxy, stunPort, stunUrls, turn, redisUrl, warn } = options;
-  const http = createServer();
+  const http = createLimitedServer();
+  const transport = new WebSocketTransport({ server: http });
   // Before the room is defined, which tells hosts and players of it.
   const stun = startStun(stunPort, warn);
   const connectivity: LobbyConnectivity = { stun: stunUrls ?? (stun ? [stunUrlOf(publicUrl, stun.port)] : []) };
@@ -46,7 +46,7 @@ export async function startLobby(options: LobbyOptions): Promise<Lobby> {
     gracefullyShutdown: false,
     logger: quietLogger,
     ...(redisUrl === undefined ? {} : await shareByRedis(redisUrl, publicUrl)),
-    transport: new WebSocketTransport({ server: http }),
+    transport,
     rooms: {
       [RENDEZVOUS_ROOM]: defineRendezvous({
         publicUrl,
@@ -58,6 +58,7 @@ export async function startLobby(options: LobbyOptions): Promise<Lobby> {
   });
   limitLog();
   guardRequests(http, { trustProxy });
+  limitConnections(http, { trustProxy, webSocket: transport });
   try {
     await listen(server, http, { port, host }, "End that program, or choose another port: PORT=2568 npm run lobby");
   } catch (error) {

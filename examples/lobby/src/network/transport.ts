@@ -1,7 +1,7 @@
 /** The host's way to its players. */
 import type { Server as HttpServer } from "node:http";
 import type { Transport } from "@colyseus/core";
-import type { Reachability } from "sallyport";
+import { optionsFromEnvironment, type Reachability } from "sallyport";
 import { type LanListing, SallyportTransport } from "sallyport/colyseus";
 import type { HostRegistration, Invite } from "sallyport/rendezvous";
 import { APPLICATION } from "../arena/rules.ts";
@@ -36,6 +36,7 @@ export function createTransport({ port, description, lobby, maxPlayers }: GameTr
     port,
     description,
     lobby,
+    connectivity: optionsFromEnvironment(),
     webrtc: "auto",
     lan: { application: APPLICATION },
     listing: { description: "Walk about, collect coins.", maxPlayers },

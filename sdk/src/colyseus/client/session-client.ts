@@ -6,8 +6,9 @@ import {
   type SeatReservation,
 } from "@colyseus/sdk";
 import type { SchemaConstructor } from "@colyseus/sdk/serializer/SchemaSerializer";
+import { abortable } from "../../net/wait.ts";
 import type { AvailableRoom } from "./available-room.ts";
-import { abortable, type JoinSettings } from "./join.ts";
+import type { JoinSettings } from "./join.ts";
 import type { JoinProgress } from "./path.ts";
 import { SallyportRoom, type StateOf } from "./room.ts";
 import { isAddress } from "./seat-request.ts";

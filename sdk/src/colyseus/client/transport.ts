@@ -1,12 +1,14 @@
 import { CloseCode } from "@colyseus/sdk";
 import type { ITransport, ITransportEventMap } from "@colyseus/sdk/transport/ITransport";
 import { WebSocketTransport } from "@colyseus/sdk/transport/WebSocketTransport";
-import { CLOSE_ABNORMAL, CLOSE_NO_STATUS, webSocketCloseCode } from "../../session/close-code.ts";
+import { formatEndpoint } from "../../net/endpoint.ts";
+import { messageOf } from "../../net/message-of.ts";
+import { abortable } from "../../net/wait.ts";
+import { CLOSE_ABNORMAL, CLOSE_NO_STATUS, CLOSE_PROTOCOL_ERROR, webSocketCloseCode } from "../../session/close-code.ts";
 import type { Session, SessionMode } from "../../session/types.ts";
-import { formatEndpoint } from "../../udp/endpoint.ts";
+import { ProtocolMismatchError } from "../../session/versions.ts";
 import type { ConnectEndpoint } from "../wire/connect-request.ts";
 import { BATCH, readBatch } from "../wire/frame-batch.ts";
-import { abortable } from "./join.ts";
 import type { JoinProgress, RoomPath } from "./path.ts";
 import { PathHistory } from "./path-history.ts";
 
@@ -44,8 +46,6 @@ export interface RoomTransportSettings {
   onPathChange: () => void;
 }
 
-/** RFC 6455 section 7.4.1. */
-const CLOSE_PROTOCOL_ERROR = 1002;
 const CODE_MASK = 0x1f;
 const ROOM_STATE = 14;
 const UNRELIABLE_PATCH = 0x4f;
@@ -121,6 +121,7 @@ export class RoomTransport implements ITransport {
     const { way, onProgress } = this.#settings;
     const { signal } = attempt;
     let reason = `${way.name} is switched off`;
+    let isOutdated = false;
     if (way.enabled) {
       try {
         const { session, endpoints } = await way.dial(new URL(url), { headers, signal, onProgress });
@@ -128,7 +129,8 @@ export class RoomTransport implements ITransport {
         else this.#adoptSession(session, endpoints);
         return;
       } catch (error) {
-        reason = `${way.name}: ${error instanceof Error ? error.message : String(error)}`;
+        reason = `${way.name}: ${messageOf(error)}`;
+        isOutdated = error instanceof ProtocolMismatchError;
       }
     }
     const fallback = way.locateWebSocket
@@ -137,7 +139,8 @@ export class RoomTransport implements ITransport {
           () => url,
         )
       : url;
-    if (!signal.aborted) this.#connectWebSocket(fallback, headers, reason);
+    const meanwhile = isOutdated ? "; playing over WebSocket meanwhile" : "";
+    if (!signal.aborted) this.#connectWebSocket(fallback, headers, reason, meanwhile);
   }
 
   /** The room's URL at the server's present address. */
@@ -187,12 +190,13 @@ export class RoomTransport implements ITransport {
     this.events.onopen?.({});
   }
 
-  #connectWebSocket(url: string, headers: Record<string, string>, reason: string): void {
+  /** @param meanwhile what is to be said once it is open */
+  #connectWebSocket(url: string, headers: Record<string, string>, reason: string, meanwhile: string): void {
     const { onProgress } = this.#settings;
     onProgress("websocket", reason);
     const webSocket = new WebSocketTransport({
       onopen: (event) => {
-        this.#moved("websocket", new URL(url).host, reason);
+        this.#moved("websocket", new URL(url).host, reason + meanwhile);
         this.events.onopen?.(event);
       },
       onmessage: (event) => this.events.onmessage?.(event),
@@ -207,7 +211,7 @@ export class RoomTransport implements ITransport {
       webSocket.connect(url, headers);
     } catch (error) {
       // A secure page may not even try (mixed content).
-      const problem = `WebSocket: ${error instanceof Error ? error.message : String(error)}; ${reason}`;
+      const problem = `WebSocket: ${messageOf(error)}; ${reason}`;
       this.#webSocket = undefined;
       this.events.onerror?.({ code: CLOSE_ABNORMAL, reason: problem });
     }

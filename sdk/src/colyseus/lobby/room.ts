@@ -4,6 +4,7 @@ import {
   type Client,
   CloseCode,
   defineRoom,
+  logger,
   type Messages,
   matchMaker,
   type RegisteredHandler,
@@ -19,17 +20,20 @@ import {
   CLOSE_ENDED,
   CLOSE_FLOOD,
   CLOSE_REPLACED,
+  checkRendezvousProtocol,
   type GameListing,
   type GameSummary,
   type HostDetails,
   type HostMessage,
   parseHostDetails,
   parseHostUpdate,
+  RENDEZVOUS_PROTOCOL,
   RENDEZVOUS_ROOM,
   type RegisteredMessage,
   summaryOf,
 } from "../../rendezvous/wire/protocol.ts";
 import { checkServersOptions, type ServersOptions } from "../../rendezvous/wire/servers.ts";
+import { VersionNotices } from "../../session/versions.ts";
 import { Guests } from "./guests.ts";
 import { LIMITS, type RendezvousLimits } from "./limits.ts";
 import { LiveCodes } from "./live-codes.ts";
@@ -80,6 +84,8 @@ const HASHES = { running: 2, waiting: 16 } as const;
 const quota = new Quota(LIMITS);
 const hashes = new WorkQueue(HASHES);
 const liveCodes = new LiveCodes();
+/** In the lobby's log, once for each version. */
+const versions = new VersionNotices((sentence) => logger.warn(`Rendezvous: ${sentence}`));
 
 export class RendezvousRoom extends Room<{ metadata: Metadata }> {
   /** For the whole process; change them before the server listens. */
@@ -122,8 +128,15 @@ export class RendezvousRoom extends Room<{ metadata: Metadata }> {
     const address = context.ip ?? "unknown";
     if (!(await quota.takeRequest(address))) throw tooManyRequests();
     const asked = (options ?? {}) as Record<string, unknown>;
+    const { invite, protocol } = asked;
+    try {
+      checkRendezvousProtocol(protocol, "lobby");
+    } catch (error) {
+      const { message } = error as RendezvousError;
+      if (typeof protocol === "number") versions.tell(protocol, () => message);
+      throw new ServerError(STATUS.invalid, message);
+    }
     // Without this check a request that names no invite would match any game.
-    const { invite } = asked;
     if (typeof invite !== "string" || parseInviteCode(invite) !== invite) {
       throw new ServerError(STATUS.invalid, "An invite such as K7Q2-9FXM is needed.");
     }
@@ -238,7 +251,7 @@ export class RendezvousRoom extends Room<{ metadata: Metadata }> {
     this.#setHost(client);
     previous?.leave(CLOSE_REPLACED, "another connection of this host has taken over");
     this.#details = details;
-    const registered: RegisteredMessage = { code: this.#code };
+    const registered: RegisteredMessage = { code: this.#code, protocol: RENDEZVOUS_PROTOCOL };
     if (this.#options.publicUrl !== undefined) registered.url = inviteUrl(this.#options.publicUrl, this.#code);
     client.send("registered", registered);
     this.#sendServers(client);
@@ -272,7 +285,13 @@ export class RendezvousRoom extends Room<{ metadata: Metadata }> {
   }
 
   #hostMessage(details: HostDetails): HostMessage {
-    return { ...details, online: this.#host !== undefined, key: this.#key, verifier: this.#owner };
+    return {
+      ...details,
+      protocol: RENDEZVOUS_PROTOCOL,
+      online: this.#host !== undefined,
+      key: this.#key,
+      verifier: this.#owner,
+    };
   }
 
   #setHost(host: Client | undefined): void {

@@ -9,7 +9,7 @@ import {
   isDevMode,
   type ServerError,
 } from "@colyseus/core";
-import { localRoom } from "./local-room.ts";
+import { localRoom } from "./admission/local-room.ts";
 
 /** What both kinds of players have: those over UDP and those over WebSocket. */
 export interface JoiningClient extends Client, ClientPrivate {

@@ -1,5 +1,5 @@
+import type { Endpoint } from "../../net/endpoint.ts";
 import type { SessionServer } from "../../session/types.ts";
-import type { Endpoint } from "../../udp/endpoint.ts";
 import type { ConnectEndpoint } from "../wire/connect-request.ts";
 
 /** Where a transport's sessions come from: the game's UDP socket, and what keeps it reachable. */
@@ -15,10 +15,11 @@ export interface SessionHost {
   /** Where a stranger can dial it over TCP and UDP alike, best first: neither what only hole punching nor what only UDP reaches. */
   dialable(): Endpoint[];
   /**
-   * Has routers forward another UDP port of this machine too, until `close()`, for what stands beside the game. Call it after `open()`.
-   * @returns where that port is reached from outside just now, if it is
+   * Has routers forward another UDP port of this machine too, until `close()`, for a part of the game with a socket of its own. Call
+   * it after `open()`.
+   * @returns where that port is reached from outside at the moment; undefined while it is not
    */
-  mapBeside?(port: number): () => Endpoint | undefined;
+  mapExtraPort?(port: number): () => Endpoint | undefined;
   /** Called when what `endpoints()` or `dialable()` say has changed. */
   onChange: (() => void) | null;
   /** Gives back whatever `open()` took, also when that is still under way. */

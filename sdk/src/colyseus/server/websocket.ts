@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { type AuthContext, CloseCode, createAuthContext, type ISendOptions, Protocol } from "@colyseus/core";
 import { WebSocketClient, WebSocketTransport } from "@colyseus/ws-transport";
-import { formatEndpoint, normalizeAddress } from "../../udp/endpoint.ts";
+import { formatEndpoint, normalizeAddress } from "../../net/endpoint.ts";
 import type { RefusalLimiter } from "./admission/refusal-limiter.ts";
 import { introducedPlayer } from "./entrances/introduced.ts";
 import { joinRoom } from "./join.ts";

@@ -2,7 +2,7 @@ import { mkdirSync, renameSync, unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { threadId } from "node:worker_threads";
 
-/** A reader sees the old file or the new one, never half of one. A state directory that cannot be written is done without. */
+/** Readers see the old file or the new one, never half of one. Failure is ignored: without a state directory nothing is kept. */
 export function writeWhole(path: string, content: unknown): void {
   const draft = `${path}.${process.pid}.${threadId}.tmp`;
   try {
@@ -14,11 +14,11 @@ export function writeWhole(path: string, content: unknown): void {
   }
 }
 
-/** No matter whether it is there. */
+/** Removes a file if it is there. */
 export function remove(path: string): void {
   try {
     unlinkSync(path);
   } catch {
-    // Somebody else did, or nobody may.
+    // It is gone already, or must not be removed.
   }
 }

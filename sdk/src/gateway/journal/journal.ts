@@ -24,13 +24,13 @@ export interface JournalEntry {
   writtenAt: number;
 }
 
-/** Entries that one process may have; a longer file is not ours. */
+/** Entries of one process that are read. */
 const MAX_ENTRIES = 1024;
 const MAX_FILE = 1024 * 1024;
-/** Unix milliseconds after which an entry of a network that never came back is dropped. */
-const MAX_AGE = 90 * 86_400_000;
+/** An entry at a router that was not met again for this long is dropped. */
+const MAX_AGE_MS = 90 * 86_400_000;
 
-/** Where mappings are remembered: `XDG_STATE_HOME`, else what the system has for such things. */
+/** Where mappings are remembered: in `XDG_STATE_HOME`, else where the system keeps such state. */
 export function stateDirectory(environment: NodeJS.ProcessEnv = process.env): string {
   const base =
     environment["XDG_STATE_HOME"] ||
@@ -56,8 +56,8 @@ export interface Orphan {
 }
 
 /**
- * The mappings of all processes of this user on this machine, one file per process (and worker thread), so that nobody waits for anybody.
- * A process writes only its own file; the file of a dead process belongs to whoever holds the gateway's lock.
+ * The mappings of all processes of this user on this machine, one file per process (and worker thread), so that no process waits for another.
+ * A process writes only its own file; a dead process' file belongs to the holder of the gateway's lock.
  */
 export class Journal {
   readonly directory: string;
@@ -100,7 +100,7 @@ export class Journal {
     return this.#others().some(({ owner, entries }) => isAlive(owner) && entries.some(same));
   }
 
-  /** Every entry of every process, with the number of the process if it lives. */
+  /** Every entry of every process, with the id of the process if it runs. */
   everything(): { entry: JournalEntry; pid: number | undefined }[] {
     const own = [...this.#entries.values()].map((entry) => ({ entry, pid: self.pid as number | undefined }));
     return [
@@ -111,14 +111,14 @@ export class Journal {
     ];
   }
 
-  /** What dead processes left; entries that lapsed since are crossed out on the way. */
+  /** What dead processes left. Entries that have lapsed are crossed out on the way. */
   orphans(unixNow: number): Orphan[] {
     const orphans: Orphan[] = [];
     for (const { path, owner, entries } of this.#others()) {
       if (isAlive(owner)) continue;
       const open = new Set(
         entries.filter(
-          ({ expiresAt, writtenAt }) => (expiresAt === 0 || expiresAt > unixNow) && writtenAt > unixNow - MAX_AGE,
+          ({ expiresAt, writtenAt }) => (expiresAt === 0 || expiresAt > unixNow) && writtenAt > unixNow - MAX_AGE_MS,
         ),
       );
       const store = (): void => {

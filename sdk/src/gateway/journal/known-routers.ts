@@ -18,9 +18,9 @@ const MAX_LOCATION = 512;
 const MAX_FILE = 64 * 1024;
 
 /**
- * Routers met before, for all processes of this user: a start need not wait for an answer to its search. What is remembered
- * is a hint and no more: who uses it asks, believes what is answered, and searches at the same time. Processes write over each
- * other, and no harm is done.
+ * Routers met before, for all processes of this user: with them a start need not wait for an answer to its search. An entry is
+ * only a hint: the router is asked, its answer counts, and the search goes on at the same time. Processes may overwrite each
+ * other's file, which does no harm.
  */
 export class KnownRouters {
   readonly #file: string;
@@ -29,7 +29,7 @@ export class KnownRouters {
     this.#file = join(directory, "routers.json");
   }
 
-  /** Last met, first named. */
+  /** The one met last comes first. */
   all(): KnownRouter[] {
     try {
       const text = readFileSync(this.#file, "utf8");
@@ -41,7 +41,7 @@ export class KnownRouters {
     }
   }
 
-  /** Writes nothing where that is known. */
+  /** Does not write if it is known already. */
   remember({ interfaceName, address, location }: KnownRouter): void {
     const router: KnownRouter = { interfaceName, address, location };
     const before = this.all();

@@ -1,53 +1,50 @@
 import { linkSync, mkdirSync, readFileSync, renameSync, unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Clock, delay } from "../clock.ts";
+import type { Clock } from "../../net/clock.ts";
+import { sleep } from "../../net/wait.ts";
 import { isAlive, type Owner, self } from "./owner.ts";
+import { Turns } from "./turns.ts";
 
-/** Between two looks at a lock that somebody else holds. */
-const POLL = 15;
-/** Longer than any making of a mapping: then the lock is not waited for any more. */
-const PATIENCE = 30_000;
+/** Between two looks at a lock that another process holds. */
+const LOCK_POLL_MS = 15;
+/** No making of a mapping takes longer: then the lock is ignored. */
+const LOCK_TIMEOUT_MS = 30_000;
 
-/** Chains of work in this process, by lock. */
-const queues = new Map<string, Promise<unknown>>();
+const turns = new Turns();
 
-/** Runs `work` alone among all processes of this user on this machine that use `directory` and `name`. */
-export async function exclusively<T>(
-  directory: string,
-  name: string,
-  clock: Clock,
-  signal: AbortSignal,
-  work: () => Promise<T>,
-): Promise<T> {
+/**
+ * A lock among all processes of this user on this machine that use the same `directory` and `name`. Without a state directory
+ * only this process takes turns.
+ * @throws the signal's reason
+ */
+export async function lock(directory: string, name: string, clock: Clock, signal: AbortSignal): Promise<Disposable> {
   const path = join(directory, `lock-${encodeURIComponent(name)}`);
-  const before = queues.get(path) ?? Promise.resolve();
-  const turn = before.then(async () => {
-    signal.throwIfAborted();
-    const held = await acquire(path, directory, clock, signal);
-    try {
-      signal.throwIfAborted();
-      return await work();
-    } finally {
-      if (held) release(path);
-    }
-  });
-  const settled = turn.catch(() => undefined);
-  queues.set(path, settled);
+  const turn = await turns.take(path);
+  let isHeld = false;
+  const unlock = (): void => {
+    if (isHeld) release(path);
+    isHeld = false;
+    turn[Symbol.dispose]();
+  };
   try {
-    return await turn;
-  } finally {
-    if (queues.get(path) === settled) queues.delete(path);
+    signal.throwIfAborted();
+    isHeld = await acquire(path, directory, clock, signal);
+    signal.throwIfAborted();
+  } catch (error) {
+    unlock();
+    throw error;
   }
+  return { [Symbol.dispose]: unlock };
 }
 
 async function acquire(path: string, directory: string, clock: Clock, signal: AbortSignal): Promise<boolean> {
-  const until = clock.now() + PATIENCE;
+  const until = clock.now() + LOCK_TIMEOUT_MS;
   const draft = `${path}.${self.pid}`;
   try {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     writeFileSync(draft, JSON.stringify(self), { mode: 0o600 });
   } catch {
-    // Without a state directory there is nobody to be alone among.
+    // Without a state directory no other process can see a lock.
     return false;
   }
   try {
@@ -59,7 +56,7 @@ async function acquire(path: string, directory: string, clock: Clock, signal: Ab
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== "EEXIST") return false;
       }
-      if (!breakStale(path)) await delay(clock, POLL, signal);
+      if (!breakStale(path)) await sleep(LOCK_POLL_MS, signal, clock);
     }
     return false;
   } finally {
@@ -71,7 +68,7 @@ async function acquire(path: string, directory: string, clock: Clock, signal: Ab
   }
 }
 
-/** Takes a dead process' lock away. Moved aside first: of two who try, one moves, and it looks again at what it moved. */
+/** Removes a dead process' lock. It is moved aside first: of two who try, one succeeds, and looks again at what it moved. */
 function breakStale(path: string): boolean {
   const holder = readOwner(path);
   if (holder === undefined || isAlive(holder)) return false;
@@ -79,7 +76,7 @@ function breakStale(path: string): boolean {
   try {
     renameSync(path, aside);
     const moved = readOwner(aside);
-    // Somebody was quicker, and this is a living lock: put it back.
+    // Another process was quicker and this is its lock: put it back.
     if (moved && isAlive(moved)) linkSync(aside, path);
     unlinkSync(aside);
     return true;

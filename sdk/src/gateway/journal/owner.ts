@@ -7,12 +7,12 @@ export interface Owner {
   start: string;
 }
 
-/** Field 22 of /proc/PID/stat: clock ticks since boot, with the boot's own id, since ticks begin anew with each. */
+/** Field 22 of /proc/PID/stat: clock ticks since boot. The boot's id goes with it, since each boot counts from zero. */
 function startOf(pid: number): string | undefined {
   if (process.platform !== "linux") return "";
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
-    // The command's name, in brackets, may hold spaces and brackets of its own.
+    // The command's name is in brackets, and may contain spaces and brackets.
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
     return `${bootId()}-${fields[19] ?? ""}`;
   } catch {
@@ -30,7 +30,7 @@ function bootId(): string {
 
 export const self: Owner = { pid: process.pid, start: startOf(process.pid) ?? "" };
 
-/** Whether the process still runs. In doubt it does: what it holds is then left alone. */
+/** Whether the process still runs. In doubt it does: then its entries and locks are left alone. */
 export function isAlive({ pid, start }: Owner): boolean {
   if (pid === self.pid) return start === self.start;
   try {

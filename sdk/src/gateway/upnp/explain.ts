@@ -1,70 +1,73 @@
 import { whyNotPublic } from "../external-address.ts";
-import { GatewayError, type GatewayErrorKind, type Wish } from "../gateway.ts";
+import { GatewayError, type GatewayErrorKind, type PortRequest } from "../gateway.ts";
 import type { GatewayInfo } from "../types.ts";
-import { UpnpError } from "./errors.ts";
-import type { PortMappingEntry } from "./igd.ts";
+import { describePort } from "./entries.ts";
+import { UpnpError, UpnpErrorCode } from "./service/errors.ts";
 
-/** A UPnP error in the words of {@link GatewayError}. */
-export function explain(error: unknown, wish: Wish | undefined, { name, externalAddress }: GatewayInfo): unknown {
+/** Ports below belong to well-known services: many routers let no program map them. */
+const FIRST_UNPRIVILEGED_PORT = 1024;
+
+/** A UPnP error as a {@link GatewayError}; anything else as it is. */
+export function explain(
+  error: unknown,
+  request: PortRequest | undefined,
+  { name, externalAddress }: GatewayInfo,
+): unknown {
   if (!(error instanceof UpnpError)) return error;
-  const port = wish ? describePort(wish) : "the port";
+  const port = request ? describePort(request) : "the port";
   const { code, kind } = error;
   if (kind !== "fault") return toGatewayError(error, name);
   const fail = (as: GatewayErrorKind, message: string): GatewayError =>
     new GatewayError(as, message, { code, cause: error });
   switch (code) {
-    case 718:
-      return fail("conflict", `the router says that ${port} is taken (718)`);
-    case 729:
+    case UpnpErrorCode.ConflictInMappingEntry:
+      return fail("conflict", `the router says that ${port} is taken (${code})`);
+    case UpnpErrorCode.ConflictWithOtherMechanisms:
       return fail(
         "conflict",
-        `${port} is taken by another mechanism of the router (729), such as a manual port forwarding`,
+        `${port} is taken by another mechanism of the router (${code}), such as a manual port forwarding`,
       );
-    case 724:
-      return fail("same-port", "the router maps a port to the same number only (724)");
-    case 728:
+    case UpnpErrorCode.SamePortValuesRequired:
+      return fail("same-port", `the router maps a port to the same number only (${code})`);
+    case UpnpErrorCode.NoPortMapsAvailable:
       return fail(
         "full",
-        "the router's table of port mappings is full (728): remove old entries on its page, or restart it",
+        `the router's table of port mappings is full (${code}): remove old entries in its settings, or restart it`,
       );
-    case 606:
-    case 403:
-      if (wish && (wish.externalPort < 1024 || wish.internalPort < 1024)) {
-        return fail("conflict", `the router does not let programs map ${port}: only ports from 1024 on (${code})`);
-      }
-      return fail(
-        "refused",
-        `the router does not let programs map ports (${code}): allow it on the router's UPnP page`,
-      );
-    case 402:
-    case 716:
+    case UpnpErrorCode.ActionNotAuthorized:
+    case UpnpErrorCode.OutOfSync:
+      return isPrivileged(request)
+        ? fail(
+            "conflict",
+            `the router does not let programs map ${port}: only ports from ${FIRST_UNPRIVILEGED_PORT} on (${code})`,
+          )
+        : fail(
+            "refused",
+            `the router does not let programs map ports (${code}): allow it in the router's UPnP settings`,
+          );
+    case UpnpErrorCode.InvalidArgs:
+    case UpnpErrorCode.WildCardNotPermittedInExtPort:
       return fail("conflict", `the router does not accept ${port} (${code})`);
-    case 501: {
+    case UpnpErrorCode.ActionFailed: {
       const why = whyNotPublic(externalAddress);
       if (why) return fail("private", why);
-      return fail("conflict", `the router could not map ${port} (501) and does not say why`);
+      return fail("conflict", `the router could not map ${port} (${code}) and does not say why`);
     }
     default:
       return fail("refused", `the router refused: ${error.message}`);
   }
 }
 
-/** Of what went wrong whatever was asked for. */
+function isPrivileged(request: PortRequest | undefined): boolean {
+  return request !== undefined && Math.min(request.externalPort, request.internalPort) < FIRST_UNPRIVILEGED_PORT;
+}
+
+/** A failure that does not depend on what was asked. */
 export function toGatewayError(error: unknown, name: string): unknown {
   if (!(error instanceof UpnpError)) return error;
   if (error.kind === "socket") return new GatewayError("unreachable", error.message, { cause: error });
-  return new GatewayError("refused", `${name} answers, but not in UPnP's words: ${error.message}`, {
+  return new GatewayError("refused", `${name} answers, but not as UPnP demands: ${error.message}`, {
     code: error.code || undefined,
     cause: error,
   });
-}
-
-export function describePort({ externalPort, transport }: Wish): string {
-  return `${transport.toUpperCase()} port ${externalPort}`;
-}
-
-export function describeOwner(entry: PortMappingEntry, own: string): string {
-  const name = entry.description ? ` ("${entry.description.slice(0, 40)}")` : "";
-  if (entry.internalClient === own) return `another program on this computer, at port ${entry.internalPort}${name}`;
-  return `${entry.internalClient}:${entry.internalPort}${name}`;
 }

@@ -1,20 +1,28 @@
-import { addressScope } from "../../udp/address-scope.ts";
-import type { Clock } from "../clock.ts";
+import { withZone } from "../../net/address.ts";
+import type { Clock } from "../../net/clock.ts";
+import { addressScope } from "../../net/scope.ts";
+import { zoneOf } from "../../net/zone.ts";
 import { whyNotPublic } from "../external-address.ts";
 import type { LocalInterface } from "../interfaces.ts";
-import { connectionServices, type DeviceDescription, firewallService, parseDescription } from "./description.ts";
-import { UpnpError } from "./errors.ts";
-import { UpnpGateway } from "./gateway.ts";
-import { Subscription, type SubscriptionOptions } from "./gena.ts";
-import type { HttpClient } from "./http.ts";
-import { WanConnection } from "./igd.ts";
-import { pinUrl } from "./pin-url.ts";
-import { FirewallControl, PinholeGateway } from "./pinhole.ts";
+import { UpnpGateway } from "./driver.ts";
+import { PinholeGateway } from "./pinhole-driver.ts";
+import {
+  connectionServices,
+  type DeviceDescription,
+  firewallService,
+  parseDescription,
+} from "./service/description.ts";
+import { UpnpError } from "./service/errors.ts";
+import { FirewallControl } from "./service/firewall.ts";
+import { Subscription, type SubscriptionOptions } from "./service/gena.ts";
+import type { HttpClient } from "./service/http.ts";
+import { WanConnection } from "./service/igd.ts";
+import { pinUrl } from "./service/pin-url.ts";
 
-/** Milliseconds for a description, and for the questions that follow. */
-const TIMEOUT = 2500;
+/** For a description, and for each of the questions that follow. */
+const QUESTION_TIMEOUT_MS = 2500;
 
-/** Where a description is, who says so, and which address of ours it was said to. */
+/** Where a description is, who said so, and which address of ours heard it. */
 export interface Whereabouts {
   location: string;
   responder: string;
@@ -22,12 +30,12 @@ export interface Whereabouts {
   bootId?: number | undefined;
 }
 
-/** Reads the root description behind an answer; everything is asked of the responder alone. @throws {UpnpError} */
+/** Reads the root description behind an answer. Only the responder is asked. @throws {UpnpError} */
 export async function fetchDescription(
   http: HttpClient,
   { location, responder, localAddress }: Whereabouts,
   signal?: AbortSignal,
-  timeoutMs: number = TIMEOUT,
+  timeoutMs: number = QUESTION_TIMEOUT_MS,
 ): Promise<DeviceDescription> {
   const url = pinUrl(location, responder);
   const response = await http({
@@ -72,7 +80,7 @@ export async function inspectGateway(
   const connections = services.map(
     ({ serviceType, controlUrl }) => new WanConnection({ serviceType, controlUrl, address, localAddress }, http),
   );
-  // Whether it is connected decides among several; of a single one the external address tells enough.
+  // Of several connections, the connected one serves. Of a single one the external address tells enough.
   const isChoice = connections.length > 1;
   const asked = await Promise.all(connections.map((each) => askState(each, isChoice, signal)));
   // Connected and public before connected before any; the order of the services decides among equals.
@@ -102,7 +110,7 @@ async function askState(
   asksStatus: boolean,
   signal: AbortSignal,
 ): Promise<Asked | undefined> {
-  const options = { signal, timeoutMs: TIMEOUT };
+  const options = { signal, timeoutMs: QUESTION_TIMEOUT_MS };
   const [status, externalAddress] = await Promise.all([
     asksStatus ? connection.getStatusInfo(options).catch(() => undefined) : undefined,
     connection.getExternalIpAddress(options).catch(() => undefined),
@@ -110,7 +118,7 @@ async function askState(
   if (status === undefined && externalAddress === undefined) return undefined;
   return {
     connection,
-    // A router that does not tell its state may well be connected.
+    // A router that does not tell its state may still be connected.
     connected: status?.connected ?? externalAddress !== undefined,
     externalAddress: externalAddress ?? "",
   };
@@ -120,8 +128,8 @@ async function askState(
 const MAX_ADDRESSES_6 = 2;
 
 /**
- * The gateway's IPv6 firewall, asked from each of our global addresses: gateways open a hole only to who asks. Its control URL is
- * the one that was learned over IPv4, at the router's IPv6 address.
+ * The gateway's IPv6 firewall, asked from each of our global addresses: a gateway opens a hole only to the address that asks. Its
+ * control URL is the one that was learned over IPv4, at the router's IPv6 address.
  */
 export function pinholeGateways(
   http: HttpClient,
@@ -135,7 +143,7 @@ export function pinholeGateways(
     .filter(({ address, gateway }) => gateway !== undefined && addressScope(address) === "public")
     .slice(0, MAX_ADDRESSES_6)
     .map(({ address: localAddress, gateway = "", name }) => {
-      const address = gateway.startsWith("fe80:") ? `${gateway}%${name}` : gateway;
+      const address = gateway.startsWith("fe80:") ? withZone(gateway, zoneOf(name)) : gateway;
       const target = {
         serviceType: service.serviceType,
         controlUrl: pinUrl(service.controlUrl.href, address),

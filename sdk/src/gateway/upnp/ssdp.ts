@@ -7,8 +7,8 @@ export const SSDP_ADDRESS_4 = "239.255.255.250";
 export const SSDP_ADDRESS_6 = "ff02::c";
 
 /**
- * What is searched for, most useful first. Some routers answer only to the target that they know (IGD:2 or a WAN
- * service), some answer `ssdp:all` with their first descriptor alone.
+ * Search targets, most useful first. Some routers answer only to the target that they know (IGD:2 or a WAN service), some
+ * answer `ssdp:all` only with their first descriptor.
  */
 export const SEARCH_TARGETS: readonly string[] = [
   "urn:schemas-upnp-org:device:InternetGatewayDevice:1",
@@ -19,7 +19,7 @@ export const SEARCH_TARGETS: readonly string[] = [
   "ssdp:all",
 ];
 
-/** Longer datagrams are no SSDP: real ones stay below 600 bytes. */
+/** Longer datagrams are ignored: real ones stay below 600 bytes. */
 const MAX_MESSAGE = 4096;
 const MAX_HEADERS = 48;
 
@@ -37,7 +37,7 @@ export interface SsdpMessage {
   bootId: number | undefined;
 }
 
-/** `M-SEARCH`; a unicast search names the device and carries no MX (section 1.3.2), but old stacks want MX all the same. */
+/** `M-SEARCH`; a unicast search names the device and carries no MX (section 1.3.2), but old stacks want MX there too. */
 export function encodeSearch(target: string, host: string, mxSeconds = 1): Buffer {
   return Buffer.from(
     `M-SEARCH * HTTP/1.1\r\nHOST: ${host}\r\nST: ${target}\r\nMAN: "ssdp:discover"\r\nMX: ${mxSeconds}\r\n\r\n`,
@@ -76,7 +76,7 @@ export function decodeSsdp(datagram: Uint8Array): SsdpMessage | undefined {
   };
 }
 
-/** Whether a message may come from an internet gateway: everything that a root description could stand behind. */
+/** Whether a message may come from an internet gateway: its target could lead to a root description. */
 export function mayBeGateway({ target }: SsdpMessage): boolean {
   return /InternetGatewayDevice|WANConnectionDevice|WANIPConnection|WANPPPConnection|WANIPv6FirewallControl|upnp:rootdevice|^uuid:|^ssdp:all$/i.test(
     target,

@@ -9,6 +9,7 @@
  * - `refused`: the lobby answered and said no.
  * - `invalid`: something sent or received is malformed or too large.
  * - `forged`: the lobby names another host than the invite does, or what it relays is not what was said.
+ * - `missing-package`: the lobby needs `@colyseus/sdk`, which is not installed.
  * - `aborted`: the caller's signal, or `close()`.
  */
 export type RendezvousErrorCode =
@@ -20,6 +21,7 @@ export type RendezvousErrorCode =
   | "refused"
   | "invalid"
   | "forged"
+  | "missing-package"
   | "aborted";
 
 export class RendezvousError extends Error {

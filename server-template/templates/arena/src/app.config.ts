@@ -4,6 +4,7 @@ import { defineRoom, defineServer } from "@colyseus/core";
 import { RedisDriver } from "@colyseus/redis-driver";
 import { RedisPresence } from "@colyseus/redis-presence";
 import express from "express";
+import { optionsFromEnvironment } from "sallyport";
 import { formatPrometheus, OwnPages, SallyportTransport } from "sallyport/colyseus";
 import { ArenaRoom } from "./rooms/ArenaRoom.ts";
 
@@ -11,6 +12,8 @@ import { ArenaRoom } from "./rooms/ArenaRoom.ts";
 export const transport = new SallyportTransport({
   description: process.env.GAME_NAME || "My game",
   lobby: process.env.LOBBY_URL || undefined,
+  // SALLYPORT_VIA, SALLYPORT_STUN_URLS, SALLYPORT_RENEW_INTERVAL_MS: see .env.example.
+  connectivity: optionsFromEnvironment(),
   // Players on the same network find it by this word. `lan: false` tells them nothing.
   lan: { application: "my-game" },
 });

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { isIP } from "node:net";
-import { type AddressScope, addressScope } from "../../../udp/address-scope.ts";
-import { normalizeAddress } from "../../../udp/endpoint.ts";
+import { normalizeAddress } from "../../../net/endpoint.ts";
+import { type AddressScope, addressScope } from "../../../net/scope.ts";
 
 /** Where a reverse proxy of ours can stand. */
 const OURS: ReadonlySet<AddressScope> = new Set(["loopback", "private", "link-local"]);

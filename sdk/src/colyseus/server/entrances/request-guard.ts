@@ -1,7 +1,8 @@
 import type { IncomingMessage, Server } from "node:http";
+import type { Socket } from "node:net";
 import { matchMaker } from "@colyseus/core";
-import { normalizeAddress } from "../../../udp/endpoint.ts";
-import { isNoRoomId } from "../local-room.ts";
+import { normalizeAddress } from "../../../net/endpoint.ts";
+import { isNoRoomId } from "../admission/local-room.ts";
 import { diagnose } from "../observability/diagnostics.ts";
 import { clientNamedByProxy, isFromProxy } from "./client-address.ts";
 import { filterRequests } from "./http.ts";
@@ -43,9 +44,16 @@ export function guardRequests(server: Server, options: RequestGuardOptions = {})
       return { address: request.socket.remoteAddress ?? "", status, url: request.url ?? "" };
     });
     if (response) response.writeHead(status, { connection: "close" }).end();
-    else request.socket.end(`HTTP/1.1 ${status} Refused\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+    else refuseUpgrade(request.socket, status);
     return true;
   });
+}
+
+/** Node has let go of the socket by now: an error of a caller who has gone already would be nobody's, and end the process. */
+function refuseUpgrade(socket: Socket, status: number): void {
+  socket.on("error", () => socket.destroy());
+  const answer = `HTTP/1.1 ${status} Refused\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`;
+  socket.end(answer, () => socket.destroy());
 }
 
 /** Colyseus asks the headers first, `x-real-ip` before all others, and in matchmaking nothing but them. */

@@ -1,7 +1,7 @@
 import { debugAndPrintError, type IRoomCache, LocalDriver, matchMaker } from "@colyseus/core";
-import { addressScope } from "../../../udp/address-scope.ts";
-import { type Endpoint, formatEndpoint } from "../../../udp/endpoint.ts";
-import { localRoom } from "../local-room.ts";
+import { type Endpoint, formatEndpoint } from "../../../net/endpoint.ts";
+import { addressScope } from "../../../net/scope.ts";
+import { localRoom } from "../admission/local-room.ts";
 import { replaceMethod } from "./replace-method.ts";
 
 /**

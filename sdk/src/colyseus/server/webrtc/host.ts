@@ -1,8 +1,9 @@
 import { createSocket } from "node:dgram";
 import type { AuthContext } from "@colyseus/core";
+import type { Endpoint } from "../../../net/endpoint.ts";
+import { messageOf } from "../../../net/message-of.ts";
 import { CLOSE_GOING_AWAY } from "../../../session/close-code.ts";
 import type { Session } from "../../../session/types.ts";
-import type { Endpoint } from "../../../udp/endpoint.ts";
 import { PING_INTERVAL_MS } from "../../webrtc/liveness.ts";
 import type { ConnectEndpoint } from "../../wire/connect-request.ts";
 import type { Seat } from "../../wire/seat.ts";
@@ -31,7 +32,7 @@ export interface WebRTCHostOptions extends WebRTCOptions {
   /** Where the game's own socket can be reached. */
   endpoints: () => readonly ConnectEndpoint[];
   /** Has routers forward another port; says where that is reached, once it is. */
-  mapBeside: ((port: number) => () => Endpoint | undefined) | undefined;
+  mapExtraPort: ((port: number) => () => Endpoint | undefined) | undefined;
   /** A browser has come in. */
   onSession: (session: Session, seat: Seat, context: AuthContext) => void;
 }
@@ -105,7 +106,7 @@ export class WebRTCHost {
     this.#library = library;
     this.#port = port;
     this.#address = address;
-    if (this.#options.mapBeside) this.#mapped = this.#options.mapBeside(port);
+    if (this.#options.mapExtraPort) this.#mapped = this.#options.mapExtraPort(port);
     this.#timer = setInterval(() => this.#tick(), PING_INTERVAL_MS);
     this.#timer.unref();
   }
@@ -156,7 +157,7 @@ export class WebRTCHost {
       return { protocol: WEBRTC_PROTOCOL, answer, timeoutMs };
     } catch (error) {
       peer.close();
-      return `This offer cannot be answered: ${error instanceof Error ? error.message : String(error)}`;
+      return `This offer cannot be answered: ${messageOf(error)}`;
     }
   }
 

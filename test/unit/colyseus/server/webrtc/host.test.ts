@@ -4,7 +4,7 @@ import { WebRTCEntrance } from "../../../../../sdk/src/colyseus/server/webrtc/en
 import { WebRTCHost, type WebRTCHostOptions } from "../../../../../sdk/src/colyseus/server/webrtc/host.ts";
 import { parseWebRTCRequest } from "../../../../../sdk/src/colyseus/server/webrtc/request.ts";
 import type { ConnectEndpoint } from "../../../../../sdk/src/colyseus/wire/connect-request.ts";
-import type { Endpoint } from "../../../../../sdk/src/udp/endpoint.ts";
+import type { Endpoint } from "../../../../../sdk/src/net/endpoint.ts";
 import { fakeLibrary } from "./fake-library.ts";
 import { CHROMIUM } from "./offers.ts";
 
@@ -22,7 +22,7 @@ const settings = (): WebRTCHostOptions => ({
   maxPayload: 4096,
   timeoutMs: 9000,
   endpoints: () => endpoints,
-  mapBeside: () => () => mapped,
+  mapExtraPort: () => () => mapped,
   onSession: (_session, { roomId, sessionId }) => entered.push({ roomId, sessionId }),
 });
 const parts = () => ({
@@ -217,8 +217,8 @@ test("closing says goodbye, waits a moment for it to be heard, and gives the por
 
 test("what is missing is said once: to who needs it by an error, to who would like it by the reply", async () => {
   const missing = { ...parts(), load: () => Promise.reject(new Error("npm install node-datachannel")) };
-  const { maxPayload, timeoutMs, mapBeside, onSession } = settings();
-  const options = { maxPayload, timeoutMs, mapBeside, onSession, endpoints: () => endpoints };
+  const { maxPayload, timeoutMs, mapExtraPort, onSession } = settings();
+  const options = { maxPayload, timeoutMs, mapExtraPort, onSession, endpoints: () => endpoints };
   await expect(new WebRTCEntrance(true, options, missing).open(1, "*")).rejects.toThrow(/npm install node-datachannel/);
   const optional = new WebRTCEntrance("auto", options, missing);
   await optional.open(1, "*");

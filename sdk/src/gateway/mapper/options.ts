@@ -1,0 +1,90 @@
+import { type Clock, systemClock } from "../../net/clock.ts";
+import { discoverGateways } from "../discovery/gateways.ts";
+import type { Discover } from "../gateway.ts";
+import type { LocalInterface } from "../interfaces.ts";
+import { stateDirectory } from "../journal/journal.ts";
+import { JournalKeeper } from "../journal/journal-keeper.ts";
+import { KnownRouters } from "../journal/known-routers.ts";
+import { type LeaseKeeper, UnjournaledKeeper } from "../journal/lease-keeper.ts";
+import type { GatewayStep, MappingEvent, Via } from "../types.ts";
+import { machineId } from "./ports.ts";
+
+export interface PortMapperOptions {
+  /** Protocols to use, default all. */
+  via?: readonly Via[] | undefined;
+  /** Addresses to ask from, default all usable ones of this machine. */
+  interfaces?: readonly LocalInterface[] | undefined;
+  /** Milliseconds between two looks at the gateway's table, default 300 000. */
+  renewIntervalMs?: number | undefined;
+  /** Milliseconds between two signs of life asked of a gateway that holds a mapping, default 30 000. */
+  watchIntervalMs?: number | undefined;
+  /**
+   * Remembers mappings on disk, so that the next start removes what a crash left, and where routers were met, so that it
+   * finds them sooner: `true` (default) in the user's state directory, or a directory, or `false`.
+   */
+  journal?: boolean | string | undefined;
+  /** Closes the mapper. */
+  signal?: AbortSignal | undefined;
+  /**
+   * While something is mapped, or being mapped, the process' main thread listens to the signals that end it (SIGINT, SIGTERM, SIGHUP,
+   * SIGUSR2; on Windows SIGBREAK) and to its `beforeExit`: what nobody else handles closes the mapper, and is then raised again. Signals
+   * within a second of the first are the same one; a later one ends the process at once, and standard error says which port stays
+   * open. Where the program listens itself, it decides: nothing is unmapped before it calls `close()`. Default true; `false` leaves
+   * signals alone.
+   */
+  signals?: boolean | undefined;
+  /** Replaces the mapper's dependencies; for tests. */
+  environment?: Partial<PortMapperEnvironment> | undefined;
+}
+
+export interface PortMapperEnvironment {
+  clock: Clock;
+  /** 0 <= n < 1. */
+  random: () => number;
+  discover: Discover;
+  keeper: LeaseKeeper;
+  /** Seeds the alternative ports. */
+  machine: string;
+  /** Where gateways and we listen: default 1900 for SSDP, 5351 for PCP and NAT-PMP, 5350 for what they announce. */
+  ports: { ssdp?: number; portControl?: number; announcements?: number };
+}
+
+export interface PortMapperEvents {
+  mapped: [MappingEvent];
+  renewed: [MappingEvent];
+  changed: [MappingEvent];
+  lost: [MappingEvent];
+  unmapped: [MappingEvent];
+  step: [GatewayStep];
+}
+
+export interface MapOptions {
+  /** Gives up, also the attempts in the background after a "no gateway" error. */
+  signal?: AbortSignal | undefined;
+  onStep?: ((step: GatewayStep) => void) | undefined;
+}
+
+/** Resolves the options to the mapper's dependencies. */
+export function environmentOf({
+  via,
+  interfaces,
+  journal = true,
+  environment,
+}: PortMapperOptions): PortMapperEnvironment {
+  const clock = environment?.clock ?? systemClock;
+  const random = environment?.random ?? Math.random;
+  const ports = environment?.ports ?? {};
+  const directory = journal === true ? stateDirectory() : journal;
+  const knownRouters = directory === false ? undefined : new KnownRouters(directory);
+  return {
+    clock,
+    random,
+    ports,
+    discover:
+      environment?.discover ??
+      ((events) => discoverGateways({ via, interfaces, clock, random, knownRouters, ports }, events)),
+    keeper:
+      environment?.keeper ?? (directory === false ? new UnjournaledKeeper() : new JournalKeeper(directory, clock)),
+    machine: environment?.machine ?? machineId(),
+  };
+}

@@ -1,0 +1,134 @@
+import { createSocket, type Socket } from "node:dgram";
+import { type Clock } from "../../net/clock.ts";
+import { Retransmission, type RetransmitOptions } from "./retransmit.ts";
+
+/** The gateway did not answer, or its system said that no program listens. */
+export class NoAnswer extends Error {
+  readonly refused: boolean;
+  constructor(message: string, refused: boolean) {
+    super(message);
+    this.refused = refused;
+  }
+}
+
+export interface PortControlOptions {
+  localAddress: string;
+  gateway: string;
+  port: number;
+  clock: Clock;
+  random: () => number;
+}
+
+type Reader = (bytes: Uint8Array) => boolean;
+
+/**
+ * The socket for PCP and NAT-PMP with one gateway. It is connected: the kernel drops datagrams from other addresses (RFC 6886
+ * section 3.1), and reports at once when no program listens there.
+ */
+export class PortControlSocket implements Disposable {
+  readonly localAddress: string;
+  readonly gateway: string;
+  readonly #clock: Clock;
+  readonly #random: () => number;
+  readonly #socket: Socket;
+  readonly #ready: Promise<void>;
+  readonly #readers = new Set<Reader>();
+  readonly #refusals = new Set<(error: Error) => void>();
+  #closed = false;
+  /** How many drivers share it. The last one closes it. */
+  #users = 1;
+
+  constructor({ localAddress, gateway, port, clock, random }: PortControlOptions) {
+    this.localAddress = localAddress;
+    this.gateway = gateway;
+    this.#clock = clock;
+    this.#random = random;
+    const socket = createSocket(localAddress.includes(":") ? "udp6" : "udp4");
+    this.#socket = socket;
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#ready = promise;
+    promise.catch(() => undefined);
+    const fail = (error: Error): void => {
+      reject(error);
+      this.#refuseAll(error);
+    };
+    socket.on("error", fail);
+    socket.on("message", (bytes) => {
+      for (const reader of this.#readers) if (reader(bytes)) return;
+    });
+    socket.bind({ address: localAddress, port: 0 }, () => {
+      // Node's types leave the error out.
+      socket.connect(port, gateway, (error?: Error) => {
+        if (error) return fail(error);
+        socket.unref();
+        resolve();
+      });
+    });
+    socket.unref();
+  }
+
+  #refuseAll(error: Error): void {
+    for (const refuse of this.#refusals) refuse(error);
+  }
+
+  share(): this {
+    this.#users++;
+    return this;
+  }
+
+  /**
+   * Sends a request, and again by schedule, until `read` accepts an answer.
+   * @throws {NoAnswer}
+   */
+  async request<T>(
+    bytes: Uint8Array,
+    read: (answer: Uint8Array) => T | undefined,
+    schedule: RetransmitOptions,
+    signal?: AbortSignal,
+  ): Promise<T> {
+    signal?.throwIfAborted();
+    const { promise, resolve, reject } = Promise.withResolvers<T>();
+    const retransmission = new Retransmission(schedule, this.#clock.now(), this.#random);
+    let cancel = (): void => undefined;
+    const reader: Reader = (answer) => {
+      const result = read(answer);
+      if (result === undefined) return false;
+      resolve(result);
+      return true;
+    };
+    const refuse = (error: Error): void =>
+      reject(new NoAnswer(`${this.gateway} refuses (${(error as NodeJS.ErrnoException).code ?? error.message})`, true));
+    const onAbort = (): void => reject(signal?.reason as Error);
+    const tick = (): void => {
+      const now = this.#clock.now();
+      const due = retransmission.poll(now);
+      if (due === "over" || this.#closed) return reject(new NoAnswer(`${this.gateway} does not answer`, false));
+      // The system reports an ICMP error for one datagram when the next is sent.
+      if (due === "send") this.#socket.send(bytes, (error) => error && this.#refuseAll(error));
+      cancel = this.#clock.after(Math.max(1, retransmission.due - now), tick);
+    };
+    this.#readers.add(reader);
+    this.#refusals.add(refuse);
+    signal?.addEventListener("abort", onAbort, { once: true });
+    try {
+      const ready = this.#ready.catch((error: Error) => {
+        refuse(error);
+        return promise;
+      });
+      await Promise.race([ready, promise]);
+      tick();
+      return await promise;
+    } finally {
+      cancel();
+      this.#readers.delete(reader);
+      this.#refusals.delete(refuse);
+      signal?.removeEventListener("abort", onAbort);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    if (--this.#users > 0 || this.#closed) return;
+    this.#closed = true;
+    this.#socket.close();
+  }
+}
