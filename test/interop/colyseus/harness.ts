@@ -2,7 +2,7 @@ import type { AddressInfo } from "node:net";
 import { logger, Server } from "@colyseus/core";
 import { Encoder } from "@colyseus/schema";
 import { SallyportClient, type SallyportClientOptions } from "../../../sdk/src/colyseus/client/client.ts";
-import type { SessionHost } from "../../../sdk/src/colyseus/server/session-host.ts";
+import type { SessionHost } from "../../../sdk/src/colyseus/server/hosts/session-host.ts";
 import { SallyportTransport } from "../../../sdk/src/colyseus/server/transport.ts";
 import { type SallyportTransportOptions } from "../../../sdk/src/colyseus/server/transport-options.ts";
 import { Link } from "./link.ts";

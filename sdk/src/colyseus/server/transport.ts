@@ -25,8 +25,10 @@ import {
 import { decodeSeat, encodeSeat, type Seat } from "../wire/seat.ts";
 import { WEBRTC_PATH } from "../wire/webrtc-request.ts";
 import { RefusalLimiter } from "./admission/refusal-limiter.ts";
-import { ConnectivityHost } from "./connectivity-host.ts";
-import { type Entrance, serveEntrances } from "./entrances/connect-endpoint.ts";
+import { FrameBatches } from "./clients/frame-batches.ts";
+import { joinRoom } from "./clients/join.ts";
+import { UDPClient, type UDPClientSettings, UDPConnection } from "./clients/udp-client.ts";
+import { FallbackWebSocketTransport } from "./clients/websocket.ts";
 import { createLimitedServer, limitConnections } from "./entrances/connection-limits.ts";
 import { closeTCP, filterRequests, listenTCP } from "./entrances/http.ts";
 import { serveInviteTunnel } from "./entrances/invite-tunnel.ts";
@@ -34,22 +36,20 @@ import { type ParsedConnectRequest, parseConnectRequest } from "./entrances/pars
 import { PendingContexts } from "./entrances/pending-contexts.ts";
 import { guardRequests } from "./entrances/request-guard.ts";
 import { answerRoomList, listedName } from "./entrances/room-list.ts";
-import { FrameBatches } from "./frame-batches.ts";
-import { joinRoom } from "./join.ts";
-import { LanListing } from "./lan-listing.ts";
-import { LobbyListing } from "./lobby-listing.ts";
+import { type Entrance, serveEntrances } from "./entrances/seat-endpoint.ts";
+import { ConnectivityHost } from "./hosts/connectivity-host.ts";
+import type { SessionHost } from "./hosts/session-host.ts";
+import { SocketHost } from "./hosts/socket-host.ts";
+import { LanListing } from "./listings/lan-listing.ts";
+import { LobbyListing } from "./listings/lobby-listing.ts";
+import { PublicAddress } from "./listings/public-address.ts";
 import { diagnose, type PlayerConnection } from "./observability/diagnostics.ts";
 import { Counter, describePlayers, type TransportMetrics } from "./observability/metrics.ts";
 import { Players } from "./observability/players.ts";
-import { explainConnections } from "./replaced/inspect.ts";
-import { limitShutdown } from "./replaced/limit-shutdown.ts";
-import { PublicAddress } from "./replaced/public-address.ts";
-import type { SessionHost } from "./session-host.ts";
-import { SocketHost } from "./socket-host.ts";
+import { limitShutdown } from "./replaced/graceful-shutdown.ts";
+import { explainConnections } from "./replaced/room-inspection.ts";
 import type { SallyportTransportOptions } from "./transport-options.ts";
-import { UDPClient, type UDPClientSettings, UDPConnection } from "./udp-client.ts";
-import { WebRTCEntrance } from "./webrtc/entrance.ts";
-import { FallbackWebSocketTransport } from "./websocket.ts";
+import { WebRTCEntrance } from "./webrtc/endpoint.ts";
 
 const DEFAULT_PORT = 2567;
 /** netcode's limit is 32; each address that leads nowhere costs a joining client time. */

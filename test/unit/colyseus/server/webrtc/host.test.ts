@@ -1,6 +1,6 @@
 import type { AuthContext } from "@colyseus/core";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { WebRTCEntrance } from "../../../../../sdk/src/colyseus/server/webrtc/entrance.ts";
+import { WebRTCEntrance } from "../../../../../sdk/src/colyseus/server/webrtc/endpoint.ts";
 import { WebRTCHost, type WebRTCHostOptions } from "../../../../../sdk/src/colyseus/server/webrtc/host.ts";
 import { parseWebRTCRequest } from "../../../../../sdk/src/colyseus/server/webrtc/request.ts";
 import type { ConnectEndpoint } from "../../../../../sdk/src/colyseus/wire/connect-request.ts";

@@ -1,4 +1,4 @@
-import { encodeBatch } from "../wire/frame-batch.ts";
+import { encodeBatch } from "../../wire/frame-batch.ts";
 
 /** Whose frames are put together. */
 export interface BatchReceiver {

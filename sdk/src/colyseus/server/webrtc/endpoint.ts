@@ -8,8 +8,8 @@ import {
   WEBRTC_PROTOCOL_NAME,
   type WebRTCReply,
 } from "../../wire/webrtc-request.ts";
-import type { Entrance } from "../entrances/connect-endpoint.ts";
 import { introducedPlayer } from "../entrances/introduced.ts";
+import type { Entrance } from "../entrances/seat-endpoint.ts";
 import { WebRTCHost, type WebRTCHostOptions, type WebRTCOptions, type WebRTCParts } from "./host.ts";
 import { type ParsedWebRTCRequest, parseWebRTCRequest } from "./request.ts";
 

@@ -1,7 +1,7 @@
 import { debugAndPrintError, type IRoomCache, LocalDriver, matchMaker } from "@colyseus/core";
 import { type Endpoint, formatEndpoint } from "../../../net/endpoint.ts";
 import { addressScope } from "../../../net/scope.ts";
-import { replaceMethod } from "./replace-method.ts";
+import { replaceMethod } from "../replaced/replace-method.ts";
 
 /**
  * Tells the processes that share a matchmaker where players reach the rooms of this one, and follows when that changes. The

@@ -1,9 +1,9 @@
 import type { IncomingMessage } from "node:http";
 import { type AuthContext, CloseCode, createAuthContext, type ISendOptions, Protocol } from "@colyseus/core";
 import { WebSocketClient, WebSocketTransport } from "@colyseus/ws-transport";
-import { formatEndpoint, normalizeAddress } from "../../net/endpoint.ts";
+import { formatEndpoint, normalizeAddress } from "../../../net/endpoint.ts";
+import type { Players } from "../observability/players.ts";
 import { joinRoom } from "./join.ts";
-import type { Players } from "./observability/players.ts";
 import { UnreliableSequence } from "./unreliable-sequence.ts";
 
 type RawWebSocket = WebSocketClient["ref"] & { pingCount: number };
