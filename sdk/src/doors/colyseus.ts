@@ -13,7 +13,6 @@ export {
 } from "../colyseus/server/entrances/connection-limits.ts";
 export { guardRequests, type RequestGuardOptions } from "../colyseus/server/entrances/request-guard.ts";
 export type { LanListing, LanListingOptions } from "../colyseus/server/listings/lan-listing.ts";
-export { hidePublicAddresses } from "../colyseus/server/listings/public-address.ts";
 export type {
   ConnectionRefusal,
   DiagnosticsChannels,
@@ -25,5 +24,6 @@ export {
   type TransportMetrics,
 } from "../colyseus/server/observability/metrics.ts";
 export type { Traffic } from "../colyseus/server/observability/players.ts";
+export { hidePublicAddresses } from "../colyseus/server/replaced/room-query.ts";
 export { SallyportTransport } from "../colyseus/server/transport.ts";
 export type { SallyportTransportOptions } from "../colyseus/server/transport-options.ts";

@@ -1,14 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type http from "node:http";
 import type { AddressInfo } from "node:net";
-import {
-  type AuthContext,
-  CloseCode,
-  createAuthContext,
-  debugAndPrintError,
-  matchMaker,
-  Transport,
-} from "@colyseus/core";
+import { type AuthContext, CloseCode, createAuthContext, debugAndPrintError, Transport } from "@colyseus/core";
 import type { ConnectivityManager } from "../../connectivity/manager/manager.ts";
 import type { NatView } from "../../ice/port-prediction.ts";
 import { sleep } from "../../net/wait.ts";
@@ -46,8 +39,9 @@ import { PublicAddress } from "./listings/public-address.ts";
 import { diagnose, type PlayerConnection } from "./observability/diagnostics.ts";
 import { Counter, describePlayers, type TransportMetrics } from "./observability/metrics.ts";
 import { Players } from "./observability/players.ts";
-import { limitShutdown } from "./replaced/graceful-shutdown.ts";
-import { explainConnections } from "./replaced/room-inspection.ts";
+import { holdDriverShutdown } from "./replaced/driver-shutdown.ts";
+import { addConnectionsToInspector } from "./replaced/room-inspection.ts";
+import { superviseShutdown } from "./shutdown.ts";
 import type { SallyportTransportOptions } from "./transport-options.ts";
 import { WebRTCEntrance } from "./webrtc/endpoint.ts";
 
@@ -57,7 +51,6 @@ const MAX_ENDPOINTS = 8;
 const TOKEN_LIFETIME_SECONDS = 30;
 /** A free TCP port may be taken over UDP; when the system chooses, another will do. */
 const PORT_ATTEMPTS = 16;
-const DEFAULT_DRAIN_TIMEOUT_MS = 30_000;
 /** How long Colyseus' graceful shutdown waits for ports to be unmapped. */
 const CLOSE_TIMEOUT_MS = 5000;
 
@@ -175,7 +168,7 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
 
   /** Called by Colyseus once its rooms are disposed. {@link SallyportTransport[Symbol.asyncDispose]} tells when all is done. */
   override shutdown(): void {
-    this.#closing ??= this.#close();
+    this.#closing ??= holdDriverShutdown(this.#close());
   }
 
   /** Shuts down and resolves when sockets are closed and ports unmapped. */
@@ -254,29 +247,15 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
     this.#sessions = sessions;
     sessions.onSession = (session) => this.#accept(session);
     this.#enlist(sessions);
-    this.#holdShutdown();
-    const { drainTimeoutMs = DEFAULT_DRAIN_TIMEOUT_MS, signals = true } = this.#options;
-    const sayGoodbye = (code: number): void => this.#players.closeAll(code);
-    this.#unlisten = limitShutdown(this, { drainTimeoutMs, signals, sayGoodbye });
+    const { drainTimeoutMs, signals } = this.#options;
+    const closePlayers = (code: number): void => this.#players.closeAll(code);
+    this.#unlisten = superviseShutdown(this, { drainTimeoutMs, signals, closePlayers });
     const publicAddress = new PublicAddress(this.#options.listPublicAddress ?? false);
     this.#publicAddress = publicAddress;
     this.#host.onChange = () => publicAddress.update(this.#host.dialable());
     this.#host.onChange();
-    this.#unexplain = explainConnections(this.#players);
+    this.#unexplain = addConnectionsToInspector(this.#players);
     this.lan?.open(this.server.address() as AddressInfo);
-  }
-
-  /** Colyseus awaits its driver when it shuts down, not its transport, then ends the process: ports would stay mapped. */
-  #holdShutdown(): void {
-    // Undefined where no Colyseus server was made.
-    const driver = matchMaker.driver as typeof matchMaker.driver | undefined;
-    if (!driver) return;
-    const shutdown = driver.shutdown.bind(driver);
-    driver.shutdown = async () => {
-      driver.shutdown = shutdown;
-      await this.#closing;
-      await shutdown();
-    };
   }
 
   #enlist(sessions: SessionServer): void {

@@ -1,14 +1,15 @@
 import { debugAndPrintError, type IRoomCache, LocalDriver, matchMaker } from "@colyseus/core";
 import { type Endpoint, formatEndpoint } from "../../../net/endpoint.ts";
 import { addressScope } from "../../../net/scope.ts";
-import { replaceMethod } from "../replaced/replace-method.ts";
+import { hidePublicAddresses } from "../replaced/room-query.ts";
+import { prepareStoredRooms } from "../replaced/room-writes.ts";
+import { hideOwnAddressInSeats } from "../replaced/seat-reservation.ts";
 
 /**
  * Tells the processes that share a matchmaker where players reach the rooms of this one, and follows when that changes. The
- * `publicAddress` that a developer gives to Colyseus' `Server` goes before. What is told stands in the room's listing, from which
- * Colyseus makes seats; it is kept from those who only ask for the list (LobbyRoom, monitor): a home host's address is nobody's
- * business who does not join. A seat in this very process carries none: whoever asked has already found the way here, and an
- * address from outside might not lead back in.
+ * `publicAddress` that a developer gives to Colyseus' `Server` goes before. The address stands in the room's listing, from which
+ * Colyseus makes seats; listings that are only shown (LobbyRoom, monitor) leave it out: a home host's address is nobody's business
+ * who does not join.
  */
 export class PublicAddress {
   readonly #undo: (() => void)[] = [];
@@ -19,19 +20,9 @@ export class PublicAddress {
    * @param listed true shows addresses in listings too
    */
   constructor(listed: boolean) {
-    const { driver, controller } = matchMaker;
-    for (const method of ["insert", "persist"] as const) {
-      this.#wrap(driver, method, (room: IRoomCache) => {
-        if (room.processId === matchMaker.processId) this.#stamp(room);
-      });
-    }
-    if (!listed) this.#undo.push(hidePublicAddresses(driver));
-    this.#wrap(controller, "invokeMethod", undefined, async (result: Promise<unknown>) => {
-      const seat = (await result) as { processId?: string; publicAddress?: string };
-      const isOurs = seat.processId === matchMaker.processId && seat.publicAddress === this.#address;
-      if (isOurs && !matchMaker.publicAddress) delete seat.publicAddress;
-      return seat;
-    });
+    this.#undo.push(prepareStoredRooms((room) => this.#stamp(room)));
+    if (!listed) this.#undo.push(hidePublicAddresses());
+    this.#undo.push(hideOwnAddressInSeats(() => this.#address));
   }
 
   /** `host:port` that is told, if any. */
@@ -69,42 +60,6 @@ export class PublicAddress {
       await driver.update(listing, { $set: {} });
     }
   }
-
-  /** Replaces a method of an object that is Colyseus', and remembers how to put it back. */
-  #wrap(
-    target: object,
-    method: string,
-    before?: (...parameters: never[]) => void,
-    after: (result: Promise<unknown>) => unknown = (result) => result,
-  ): void {
-    this.#undo.push(
-      replaceMethod(target, method, (original) => (...parameters) => {
-        before?.(...(parameters as never[]));
-        return after(original(...parameters) as Promise<unknown>);
-      }),
-    );
-  }
-}
-
-/**
- * Keeps `publicAddress` out of what `matchMaker.query()` finds, hence out of LobbyRoom; seats are made of `findOne()`, which still
- * has it. SallyportTransport does so where it runs; this is for a lobby process of a fleet that has another transport. Call it when
- * the matchmaker is ready, after `listen()` at the latest.
- * @returns undoes it
- */
-export function hidePublicAddresses(driver: typeof matchMaker.driver = matchMaker.driver): () => void {
-  const hide = (rooms: IRoomCache[]): IRoomCache[] =>
-    rooms.map((room) => {
-      if (room.publicAddress === undefined) return room;
-      // A copy: the local driver's rooms are the rooms' own.
-      const { publicAddress: _, ...listed } = room;
-      return listed;
-    });
-  // The local driver answers at once, and counts on that.
-  return replaceMethod(driver, "query", (original) => (...parameters) => {
-    const rooms = original(...parameters) as IRoomCache[] | Promise<IRoomCache[]>;
-    return Array.isArray(rooms) ? hide(rooms) : rooms.then(hide);
-  });
 }
 
 /**

@@ -1,60 +1,43 @@
-import { CloseCode, debugAndPrintError, isDevMode, matchMaker, Server, type Transport } from "@colyseus/core";
-import { sleep } from "../../../net/wait.ts";
+import type { Server } from "@colyseus/core";
+import { replaceMethod } from "./methods.ts";
 
-const LAST_CHANCE_MS = 500;
-
-export interface ShutdownLimits {
-  /** From when on players are told and the process ends, ms; 0 waits for ever. */
-  drainTimeoutMs: number;
-  /** Whether a terminal that is closed is a reason to shut down. */
-  signals: boolean;
-  sayGoodbye: (code: number) => void;
+export interface GracefulShutdownLimits {
+  /** How long Colyseus may take, ms; 0 waits for ever. */
+  timeoutMs: number;
+  /** Called once the time is over; the shutdown ends when it resolves. */
+  abandon: (exit: boolean, error: Error | undefined) => Promise<void>;
 }
 
 /**
- * Colyseus' graceful shutdown, begun twice, ends the process in the midst of the first; it waits for its rooms as long as they like,
- * and a closed terminal kills it. From now on there is one, it ends after `drainTimeoutMs`, and SIGHUP begins it too.
- * @returns what takes the listener for SIGHUP away
+ * Makes Colyseus' graceful shutdown one that has a time limit, and that joins the one that is under way.
+ *
+ * Colyseus 0.18 waits for its rooms as long as they like, and a second call (npm repeats signals) ends the process in the midst of
+ * the first.
+ * @returns undoes it, when the shutdown under way has ended
  */
-export function limitShutdown(
-  transport: Transport & AsyncDisposable,
-  { drainTimeoutMs, signals, sayGoodbye }: ShutdownLimits,
-): () => void {
-  const server = Server.current;
-  if (server?.transport !== transport) return () => {};
-  const gracefullyShutdown = server.gracefullyShutdown.bind(server);
-  const shutDown = async (exit: boolean, error?: Error): Promise<void> => {
+export function limitGracefulShutdown(server: Server, { timeoutMs, abandon }: GracefulShutdownLimits): () => void {
+  let shutdown: Promise<void> | undefined;
+  let undone = false;
+  const run = async (original: Server["gracefullyShutdown"], exit: boolean, error?: Error): Promise<void> => {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<"late">((resolve) => {
-      if (drainTimeoutMs > 0) timer = setTimeout(resolve, drainTimeoutMs, "late").unref();
+      if (timeoutMs > 0) timer = setTimeout(resolve, timeoutMs, "late").unref();
     });
-    const outcome = await Promise.race([gracefullyShutdown(exit, error), late]);
+    const outcome = await Promise.race([original(exit, error), late]);
     clearTimeout(timer);
-    if (outcome !== "late") return;
-    debugAndPrintError(new Error(`Rooms have not ended within ${drainTimeoutMs} ms of the shutdown: they are left.`));
-    const code = isDevMode ? CloseCode.MAY_TRY_RECONNECT : CloseCode.SERVER_SHUTDOWN;
-    // Players leave after their rooms have saved them, if these are willing.
-    const leaving = Promise.allSettled(matchMaker.disconnectAll(code));
-    await Promise.race([leaving, sleep(LAST_CHANCE_MS)]);
-    sayGoodbye(code);
-    await transport[Symbol.asyncDispose]();
-    if (exit) process.exit(error && !isDevMode ? 1 : 0);
+    if (outcome === "late") await abandon(exit, error);
   };
-  let shutdown: Promise<void> | undefined;
-  server.gracefullyShutdown = (exit = true, error) =>
-    (shutdown ??= shutDown(exit, error).finally(() => {
-      shutdown = undefined;
-    }));
-  // As Colyseus registers for SIGINT and SIGTERM, unless the program said that it does so itself.
-  if (!signals || server.options.gracefullyShutdown === false) return () => {};
-  let hungUp = false;
-  const hangUp = (): void => {
-    hungUp = true;
-    void server.gracefullyShutdown();
-  };
-  process.on("SIGHUP", hangUp);
+  const undo = replaceMethod(server, "gracefullyShutdown", (original) => (exit = true, error) => {
+    shutdown ??= run(original as Server["gracefullyShutdown"], exit as boolean, error as Error | undefined).finally(
+      () => {
+        shutdown = undefined;
+        if (undone) undo();
+      },
+    );
+    return shutdown;
+  });
   return () => {
-    // It may come again, and must not kill what it has begun.
-    if (!hungUp) process.off("SIGHUP", hangUp);
+    undone = true;
+    if (!shutdown) undo();
   };
 }
