@@ -29,7 +29,7 @@ import { type ParsedConnectRequest, parseConnectRequest } from "./entrances/pars
 import { PendingContexts } from "./entrances/pending-contexts.ts";
 import { guardRequests } from "./entrances/request-guard.ts";
 import { answerRoomList, listedName } from "./entrances/room-list.ts";
-import { type Entrance, serveEntrances } from "./entrances/seat-endpoint.ts";
+import { type SeatEndpoint, serveSeatEndpoints } from "./entrances/seat-endpoint.ts";
 import { ConnectivityHost } from "./hosts/connectivity-host.ts";
 import type { SessionHost } from "./hosts/session-host.ts";
 import { SocketHost } from "./hosts/socket-host.ts";
@@ -43,7 +43,7 @@ import { holdDriverShutdown } from "./replaced/driver-shutdown.ts";
 import { addConnectionsToInspector } from "./replaced/room-inspection.ts";
 import { superviseShutdown } from "./shutdown.ts";
 import type { SallyportTransportOptions } from "./transport-options.ts";
-import { WebRTCEntrance } from "./webrtc/endpoint.ts";
+import { WebRTCEndpoint } from "./webrtc/endpoint.ts";
 
 const DEFAULT_PORT = 2567;
 /** netcode's limit is 32; each address that leads nowhere costs a joining client time. */
@@ -70,7 +70,7 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
   readonly #clients: UDPClientSettings;
   readonly #contexts = new PendingContexts(TOKEN_LIFETIME_SECONDS * 1000);
   readonly #timeoutSeconds: number;
-  readonly #webRTC: WebRTCEntrance;
+  readonly #webRTC: WebRTCEndpoint;
   #sessions: SessionServer | undefined;
   readonly #players = new Players();
   readonly #refusedConnections = new Counter();
@@ -93,11 +93,11 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
     this.connectivity = host instanceof ConnectivityHost ? host.connectivity : undefined;
     this.lan = LanListing.for(options, () => this.connectivity?.reachability);
     this.#webSocket = new FallbackWebSocketTransport({ ...webSocketOptions, server });
-    this.#webSocket.enter(this.#players);
+    this.#webSocket.registerWith(this.#players);
     this.#clients = { latencyMs: 0, maxPayload, batches: new FrameBatches() };
     this.#timeoutSeconds = timeoutSeconds(pingInterval, pingMaxRetries);
     this.server = server;
-    this.#webRTC = new WebRTCEntrance(options.webrtc ?? false, {
+    this.#webRTC = new WebRTCEndpoint(options.webrtc ?? false, {
       maxPayload,
       timeoutMs: Math.max(0, this.#timeoutSeconds) * 1000,
       endpoints: () => host.endpoints(),
@@ -113,14 +113,14 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
         diagnose("sallyport:connect:refused", () => ({ address, status, reason }));
       },
     };
-    const udp: Entrance<ParsedConnectRequest> = {
+    const udp: SeatEndpoint<ParsedConnectRequest> = {
       maxRequestBytes: MAX_CONNECT_REQUEST_BYTES,
       protocol: CONNECT_PROTOCOL,
       protocolName: CONNECT_PROTOCOL_NAME,
       parse: parseConnectRequest,
       issue: (request, context) => this.#issue(request, context),
     };
-    serveEntrances(server, guard, [
+    serveSeatEndpoints(server, guard, [
       [CONNECT_PATH, udp],
       [WEBRTC_PATH, this.#webRTC],
     ]);
