@@ -2,6 +2,8 @@ import { CloseCode, debugAndPrintError, isDevMode, matchMaker, Server, type Tran
 import { sleep } from "../../net/wait.ts";
 import { limitGracefulShutdown } from "./replaced/graceful-shutdown.ts";
 
+/** How long Colyseus' graceful shutdown waits for ports to be unmapped. */
+const CLOSE_TIMEOUT_MS = 5000;
 const DEFAULT_DRAIN_TIMEOUT_MS = 30_000;
 /** How long rooms that did not end in time may take to save their players, ms. */
 const ABANDON_MS = 500;
@@ -60,4 +62,27 @@ function shutDownOnHangUp(server: Server): () => void {
     // The signal may be repeated, and must not kill the shutdown that it began.
     if (!hungUp) process.off("SIGHUP", onHangUp);
   };
+}
+
+/** What a transport closes, in this order. */
+export interface ClosingParts {
+  webSocket: { shutdown(): void };
+  listings: { close(): Promise<void> };
+  /** Where players' sessions are. */
+  endpoints: readonly { close(): Promise<void> }[];
+  /** The socket and the mapped ports. */
+  host: { close(): Promise<void> };
+}
+
+/** Resolves when all is closed, or after five seconds; never rejects. */
+export async function closeInOrder({ webSocket, listings, endpoints, host }: ClosingParts): Promise<void> {
+  webSocket.shutdown();
+  // Off the lobby's list at once, so that nobody is sent to a closed door.
+  const unlisted = listings.close();
+  const closed = (async () => {
+    await Promise.all(endpoints.map((endpoint) => endpoint.close()));
+    await host.close();
+    await unlisted;
+  })();
+  await Promise.race([closed.catch(debugAndPrintError), sleep(CLOSE_TIMEOUT_MS)]);
 }

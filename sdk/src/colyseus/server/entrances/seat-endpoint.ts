@@ -46,11 +46,16 @@ export interface SeatEndpoint<Request extends ParsedConnectRequest> {
   ): object | string | null | Promise<object | string | null>;
 }
 
+/** Each endpoint with the path that it answers. */
+export type SeatEndpoints<Requests extends ParsedConnectRequest[]> = {
+  [Index in keyof Requests]: [path: string, endpoint: SeatEndpoint<Requests[Index]>];
+};
+
 /** Answers these paths, behind any prefix, before Colyseus sees them: it has a 404 for what it does not know. */
 export function serveSeatEndpoints<Requests extends ParsedConnectRequest[]>(
   server: Server,
   guard: SeatGuard,
-  endpoints: { [Index in keyof Requests]: [path: string, endpoint: SeatEndpoint<Requests[Index]>] },
+  endpoints: SeatEndpoints<Requests>,
 ): void {
   for (const [path, endpoint] of endpoints) {
     const handler = new SeatRequestHandler(guard, endpoint);

@@ -21,7 +21,7 @@ export interface LanListingOptions extends Pick<LanAnnouncerOptions, "announcePo
 }
 
 /** What a transport's options say of its game. */
-interface DescribedGame {
+export interface DescribedGame {
   lan?: boolean | LanListingOptions;
   description?: string;
   listing?: { name?: string; maxPlayers?: number };

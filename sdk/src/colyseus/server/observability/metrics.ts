@@ -1,6 +1,7 @@
-import type { Verdict } from "../../../connectivity/reachability.ts";
+import type { Reachability, Verdict } from "../../../connectivity/reachability.ts";
 import type { PlayerConnection } from "./diagnostics.ts";
 import type { Players, Traffic } from "./players.ts";
+import type { Refusals } from "./refusals.ts";
 
 export interface Distribution {
   p50: number;
@@ -37,15 +38,19 @@ export interface TransportMetrics {
   publicAddress: string | null;
 }
 
-export class Counter {
-  readonly counts: Record<string, number> = {};
-
-  add(key: string | number): void {
-    this.counts[key] = (this.counts[key] ?? 0) + 1;
-  }
+/** Where a transport's metrics come from. */
+export interface MetricsSources {
+  players: Players;
+  refusals: Refusals;
+  /** Connect tokens given. */
+  granted: number;
+  reachability: Reachability | undefined;
+  publicAddress: string | undefined;
 }
 
-export function describePlayers(players: Players): Pick<TransportMetrics, "players" | "rttMs" | "loss" | "traffic"> {
+/** A snapshot for `transport.metrics()`. */
+export function takeMetrics(sources: MetricsSources): TransportMetrics {
+  const { players, refusals, granted, reachability, publicAddress = null } = sources;
   const all = players.list();
   const byPath = { direct: 0, punched: 0, relayed: 0, websocket: 0 };
   for (const { path } of all) byPath[path]++;
@@ -54,7 +59,16 @@ export function describePlayers(players: Players): Pick<TransportMetrics, "playe
     rttMs: distribution(all.flatMap(({ rttMs }) => rttMs ?? [])),
     loss: distribution(all.flatMap(({ loss }) => loss ?? [])),
     traffic: players.traffic(),
+    handshakes: { granted, opened: players.opened },
+    refusals: refusals.counts,
+    reachability: reachability ? describeReachability(reachability) : null,
+    publicAddress,
   };
+}
+
+function describeReachability({ verdict, endpoints }: Reachability): TransportMetrics["reachability"] {
+  const mapping = endpoints.find(({ kind, protocol }) => kind === "mapped" && protocol === "udp");
+  return { verdict, mapped: mapping !== undefined, expiresAt: mapping?.expiresAt ?? 0 };
 }
 
 export function distribution(values: number[]): Distribution | null {
