@@ -20,10 +20,10 @@ export type {
 } from "../colyseus/server/observability/diagnostics.ts";
 export {
   type Distribution,
-  formatPrometheus,
   type TransportMetrics,
 } from "../colyseus/server/observability/metrics.ts";
 export type { Traffic } from "../colyseus/server/observability/players.ts";
+export { formatPrometheus } from "../colyseus/server/observability/prometheus.ts";
 export { hidePublicAddresses } from "../colyseus/server/replaced/room-query.ts";
 export { SallyportTransport } from "../colyseus/server/transport.ts";
 export type { SallyportTransportOptions } from "../colyseus/server/transport-options.ts";

@@ -97,10 +97,7 @@ class SeatRequestHandler<Request extends ParsedConnectRequest> {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const context = createAuthContext({
-      headers: request.headers as Record<string, string | undefined>,
-      ...(request.socket.remoteAddress === undefined ? {} : { remoteAddress: request.socket.remoteAddress }),
-    });
+    const context = contextOf(request);
     const address = introducedPlayer(request) ?? context.ip ?? "";
     const refuse = (status: number, code: number, error: string): void => {
       this.#limiter.refused(address, performance.now());
@@ -189,6 +186,13 @@ function verify(verifyClient: VerifyClient, request: IncomingMessage): Promise<V
     } else {
       resolve({ verified: (verifyClient as (info: VerifyInfo) => boolean)(info), code: 401 });
     }
+  });
+}
+
+function contextOf({ headers, socket: { remoteAddress } }: IncomingMessage): AuthContext {
+  return createAuthContext({
+    headers: headers as Record<string, string | undefined>,
+    ...(remoteAddress === undefined ? {} : { remoteAddress }),
   });
 }
 
