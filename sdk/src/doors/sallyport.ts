@@ -18,6 +18,14 @@ export type {
   Verdict,
 } from "../connectivity/reachability.ts";
 export { PortMapError, type PortMapErrorKind, type Via } from "../gateway/types.ts";
+export {
+  listenToTrace,
+  TRACE_ROOMS,
+  type TraceEvent,
+  type TraceFields,
+  type TraceRoom,
+} from "../net/trace.ts";
+export { TraceFile, type TraceFileOptions } from "../net/trace-file.ts";
 export { netcodeReady } from "../netcode/sodium.ts";
 export { type ConnectProgress, type ConnectSessionOptions, connectSession } from "../session/connect.ts";
 export { SessionError, type SessionErrorCode } from "../session/errors.ts";

@@ -14,8 +14,8 @@ export interface TraceFileOptions {
 
 /**
  * Writes each event as one line of JSON, `{ "ms", "room", "event", … }`, until disposed; `ms` counts from the start of
- * the trace. The first line names program, Node and system. The file is readable by its owner alone. Lines are written at once, so that a crash loses none; a disk that is full
- * ends the trace, not the program.
+ * the trace. The first line names program, Node and system. The file is readable by its owner alone. Lines are written
+ * at once, so that a crash loses none; a disk that is full ends the trace, not the program.
  */
 export class TraceFile implements Disposable {
   readonly #stop: () => void;
