@@ -1,8 +1,11 @@
+import { traceOf } from "../net/trace.ts";
 import { newTransactionId, StunBuilder } from "../stun/builder.ts";
 import { CHANGE_IP, CHANGE_PORT, StunAttribute, StunMethod } from "../stun/constants.ts";
 import { isStun, StunMessage } from "../stun/message.ts";
 import type { Endpoint } from "../udp/endpoint.ts";
 import { UDPSocket } from "../udp/udp-socket.ts";
+
+const trace = traceOf("nat");
 
 /**
  * - `arrived`: a packet from an address that the game has never written to came in
@@ -58,7 +61,9 @@ export async function probePort(
   timers.push(setTimeout(giveUp, timeoutMs).unref());
   try {
     if (signal?.aborted === true) giveUp();
-    return await result.promise;
+    const found = await result.promise;
+    if (trace.on) trace.event("port-probe", { server, port, result: found });
+    return found;
   } finally {
     for (const timer of timers) clearTimeout(timer);
     for (const each of leave) each();
