@@ -3,8 +3,9 @@
  * Colyseus; open.ts loads it for a lobby's URL.
  */
 import { ColyseusSDK, type Room } from "@colyseus/sdk";
+import { traceOf } from "../../net/trace.ts";
 import { toBase64Url } from "../wire/base64url.ts";
-import { RendezvousError } from "../wire/errors.ts";
+import { RendezvousError, traceableFailure } from "../wire/errors.ts";
 import {
   CLOSE_ENDED,
   CLOSE_FLOOD,
@@ -24,6 +25,8 @@ import type {
   MailboxHost,
   OpenMailboxOptions,
 } from "./mailbox.ts";
+
+const trace = traceOf("rendezvous");
 
 export interface LobbyOptions {
   /** Default `rendezvous`. */
@@ -69,6 +72,7 @@ export class LobbyMailbox implements Mailbox {
 
 /** One connection to a lobby. */
 abstract class LobbyEnd<Mail> {
+  protected abstract readonly role: "host" | "guest";
   protected readonly room: Room;
   #onMail: (mail: Mail) => void = () => undefined;
   #onClosed: (error: RendezvousError) => void = () => undefined;
@@ -131,12 +135,14 @@ abstract class LobbyEnd<Mail> {
 
   #end(error: RendezvousError): void {
     if (this.#closed) return;
+    if (trace.on) trace.event("mailbox-closed", { as: this.role, ...traceableFailure(error) });
     this.close();
     this.#onClosed(error);
   }
 }
 
 class LobbyHostEnd extends LobbyEnd<HostMail> implements HostMailbox {
+  protected readonly role = "host";
   readonly #code: string;
   readonly #heartbeat: NodeJS.Timeout;
 
@@ -201,6 +207,8 @@ class LobbyHostEnd extends LobbyEnd<HostMail> implements HostMailbox {
 }
 
 class LobbyGuestEnd extends LobbyEnd<GuestMail> implements GuestMailbox {
+  protected readonly role = "guest";
+
   introduce(hello: Uint8Array): void {
     this.tell("introduce", { hello });
   }
@@ -248,6 +256,9 @@ class AbandonableSDK extends ColyseusSDK {
 /** One attempt to come into a lobby's room, which ends when its time or its caller's patience does. @throws RendezvousError */
 async function enterRoom(attempt: EnterOptions): Promise<Room> {
   const { lobby, timeoutMs } = attempt;
+  const as = attempt.method === "join" ? "guest" : "host";
+  const begun = performance.now();
+  if (trace.on) trace.event("lobby-asked", { lobby: new URL(lobby), as });
   const patience = AbortSignal.timeout(timeoutMs);
   const signal = attempt.signal === undefined ? patience : AbortSignal.any([patience, attempt.signal]);
   const sdk = new AbandonableSDK(lobby, {
@@ -269,9 +280,12 @@ async function enterRoom(attempt: EnterOptions): Promise<Room> {
     const room = await Promise.race([joining, gaveUp]);
     // The SDK would reconnect by a token; hosts and players here come back by invite instead.
     room.reconnection.enabled = false;
+    if (trace.on) trace.event("lobby-entered", { as, ms: performance.now() - begun });
     return room;
   } catch (error) {
-    throw explain(error, attempt);
+    const failure = explain(error, attempt);
+    if (trace.on) trace.event("lobby-refused", { as, ...traceableFailure(failure), ms: performance.now() - begun });
+    throw failure;
   } finally {
     signal.removeEventListener("abort", onAbort);
   }
