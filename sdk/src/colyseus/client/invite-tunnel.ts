@@ -5,6 +5,7 @@ import { type IcePeer } from "../../ice/peer.ts";
 import { type NatView } from "../../ice/port-prediction.ts";
 import { onLocalNetwork, sharesNetwork } from "../../ice/remote-policy.ts";
 import { natBehaviour } from "../../nat/behaviour-discovery.ts";
+import { traceOf } from "../../net/trace.ts";
 import { Guessing } from "../../rendezvous/guessing.ts";
 import { type IntroduceOptions } from "../../rendezvous/guest/introduce.ts";
 import { type Introduction } from "../../rendezvous/sealed/introduction.ts";
@@ -21,6 +22,8 @@ import { UDPSocket } from "../../udp/udp-socket.ts";
 import { Introductions } from "./introductions.ts";
 import { InviteTunnelRequests } from "./invite-tunnel-requests.ts";
 import type { ConnectSession } from "./udp-attempt.ts";
+
+const trace = traceOf("colyseus");
 
 /** Everything is asked at once, and the slowest way is through a relay. */
 const SESSION_TIMEOUT_MS = 20_000;
@@ -99,6 +102,7 @@ class InvitedPath implements SessionPath {
     paths.set(id, this);
     this.#forget = () => paths.delete(id);
     const told = [...this.#peer.localCandidates];
+    if (trace.on) trace.event("path-asked", { id, localCandidates: told.length, isLocal });
     sendInviteTunnelMessage(introduction, { type: "path", id, ice: this.#peer.localCredentials, candidates: told });
     trickle(introduction, id, this.#peer, told);
     this.#guessing = new Guessing({
@@ -115,7 +119,10 @@ class InvitedPath implements SessionPath {
   }
 
   receive(message: InviteTunnelMessage): void {
-    if (message.type === "path") this.#peer.setRemoteCredentials(message.ice);
+    if (message.type === "path") {
+      if (trace.on) trace.event("path-answered", { id: message.id, remoteCandidates: message.candidates.length });
+      this.#peer.setRemoteCredentials(message.ice);
+    }
     if (message.type === "path" || message.type === "candidates") {
       for (const candidate of message.candidates) this.#peer.addRemoteCandidate(candidate);
     }

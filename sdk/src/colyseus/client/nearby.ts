@@ -1,8 +1,11 @@
 import { lookup } from "node:dns/promises";
 import { connect, isIP } from "node:net";
 import { type LocateLanOptions, locateLan } from "../../lan/locate.ts";
+import { traceOf } from "../../net/trace.ts";
 import { addressScope } from "../../udp/address-scope.ts";
 import { type Endpoint, formatEndpoint } from "../../udp/endpoint.ts";
+
+const trace = traceOf("colyseus");
 
 /** How long an address may be silent before others are tried too, ms (RFC 8305 section 5). */
 const PATIENCE_MS = 250;
@@ -71,6 +74,7 @@ export class Nearby {
   };
 
   #move(url: URL, to: Endpoint): void {
+    if (trace.on) trace.event("detour", { from: url.host, to });
     url.host = formatEndpoint(to);
     this.onMove?.(to);
   }

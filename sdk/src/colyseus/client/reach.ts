@@ -1,5 +1,8 @@
 /** Which of a host's endpoints answers: all of them are asked, the better ones first. */
+import { traceOf } from "../../net/trace.ts";
 import { RendezvousError } from "../../rendezvous/wire/errors.ts";
+
+const trace = traceOf("colyseus");
 
 export interface ReachOptions {
   signal?: AbortSignal | undefined;
@@ -33,6 +36,7 @@ export async function firstReachable(endpoints: readonly string[], options: Reac
     over.throwIfAborted();
     const response = await fetch(endpoint + PROBE_PATH, { signal: over, redirect: "error" });
     await response.body?.cancel();
+    if (trace.on) trace.event("endpoint-answered", { endpoint: new URL(endpoint), status: response.status });
     if (response.status !== 200) throw new Error(`HTTP ${response.status}`);
     return endpoint;
   };
@@ -42,6 +46,10 @@ export async function firstReachable(endpoints: readonly string[], options: Reac
     const answer = ask(endpoint, rank, failed);
     const { promise, resolve } = Promise.withResolvers<void>();
     answer.catch((error: unknown) => {
+      if (trace.on && !found.signal.aborted) {
+        const url = URL.canParse(endpoint) ? new URL(endpoint) : undefined;
+        trace.event("endpoint-failed", { endpoint: url, reason: reasonOf(error) });
+      }
       failures.push(`${endpoint} (${reasonOf(error)})`);
       resolve();
     });

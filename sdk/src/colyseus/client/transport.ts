@@ -1,6 +1,7 @@
 import { CloseCode } from "@colyseus/sdk";
 import type { ITransport, ITransportEventMap } from "@colyseus/sdk/transport/ITransport";
 import { WebSocketTransport } from "@colyseus/sdk/transport/WebSocketTransport";
+import { traceOf } from "../../net/trace.ts";
 import { CLOSE_ABNORMAL, CLOSE_NO_STATUS, webSocketCloseCode } from "../../session/close-code.ts";
 import type { Session, SessionMode } from "../../session/types.ts";
 import { formatEndpoint } from "../../udp/endpoint.ts";
@@ -9,6 +10,8 @@ import { BATCH, readBatch } from "../wire/frame-batch.ts";
 import { abortable } from "./join.ts";
 import type { JoinProgress, RoomPath } from "./path.ts";
 import { PathHistory } from "./path-history.ts";
+
+const trace = traceOf("colyseus");
 
 /** A way to a room that is tried before WebSocket. */
 export interface SessionWay {
@@ -120,8 +123,10 @@ export class RoomTransport implements ITransport {
     const url = isReconnection ? await this.#locate(original, attempt.signal) : original;
     const { way, onProgress } = this.#settings;
     const { signal } = attempt;
+    const begun = performance.now();
     let reason = `${way.name} is switched off`;
     if (way.enabled) {
+      if (trace.on) trace.event("way-tried", { way: way.name, timeoutMs: way.timeoutMs, isReconnection });
       try {
         const { session, endpoints } = await way.dial(new URL(url), { headers, signal, onProgress });
         if (signal.aborted) session.close();
@@ -129,6 +134,7 @@ export class RoomTransport implements ITransport {
         return;
       } catch (error) {
         reason = `${way.name}: ${error instanceof Error ? error.message : String(error)}`;
+        if (trace.on) trace.event("way-failed", { way: way.name, reason, ms: performance.now() - begun });
       }
     }
     const fallback = way.locateWebSocket
@@ -190,15 +196,21 @@ export class RoomTransport implements ITransport {
   #connectWebSocket(url: string, headers: Record<string, string>, reason: string): void {
     const { onProgress } = this.#settings;
     onProgress("websocket", reason);
+    // The path names the seat.
+    if (trace.on) trace.event("way-tried", { way: "WebSocket", server: new URL(url).host, because: reason });
     const webSocket = new WebSocketTransport({
       onopen: (event) => {
         this.#moved("websocket", new URL(url).host, reason);
         this.events.onopen?.(event);
       },
       onmessage: (event) => this.events.onmessage?.(event),
-      onclose: (event) => this.events.onclose?.(event),
+      onclose: (event) => {
+        if (trace.on) trace.event("websocket-closed", { code: event.code, reason: event.reason });
+        this.events.onclose?.(event);
+      },
       onerror: (event: { message?: string }) => {
         const problem = `WebSocket: ${event.message || "no connection"}; ${reason}`;
+        if (trace.on) trace.event("way-failed", { way: "WebSocket", reason: event.message || "no connection" });
         this.events.onerror?.({ code: CLOSE_ABNORMAL, reason: problem });
       },
     });
@@ -215,6 +227,7 @@ export class RoomTransport implements ITransport {
 
   #moved(kind: RoomPath["kind"], remote: string, reason: string): void {
     const detour = this.#settings.detour?.() ?? "";
+    if (trace.on) trace.event("path", { kind, remote, reason, detour: detour || undefined });
     this.#history.moved({ kind, remote, reason: detour ? `${reason}; ${detour}` : reason, since: Date.now() });
     this.#settings.onPathChange();
   }

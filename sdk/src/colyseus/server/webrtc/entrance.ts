@@ -1,11 +1,14 @@
 import type { IncomingMessage } from "node:http";
 import type { AuthContext } from "@colyseus/core";
+import { traceOf } from "../../../net/trace.ts";
 import { normalizeAddress } from "../../../udp/endpoint.ts";
 import { MAX_WEBRTC_REQUEST_BYTES, WEBRTC_PROTOCOL, type WebRTCReply } from "../../wire/webrtc-request.ts";
 import type { Entrance } from "../entrances/connect-endpoint.ts";
 import { introducedPlayer } from "../entrances/introduced.ts";
 import { WebRTCHost, type WebRTCHostOptions, type WebRTCOptions, type WebRTCParts } from "./host.ts";
 import { type ParsedWebRTCRequest, parseWebRTCRequest } from "./request.ts";
+
+const trace = traceOf("colyseus");
 
 /** `true`: needed; `auto`: where node-datachannel can be loaded; `false`: not at all. */
 export type WebRTCSwitch = boolean | "auto" | WebRTCOptions;
@@ -40,6 +43,7 @@ export class WebRTCEntrance implements Entrance<ParsedWebRTCRequest> {
     } catch (error) {
       if (!this.#isOptional) throw error;
       this.#unavailable = `this server offers none (${error instanceof Error ? error.message : String(error)})`;
+      if (trace.on) trace.event("webrtc-unavailable", { reason: this.#unavailable });
     }
   }
 

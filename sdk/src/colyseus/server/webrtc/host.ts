@@ -1,5 +1,6 @@
 import { createSocket } from "node:dgram";
 import type { AuthContext } from "@colyseus/core";
+import { traceOf } from "../../../net/trace.ts";
 import { CLOSE_GOING_AWAY } from "../../../session/close-code.ts";
 import type { Session } from "../../../session/types.ts";
 import type { Endpoint } from "../../../udp/endpoint.ts";
@@ -44,6 +45,8 @@ export interface WebRTCParts {
 }
 
 const REAL_PARTS: WebRTCParts = { load: loadLibrary, now: () => performance.now(), isFree };
+
+const trace = traceOf("colyseus");
 
 /** A browser that has its answer comes within this time, or not at all, ms. */
 const PENDING_MS = 10_000;
@@ -152,10 +155,14 @@ export class WebRTCHost {
     try {
       const tried = { ...offer, candidates: triedCandidates(offer.candidates, asker) };
       const sdp = await peer.answer(formatOffer(tried), this.#servers.length > 0);
-      const answer = completeAnswer(sdp, this.#endpoints([asked, ...dialed.map(({ address }) => address)]));
+      const endpoints = this.#endpoints([asked, ...dialed.map(({ address }) => address)]);
+      const answer = completeAnswer(sdp, endpoints);
+      if (trace.on)
+        trace.event("webrtc-answered", { roomId: seat.roomId, asker, candidates: tried.candidates.length, endpoints });
       return { protocol: WEBRTC_PROTOCOL, answer, timeoutMs };
     } catch (error) {
       peer.close();
+      if (trace.on) trace.event("webrtc-refused", { roomId: seat.roomId, asker });
       return `This offer cannot be answered: ${error instanceof Error ? error.message : String(error)}`;
     }
   }

@@ -1,4 +1,5 @@
 import { debugAndPrintError } from "@colyseus/core";
+import { traceOf } from "../../../net/trace.ts";
 import type { SessionPathKind } from "../../../session/path.ts";
 import type { Endpoint } from "../../../udp/endpoint.ts";
 import { normalizeAddress } from "../../../udp/endpoint.ts";
@@ -10,6 +11,8 @@ import type {
   PeerConnectionConfig,
   PeerConnectionLibrary,
 } from "./library.ts";
+
+const trace = traceOf("colyseus");
 
 export interface NativePeerOptions {
   config: PeerConnectionConfig;
@@ -58,6 +61,7 @@ export class NativePeer implements PeerLink {
     this.#listen(unreliable, "unreliable");
     connection.onStateChange(
       guarded((state: string) => {
+        if (trace.on) trace.event("webrtc-state", { state, remote: this.remote });
         if (state === "failed" || state === "closed") this.session.ended("timeout", `the connection is ${state}`);
       }),
     );
