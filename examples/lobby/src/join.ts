@@ -2,6 +2,7 @@
 import { readArguments, readUrl, type Usage, UsageError } from "./cli/arguments.ts";
 import { Failure, keepOutputForJson, runProgram } from "./cli/program.ts";
 import { style } from "./cli/style.ts";
+import { openTrace, TRACE_OPTION } from "./cli/trace.ts";
 import { type Measurement, measure } from "./join/measure.ts";
 import { joinGame } from "./network/client.ts";
 
@@ -16,6 +17,7 @@ const USAGE: Usage = {
     name: { type: "string", value: "TEXT", help: "the player's name" },
     until: { type: "string", value: "PATH", help: "end a second after this path is reached: direct, punched, relayed" },
     json: { type: "boolean", help: "one JSON line at the end" },
+    trace: TRACE_OPTION,
   },
   environment: { LOBBY_URL: "lobby to ask when the invite is a bare code" },
   examples: [
@@ -74,6 +76,7 @@ await runProgram(async ({ signal, onExit }) => {
     readUrl(process.env["LOBBY_URL"], "LOBBY_URL") ??
     "http://localhost:2567/";
   const json = options.flag("json");
+  openTrace(options.text("trace"), "npm run join", onExit);
   if (json) keepOutputForJson();
   else console.log(`Joining ${target} …`);
 

@@ -8,6 +8,7 @@ import { UDPSocketError } from "../udp/errors.ts";
 import { type Command, EXIT_SOFTWARE, parseOptions, UsageError, wholeNumber } from "./command.ts";
 import { Output } from "./output.ts";
 import { Interruption } from "./signals.ts";
+import { openTrace, TRACE_OPTION, TRACE_USAGE } from "./trace.ts";
 
 const EXIT_CODES: Record<Verdict, number> = { open: 0, mapped: 0, punchable: 0, "relay-only": 2, "lan-only": 3 };
 
@@ -23,6 +24,7 @@ export const doctor: Command = {
   --lobby URL             a lobby, whose STUN servers are asked too
   --lifetime              also measure how long the router remembers a silent connection; takes 1 to 3 minutes
   --json                  the report as JSON, for programs
+${TRACE_USAGE}
 
 Exit code: 0 open, mapped or punchable; 2 through a relay only; 3 on this network only.
 Ports that were opened for the test are given back at the end.
@@ -42,11 +44,13 @@ Ports that were opened for the test are given back at the end.
         "turn-credential": { type: "string" },
         lifetime: { type: "boolean", default: false },
         json: { type: "boolean", default: false },
+        trace: TRACE_OPTION,
       },
     });
     if (positionals.length > 0) throw new UsageError(`doctor takes options only, not ${positionals[0]}`);
     const port = values.port === undefined ? undefined : wholeNumber("--port", values.port, 1, 65535);
     const lobby = values.lobby === undefined ? undefined : lobbyUrl(values.lobby);
+    using _trace = openTrace(values.trace, "doctor");
     const output = new Output(values.json);
     using interruption = new Interruption();
     const stunServers = [...(values.stun ?? []), ...(lobby ? await stunServersOf(lobby, output) : [])];
