@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { NetworkConditions } from "../channel/conditioner.ts";
+import { traceOf } from "../net/trace.ts";
 import { generateConnectToken } from "../netcode/connect-token.ts";
 import { NetcodeServer } from "../netcode/server.ts";
 import { netcodeReady } from "../netcode/sodium.ts";
@@ -13,6 +14,8 @@ import { SessionPump } from "./pump.ts";
 import { Roaming } from "./roaming.ts";
 import type { CloseReason, Session, SessionServer, SessionTokenOptions } from "./types.ts";
 import { type SessionLink, UDPSession } from "./udp-session.ts";
+
+const trace = traceOf("session");
 
 export interface UDPSessionServerOptions extends SessionLimits {
   /** 32 bytes that servers which accept each other's tokens share. Default: random for each server. */
@@ -107,6 +110,7 @@ export class UDPSessionServer implements SessionServer, AsyncDisposable {
   }
 
   createToken(options: SessionTokenOptions): Uint8Array {
+    if (trace.on) trace.event("token-made", { addresses: options.addresses });
     return generateConnectToken({
       protocolId: SESSION_PROTOCOL_ID,
       privateKey: this.#privateKey,
@@ -127,6 +131,7 @@ export class UDPSessionServer implements SessionServer, AsyncDisposable {
       return;
     }
     const { name } = this.#paths.add(path, timeoutMs);
+    if (trace.on) trace.event("path-awaited", { path: name, timeoutMs });
     path.onData = (data) => {
       this.#now = this.#pump.now();
       this.#netcode.receive(data, name, PATH_PORT, this.#now, this.#unixSeconds);
@@ -162,6 +167,7 @@ export class UDPSessionServer implements SessionServer, AsyncDisposable {
       get kind() {
         return entry?.kind ?? "direct";
       },
+      pairs: () => entry?.path.pairs?.() ?? [],
       send: (payload, now) => netcode.send(client, payload, now),
       disconnect: (now) => netcode.disconnect(client, now),
     };
@@ -175,6 +181,10 @@ export class UDPSessionServer implements SessionServer, AsyncDisposable {
     client.context = session;
     if (entry) entry.session = session;
     this.#live.add(session);
+    if (trace.on) {
+      const { remote, pathKind: kind } = session;
+      trace.event("opened", { remote, kind, path: entry?.name, handshakeMs: client.handshakeMs });
+    }
     this.onSession?.(session);
   }
 
