@@ -2,7 +2,12 @@ export type { RendezvousLimits } from "../colyseus/lobby/quota.ts";
 export { defineRendezvous, type RendezvousOptions, RendezvousRoom } from "../colyseus/lobby/room.ts";
 export { guardRequests, type RequestGuardOptions } from "../colyseus/server/entrances/request-guard.ts";
 export type { LanListing, LanListingOptions } from "../colyseus/server/lan-listing.ts";
-export type { DiagnosticsChannels, PlayerConnection } from "../colyseus/server/observability/diagnostics.ts";
+export type {
+  DiagnosticsChannels,
+  InspectedConnection,
+  PlayerConnection,
+  PlayerPair,
+} from "../colyseus/server/observability/diagnostics.ts";
 export {
   type Distribution,
   formatPrometheus,

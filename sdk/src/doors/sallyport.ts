@@ -30,6 +30,7 @@ export { netcodeReady } from "../netcode/sodium.ts";
 export { type ConnectProgress, type ConnectSessionOptions, connectSession } from "../session/connect.ts";
 export { SessionError, type SessionErrorCode } from "../session/errors.ts";
 export { type SessionLimits } from "../session/limits.ts";
+export { type SessionPathPair } from "../session/path.ts";
 export { UDPSessionServer, type UDPSessionServerOptions } from "../session/server.ts";
 export {
   type CloseReason,

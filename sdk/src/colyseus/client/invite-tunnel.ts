@@ -4,6 +4,7 @@ import { type IceMux, IceMux as Mux } from "../../ice/mux.ts";
 import { type IcePeer } from "../../ice/peer.ts";
 import { type NatView } from "../../ice/port-prediction.ts";
 import { onLocalNetwork, sharesNetwork } from "../../ice/remote-policy.ts";
+import type { IcePairInfo } from "../../ice/types.ts";
 import { natBehaviour } from "../../nat/behaviour-discovery.ts";
 import { traceOf } from "../../net/trace.ts";
 import { Guessing } from "../../rendezvous/guessing.ts";
@@ -135,6 +136,10 @@ class InvitedPath implements SessionPath {
 
   send(data: Uint8Array): boolean {
     return this.#peer.send(data);
+  }
+
+  pairs(): IcePairInfo[] {
+    return this.#peer.pairs();
   }
 
   close(): void {

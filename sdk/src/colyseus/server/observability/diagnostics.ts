@@ -22,6 +22,29 @@ export interface PlayerConnection {
   loss: number | null;
 }
 
+/** One of the ways that ICE tried to a player who came by invite. */
+export interface PlayerPair {
+  /** Our socket, or the id of our relay. */
+  via: string;
+  /** What the player sees us as: `host`, `mapped`, `reflexive`, `peer-reflexive`, `relayed`. */
+  local: string;
+  /** `address:port` of the player there. */
+  remote: string;
+  remoteType: string;
+  /** `waiting`, `in-progress`, `succeeded`, `failed`. */
+  state: string;
+  /** Null before the first answer. */
+  rttMs: number | null;
+  /** Of the one in use, why it is: `first-answer`, `nominated`, `more-direct`, …; null of the others. */
+  why: string | null;
+}
+
+/** The same for somebody who looks closely, as Colyseus' monitor does. */
+export interface InspectedConnection extends PlayerConnection {
+  /** Best first; empty where the player dialed an address. */
+  pairs: PlayerPair[];
+}
+
 /**
  * What a transport tells by `node:diagnostics_channel`. It costs nothing while nobody subscribes:
  *
