@@ -4,7 +4,9 @@ import { type ConnectivityOptions } from "../connectivity/options.ts";
 import { type Reachability, type Verdict } from "../connectivity/reachability.ts";
 import { type TurnServer } from "../turn/open.ts";
 import { parseTurnUrl } from "../turn/url.ts";
+import { formatEndpoint } from "../udp/endpoint.ts";
 import { UDPSocketError } from "../udp/errors.ts";
+import { type OfferedCandidate, offeredCandidates } from "./candidates.ts";
 import { type Command, EXIT_SOFTWARE, parseOptions, UsageError, wholeNumber } from "./command.ts";
 import { Output } from "./output.ts";
 import { Interruption } from "./signals.ts";
@@ -75,8 +77,9 @@ Ports that were opened for the test are given back at the end.
     }
     if (interruption.signal.aborted) return 130;
     const { reachability } = connectivity;
-    if (values.json) process.stdout.write(`${JSON.stringify(reachability)}\n`);
-    else report(reachability, output);
+    const candidates = offeredCandidates(reachability);
+    if (values.json) process.stdout.write(`${JSON.stringify({ ...reachability, candidates })}\n`);
+    else report(reachability, candidates, output);
     return EXIT_CODES[reachability.verdict];
   },
 };
@@ -162,7 +165,11 @@ const VERDICT_STYLES = {
   "lan-only": "red",
 } as const;
 
-function report({ verdict, summary, endpoints, nat, gateways, steps }: Reachability, output: Output): void {
+function report(
+  { verdict, summary, endpoints, nat, gateways, steps }: Reachability,
+  candidates: readonly OfferedCandidate[],
+  output: Output,
+): void {
   output.line("");
   output.line(`${output.style([VERDICT_STYLES[verdict], "bold"], verdict)}  ${summary}`);
   const row = (name: string, text: string): void => output.line(`  ${output.style("dim", name.padEnd(10))} ${text}`);
@@ -180,4 +187,7 @@ function report({ verdict, summary, endpoints, nat, gateways, steps }: Reachabil
   );
   const lifetime = steps.find(({ step }) => step === "lifetime");
   if (lifetime) row("lifetime", lifetime.reason);
+  for (const { type, address, port, reason } of candidates) {
+    row("candidate", `${type} ${formatEndpoint({ address, port })}, ${reason}`);
+  }
 }
