@@ -4,6 +4,7 @@ import { Failure, keepOutputForJson, runProgram } from "./cli/program.ts";
 import { style } from "./cli/style.ts";
 import { openTrace, TRACE_OPTION } from "./cli/trace.ts";
 import { type Measurement, measure } from "./join/measure.ts";
+import { PairWatch, type TriedPair } from "./join/pairs.ts";
 import { joinGame } from "./network/client.ts";
 
 const USAGE: Usage = {
@@ -36,13 +37,15 @@ export interface JoinReport extends Omit<Measurement, "ended"> {
   remote: string | null;
   connectMs: number | null;
   upgrades: number;
+  /** What ICE tried, where it was asked: by invite. */
+  pairs: TriedPair[];
   /** Why this path, in plain words. */
   pathReason: string | null;
   /** Why there is no connection, or why it ended early, and what to do. */
   reason: string | null;
 }
 
-const NOTHING: JoinReport = {
+const NOTHING: Omit<JoinReport, "pairs"> = {
   connected: false,
   path: null,
   pathReason: null,
@@ -77,14 +80,17 @@ await runProgram(async ({ signal, onExit }) => {
     "http://localhost:2567/";
   const json = options.flag("json");
   openTrace(options.text("trace"), "npm run join", onExit);
+  using watch = new PairWatch();
   if (json) keepOutputForJson();
   else console.log(`Joining ${target} …`);
 
-  const report = await play(target);
-  process.stdout.write(json ? `${JSON.stringify(report)}\n` : `${summaryOf(report).join("\n")}\n`);
+  const report: JoinReport = { ...(await play(target)), pairs: watch.pairs };
+  const isCurious = !report.connected || options.text("trace") !== undefined;
+  const lines = [...summaryOf(report), ...(isCurious ? watch.describe() : [])];
+  process.stdout.write(json ? `${JSON.stringify(report)}\n` : `${lines.join("\n")}\n`);
   return report.connected ? 0 : 1;
 
-  async function play(goal: string): Promise<JoinReport> {
+  async function play(goal: string): Promise<Omit<JoinReport, "pairs">> {
     const began = performance.now();
     try {
       const game = await joinGame(goal, { lobby, name: options.text("name") ?? "Bot", signal });
