@@ -113,6 +113,7 @@ function plainField(value: Field): string | number | boolean | null | undefined 
   if (typeof value === "string") return value.length > MAX_TEXT ? `${value.slice(0, MAX_TEXT)}…` : value;
   if (typeof value !== "object" || value === null) return value;
   if (value instanceof URL) return `${value.protocol}//${value.host}${value.pathname}`;
+  if (value.address === "") return "none";
   return value.address.includes(":") ? `[${value.address}]:${value.port}` : `${value.address}:${value.port}`;
 }
 

@@ -360,7 +360,10 @@ export class TurnAllocation {
   #end(error: TurnError): void {
     if (this.#state === "ended") return;
     this.#state = "ended";
-    if (trace.on) trace.event("ended", { server: this.server, failure: error.failure, reason: error.message });
+    // What was never allocated has failed, and whoever asked for it says so.
+    if (trace.on && this.#relayed !== null) {
+      trace.event("ended", { server: this.server, failure: error.failure, reason: error.message });
+    }
     this.#maintainAt = Number.POSITIVE_INFINITY;
     this.#transactions.cancel(() => true);
     this.#sink.ended(error);

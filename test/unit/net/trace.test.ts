@@ -50,7 +50,10 @@ test("endpoints and URLs become text that holds no secret", () => {
   onTestFinished(listenToTrace(["stun"], (event) => heard.push(event)));
   traceOf("stun").event("answer", {
     server: { address: "192.0.2.1", port: 3478 },
-    mapped: [{ address: "2001:db8::1", port: 7777 }, "none"],
+    mapped: [
+      { address: "2001:db8::1", port: 7777 },
+      { address: "", port: 0 },
+    ],
     url: new URL("https://user:secret@host.test:8443/control?token=secret#secret"),
     ms: 12.345678,
     nobody: null,

@@ -32,7 +32,7 @@ export class PairWatch implements Disposable {
   #onEvent({ event, fields }: TraceEvent): void {
     const { peer, via, remote, remoteType } = fields;
     if (remote === undefined) return;
-    const key = `${peer} ${via} ${remote}`;
+    const key = [peer, via, remote].join(" ");
     const pair: TriedPair = this.#pairs.get(key) ?? {
       via: String(via),
       remote: String(remote),

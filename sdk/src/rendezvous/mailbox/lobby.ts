@@ -77,6 +77,8 @@ abstract class LobbyEnd<Mail> {
   #onMail: (mail: Mail) => void = () => undefined;
   #onClosed: (error: RendezvousError) => void = () => undefined;
   #closed = false;
+  /** We go by ourselves. */
+  protected leaving = false;
 
   constructor(room: Room) {
     this.room = room;
@@ -135,7 +137,7 @@ abstract class LobbyEnd<Mail> {
 
   #end(error: RendezvousError): void {
     if (this.#closed) return;
-    if (trace.on) trace.event("mailbox-closed", { as: this.role, ...traceableFailure(error) });
+    if (trace.on && !this.leaving) trace.event("mailbox-closed", { as: this.role, ...traceableFailure(error) });
     this.close();
     this.#onClosed(error);
   }
@@ -167,6 +169,8 @@ class LobbyHostEnd extends LobbyEnd<HostMail> implements HostMailbox {
   }
 
   async leave(): Promise<void> {
+    this.leaving = true;
+    if (trace.on) trace.event("mailbox-left", { as: this.role });
     if (this.isOpen) {
       const { promise: late, resolve } = Promise.withResolvers<undefined>();
       const timer = setTimeout(resolve, LEAVE_MS, undefined);
