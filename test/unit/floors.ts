@@ -21,21 +21,10 @@ const COLYSEUS: readonly (readonly string[])[] = [["wire"], ["webrtc"], ["client
 /** Besides colyseus/ and the doors: loaded only for a lobby's URL. */
 const KNOWS_COLYSEUS = "rendezvous/mailbox/lobby.ts";
 
-/**
- * What still stands elsewhere. Remove an entry when its files have moved:
- * - udp/ holds files that go to net/. Until then its neighbours may use all of it but these.
- * - connectStream goes from turn/connection.ts to net/.
- */
-const STAYS_IN_UDP: readonly string[] = ["godot-error", "packet-peer-udp", "packet-ring", "udp-server", "variant"];
-const USES_CONNECT_STREAM: readonly string[] = ["stun/binding-tcp.ts"];
-/** Folders that import each other in a circle, by their room. */
-export const CIRCLES_TO_MEND: readonly string[] = ["stun"];
-
 export const ROOMS: readonly string[] = FLOORS.flat();
 
 export interface LintOverride {
   files: string[];
-  excludeFiles?: string[];
   rules: { "no-restricted-imports": ["error", { patterns: [{ regex: string; message: string }] }] };
 }
 
@@ -58,14 +47,10 @@ export function floorRules(): LintOverride[] {
 
 /** @param forbidden folders of ours; @param packages beginnings of other names */
 function override(places: readonly string[], forbidden: readonly string[], packages: readonly string[]): LintOverride {
-  const isUdpsFloor = places.includes("udp");
-  const folders = forbidden.flatMap((name) =>
-    isUdpsFloor && name === "udp" ? STAYS_IN_UDP.map((file) => `udp/${file}\\.ts$`) : `${name}/`,
-  );
+  const folders = forbidden.map((name) => `${name}/`);
   const regex = `^(?:(?:\\.\\./)+(?:${folders.join("|")})|${["sallyport\\b", ...packages].join("|")})`;
   return {
     files: places.map((place) => `sdk/src/${place}${place.endsWith(".ts") ? "" : "/**"}`),
-    ...(isUdpsFloor && { excludeFiles: USES_CONNECT_STREAM.map((file) => `sdk/src/${file}`) }),
     rules: { "no-restricted-imports": ["error", { patterns: [{ regex, message: MESSAGE }] }] },
   };
 }

@@ -13,7 +13,7 @@ if (!Number.isInteger(port) || port < 1 || port > 65_535 || command === undefine
 }
 
 const interrupted = new AbortController();
-for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => interrupted.abort());
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => interrupted.abort());
 
 // `await using` gives the port back on every way out.
 await using mapper = new PortMapper({ via: optionsFromEnvironment().via });

@@ -2,7 +2,7 @@
 import { candidatesOf } from "../connectivity/manager/candidates.ts";
 import type { Reachability } from "../connectivity/reachability.ts";
 import { localCandidate } from "../ice/candidate.ts";
-import { addressScope } from "../udp/address-scope.ts";
+import { addressScope } from "../net/scope.ts";
 
 export interface OfferedCandidate {
   type: string;

@@ -1,4 +1,5 @@
 import { type ParseArgsConfig, parseArgs } from "node:util";
+import { messageOf } from "../net/message-of.ts";
 
 /** sysexits.h: the command was used wrongly. */
 export const EXIT_USAGE = 64;
@@ -32,7 +33,7 @@ export function parseOptions<Config extends ParseArgsConfig>(config: Config): Re
   try {
     return parseArgs(config);
   } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error));
+    throw new UsageError(messageOf(error));
   }
 }
 

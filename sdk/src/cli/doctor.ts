@@ -1,11 +1,12 @@
 import { optionsFromEnvironment } from "../connectivity/environment.ts";
 import { ConnectivityManager } from "../connectivity/manager/manager.ts";
-import { type ConnectivityOptions } from "../connectivity/options.ts";
-import { type Reachability, type Verdict } from "../connectivity/reachability.ts";
-import { type TurnServer } from "../turn/open.ts";
+import type { ConnectivityOptions } from "../connectivity/options.ts";
+import type { Reachability, Verdict } from "../connectivity/reachability.ts";
+import { formatEndpoint } from "../net/endpoint.ts";
+import { messageOf } from "../net/message-of.ts";
+import { UDPSocketError } from "../net/udp-error.ts";
+import type { TurnServer } from "../turn/open.ts";
 import { parseTurnUrl } from "../turn/url.ts";
-import { formatEndpoint } from "../udp/endpoint.ts";
-import { UDPSocketError } from "../udp/errors.ts";
 import { type OfferedCandidate, offeredCandidates } from "./candidates.ts";
 import { type Command, EXIT_SOFTWARE, parseOptions, UsageError, wholeNumber } from "./command.ts";
 import { Output } from "./output.ts";
@@ -151,7 +152,7 @@ async function stunServersOf(lobby: URL, output: Output): Promise<string[]> {
     const { stun } = (await response.json()) as { stun?: unknown };
     return Array.isArray(stun) ? stun.filter((server) => typeof server === "string").slice(0, 8) : [];
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     output.line(`The lobby ${lobby.href} does not answer (${reason}): is it running, and is the URL right?`);
     return [];
   }

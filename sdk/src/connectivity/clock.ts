@@ -1,6 +1,5 @@
-import { type Clock, delay, whileAwaited } from "../gateway/clock.ts";
-
-export { type Clock, systemClock, whileAwaited } from "../gateway/clock.ts";
+import { type Clock } from "../net/clock.ts";
+import { sleep, whileAwaited } from "../net/wait.ts";
 
 /**
  * Calls `work` every `ms` until the signal aborts, or until the returned function is called. A call that throws does not end it.
@@ -31,6 +30,6 @@ export function stopwatch(clock: Clock): () => number {
 /** Resolves when the work has ended, well or not, or after `ms`. Keeps the process alive meanwhile. */
 export async function atMost(clock: Clock, ms: number, work: Promise<unknown>): Promise<void> {
   const over = new AbortController();
-  await whileAwaited(Promise.race([work.catch(() => {}), delay(clock, ms, over.signal)]));
+  await whileAwaited(Promise.race([work.catch(() => {}), sleep(ms, over.signal, clock)]));
   over.abort();
 }

@@ -2,13 +2,14 @@ import { PortMapper } from "../gateway/mapper/port-mapper.ts";
 import { natBehaviour } from "../nat/behaviour-discovery.ts";
 import { natLifetime } from "../nat/lifetime-discovery.ts";
 import { probePort } from "../nat/probe.ts";
+import { type Clock, systemClock } from "../net/clock.ts";
+import { type DefaultRoute, readDefaultRoutes } from "../net/default-route.ts";
+import { type Interfaces, readInterfaces } from "../net/interfaces.ts";
 import { stunBinding } from "../stun/client.ts";
 import { TurnKeeper } from "../turn/keeper.ts";
-import { type Clock, systemClock } from "./clock.ts";
-import { type InterfaceAddress, usableInterfaces } from "./interfaces.ts";
 
 /** What of the port mapper is used here. */
-export type Mapper = Pick<PortMapper, "map" | "gateways" | "refresh" | "close" | "on">;
+export type Mapper = Pick<PortMapper, "map" | "mappings" | "gateways" | "refresh" | "close" | "on">;
 
 /** What the ladder does I/O by; tests replace it. */
 export interface ConnectivityDependencies {
@@ -18,7 +19,8 @@ export interface ConnectivityDependencies {
   natBehaviour: typeof natBehaviour;
   natLifetime: typeof natLifetime;
   probe: typeof probePort;
-  interfaces(): InterfaceAddress[];
+  interfaces(): Interfaces;
+  defaultRoutes(): Promise<DefaultRoute[]>;
   clock: Clock;
 }
 
@@ -29,6 +31,7 @@ export const REAL_DEPENDENCIES: ConnectivityDependencies = {
   natBehaviour,
   natLifetime,
   probe: probePort,
-  interfaces: usableInterfaces,
+  interfaces: readInterfaces,
+  defaultRoutes: readDefaultRoutes,
   clock: systemClock,
 };

@@ -30,6 +30,12 @@ export interface ConnectivityOptions {
    * invites depend on it; 1 to 32 of less than an hour, or none for no measurement. Default: from 10 s to 3 min.
    */
   lifetimeWaitsMs?: readonly number[];
+  /**
+   * From `open()` to `close()` the process listens to the signals that end it, so that Ctrl-C, a service manager or a closed terminal
+   * leave nothing open on the router: a signal that nobody else handles closes the manager, and is then raised again. See `signals` of
+   * PortMapperOptions. Default true.
+   */
+  signals?: boolean;
   /** `open()` answers after this many ms at the latest; what is learnt later comes as `change` events. Default 1000. */
   openTimeoutMs?: number;
 }
@@ -55,6 +61,7 @@ export function withDefaults(options: ConnectivityOptions): Required<Connectivit
     lifetimeSeconds: options.lifetimeSeconds ?? 7200,
     renewIntervalMs: options.renewIntervalMs ?? 300_000,
     lifetimeWaitsMs,
+    signals: options.signals ?? true,
     openTimeoutMs: options.openTimeoutMs ?? 1000,
   };
 }

@@ -1,8 +1,15 @@
 export type { RendezvousLimits } from "../colyseus/lobby/quota.ts";
 export { defineRendezvous, type RendezvousOptions, RendezvousRoom } from "../colyseus/lobby/room.ts";
+export type { TransportLimits } from "../colyseus/server/admission/limits.ts";
+export {
+  type ConnectionLimitsOptions,
+  createLimitedServer,
+  limitConnections,
+} from "../colyseus/server/entrances/connection-limits.ts";
 export { guardRequests, type RequestGuardOptions } from "../colyseus/server/entrances/request-guard.ts";
 export type { LanListing, LanListingOptions } from "../colyseus/server/lan-listing.ts";
 export type {
+  ConnectionRefusal,
   DiagnosticsChannels,
   InspectedConnection,
   PlayerConnection,

@@ -18,6 +18,7 @@ export type {
   Verdict,
 } from "../connectivity/reachability.ts";
 export { PortMapError, type PortMapErrorKind, type Via } from "../gateway/types.ts";
+export { type Endpoint, formatEndpoint, normalizeAddress } from "../net/endpoint.ts";
 export {
   listenToTrace,
   TRACE_ROOMS,
@@ -26,6 +27,14 @@ export {
   type TraceRoom,
 } from "../net/trace.ts";
 export { TraceFile, type TraceFileOptions } from "../net/trace-file.ts";
+export { UDPSocketError } from "../net/udp-error.ts";
+export {
+  type DatagramHandler,
+  type DatagramTap,
+  UDPSocket,
+  type UDPSocketCounters,
+  type UDPSocketOptions,
+} from "../net/udp-socket.ts";
 export { netcodeReady } from "../netcode/sodium.ts";
 export { type ConnectProgress, type ConnectSessionOptions, connectSession } from "../session/connect.ts";
 export { SessionError, type SessionErrorCode } from "../session/errors.ts";
@@ -40,16 +49,7 @@ export {
   type SessionStats,
   type SessionTokenOptions,
 } from "../session/types.ts";
-export { type Endpoint, formatEndpoint, normalizeAddress } from "../udp/endpoint.ts";
-export { UDPSocketError } from "../udp/errors.ts";
 export { GodotError } from "../udp/godot-error.ts";
 export { PacketPeerUDP, type PacketPeerUDPEvents, type PacketPeerUDPOptions } from "../udp/packet-peer-udp.ts";
 export { UDPServer, type UDPServerEvents, type UDPServerOptions } from "../udp/udp-server.ts";
-export {
-  type DatagramHandler,
-  type DatagramTap,
-  UDPSocket,
-  type UDPSocketCounters,
-  type UDPSocketOptions,
-} from "../udp/udp-socket.ts";
 export type { Variant, VariantFormat } from "../udp/variant.ts";

@@ -41,6 +41,7 @@ export { respondToStun, type StunLocal, type StunReply, type StunResponderOption
 export { answerStun, StunServer, type StunServerOptions } from "../stun/server.ts";
 export { parseStunServer, type StunServerAddress } from "../stun/server-url.ts";
 export { StunBindingSession } from "../stun/session.ts";
+export { TurnStreamReader } from "../stun/stream-reader.ts";
 export {
   REALTIME_SCHEDULE_MS,
   type StunOutcome,
@@ -50,7 +51,6 @@ export {
 } from "../stun/transaction.ts";
 export { TurnAllocation, type TurnState } from "../turn/allocation.ts";
 export type { TurnAllocationOptions, TurnAllocationSink, TurnTiming } from "../turn/allocation-options.ts";
-export { TurnStreamReader } from "../turn/channel-data.ts";
 export {
   checkTurnCredentials,
   mintTurnCredentials,

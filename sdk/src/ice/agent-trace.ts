@@ -1,5 +1,5 @@
+import { formatEndpoint } from "../net/endpoint.ts";
 import { type TraceInput, traceOf } from "../net/trace.ts";
-import { formatEndpoint } from "../udp/endpoint.ts";
 import type { IceCandidate } from "./candidate.ts";
 import type { CandidatePair } from "./pair.ts";
 import type { IcePath, SelectionReason } from "./types.ts";

@@ -1,10 +1,10 @@
 import { randomBytes } from "node:crypto";
+import { addressScope } from "../net/scope.ts";
+import { TokenBucket } from "../net/token-bucket.ts";
 import { StunAttribute, StunErrorCode, StunMethod, TRANSACTION_ID_BYTES } from "../stun/constants.ts";
 import { KEEP_ALIVE_MS } from "../stun/keep-alive.ts";
 import { StunMessage } from "../stun/message.ts";
-import { addressScope } from "../udp/address-scope.ts";
 import { AgentTrace } from "./agent-trace.ts";
-import { Budget } from "./budget.ts";
 import { DEFAULT_MAX_CANDIDATES, type IceCandidate, type LocalCandidate } from "./candidate.ts";
 import { CheckCredentials, nominationOf, roleOf } from "./check-message.ts";
 import { Checklist, checkPriority } from "./checklist.ts";
@@ -12,7 +12,7 @@ import type { IceCredentials } from "./credentials.ts";
 import { byPriority, type CandidatePair } from "./pair.ts";
 import { sharesNetwork } from "./remote-policy.ts";
 import { CheckSchedule } from "./schedule.ts";
-import { choosePair, whyChosen } from "./selection.ts";
+import { choosePair, successorOf, whyChosen } from "./selection.ts";
 import { SilenceWatch } from "./silence.ts";
 import { type Transaction, Transactions } from "./transactions.ts";
 import type {
@@ -64,7 +64,7 @@ export class IceAgent {
   readonly #schedule: CheckSchedule;
   readonly #transactions: Transactions = new Transactions();
   readonly #silence: SilenceWatch = new SilenceWatch();
-  readonly #requests: Budget = new Budget(MAX_REQUEST_BURST, REQUESTS_PER_SECOND);
+  readonly #requests: TokenBucket = new TokenBucket(MAX_REQUEST_BURST, REQUESTS_PER_SECOND);
   #credentials: CheckCredentials;
   #role: IceRole;
   #tieBreaker: bigint;
@@ -245,6 +245,19 @@ export class IceAgent {
   }
 
   /**
+   * A datagram of the peer's, so many bytes long, that is no STUN message came from where the peer was not known to be, and something
+   * else than ICE has proven that the peer wrote it: its address may have changed. A check finds out.
+   */
+  strayed(via: string, address: string, port: number, bytes: number, now: number): void {
+    if (this.#state === "closed" || this.#credentials.remote === null) return;
+    const pair = this.#checklist.observe(via, address, port, checkPriority(via), this.#selected, now);
+    if (pair === null) return;
+    pair.remote.unproven?.received(bytes);
+    this.#heardFrom(pair, now);
+    this.update(now);
+  }
+
+  /**
    * One STUN message that came in. Never throws.
    * @returns `true` when it is the peer's; all else is somebody else's or forged, and changes nothing
    */
@@ -325,6 +338,8 @@ export class IceAgent {
     const current = this.#selected;
     let best: CandidatePair | null;
     if (this.#role === "controlled" && this.#nominated?.usable === true) {
+      // For the controlling side it is still the pair that it nominated: its own address changed, which it need not know.
+      this.#nominated = successorOf(this.#checklist.pairs, this.#nominated, now) ?? this.#nominated;
       best = this.#nominated;
     } else {
       // After a restart the old pair is no longer in the list, and any new one replaces it.
@@ -396,11 +411,15 @@ export class IceAgent {
       priority: checkPriority(pair.via),
       nomination: nominates ? this.#nomination : null,
     };
-    if (this.#trace.on && pair.checks === 0) this.#trace.pair("pair-checked", pair);
+    const request = this.#credentials.request(fields, id);
+    const isFirst = pair.checks === 0;
+    const withheld = pair.remote.unproven?.take(request.length) === false;
+    this.#schedule.sent(pair, now, withheld);
+    if (withheld) return;
+    if (this.#trace.on && isFirst) this.#trace.pair("pair-checked", pair);
     this.#transactions.add(id, { pair, sentAt: now, role });
-    this.#schedule.sent(pair, now);
     this.counters.checksSent++;
-    this.#handler.send(this.#credentials.request(fields, id), pair.via, pair.address, pair.port);
+    this.#handler.send(request, pair.via, pair.address, pair.port);
   }
 
   #mayFail(now: number): void {
@@ -423,15 +442,22 @@ export class IceAgent {
     if (priority === undefined) return true;
     const pair = this.#checklist.observe(via, address, port, priority, this.#selected, now);
     if (pair === null) return true;
-    pair.heardAt = now;
-    if (!pair.announced) this.#handler.sourceHeard?.(pair);
+    pair.remote.unproven?.received(message.bytes);
+    pair.remote.unproven?.take(answer.length);
     const nomination = nominationOf(message);
     if (nomination !== null && this.#role === "controlled") this.#nominatedByPeer(pair, nomination);
+    this.#heardFrom(pair, now);
+    return true;
+  }
+
+  /** The peer's packet came this way: a check of ours finds out whether the peer is there. */
+  #heardFrom(pair: CandidatePair, now: number): void {
+    pair.heardAt = now;
+    if (!pair.announced) this.#handler.sourceHeard?.(pair);
     // Is the old address still there? Asked at once, so that the answer decides between the two.
     const selected = this.#selected;
     if (!pair.remote.signalled && pair.state === "waiting" && selected?.unanswered === 0) this.#check(selected, now);
     this.#schedule.trigger(pair, now);
-    return true;
   }
 
   /** RFC 8445 section 7.3.1.1. @returns an answer 487, or `null` when all is well now */
@@ -486,6 +512,7 @@ export class IceAgent {
       const { localType, rttMs, checks } = pair;
       this.#trace.pair("pair-answered", pair, { localType, rttMs, checks });
     }
+    pair.remote.unproven = undefined;
     if (this.#role === "controlled" && pair.nominated === this.#nomination) this.#nominated = pair;
     pair.nominated = null;
     this.#schedule.answered(pair, now);

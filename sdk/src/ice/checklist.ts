@@ -1,5 +1,6 @@
-import { addressScope } from "../udp/address-scope.ts";
-import type { Endpoint } from "../udp/endpoint.ts";
+import type { Endpoint } from "../net/endpoint.ts";
+import { addressScope } from "../net/scope.ts";
+import { UnprovenAddress } from "../net/unproven-address.ts";
 import {
   type CandidateType,
   candidatePriority,
@@ -129,7 +130,8 @@ export class Checklist {
       if (!this.#makeRoom(inUse)) return null;
       // A relay's own checks say so by a preference of 0 (see checkPriority): TURN is not mistaken for a direct way.
       const type = localPreferenceOf(priority) === 0 ? "relayed" : "peer-reflexive";
-      remote = { type, address, port, priority, foundation: "", signalled: false, foundAt: now };
+      const unproven = new UnprovenAddress();
+      remote = { type, address, port, priority, foundation: "", signalled: false, foundAt: now, unproven };
       this.remotes.push(remote);
     }
     const ipv6 = address.includes(":");

@@ -1,7 +1,7 @@
-import { EndpointMap } from "../netcode/endpoint-map.ts";
+import { EndpointMap } from "../net/endpoint-map.ts";
+import type { DatagramHandler, UDPSocket } from "../net/udp-socket.ts";
 import { StunAttribute, StunMethod } from "../stun/constants.ts";
 import { isStun, StunMessage } from "../stun/message.ts";
-import type { DatagramHandler, UDPSocket } from "../udp/udp-socket.ts";
 import { IceAgent } from "./agent.ts";
 import type { LocalCandidate } from "./candidate.ts";
 import { localCandidate } from "./candidate.ts";
@@ -33,6 +33,8 @@ export interface AddRelayOptions {
 interface Target {
   readonly peer: IcePeer;
   readonly source: IceSource;
+  /** Else an authentic check came from there, which may have been forged as to its source: what comes may be somebody else's. */
+  readonly proven: boolean;
 }
 
 /** From where datagrams leave: the socket, another one, a relay. */
@@ -108,12 +110,12 @@ export class IceMux implements Disposable {
           // Takes nothing away from whoever has proven that it is there: a check may be a copy from a forged address.
           const targets = this.#bases.get(source.via)?.targets;
           if (targets?.get(source.address, source.port) === undefined) {
-            targets?.set(source.address, source.port, { peer, source });
+            targets?.set(source.address, source.port, { peer, source, proven: false });
           }
         },
         sourceAdded: (source) => {
           // The last to prove that it is there has it: a peer that began anew from the same socket.
-          this.#bases.get(source.via)?.targets.set(source.address, source.port, { peer, source });
+          this.#bases.get(source.via)?.targets.set(source.address, source.port, { peer, source, proven: true });
         },
         sourceRemoved: (source) => {
           const targets = this.#bases.get(source.via)?.targets;
@@ -246,14 +248,15 @@ export class IceMux implements Disposable {
     if (isStun(data)) return this.#receiveStun(data, SOCKET, address, port);
     const target = this.#direct.get(address, port);
     if (target === undefined) return false;
-    this.#deliver(target, data);
-    return true;
+    return this.#deliver(target, data) || target.proven;
   }
 
-  #deliver(target: Target | undefined, data: Buffer): void {
-    if (target === undefined) return;
-    target.source.heard = true;
-    target.peer.onData?.(data);
+  /** False for what the peer does not take. */
+  #deliver(target: Target | undefined, data: Buffer): boolean {
+    if (target === undefined) return false;
+    const taken = target.peer.onData?.(data) !== false;
+    if (taken || target.proven) target.source.heard = true;
+    return taken;
   }
 
   #receiveStun(data: Buffer, via: string, address: string, port: number): boolean {

@@ -1,8 +1,7 @@
 import { randomBytes } from "node:crypto";
-
-import { addressScope } from "../udp/address-scope.ts";
-import type { Endpoint } from "../udp/endpoint.ts";
-import { UDPSocket } from "../udp/udp-socket.ts";
+import type { Endpoint } from "../net/endpoint.ts";
+import { addressScope } from "../net/scope.ts";
+import { UDPSocket } from "../net/udp-socket.ts";
 import type { IceMux } from "./mux.ts";
 import type { IcePeer } from "./peer.ts";
 import { GuessPlan, guessingSide, type NatView } from "./port-prediction.ts";
@@ -61,9 +60,9 @@ export async function guessPorts(mux: IceMux, peer: IcePeer, options: PortGuessi
     const guess = plan.take(performance.now());
     if (guess === null) return;
     if (side === "opener" && guess.socket >= sockets.length) {
-      const socket = tryOpen(first.address.includes(":") ? "::" : "0.0.0.0");
+      const socket = UDPSocket.tryOpen({ address: first.address.includes(":") ? "::" : "0.0.0.0" })?.unref();
       // Fewer sockets are a smaller chance, no more.
-      if (socket === null) return;
+      if (socket === undefined) return;
       mux.addSocket(nameOf(sockets.push(socket) - 1), socket);
     }
     peer.agent.knock(nameOf(Math.min(guess.socket, Math.max(0, sockets.length - 1))), guess.to.address, guess.to.port);
@@ -86,12 +85,4 @@ export async function guessPorts(mux: IceMux, peer: IcePeer, options: PortGuessi
     }
   }
   return peer.path !== null && peer.path.kind !== "relayed";
-}
-
-function tryOpen(address: string): UDPSocket | null {
-  try {
-    return UDPSocket.open({ address }).unref();
-  } catch {
-    return null;
-  }
 }

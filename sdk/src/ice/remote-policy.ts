@@ -1,14 +1,16 @@
-import { addressBytes } from "../stun/address.ts";
-import { type AddressScope, addressScope } from "../udp/address-scope.ts";
+import { type AddressScope, addressScope } from "../net/scope.ts";
+import { sharesPrefix } from "../net/subnet.ts";
 import type { IceCandidate, LocalCandidate } from "./candidate.ts";
 import type { RemoteContext } from "./types.ts";
 
 /** Scopes in which the same address means another machine in every network. */
 const LOCAL_SCOPES: ReadonlySet<AddressScope> = new Set(["private", "carrier-grade", "link-local"]);
+/** Scopes of addresses that one machine on a local network can have. */
+const UNICAST_SCOPES: ReadonlySet<AddressScope> = new Set(["public", "loopback", ...LOCAL_SCOPES]);
 
-/** Bytes of the prefix that one network shares: IPv4's /24 and IPv6's /64. */
-const IPV4_PREFIX_BYTES = 3;
-const IPV6_PREFIX_BYTES = 8;
+/** The prefix that one network shares. */
+const IPV4_PREFIX = 24;
+const IPV6_PREFIX = 64;
 
 /**
  * The rule that keeps a peer from making us scan our own network: public addresses may be tried; private ones only when
@@ -26,8 +28,7 @@ export function sharesNetwork(candidate: IceCandidate, { local, remote }: Remote
 
 /** For peers that were met on the local network, and nowhere else: everything goes but reserved addresses. */
 export function onLocalNetwork({ address }: IceCandidate): boolean {
-  const scope = addressScope(address);
-  return scope !== "reserved" && scope !== "invalid";
+  return UNICAST_SCOPES.has(addressScope(address));
 }
 
 function isOutside({ type, address }: IceCandidate | LocalCandidate): boolean {
@@ -35,8 +36,5 @@ function isOutside({ type, address }: IceCandidate | LocalCandidate): boolean {
 }
 
 function samePrefix(a: string, b: string): boolean {
-  const [one, other] = [addressBytes(a), addressBytes(b)];
-  if (one === null || other === null || one.length !== other.length) return false;
-  const length = one.length === 4 ? IPV4_PREFIX_BYTES : IPV6_PREFIX_BYTES;
-  return one.subarray(0, length).equals(other.subarray(0, length));
+  return sharesPrefix(a, b, a.includes(":") ? IPV6_PREFIX : IPV4_PREFIX);
 }

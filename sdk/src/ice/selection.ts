@@ -42,6 +42,18 @@ export function whyChosen(
   return pair.tier < old.tier ? "more-direct" : "shorter-rtt";
 }
 
+/** Where the peer is now that it was seen to leave the end of a pair; undefined where it was not. */
+export function successorOf(
+  pairs: Iterable<CandidatePair>,
+  left: CandidatePair,
+  now: number,
+): CandidatePair | undefined {
+  for (const pair of pairs) {
+    if (pair !== left && pair.usable && pair.tier === left.tier && hasMoved(pair, left, now)) return pair;
+  }
+  return undefined;
+}
+
 /** Among pairs of which none is in use. */
 function comesFirst(pair: CandidatePair, other: CandidatePair): boolean {
   return (pair.tier - other.tier || byPriority(pair, other)) < 0;

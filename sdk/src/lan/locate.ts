@@ -1,6 +1,7 @@
 /** Finds the host of a public address in our own network, where the router does not turn its address back to the inside. */
+
+import { type Endpoint, formatEndpoint } from "../net/endpoint.ts";
 import { traceOf } from "../net/trace.ts";
-import { type Endpoint, formatEndpoint } from "../udp/endpoint.ts";
 import { type LanNetwork, UDPLanNetwork } from "./network.ts";
 import { decodeLanPacket, encodeLookup } from "./packet.ts";
 

@@ -1,6 +1,8 @@
-import { networkInterfaces } from "node:os";
+import { canonicalAddress, withoutZone } from "../net/address.ts";
+import type { Endpoint } from "../net/endpoint.ts";
+import { readInterfaces } from "../net/interfaces.ts";
 import { traceOf } from "../net/trace.ts";
-import { canonicalAddress } from "../stun/address.ts";
+import { UDPSocket } from "../net/udp-socket.ts";
 import { newTransactionId, StunBuilder } from "../stun/builder.ts";
 import { resolveStunServer } from "../stun/client.ts";
 import { StunAttribute, StunMethod } from "../stun/constants.ts";
@@ -8,8 +10,6 @@ import { StunError } from "../stun/errors.ts";
 import { isStun } from "../stun/message.ts";
 import { StunBindingSession } from "../stun/session.ts";
 import { DEFAULT_TIMEOUT_MS } from "../stun/transaction.ts";
-import type { Endpoint } from "../udp/endpoint.ts";
-import { UDPSocket } from "../udp/udp-socket.ts";
 import { discoverBehaviour, type NatAnswer, type NatAsk, type NatBehaviour } from "./behaviour.ts";
 
 const trace = traceOf("nat");
@@ -73,8 +73,8 @@ function traceBehaviour({ error, ...behaviour }: NatBehaviour, server: Endpoint)
 
 /** Whether an endpoint is this socket's own by an address of one of the machine's interfaces: then there is no NAT. */
 export function isLocalEndpoint(socket: UDPSocket): (endpoint: Endpoint) => boolean {
-  const addresses = new Set<string | null>([canonicalAddress(socket.localAddress)]);
-  for (const each of Object.values(networkInterfaces()).flat()) {
+  const addresses = new Set([canonicalAddress(withoutZone(socket.localAddress))]);
+  for (const each of Object.values(readInterfaces()).flat()) {
     if (each !== undefined) addresses.add(canonicalAddress(each.address));
   }
   return ({ address, port }) => port === socket.localPort && addresses.has(address);

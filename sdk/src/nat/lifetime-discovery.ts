@@ -1,6 +1,6 @@
 import { traceOf } from "../net/trace.ts";
+import { UDPSocket } from "../net/udp-socket.ts";
 import { resolveStunServer } from "../stun/client.ts";
-import { UDPSocket } from "../udp/udp-socket.ts";
 import { isLocalEndpoint } from "./behaviour-discovery.ts";
 import { type NatLifetime, NatLifetimeProbe, type NatLifetimeProbeOptions } from "./lifetime.ts";
 
@@ -43,8 +43,9 @@ export async function natLifetime(servers: readonly string[], options: NatLifeti
     { ...probeOptions, servers: addresses },
     {
       open: (id) => {
-        const socket = openSocket(address);
-        if (socket === null) return null;
+        // It must not keep the process alive for minutes.
+        const socket = UDPSocket.tryOpen({ address })?.unref();
+        if (socket === undefined) return null;
         sockets.set(id, socket);
         socket.onDatagram = (data, from, port) => {
           if (probe.receive(id, data, from, port, performance.now())) arm();
@@ -95,14 +96,5 @@ export async function natLifetime(servers: readonly string[], options: NatLifeti
     clearTimeout(timer);
     signal?.removeEventListener("abort", stop);
     for (const socket of sockets.values()) void socket.close();
-  }
-}
-
-/** It must not keep the process alive for minutes. */
-function openSocket(address: string): UDPSocket | null {
-  try {
-    return UDPSocket.open({ address }).unref();
-  } catch {
-    return null;
   }
 }

@@ -1,6 +1,6 @@
+import type { Endpoint } from "../net/endpoint.ts";
 import { type StunBindingRequestOptions, type StunBindingResult, StunBindings } from "../stun/binding.ts";
 import { DEFAULT_TIMEOUT_MS } from "../stun/transaction.ts";
-import type { Endpoint } from "../udp/endpoint.ts";
 import { NatSilences } from "./lifetime-search.ts";
 
 /** How long a NAT remembers a UDP mapping over which nothing goes (RFC 4787 section 4.3). */

@@ -1,9 +1,9 @@
-import { type IceMux } from "../ice/mux.ts";
-import { type IcePeer } from "../ice/peer.ts";
+import type { IceMux } from "../ice/mux.ts";
+import type { IcePeer } from "../ice/peer.ts";
 import { guessPorts } from "../ice/port-guessing.ts";
-import { type NatView } from "../ice/port-prediction.ts";
+import type { NatView } from "../ice/port-prediction.ts";
+import type { Endpoint } from "../net/endpoint.ts";
 import { traceOf } from "../net/trace.ts";
-import type { Endpoint } from "../udp/endpoint.ts";
 import type { Introduction } from "./sealed/introduction.ts";
 import { sendInviteTunnelMessage } from "./trickle.ts";
 import type { InviteTunnelMessage } from "./wire/invite-tunnel.ts";

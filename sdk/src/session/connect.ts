@@ -1,14 +1,15 @@
 import type { NetworkConditions } from "../channel/conditioner.ts";
+import { formatEndpoint } from "../net/endpoint.ts";
 import { traceOf } from "../net/trace.ts";
+import type { UDPSocket } from "../net/udp-socket.ts";
 import { NetcodeClient } from "../netcode/client.ts";
 import { readConnectToken } from "../netcode/connect-token.ts";
 import { netcodeReady } from "../netcode/sodium.ts";
 import { NetcodeClientState } from "../netcode/types.ts";
-import { formatEndpoint } from "../udp/endpoint.ts";
-import type { UDPSocket } from "../udp/udp-socket.ts";
 import { SessionError, type SessionErrorCode } from "./errors.ts";
 import type { SessionLimits } from "./limits.ts";
 import type { SessionPath } from "./path.ts";
+import { isPathPacket, responseTo } from "./path-packet.ts";
 import { SessionPump } from "./pump.ts";
 import type { CloseReason, Session } from "./types.ts";
 import { UDPSession } from "./udp-session.ts";
@@ -82,7 +83,10 @@ class ClientConnection {
     this.#netcode = new NetcodeClient({
       send: (data) => way.send(data),
       stateChanged: (state) => this.#stateChanged(state),
-      payload: (data) => this.#session?.receive(data, this.#now),
+      payload: (data) => {
+        if (isPathPacket(data)) this.#answerPath(data);
+        else this.#session?.receive(data, this.#now);
+      },
     });
     this.#timer = setInterval(() => this.#netcode.update(this.#pump.now()), UPDATE_MS);
     this.#timer.unref();
@@ -109,6 +113,12 @@ class ClientConnection {
     if (!serverAddress) return;
     this.#now = this.#pump.now();
     this.#netcode.receive(data, serverAddress.address, serverAddress.port, this.#now);
+  }
+
+  /** The server asks whether we are where our packets came from: answered at once, the way that all goes. */
+  #answerPath(payload: Uint8Array): void {
+    const response = responseTo(payload);
+    if (response) this.#netcode.send(response, this.#now);
   }
 
   readonly #abort = (): void => this.#giveUp("aborted", "The attempt was given up.");

@@ -1,5 +1,5 @@
+import { type Endpoint, NOWHERE } from "../net/endpoint.ts";
 import { traceOf } from "../net/trace.ts";
-import type { Endpoint } from "../udp/endpoint.ts";
 
 const trace = traceOf("session");
 
@@ -35,13 +35,16 @@ export interface SessionPath {
   send(data: Uint8Array): boolean;
   /** For diagnosis, best first. */
   pairs?(): readonly SessionPathPair[];
-  onData: ((data: Buffer) => void) | null;
+  /** Answers false for what is not the peer's after all, which others may take then. */
+  onData: ((data: Buffer) => unknown) | null;
+  /**
+   * A datagram of the peer's, so many bytes long, came from an address that the path does not know, outside of it: where the path can,
+   * it finds out whether the peer is there now.
+   */
+  strayed?(address: string, port: number, bytes: number): void;
   onPath: ((path: never, previous: never) => void) | null;
   close(): void;
 }
-
-/** Stands in where a path leads nowhere at the moment. */
-const NOWHERE: Endpoint = { address: "", port: 0 };
 
 /** A path whose peer is awaited or connected. */
 export class PathEntry {

@@ -1,14 +1,16 @@
 import { randomBytes } from "node:crypto";
 import type { NetworkConditions } from "../channel/conditioner.ts";
+import type { Endpoint } from "../net/endpoint.ts";
 import { traceOf } from "../net/trace.ts";
+import type { UDPSocket } from "../net/udp-socket.ts";
 import { generateConnectToken } from "../netcode/connect-token.ts";
 import { NetcodeServer } from "../netcode/server.ts";
 import { netcodeReady } from "../netcode/sodium.ts";
-import { type NetcodeDisconnectReason, type NetcodeServerClient } from "../netcode/types.ts";
-import type { Endpoint } from "../udp/endpoint.ts";
-import type { UDPSocket } from "../udp/udp-socket.ts";
+import type { NetcodeDisconnectReason, NetcodeServerClient } from "../netcode/types.ts";
+import { CLOSE_GOING_AWAY } from "./close-code.ts";
 import type { SessionLimits } from "./limits.ts";
 import { PATH_PORT, PathTable, type SessionPath } from "./path.ts";
+import { isPathPacket } from "./path-packet.ts";
 import { SESSION_PROTOCOL_ID } from "./protocol.ts";
 import { SessionPump } from "./pump.ts";
 import { Roaming } from "./roaming.ts";
@@ -34,7 +36,6 @@ export interface UDPSessionServerOptions extends SessionLimits {
 }
 
 const DEFAULT_TIMEOUT_SECONDS = 10;
-const CLOSE_GOING_AWAY = 1001;
 const UPDATE_MS = 100;
 /** How long a path's peer may take to come. */
 const PATH_TIMEOUT_MS = 30_000;
@@ -87,11 +88,21 @@ export class UDPSessionServer implements SessionServer, AsyncDisposable {
         },
         clientConnected: (client) => this.#connected(client),
         clientDisconnected: (client, reason) => this.#disconnected(client, reason),
-        payload: (client, data) => sessionOf(client)?.receive(data, this.#now),
+        payload: (client, data) => {
+          if (isPathPacket(data)) this.#roaming.pathPacket(client, data);
+          else sessionOf(client)?.receive(data, this.#now);
+        },
       },
     );
     this.#netcode.start(this.#pump.now(), unixSeconds());
-    this.#roaming = new Roaming(this.#netcode, (client) => sessionOf(client)?.moved());
+    this.#roaming = new Roaming(this.#netcode, {
+      moved: (client) => sessionOf(client)?.moved(),
+      strayed: (client, from, port, bytes) => {
+        const entry = this.#paths.get(client.address, client.port);
+        entry?.path.strayed?.(from, port, bytes);
+        return entry !== null;
+      },
+    });
     socket.onDatagram = (data, address, port) => {
       const now = this.#pump.now();
       this.#now = now;
@@ -134,7 +145,7 @@ export class UDPSessionServer implements SessionServer, AsyncDisposable {
     if (trace.on) trace.event("path-awaited", { path: name, timeoutMs });
     path.onData = (data) => {
       this.#now = this.#pump.now();
-      this.#netcode.receive(data, name, PATH_PORT, this.#now, this.#unixSeconds);
+      return this.#netcode.receive(data, name, PATH_PORT, this.#now, this.#unixSeconds);
     };
   }
 
@@ -189,6 +200,7 @@ export class UDPSessionServer implements SessionServer, AsyncDisposable {
   }
 
   #disconnected(client: NetcodeServerClient, reason: NetcodeDisconnectReason): void {
+    this.#roaming.forget(client);
     const session = sessionOf(client);
     if (!session) return;
     client.context = undefined;

@@ -1,5 +1,5 @@
+import type { Endpoint } from "../net/endpoint.ts";
 import { traceOf } from "../net/trace.ts";
-import type { Endpoint } from "../udp/endpoint.ts";
 import type { SessionStats } from "./types.ts";
 
 const trace = traceOf("session");

@@ -1,8 +1,10 @@
-import { type NetworkConditions } from "../channel/conditioner.ts";
+import type { NetworkConditions } from "../channel/conditioner.ts";
 import { MessageEndpoint } from "../channel/endpoint.ts";
-import { type SendOptions } from "../channel/wire/types.ts";
+import type { SendOptions } from "../channel/wire/types.ts";
+import type { Endpoint } from "../net/endpoint.ts";
 import { traceOf } from "../net/trace.ts";
-import type { Endpoint } from "../udp/endpoint.ts";
+import { MAX_PAYLOAD_BYTES } from "../netcode/constants.ts";
+import { CLOSE_ABNORMAL, CLOSE_NORMAL, CLOSE_PROTOCOL_ERROR } from "./close-code.ts";
 import { type CloseFrame, decodeClose, encodeClose } from "./close-frame.ts";
 import { limitsOf, type SessionLimits } from "./limits.ts";
 import { Line } from "./line.ts";
@@ -16,7 +18,6 @@ const trace = traceOf("session");
 /** What the sessions say to each other: the close frame. All other channels are the application's. */
 const CONTROL_CHANNEL = 255;
 
-const MAX_PAYLOAD_BYTES = 1200;
 // One for the process: a packet is built and sealed before the next one is begun.
 const packet = new Uint8Array(MAX_PAYLOAD_BYTES);
 /** Its beginnings by length, so that sending a packet makes no object. */
@@ -37,11 +38,6 @@ const MAX_EARLY_BYTES = 8 << 20;
  * the first probes follow after 0.2, 0.7, 1.6 and 3.4 s (RFC 9002 section 6.2): all of them shall have their chance.
  */
 const CLOSE_LINGER_MS = 5000;
-
-/** Codes of RFC 6455 section 7.4.1 that a session uses as WebSocket does. */
-const CLOSE_NORMAL = 1000;
-const CLOSE_PROTOCOL_ERROR = 1002;
-const CLOSE_ABNORMAL = 1006;
 
 /** The secure path below a session: netcode's client, or one of its server's slots. */
 export interface SessionLink {

@@ -1,6 +1,6 @@
-import { isIPv4 } from "node:net";
-import type { Endpoint } from "../udp/endpoint.ts";
-import { UDPSocket } from "../udp/udp-socket.ts";
+import { addressFamily } from "../net/address.ts";
+import { type Endpoint, NOWHERE } from "../net/endpoint.ts";
+import { UDPSocket } from "../net/udp-socket.ts";
 import type { SessionPath, SessionPathKind, SessionPathPair } from "./path.ts";
 
 /** How a client's datagrams get to its server and back. */
@@ -16,7 +16,6 @@ export interface Way {
   close(): void;
 }
 
-const NOWHERE: Endpoint = { address: "", port: 0 };
 /** Game updates come in bursts, and a burst that overruns the system's default buffer is loss. */
 const RECEIVE_BUFFER_BYTES = 1 << 20;
 
@@ -77,7 +76,7 @@ export class SocketWay implements Way {
 
 /** Of the servers' family, if they have one in common: a dual-stack socket costs more per packet. */
 function openSocket(servers: readonly Endpoint[]): UDPSocket {
-  const address = servers.every((server) => isIPv4(server.address)) ? "0.0.0.0" : "*";
+  const address = servers.every((server) => addressFamily(server.address) === 4) ? "0.0.0.0" : "*";
   return UDPSocket.open({ address, receiveBufferSize: RECEIVE_BUFFER_BYTES });
 }
 

@@ -1,5 +1,5 @@
+import { type Endpoint, formatEndpoint } from "../net/endpoint.ts";
 import { traceOf } from "../net/trace.ts";
-import { type Endpoint, formatEndpoint } from "../udp/endpoint.ts";
 import { StunBuilder } from "./builder.ts";
 import { StunAttribute, StunErrorCode, StunMethod } from "./constants.ts";
 import { StunError } from "./errors.ts";

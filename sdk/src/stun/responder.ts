@@ -1,4 +1,4 @@
-import type { Endpoint } from "../udp/endpoint.ts";
+import type { Endpoint } from "../net/endpoint.ts";
 import { StunBuilder } from "./builder.ts";
 import { CHANGE_IP, CHANGE_PORT, StunAttribute, StunErrorCode, StunMethod } from "./constants.ts";
 import { isStun, StunMessage } from "./message.ts";

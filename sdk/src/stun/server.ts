@@ -1,5 +1,5 @@
-import type { Endpoint } from "../udp/endpoint.ts";
-import { UDPSocket } from "../udp/udp-socket.ts";
+import type { Endpoint } from "../net/endpoint.ts";
+import { UDPSocket } from "../net/udp-socket.ts";
 import { STUN_PORT } from "./constants.ts";
 import { respondToStun, type StunLocal, type StunResponderOptions } from "./responder.ts";
 

@@ -1,9 +1,9 @@
+import { type Endpoint, formatEndpoint } from "../net/endpoint.ts";
 import { type TraceInput, traceOf } from "../net/trace.ts";
 import { StunAttribute as A, StunErrorCode as Code, StunMethod } from "../stun/constants.ts";
 import { keepAliveFor } from "../stun/keep-alive.ts";
 import { isStun, messageType, StunMessage } from "../stun/message.ts";
 import { type StunOutcome, StunTransactions } from "../stun/transaction.ts";
-import { type Endpoint, formatEndpoint } from "../udp/endpoint.ts";
 import {
   allocationSettings,
   type TurnAllocationOptions,

@@ -1,4 +1,5 @@
 import { traceOf } from "../net/trace.ts";
+import { sleep } from "../net/wait.ts";
 import { StunErrorCode } from "../stun/constants.ts";
 import { TurnError } from "./errors.ts";
 import { type OpenTurnRelayOptions, openTurnRelay, type TurnServer } from "./open.ts";
@@ -99,17 +100,4 @@ export class TurnKeeper implements AsyncDisposable {
       this.#relay = null;
     }
   }
-}
-
-function sleep(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms).unref();
-    if (signal.aborted) done();
-    else signal.addEventListener("abort", done, { once: true });
-  });
 }

@@ -2,12 +2,12 @@ import { describe, expect, test } from "vitest";
 import { DEFAULT_WAITS_MS, type NatLifetime, NatLifetimeProbe } from "../../../sdk/src/nat/lifetime.ts";
 import { natLifetime } from "../../../sdk/src/nat/lifetime-discovery.ts";
 import { NatSilences } from "../../../sdk/src/nat/lifetime-search.ts";
+import { UDPSocket } from "../../../sdk/src/net/udp-socket.ts";
 import { StunBuilder } from "../../../sdk/src/stun/builder.ts";
 import { StunAttribute, StunMethod } from "../../../sdk/src/stun/constants.ts";
 import { StunMessage } from "../../../sdk/src/stun/message.ts";
 import { respondToStun } from "../../../sdk/src/stun/responder.ts";
 import { StunServer } from "../../../sdk/src/stun/server.ts";
-import { UDPSocket } from "../../../sdk/src/udp/udp-socket.ts";
 import { Clock, Nat, type NatOptions, Network, type Packet } from "../ice/network.ts";
 
 /** What a server makes of RESPONSE-PORT (RFC 5780 section 7.5 leaves it to it). */

@@ -1,9 +1,9 @@
 import { expect, onTestFinished, test } from "vitest";
+import { UDPSocket } from "../../../sdk/src/net/udp-socket.ts";
 import { connectSession } from "../../../sdk/src/session/connect.ts";
 import { UDPSessionServer } from "../../../sdk/src/session/server.ts";
 import { TrafficTrace } from "../../../sdk/src/session/traffic-trace.ts";
 import type { SessionStats } from "../../../sdk/src/session/types.ts";
-import { UDPSocket } from "../../../sdk/src/udp/udp-socket.ts";
 import { until } from "../../until.ts";
 import { traced } from "../traced.ts";
 import { connectPair } from "./pair.ts";

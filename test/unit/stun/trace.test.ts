@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
+import { UDPSocket } from "../../../sdk/src/net/udp-socket.ts";
 import { StunBindings } from "../../../sdk/src/stun/binding.ts";
 import { StunBuilder } from "../../../sdk/src/stun/builder.ts";
 import { stunBinding } from "../../../sdk/src/stun/client.ts";
 import { StunAttribute as A, StunMethod } from "../../../sdk/src/stun/constants.ts";
-import { UDPSocket } from "../../../sdk/src/udp/udp-socket.ts";
 import { traced } from "../traced.ts";
 
 const SERVER = { address: "192.0.2.1", port: 3478 };

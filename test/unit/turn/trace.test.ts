@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
+import { UDPSocket } from "../../../sdk/src/net/udp-socket.ts";
 import { TurnError } from "../../../sdk/src/turn/errors.ts";
 import { openTurnRelay } from "../../../sdk/src/turn/open.ts";
-import { UDPSocket } from "../../../sdk/src/udp/udp-socket.ts";
 import { traced } from "../traced.ts";
 import { CREDENTIALS } from "./scripted-server.ts";
 import { World } from "./world.ts";

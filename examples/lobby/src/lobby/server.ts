@@ -1,8 +1,7 @@
 /** The lobby: a Colyseus server with the rendezvous room and a page. */
-import { createServer } from "node:http";
 import { defineServer } from "@colyseus/core";
 import { WebSocketTransport } from "@colyseus/ws-transport";
-import { defineRendezvous, guardRequests } from "sallyport/colyseus";
+import { createLimitedServer, defineRendezvous, guardRequests, limitConnections } from "sallyport/colyseus";
 import { RENDEZVOUS_ROOM, type TurnOptions } from "sallyport/rendezvous";
 import { listen } from "./listen.ts";
 import { quietLogger } from "./logger.ts";
@@ -32,7 +31,8 @@ export interface Lobby {
 /** @throws Failure when the port cannot be had */
 export async function startLobby(options: LobbyOptions): Promise<Lobby> {
   const { port, publicUrl, trustProxy, stunPort, stunUrls, turn, warn } = options;
-  const http = createServer();
+  const http = createLimitedServer();
+  const transport = new WebSocketTransport({ server: http });
   // Before the room is defined, which tells hosts and players of it.
   const stun = startStun(stunPort, warn);
   const connectivity: LobbyConnectivity = { stun: stunUrls ?? (stun ? [stunUrlOf(publicUrl, stun.port)] : []) };
@@ -40,7 +40,7 @@ export async function startLobby(options: LobbyOptions): Promise<Lobby> {
     greet: false,
     gracefullyShutdown: false,
     logger: quietLogger,
-    transport: new WebSocketTransport({ server: http }),
+    transport,
     rooms: {
       [RENDEZVOUS_ROOM]: defineRendezvous({
         publicUrl,
@@ -51,6 +51,7 @@ export async function startLobby(options: LobbyOptions): Promise<Lobby> {
     express: (app) => servePage(app, connectivity),
   });
   guardRequests(http, { trustProxy });
+  limitConnections(http, { trustProxy, webSocket: transport });
   try {
     await listen(server, http, port, "End that program, or choose another port: PORT=2568 npm run lobby");
   } catch (error) {

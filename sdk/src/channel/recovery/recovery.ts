@@ -150,10 +150,17 @@ export class Recovery {
     this.#detectLosses(now);
   }
 
-  /** Packets take another path from now on. */
+  /**
+   * Packets take another path from now on. Those that are under way on the old one fill nothing of the new one's window: most of
+   * them are lost, as the path was, and what waits shall not wait for that to be noticed.
+   */
   onPathChanged(now: number): void {
     this.rtt.onPathChanged();
     this.congestion.onPathChanged(now);
+    this.forEachInFlight((sequence) => {
+      this.congestion.onForgotten(this.#sent.forgetBytes(sequence % SENT_WINDOW));
+      return true;
+    });
     this.#mtu.onPathChanged(now);
     this.onProbe(now);
     this.probeCount = 0;

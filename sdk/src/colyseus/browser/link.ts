@@ -1,5 +1,5 @@
+import { type Endpoint, formatEndpoint } from "../../net/endpoint.ts";
 import type { SessionPathKind } from "../../session/path.ts";
-import { type Endpoint, formatEndpoint } from "../../udp/endpoint.ts";
 import { PING_INTERVAL_MS } from "../webrtc/liveness.ts";
 import { type DataChannelPort, DataChannelSession, type PeerLink } from "../webrtc/session.ts";
 import { RELIABLE_CHANNEL, UNRELIABLE_CHANNEL } from "../wire/webrtc-request.ts";

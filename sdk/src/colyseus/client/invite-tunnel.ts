@@ -1,15 +1,16 @@
-import { usableInterfaces } from "../../connectivity/interfaces.ts";
 import { localCandidate } from "../../ice/candidate.ts";
 import { type IceMux, IceMux as Mux } from "../../ice/mux.ts";
-import { type IcePeer } from "../../ice/peer.ts";
-import { type NatView } from "../../ice/port-prediction.ts";
+import type { IcePeer } from "../../ice/peer.ts";
+import type { NatView } from "../../ice/port-prediction.ts";
 import { onLocalNetwork, sharesNetwork } from "../../ice/remote-policy.ts";
 import type { IcePairInfo } from "../../ice/types.ts";
 import { natBehaviour } from "../../nat/behaviour-discovery.ts";
 import { traceOf } from "../../net/trace.ts";
+import { UDPSocket } from "../../net/udp-socket.ts";
+import { reachableAddresses } from "../../net/usable-interfaces.ts";
 import { Guessing } from "../../rendezvous/guessing.ts";
-import { type IntroduceOptions } from "../../rendezvous/guest/introduce.ts";
-import { type Introduction } from "../../rendezvous/sealed/introduction.ts";
+import type { IntroduceOptions } from "../../rendezvous/guest/introduce.ts";
+import type { Introduction } from "../../rendezvous/sealed/introduction.ts";
 import { sendInviteTunnelMessage, trickle } from "../../rendezvous/trickle.ts";
 import { parseInvite } from "../../rendezvous/wire/invite.ts";
 import { type InviteTunnelMessage, parseInviteTunnelMessage } from "../../rendezvous/wire/invite-tunnel.ts";
@@ -18,8 +19,7 @@ import { connectSession } from "../../session/connect.ts";
 import type { SessionPath, SessionPathState } from "../../session/path.ts";
 import { stunBinding } from "../../stun/client.ts";
 import { openTurnRelay } from "../../turn/open.ts";
-import { type TurnRelay } from "../../turn/relay.ts";
-import { UDPSocket } from "../../udp/udp-socket.ts";
+import type { TurnRelay } from "../../turn/relay.ts";
 import { Introductions } from "./introductions.ts";
 import { InviteTunnelRequests } from "./invite-tunnel-requests.ts";
 import type { ConnectSession } from "./udp-attempt.ts";
@@ -92,7 +92,7 @@ class InvitedPath implements SessionPath {
 
   constructor(introduction: Introduction, id: number, paths: Map<number, InvitedPath>, isLocal: boolean) {
     const { localPort: port } = this.#socket;
-    const interfaces = usableInterfaces();
+    const interfaces = reachableAddresses();
     for (const { address } of interfaces) this.#mux.addLocalCandidate(localCandidate("host", { address, port }));
     // A host on this very machine, perhaps without any network.
     if (isLocal)

@@ -1,5 +1,8 @@
 /** Which of a host's endpoints answers: all of them are asked, the better ones first. */
+
+import { messageOf } from "../../net/message-of.ts";
 import { traceOf } from "../../net/trace.ts";
+import { sleep } from "../../net/wait.ts";
 import { RendezvousError } from "../../rendezvous/wire/errors.ts";
 
 const trace = traceOf("colyseus");
@@ -32,7 +35,7 @@ export async function firstReachable(endpoints: readonly string[], options: Reac
   ]);
   const failures: string[] = [];
   const ask = async (endpoint: string, rank: number, previous: Promise<unknown>): Promise<string> => {
-    await Promise.race([elapsed(rank * staggerMs, over), previous]);
+    await Promise.race([sleep(rank * staggerMs, over), previous]);
     over.throwIfAborted();
     const response = await fetch(endpoint + PROBE_PATH, { signal: over, redirect: "error" });
     await response.body?.cancel();
@@ -73,17 +76,5 @@ function reasonOf(error: unknown): string {
   if (error instanceof DOMException) return "no answer";
   const cause = (error as { cause?: { code?: unknown } } | null)?.cause;
   if (typeof cause?.code === "string") return cause.code;
-  return error instanceof Error ? error.message : String(error);
-}
-
-function elapsed(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    const onAbort = (): void => {
-      clearTimeout(timer);
-      resolve();
-    };
-    if (signal.aborted) onAbort();
-    else signal.addEventListener("abort", onAbort, { once: true });
-  });
+  return messageOf(error);
 }

@@ -7,8 +7,9 @@ import {
 } from "@colyseus/sdk";
 import type { SchemaConstructor } from "@colyseus/sdk/serializer/SchemaSerializer";
 import { traceOf } from "../../net/trace.ts";
+import { abortable } from "../../net/wait.ts";
 import type { AvailableRoom } from "./available-room.ts";
-import { abortable, type JoinSettings } from "./join.ts";
+import type { JoinSettings } from "./join.ts";
 import type { JoinProgress } from "./path.ts";
 import { SallyportRoom, type StateOf } from "./room.ts";
 import { isAddress } from "./seat-request.ts";

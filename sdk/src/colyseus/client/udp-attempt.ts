@@ -1,6 +1,6 @@
+import { formatEndpoint } from "../../net/endpoint.ts";
 import { traceOf } from "../../net/trace.ts";
 import type { Session } from "../../session/types.ts";
-import { formatEndpoint } from "../../udp/endpoint.ts";
 import type { ConnectEndpoint } from "../wire/connect-request.ts";
 import { type RequestToken, requestToken as requestTokenOverHTTP } from "./token-request.ts";
 import type { DialOptions, SessionWay } from "./transport.ts";

@@ -1,5 +1,6 @@
 /** The players who are asking for one hosted game at its lobby, and what is relayed between them and their host. */
 import { type Client, ServerError } from "@colyseus/core";
+import { RateLimiter } from "../../net/token-bucket.ts";
 import { MAX_RECORD_BYTES } from "../../rendezvous/sealed/records.ts";
 import {
   CLOSE_FLOOD,
@@ -13,7 +14,6 @@ import {
   parseId,
   type RelayMessage,
 } from "../../rendezvous/wire/protocol.ts";
-import { RateLimiter } from "../../udp/rate-limiter.ts";
 
 export interface GuestLimits {
   /** Players who are being introduced to one host at a time; of them, from one address. */

@@ -1,6 +1,6 @@
 /** What one lobby process grants to one address, and to all. */
 
-import { RateLimiter } from "../../udp/rate-limiter.ts";
+import { RateLimiter } from "../../net/token-bucket.ts";
 import type { GuestLimits } from "./guests.ts";
 
 export interface RendezvousLimits extends GuestLimits {

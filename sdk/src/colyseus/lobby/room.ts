@@ -4,12 +4,15 @@ import {
   type Client,
   CloseCode,
   defineRoom,
+  logger,
   type Messages,
   matchMaker,
   type RegisteredHandler,
   Room,
   ServerError,
 } from "@colyseus/core";
+import { callerKey } from "../../net/caller-key.ts";
+import { RateLimiter } from "../../net/token-bucket.ts";
 import { ownsInvite, proofMatches, verifierOf } from "../../rendezvous/sealed/secret.ts";
 import { RendezvousError } from "../../rendezvous/wire/errors.ts";
 import { inviteUrl, parseInviteCode } from "../../rendezvous/wire/invite.ts";
@@ -17,18 +20,20 @@ import {
   CLOSE_ENDED,
   CLOSE_FLOOD,
   CLOSE_REPLACED,
+  checkRendezvousProtocol,
   type GameListing,
   type GameSummary,
   type HostDetails,
   type HostMessage,
   parseHostDetails,
   parseHostUpdate,
+  RENDEZVOUS_PROTOCOL,
   RENDEZVOUS_ROOM,
   type RegisteredMessage,
   summaryOf,
 } from "../../rendezvous/wire/protocol.ts";
 import { checkServersOptions, type ServersOptions } from "../../rendezvous/wire/servers.ts";
-import { RateLimiter } from "../../udp/rate-limiter.ts";
+import { VersionNotices } from "../../session/versions.ts";
 import { Guests } from "./guests.ts";
 import { mintServers, renewServersAfter } from "./mint-servers.ts";
 import { LIMITS, Quota, type RendezvousLimits } from "./quota.ts";
@@ -61,6 +66,8 @@ const LOBBY = "~lobby";
 const ARRIVAL_MS = 20_000;
 
 const quota = new Quota(LIMITS);
+/** In the lobby's log, once for each version. */
+const versions = new VersionNotices((sentence) => logger.warn(`Rendezvous: ${sentence}`));
 
 export class RendezvousRoom extends Room<{ metadata: Metadata }> {
   /** For the whole process; change them before the server listens. */
@@ -98,12 +105,19 @@ export class RendezvousRoom extends Room<{ metadata: Metadata }> {
    * proxy, or the server itself) must set these, or all callers share one bucket, or write their own.
    */
   static override async onAuth(_token: string, options: unknown, context: AuthContext): Promise<Caller> {
-    const address = context.ip ?? "unknown";
+    const address = callerKey(context.ip ?? "unknown");
     if (!quota.takeRequest(address)) {
       throw new ServerError(STATUS.tooMany, "Too many requests from this address. Wait a minute, then try again.");
     }
+    const { invite, protocol } = (options ?? {}) as { invite?: unknown; protocol?: unknown };
+    try {
+      checkRendezvousProtocol(protocol, "lobby");
+    } catch (error) {
+      const { message } = error as RendezvousError;
+      if (typeof protocol === "number") versions.tell(protocol, () => message);
+      throw new ServerError(STATUS.invalid, message);
+    }
     // Without this check a request that names no invite would match any game.
-    const invite = (options as { invite?: unknown } | null)?.invite;
     if (typeof invite !== "string" || parseInviteCode(invite) !== invite) {
       throw new ServerError(STATUS.invalid, "An invite such as K7Q2-9FXM is needed.");
     }
@@ -198,7 +212,7 @@ export class RendezvousRoom extends Room<{ metadata: Metadata }> {
     this.#setHost(client);
     previous?.leave(CLOSE_REPLACED, "another connection of this host has taken over");
     this.#details = details;
-    const registered: RegisteredMessage = { code: this.#code };
+    const registered: RegisteredMessage = { code: this.#code, protocol: RENDEZVOUS_PROTOCOL };
     if (this.#options.publicUrl !== undefined) registered.url = inviteUrl(this.#options.publicUrl, this.#code);
     client.send("registered", registered);
     this.#sendServers(client);
@@ -233,7 +247,13 @@ export class RendezvousRoom extends Room<{ metadata: Metadata }> {
 
   #hostMessage(details: HostDetails): HostMessage {
     const verifier = this.#verifier.toString("base64url");
-    return { ...details, online: this.#host !== undefined, key: this.#key, verifier };
+    return {
+      ...details,
+      protocol: RENDEZVOUS_PROTOCOL,
+      online: this.#host !== undefined,
+      key: this.#key,
+      verifier,
+    };
   }
 
   #setHost(host: Client | undefined): void {

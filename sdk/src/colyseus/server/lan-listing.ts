@@ -4,9 +4,9 @@ import type { Reachability } from "../../connectivity/reachability.ts";
 import { LanAnnouncer, type LanAnnouncerOptions } from "../../lan/announcer.ts";
 import { type LanNetworkState } from "../../lan/network.ts";
 import { DEFAULT_APPLICATION, type LanDetails } from "../../lan/packet.ts";
-import { addressScope } from "../../udp/address-scope.ts";
-import { formatEndpoint } from "../../udp/endpoint.ts";
-import { printable } from "../../udp/printable.ts";
+import { formatEndpoint } from "../../net/endpoint.ts";
+import { printable } from "../../net/printable.ts";
+import { addressScope } from "../../net/scope.ts";
 import { diagnose } from "./observability/diagnostics.ts";
 
 export interface LanListingOptions extends Pick<LanAnnouncerOptions, "announcePort" | "network"> {

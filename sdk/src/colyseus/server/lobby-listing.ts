@@ -1,10 +1,10 @@
-import { matchMaker } from "@colyseus/core";
+import { logger, matchMaker } from "@colyseus/core";
 import type { ConnectivityManager } from "../../connectivity/manager/manager.ts";
 import type { Reachability } from "../../connectivity/reachability.ts";
 import { isDialable } from "../../connectivity/verdict.ts";
+import { formatEndpoint } from "../../net/endpoint.ts";
 import { HostRegistration, type HostRegistrationOptions } from "../../rendezvous/host/registration.ts";
 import { isLocalLobby } from "../../rendezvous/wire/local-lobby.ts";
-import { formatEndpoint } from "../../udp/endpoint.ts";
 
 export interface LobbyListingOptions
   extends Omit<HostRegistrationOptions, "endpoints" | "sealedEndpoints" | "verdict" | "players"> {
@@ -42,6 +42,7 @@ export class LobbyListing {
       if (stun.length > 0 && !this.isLocal) void connectivity.useStunServers(stun);
       if (turn.length > 0) void connectivity.useTurnServers(turn);
     });
+    this.registration.on("outdated", (sentence) => logger.warn(`Sallyport: ${sentence}.`));
     // Its events say how it goes; it goes on trying by itself.
     this.registration.open().catch(() => {});
     this.#timer = setInterval(() => {

@@ -1,5 +1,5 @@
+import type { Endpoint } from "../../net/endpoint.ts";
 import type { SessionServer } from "../../session/types.ts";
-import type { Endpoint } from "../../udp/endpoint.ts";
 import type { ConnectEndpoint } from "../wire/connect-request.ts";
 
 /** Where a transport's sessions come from: the game's UDP socket, and what keeps it reachable. */

@@ -1,9 +1,9 @@
-import { usableInterfaces } from "../../connectivity/interfaces.ts";
+import type { Endpoint } from "../../net/endpoint.ts";
+import { UDPSocket } from "../../net/udp-socket.ts";
+import { reachableAddresses } from "../../net/usable-interfaces.ts";
 import { netcodeReady } from "../../netcode/sodium.ts";
 import { UDPSessionServer } from "../../session/server.ts";
 import { type SessionServer } from "../../session/types.ts";
-import type { Endpoint } from "../../udp/endpoint.ts";
-import { UDPSocket } from "../../udp/udp-socket.ts";
 import type { ConnectEndpoint } from "../wire/connect-request.ts";
 import type { SessionHost } from "./session-host.ts";
 
@@ -27,7 +27,7 @@ export class SocketHost implements SessionHost {
     if (socket.localAddress !== "::" && socket.localAddress !== "0.0.0.0") {
       return [{ kind: "host", address: socket.localAddress, port: socket.localPort }];
     }
-    return usableInterfaces().map(({ address }) => ({ kind: "host", address, port: socket.localPort }));
+    return reachableAddresses().map(({ address }) => ({ kind: "host", address, port: socket.localPort }));
   }
 
   dialable(): Endpoint[] {

@@ -1,5 +1,6 @@
 import type { TransportOptions } from "@colyseus/ws-transport";
 import type { ConnectivityOptions } from "../../connectivity/options.ts";
+import type { TransportLimits } from "./admission/limits.ts";
 import type { RequestGuardOptions } from "./entrances/request-guard.ts";
 import type { LanListingOptions } from "./lan-listing.ts";
 import type { LobbyListingOptions } from "./lobby-listing.ts";
@@ -22,6 +23,12 @@ export interface SallyportTransportOptions
    * `optionsFromEnvironment()` lets the person who hosts choose.
    */
   connectivity?: Omit<ConnectivityOptions, "port" | "address" | "description"> | false;
+  /**
+   * Colyseus' graceful shutdown has SIGINT, SIGTERM and SIGUSR2; with this SIGHUP too, which a closed terminal sends. Until the
+   * ports are unmapped, an echo of the signal (npm and watchers pass it on) does not kill the process; without a graceful shutdown
+   * the signal unmaps them. See `signals` of ConnectivityOptions. Default true; `false` leaves signals alone.
+   */
+  signals?: boolean;
   /**
    * Lets browsers in by WebRTC (`sallyport/browser`), on a UDP port of its own: the game's port + 10000, or what an object says. It needs
    * the package `node-datachannel`: `true` fails without it, `auto` does without WebRTC then. Default false: browsers use WebSocket.
@@ -53,8 +60,13 @@ export interface SallyportTransportOptions
    */
   maxPayload?: number;
   /**
+   * What strangers may take: how many TCP connections there are, and how long they may be idle. A `server` that is given keeps what its
+   * maker chose. Default: see {@link TransportLimits}.
+   */
+  limits?: TransportLimits;
+  /**
    * How long a graceful shutdown waits for rooms that do not end, ms; then all players are told (4001), ports are unmapped and the
-   * process ends all the same. Default 30 000; 0 waits for ever, as Colyseus does.
+   * process ends without them. Default 30 000; 0 waits for ever, as Colyseus does.
    */
   drainTimeoutMs?: number;
   /**

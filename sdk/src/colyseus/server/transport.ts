@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import http from "node:http";
+import type http from "node:http";
 import type { AddressInfo } from "node:net";
 import {
   type AuthContext,
@@ -11,11 +11,13 @@ import {
 } from "@colyseus/core";
 import type { ConnectivityManager } from "../../connectivity/manager/manager.ts";
 import type { NatView } from "../../ice/port-prediction.ts";
+import { sleep } from "../../net/wait.ts";
 import type { HostRegistration } from "../../rendezvous/host/registration.ts";
 import type { Session, SessionServer } from "../../session/types.ts";
 import {
   CONNECT_PATH,
   CONNECT_PROTOCOL,
+  CONNECT_PROTOCOL_NAME,
   type ConnectReply,
   MAX_CONNECT_REQUEST_BYTES,
   type ConnectEndpoint as Reachable,
@@ -25,6 +27,7 @@ import { WEBRTC_PATH } from "../wire/webrtc-request.ts";
 import { RefusalLimiter } from "./admission/refusal-limiter.ts";
 import { ConnectivityHost } from "./connectivity-host.ts";
 import { type Entrance, serveEntrances } from "./entrances/connect-endpoint.ts";
+import { createLimitedServer, limitConnections } from "./entrances/connection-limits.ts";
 import { closeTCP, filterRequests, listenTCP } from "./entrances/http.ts";
 import { serveInviteTunnel } from "./entrances/invite-tunnel.ts";
 import { type ParsedConnectRequest, parseConnectRequest } from "./entrances/parse-connect-request.ts";
@@ -77,18 +80,20 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
   readonly #webRTC: WebRTCEntrance;
   #sessions: SessionServer | undefined;
   readonly #players = new Players();
+  readonly #refusedConnections = new Counter();
   readonly #refusedRequests = new Counter();
   readonly #refusedTokens = new Counter();
   #granted = 0;
   #publicAddress: PublicAddress | undefined;
   #unexplain: (() => void) | undefined;
+  #unlisten: (() => void) | undefined;
   #listing: LobbyListing | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(options: SallyportTransportOptions = {}, host: SessionHost = hostFor(options)) {
     super();
     // The rest is for `ws`, which knows what is its own but would take the port for its own too.
-    const { port: _, server = http.createServer(), ...webSocketOptions } = options;
+    const { port: _, limits, server = createLimitedServer(limits), ...webSocketOptions } = options;
     const { maxPayload = 4096, pingInterval = 3000, pingMaxRetries = 2, verifyClient, beforeUpgrade } = options;
     this.#options = options;
     this.#host = host;
@@ -117,6 +122,8 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
     };
     const udp: Entrance<ParsedConnectRequest> = {
       maxRequestBytes: MAX_CONNECT_REQUEST_BYTES,
+      protocol: CONNECT_PROTOCOL,
+      protocolName: CONNECT_PROTOCOL_NAME,
       parse: parseConnectRequest,
       issue: (request, context) => this.#issue(request, context),
     };
@@ -136,6 +143,12 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
         this.#refusedRequests.add(status);
         options.onRefused?.(request, status);
       },
+    });
+    limitConnections(server, {
+      limits,
+      trustProxy: options.trustProxy,
+      webSocket: this.#webSocket,
+      onRefused: (_address, reason) => this.#refusedConnections.add(reason),
     });
     this.connectivity?.on("change", (reachability) => diagnose("sallyport:reachability", () => reachability));
   }
@@ -189,7 +202,11 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
     return {
       ...describePlayers(this.#players),
       handshakes: { granted: this.#granted, opened: this.#players.opened },
-      refusals: { requests: { ...this.#refusedRequests.counts }, tokens: { ...this.#refusedTokens.counts } },
+      refusals: {
+        connections: { ...this.#refusedConnections.counts },
+        requests: { ...this.#refusedRequests.counts },
+        tokens: { ...this.#refusedTokens.counts },
+      },
       reachability: reachability
         ? { verdict: reachability.verdict, mapped: mapping !== undefined, expiresAt: mapping?.expiresAt ?? 0 }
         : null,
@@ -238,8 +255,9 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
     sessions.onSession = (session) => this.#accept(session);
     this.#enlist(sessions);
     this.#holdShutdown();
-    const { drainTimeoutMs = DEFAULT_DRAIN_TIMEOUT_MS } = this.#options;
-    if (drainTimeoutMs > 0) limitShutdown(this, drainTimeoutMs, (code) => this.#players.closeAll(code));
+    const { drainTimeoutMs = DEFAULT_DRAIN_TIMEOUT_MS, signals = true } = this.#options;
+    const sayGoodbye = (code: number): void => this.#players.closeAll(code);
+    this.#unlisten = limitShutdown(this, { drainTimeoutMs, signals, sayGoodbye });
     const publicAddress = new PublicAddress(this.#options.listPublicAddress ?? false);
     this.#publicAddress = publicAddress;
     this.#host.onChange = () => publicAddress.update(this.#host.dialable());
@@ -250,7 +268,9 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
 
   /** Colyseus awaits its driver when it shuts down, not its transport, then ends the process: ports would stay mapped. */
   #holdShutdown(): void {
-    const { driver } = matchMaker;
+    // Undefined where no Colyseus server was made.
+    const driver = matchMaker.driver as typeof matchMaker.driver | undefined;
+    if (!driver) return;
     const shutdown = driver.shutdown.bind(driver);
     driver.shutdown = async () => {
       driver.shutdown = shutdown;
@@ -280,6 +300,7 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
     this.#host.onChange = null;
     this.#publicAddress?.close();
     this.#unexplain?.();
+    this.#unlisten?.();
     diagnose("sallyport:shutdown", () => ({ players: this.#players.size }));
     this.#webSocket.shutdown();
     // Off the lobby's list at once, so that nobody is sent to a closed door.
@@ -289,7 +310,7 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
       await this.#host.close();
       await listing;
     })();
-    await Promise.race([work.catch(debugAndPrintError), timeout(CLOSE_TIMEOUT_MS)]);
+    await Promise.race([work.catch(debugAndPrintError), sleep(CLOSE_TIMEOUT_MS)]);
   }
 
   #issue({ seat, dialed }: ParsedConnectRequest, context: AuthContext): ConnectReply | string | null {
@@ -335,9 +356,13 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
   }
 }
 
-function hostFor({ connectivity, description }: SallyportTransportOptions): SessionHost {
+function hostFor({ connectivity, description, signals }: SallyportTransportOptions): SessionHost {
   if (connectivity === false) return new SocketHost();
-  return new ConnectivityHost({ ...connectivity, ...(description === undefined ? {} : { description }) });
+  return new ConnectivityHost({
+    ...(signals === undefined ? {} : { signals }),
+    ...connectivity,
+    ...(description === undefined ? {} : { description }),
+  });
 }
 
 /** netcode counts silence in whole seconds, and takes a negative number for "never". */
@@ -350,11 +375,5 @@ function unique(endpoints: Reachable[]): Reachable[] {
   return endpoints.filter(({ address, port }) => {
     const key = `${address} ${port}`;
     return !seen.has(key) && seen.add(key);
-  });
-}
-
-function timeout(ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, ms).unref();
   });
 }

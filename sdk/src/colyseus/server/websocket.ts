@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { type AuthContext, CloseCode, createAuthContext, type ISendOptions, Protocol } from "@colyseus/core";
 import { WebSocketClient, WebSocketTransport } from "@colyseus/ws-transport";
-import { formatEndpoint, normalizeAddress } from "../../udp/endpoint.ts";
+import { formatEndpoint, normalizeAddress } from "../../net/endpoint.ts";
 import { joinRoom } from "./join.ts";
 import type { Players } from "./observability/players.ts";
 import { UnreliableSequence } from "./unreliable-sequence.ts";

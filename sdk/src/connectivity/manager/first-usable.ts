@@ -1,5 +1,5 @@
 import type { EventEmitter } from "node:events";
-import type { Clock } from "../clock.ts";
+import type { Clock } from "../../net/clock.ts";
 import type { Reachability } from "../reachability.ts";
 import { isDialable } from "../verdict.ts";
 

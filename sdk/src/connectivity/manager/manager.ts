@@ -1,10 +1,12 @@
 import { EventEmitter } from "node:events";
+import { exitGuard, type Guarded } from "../../gateway/exit-guard.ts";
 import { IceMux } from "../../ice/mux.ts";
+import type { Endpoint } from "../../net/endpoint.ts";
+import { UDPSocket } from "../../net/udp-socket.ts";
+import { whileAwaited } from "../../net/wait.ts";
 import type { TurnServer } from "../../turn/open.ts";
-import type { Endpoint } from "../../udp/endpoint.ts";
 import { UDPServer } from "../../udp/udp-server.ts";
-import { UDPSocket } from "../../udp/udp-socket.ts";
-import { atMost, every, whileAwaited } from "../clock.ts";
+import { atMost, every } from "../clock.ts";
 import { type ConnectivityDependencies, REAL_DEPENDENCIES } from "../dependencies.ts";
 import { type ConnectivityOptions, withDefaults } from "../options.ts";
 import type { Reachability, Step } from "../reachability.ts";
@@ -42,6 +44,7 @@ export class ConnectivityManager extends EventEmitter<ConnectivityEvents> implem
   #ice: IceMux | undefined;
   #opening: Promise<Reachability> | undefined;
   #closing: Promise<void> | undefined;
+  readonly #guarded: Guarded;
 
   /** @throws RangeError for options out of their ranges */
   constructor(options?: ConnectivityOptions);
@@ -63,6 +66,11 @@ export class ConnectivityManager extends EventEmitter<ConnectivityEvents> implem
       step: (step) => this.emit("step", step),
       change: (reachability) => this.emit("change", reachability),
     });
+    this.#guarded = {
+      isClosing: () => this.#closing !== undefined,
+      close: () => this.close(),
+      mappings: () => this.#ladder.mapping.mappings,
+    };
   }
 
   /** The game's socket, which STUN shares. Throws before `open()` and after `close()`. */
@@ -180,6 +188,7 @@ export class ConnectivityManager extends EventEmitter<ConnectivityEvents> implem
   async #open(signal: AbortSignal | undefined): Promise<Reachability> {
     signal?.throwIfAborted();
     this.bind();
+    if (this.#context.options.signals) exitGuard.add(this.#guarded);
     const onAbort = (): void => void this.close();
     signal?.addEventListener("abort", onAbort, { once: true });
     try {
@@ -199,7 +208,10 @@ export class ConnectivityManager extends EventEmitter<ConnectivityEvents> implem
   async #close(): Promise<void> {
     this.#abort.abort();
     this.#ice?.close();
-    await atMost(this.#context.dependencies.clock, CLOSE_TIMEOUT_MS, this.#ladder.close());
+    const givenBack = this.#ladder.close();
+    // A router that takes longer is still asked, and the end of the process still watched.
+    void givenBack.catch(() => {}).then(() => exitGuard.delete(this.#guarded));
+    await atMost(this.#context.dependencies.clock, CLOSE_TIMEOUT_MS, givenBack);
     this.#udp?.stop();
     await this.#socket?.close();
     this.#socket = undefined;

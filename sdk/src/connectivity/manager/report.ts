@@ -1,5 +1,5 @@
+import { formatEndpoint } from "../../net/endpoint.ts";
 import { traceOf } from "../../net/trace.ts";
-import { formatEndpoint } from "../../udp/endpoint.ts";
 import { isSameReachability, type Reachability, type Step } from "../reachability.ts";
 import { assess, type Findings } from "../verdict.ts";
 

@@ -1,5 +1,5 @@
+import { type Endpoint, formatEndpoint } from "../../net/endpoint.ts";
 import type { StunServerOutcome } from "../../stun/client.ts";
-import { type Endpoint, formatEndpoint } from "../../udp/endpoint.ts";
 import { stopwatch } from "../clock.ts";
 import type { Findings, ReflexiveFinding } from "../verdict.ts";
 import type { MappingRung } from "./mapping.ts";

@@ -1,5 +1,6 @@
+import type { Clock } from "../../net/clock.ts";
 import { keepAliveFor } from "../../stun/keep-alive.ts";
-import { type Clock, every } from "../clock.ts";
+import { every } from "../clock.ts";
 
 /**
  * Sends so often that the NAT does not forget the game's socket while nobody plays. A running game needs none of it, since

@@ -5,7 +5,7 @@ import {
   PortMapError,
   type PortMapping,
 } from "../../gateway/types.ts";
-import type { Endpoint } from "../../udp/endpoint.ts";
+import type { Endpoint } from "../../net/endpoint.ts";
 import type { Mapper } from "../dependencies.ts";
 import type { Step } from "../reachability.ts";
 import type { Findings } from "../verdict.ts";
@@ -21,6 +21,11 @@ export class MappingRung implements Rung {
 
   constructor(context: RungContext) {
     this.#context = context;
+  }
+
+  /** All that a router may hold for us, extra ports among them. */
+  get mappings(): PortMapping[] {
+    return this.#mapper?.mappings() ?? [];
   }
 
   /** The mappings of the game's port that hold now. */
@@ -53,7 +58,8 @@ export class MappingRung implements Rung {
       for (const each of ["pcp", "nat-pmp", "upnp"]) step({ step: each, outcome: "skipped", ms: 0, reason });
       return;
     }
-    this.#mapper = dependencies.createMapper({ via: [...via], renewIntervalMs, signal });
+    // The manager guards the end of the process, for all that is open and not for the mappings alone.
+    this.#mapper = dependencies.createMapper({ via: [...via], renewIntervalMs, signal, signals: false });
     this.#mapper.on("mapped", ({ mapping }) => this.#adopt(mapping));
     for (const port of this.#extraPorts.keys()) this.#requestExtraPort(this.#mapper, port);
     const internalPort = socket().localPort;

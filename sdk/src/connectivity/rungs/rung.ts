@@ -1,5 +1,5 @@
-import { addressScope } from "../../udp/address-scope.ts";
-import type { UDPSocket } from "../../udp/udp-socket.ts";
+import { addressScope } from "../../net/scope.ts";
+import type { UDPSocket } from "../../net/udp-socket.ts";
 import type { ConnectivityDependencies } from "../dependencies.ts";
 import type { ConnectivityOptions } from "../options.ts";
 import type { Reachability, Step } from "../reachability.ts";

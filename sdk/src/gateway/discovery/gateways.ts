@@ -1,9 +1,11 @@
 import { networkInterfaces } from "node:os";
+import type { Clock } from "../../net/clock.ts";
+import { messageOf } from "../../net/message-of.ts";
 import { type TraceInput, traceOf } from "../../net/trace.ts";
-import { type Clock, delay } from "../clock.ts";
+import { sleep } from "../../net/wait.ts";
 import { isKnownToBePrivate } from "../external-address.ts";
 import type { Discover, Finding, Gateway, SearchEvents } from "../gateway.ts";
-import { defaultRoutes, type LocalInterface, usableInterfaces } from "../interfaces.ts";
+import { interfacesToRouters, type LocalInterface } from "../interfaces.ts";
 import type { KnownRouters } from "../journal/known-routers.ts";
 import type { Via } from "../types.ts";
 import { PortControlDiscovery } from "./port-control-discovery.ts";
@@ -62,7 +64,7 @@ export class Gateways implements AsyncDisposable {
     const search = new SharedSearch(discover, (gateway) => this.#add(gateway));
     this.#search = search;
     void search.settled
-      .then(() => delay(clock, LATE_ANSWERS_MS, signal))
+      .then(() => sleep(LATE_ANSWERS_MS, signal, clock))
       .then(() => (!isWanted() && this.#search === search ? search[Symbol.asyncDispose]() : undefined));
     return search;
   }
@@ -154,7 +156,7 @@ export function discoverGateways(
   const searches: (Disposable & { settled: Promise<void> })[] = [];
   let disposed = false;
   const begin = async (): Promise<void> => {
-    const usable = interfaces ?? usableInterfaces(await defaultRoutes());
+    const usable = interfaces ?? (await interfacesToRouters());
     if (disposed) return;
     if (trace.on) traceSearch(via, usable);
     if (usable.length === 0) {
@@ -173,7 +175,13 @@ export function discoverGateways(
     }
     await Promise.all(searches.map(({ settled }) => settled));
   };
-  const settled = begin();
+  const settled = begin().catch((error: unknown) => {
+    events.onFinding({
+      step: "interfaces",
+      outcome: "failed",
+      reason: `no search could be begun: ${messageOf(error)}`,
+    });
+  });
   return {
     settled,
     async [Symbol.asyncDispose]() {

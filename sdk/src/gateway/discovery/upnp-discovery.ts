@@ -1,10 +1,11 @@
+import type { Clock } from "../../net/clock.ts";
+import { isOnLink } from "../../net/subnet.ts";
 import { traceOf } from "../../net/trace.ts";
 import { TraceLimiter } from "../../net/trace-limiter.ts";
-import { type Clock, delay } from "../clock.ts";
+import { sleep } from "../../net/wait.ts";
 import { NO_ANSWER_MS, type SearchEvents } from "../gateway.ts";
 import type { LocalInterface } from "../interfaces.ts";
 import type { KnownRouter, KnownRouters } from "../journal/known-routers.ts";
-import { isOnLink } from "../subnet.ts";
 import type { UpnpGateway } from "../upnp/driver.ts";
 import type * as Inspect from "../upnp/inspect.ts";
 import { UpnpError } from "../upnp/service/errors.ts";
@@ -127,7 +128,8 @@ export class UpnpDiscovery implements Disposable {
     this.#inFlight++;
     try {
       const revisit = this.#revisits.get(key);
-      const gateway = revisit && (await Promise.race([revisit, delay(this.#options.clock, REVISIT_TIMEOUT_MS)]));
+      const gateway =
+        revisit && (await Promise.race([revisit, sleep(REVISIT_TIMEOUT_MS, undefined, this.#options.clock)]));
       if (gateway) return gateway.noteBootId(message.bootId);
       await this.#describe({
         location: message.location,
@@ -199,7 +201,11 @@ export class UpnpDiscovery implements Disposable {
   }
 
   #load(): ReturnType<typeof loadInspection> {
-    this.#inspection ??= loadInspection();
+    this.#inspection ??= loadInspection().catch((error: unknown) => {
+      // The files could not be opened just now.
+      this.#inspection = undefined;
+      throw error;
+    });
     return this.#inspection;
   }
 

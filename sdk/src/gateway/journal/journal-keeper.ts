@@ -1,5 +1,5 @@
+import type { Clock } from "../../net/clock.ts";
 import { traceOf } from "../../net/trace.ts";
-import type { Clock } from "../clock.ts";
 import type { Gateway, Lease, PortRequest } from "../gateway.ts";
 import { Journal, type JournalEntry } from "./journal.ts";
 import { LeaseKeeper, RELEASE_TIMEOUT_MS } from "./lease-keeper.ts";

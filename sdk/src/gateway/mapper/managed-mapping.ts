@@ -1,6 +1,6 @@
 import { EventEmitter } from "node:events";
 import { traceOf } from "../../net/trace.ts";
-import { delay, whileAwaited } from "../clock.ts";
+import { sleep, whileAwaited } from "../../net/wait.ts";
 import { whyNotPublic } from "../external-address.ts";
 import { type Gateway, GatewayError, type Lease } from "../gateway.ts";
 import type { GatewayInfo, MapProtocol, MappingEvent, MappingEvents, PortMapping, Via } from "../types.ts";
@@ -140,7 +140,7 @@ export class ManagedMapping extends EventEmitter<MappingEvents> implements PortM
       if (this.#recheckReason === undefined) await this.#sleep(this.#schedule.waitMs(clock.now()));
       if (signal.aborted) return;
       const restMs = this.#schedule.restMs(clock.now());
-      if (restMs > 0) await delay(clock, restMs, signal);
+      if (restMs > 0) await sleep(restMs, signal, clock);
       if (signal.aborted) return;
       const reason = this.#recheckReason;
       this.#recheckReason = undefined;
@@ -158,7 +158,7 @@ export class ManagedMapping extends EventEmitter<MappingEvents> implements PortM
   async #sleep(ms: number): Promise<void> {
     const waking = new AbortController();
     this.#wake = () => waking.abort();
-    await delay(this.#deps.clock, ms, AbortSignal.any([this.#end.signal, waking.signal]));
+    await sleep(ms, AbortSignal.any([this.#end.signal, waking.signal]), this.#deps.clock);
     this.#wake = () => undefined;
   }
 

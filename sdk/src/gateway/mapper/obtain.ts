@@ -1,5 +1,6 @@
+import type { Clock } from "../../net/clock.ts";
 import { traceOf } from "../../net/trace.ts";
-import { type Clock, delay } from "../clock.ts";
+import { sleep } from "../../net/wait.ts";
 import type { Gateways, SharedSearch } from "../discovery/gateways.ts";
 import { isKnownToBePrivate, whyNotPublic } from "../external-address.ts";
 import { type Finding, type Gateway, GatewayError, type Lease } from "../gateway.ts";
@@ -55,7 +56,7 @@ export async function obtain(
       const next = attempts.next();
       if (next) {
         // Hedge: if this gateway takes over 1 s, ask the next one too.
-        await Promise.race([attempts.start(next), delay(deps.clock, HEDGE_AFTER_MS, signal)]);
+        await Promise.race([attempts.start(next), sleep(HEDGE_AFTER_MS, signal, deps.clock)]);
         continue;
       }
       if (search === undefined) {

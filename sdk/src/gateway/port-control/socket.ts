@@ -1,6 +1,6 @@
 import { createSocket, type Socket } from "node:dgram";
+import type { Clock } from "../../net/clock.ts";
 import { type TraceInput, traceOf } from "../../net/trace.ts";
-import type { Clock } from "../clock.ts";
 import { Retransmission, type RetransmitOptions } from "./retransmit.ts";
 
 const trace = traceOf("gateway");
@@ -51,15 +51,18 @@ export class PortControlSocket implements Disposable {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.#ready = promise;
     promise.catch(() => undefined);
-    socket.on("error", (error) => {
+    const fail = (error: Error): void => {
       reject(error);
       this.#refuseAll(error);
-    });
+    };
+    socket.on("error", fail);
     socket.on("message", (bytes) => {
       for (const reader of this.#readers) if (reader(bytes)) return;
     });
     socket.bind({ address: localAddress, port: 0 }, () => {
-      socket.connect(port, gateway, () => {
+      // Node's types leave the error out.
+      socket.connect(port, gateway, (error?: Error) => {
+        if (error) return fail(error);
         socket.unref();
         resolve();
       });
@@ -117,7 +120,11 @@ export class PortControlSocket implements Disposable {
     this.#refusals.add(refuse);
     signal?.addEventListener("abort", onAbort, { once: true });
     try {
-      await Promise.race([this.#ready.catch((error: Error) => refuse(error)), promise]);
+      const ready = this.#ready.catch((error: Error) => {
+        refuse(error);
+        return promise;
+      });
+      await Promise.race([ready, promise]);
       tick();
       return await promise;
     } catch (error) {

@@ -1,6 +1,6 @@
 import { EventEmitter } from "node:events";
-import { isIP } from "node:net";
-import type { Clock } from "../clock.ts";
+import { addressFamily } from "../../net/address.ts";
+import { type Clock } from "../../net/clock.ts";
 import {
   type Announcement,
   type Gateway,
@@ -161,7 +161,8 @@ export class UpnpGateway extends EventEmitter<GatewayEvents> implements Gateway 
     this.#entries = undefined;
     this.#subscription = this.#subscribe((variables) => {
       const address = variables.get("ExternalIPAddress");
-      if (address !== undefined) this.noteExternalAddress(isIP(address) === 0 || address === "0.0.0.0" ? "" : address);
+      if (address !== undefined)
+        this.noteExternalAddress(addressFamily(address) === 0 || address === "0.0.0.0" ? "" : address);
       const entries = variables.get("PortMappingNumberOfEntries");
       if (entries === undefined) return;
       // The first event tells the number as it is, and no change.

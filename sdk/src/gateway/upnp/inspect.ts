@@ -1,5 +1,7 @@
-import { addressScope } from "../../udp/address-scope.ts";
-import type { Clock } from "../clock.ts";
+import { withZone } from "../../net/address.ts";
+import type { Clock } from "../../net/clock.ts";
+import { addressScope } from "../../net/scope.ts";
+import { zoneOf } from "../../net/zone.ts";
 import { whyNotPublic } from "../external-address.ts";
 import type { LocalInterface } from "../interfaces.ts";
 import { UpnpGateway } from "./driver.ts";
@@ -141,7 +143,7 @@ export function pinholeGateways(
     .filter(({ address, gateway }) => gateway !== undefined && addressScope(address) === "public")
     .slice(0, MAX_ADDRESSES_6)
     .map(({ address: localAddress, gateway = "", name }) => {
-      const address = gateway.startsWith("fe80:") ? `${gateway}%${name}` : gateway;
+      const address = gateway.startsWith("fe80:") ? withZone(gateway, zoneOf(name)) : gateway;
       const target = {
         serviceType: service.serviceType,
         controlUrl: pinUrl(service.controlUrl.href, address),

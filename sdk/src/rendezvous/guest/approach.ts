@@ -133,7 +133,9 @@ export class Approach {
         () => introduction.close("forged"),
       );
     } else if (closed.by === "forged") this.#introduced.reject(forged());
-    else this.#introduced.reject(new RendezvousError("refused", `The host ended the introduction: ${closed.reason}`));
+    else if (introduction.outdated) {
+      this.#introduced.reject(new RendezvousError("refused", `${introduction.outdated.sentence}.`));
+    } else this.#introduced.reject(new RendezvousError("refused", `The host ended the introduction: ${closed.reason}`));
   }
 
   #onEnd(reason: EndReason): void {

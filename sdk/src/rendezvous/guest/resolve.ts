@@ -15,7 +15,7 @@ export interface ResolveOptions {
   roomName?: string;
 }
 
-export interface ResolvedInvite extends Omit<HostMessage, "key" | "verifier"> {
+export interface ResolvedInvite extends Omit<HostMessage, "key" | "verifier" | "protocol"> {
   /** `K7Q2-9FXM` */
   code: string;
   /** The lobby that answered. */

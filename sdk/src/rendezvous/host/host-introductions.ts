@@ -1,8 +1,8 @@
 /** The host's side of all introductions that come through one mailbox. */
 
+import { TokenBucket } from "../../net/token-bucket.ts";
 import { traceOf } from "../../net/trace.ts";
 import { TraceLimiter } from "../../net/trace-limiter.ts";
-import { RateLimiter } from "../../udp/rate-limiter.ts";
 import type { HostMail, HostMailbox } from "../mailbox/mailbox.ts";
 import { SealedIntroduction } from "../sealed/introduction.ts";
 import { NoiseResponder } from "../sealed/noise.ts";
@@ -17,7 +17,7 @@ const limiter = new TraceLimiter();
 /** At one time; a lobby that sends more is ill or evil. */
 const MAX_OPEN = 128;
 /** Each costs the host two multiplications on the curve. */
-const HANDSHAKES = { burst: 64, perSecond: 32, maxKeys: 1 } as const;
+const HANDSHAKES = { burst: 64, perSecond: 32 } as const;
 /** How long a player may take to prove that it is there, ms. */
 const CONFIRM_MS = 15_000;
 
@@ -31,6 +31,8 @@ export interface HostIntroductionsOptions {
   mailbox: Pick<HostMailbox, "send" | "end">;
   /** False if nobody wants it. */
   onIntroduction: (introduction: SealedIntroduction) => boolean;
+  /** A player speaks another version, and cannot be introduced. */
+  onOutdated: (protocol: number, sentence: string) => void;
   /** Monotonic, ms. */
   now: () => number;
 }
@@ -43,7 +45,7 @@ interface Entry {
 
 export class HostIntroductions {
   readonly #options: HostIntroductionsOptions;
-  readonly #limiter = new RateLimiter(HANDSHAKES);
+  readonly #limiter = new TokenBucket(HANDSHAKES.burst, HANDSHAKES.perSecond);
   readonly #open = new Map<number, Entry>();
 
   constructor(options: HostIntroductionsOptions) {
@@ -79,7 +81,7 @@ export class HostIntroductions {
       mailbox.end(id, reason);
     };
     if (this.#open.has(id)) return;
-    if (this.#open.size >= MAX_OPEN || !this.#limiter.take("", now())) return refuse("limit");
+    if (this.#open.size >= MAX_OPEN || !this.#limiter.take(now())) return refuse("limit");
     const [mode] = hello;
     if (mode !== HELLO.code && mode !== HELLO.link) return refuse("unreadable");
     if (mode === HELLO.code && linkOnly) return refuse("link-required");
@@ -121,6 +123,8 @@ export class HostIntroductions {
     clearTimeout(entry.unconfirmed);
     entry.unconfirmed = undefined;
     if (trace.on) trace.event("introduction-confirmed", { id });
+    const { outdated } = introduction;
+    if (outdated) this.#options.onOutdated(outdated.protocol, outdated.sentence);
     if (introduction.closed === undefined && !this.#options.onIntroduction(introduction)) {
       introduction.close("This host takes no introductions.");
     }

@@ -1,6 +1,9 @@
 /** The host's side: keeps a hosted game known to a lobby, under one invite. */
+
 import { EventEmitter } from "node:events";
 import { traceOf } from "../../net/trace.ts";
+import { sleep } from "../../net/wait.ts";
+import { VersionNotices } from "../../session/versions.ts";
 import { parseLobbyUrl } from "../mailbox/lobby-url.ts";
 import type { HostMailbox } from "../mailbox/mailbox.ts";
 import { openMailbox } from "../mailbox/open.ts";
@@ -49,6 +52,8 @@ interface Events {
   failed: [error: RendezvousError];
   /** A player has asked by invite, and has proven that it is there. Without a listener players are refused. */
   introduction: [introduction: Introduction];
+  /** A player cannot be introduced, who speaks another version: told once for each, in a sentence that says what to update. */
+  outdated: [sentence: string];
   /** The lobby's STUN and TURN servers: after each registration, and again before credentials expire. */
   servers: [servers: TraversalServers];
 }
@@ -69,6 +74,7 @@ export class HostRegistration extends EventEmitter<Events> implements AsyncDispo
   readonly #options: HostRegistrationOptions;
   readonly #lobby: string;
   readonly #closing = new AbortController();
+  readonly #versions = new VersionNotices((sentence) => this.emit("outdated", sentence));
   #details: HostDetails;
   #sealedEndpoints: string[] = [];
   #introductions: HostIntroductions | undefined;
@@ -176,7 +182,7 @@ export class HostRegistration extends EventEmitter<Events> implements AsyncDispo
       wait = Math.min(longest, wait * 2);
       if (trace.on) trace.event("registration-lost", { ...traceableFailure(error), retryInMs: pause });
       this.emit("lost", error, Math.round(pause));
-      await this.#pause(pause);
+      await sleep(pause, this.#closing.signal);
     }
   }
 
@@ -223,6 +229,7 @@ export class HostRegistration extends EventEmitter<Events> implements AsyncDispo
       servers: () => this.servers,
       mailbox,
       onIntroduction: (introduction) => this.emit("introduction", introduction),
+      onOutdated: (protocol, sentence) => this.#versions.tell(protocol, () => sentence),
       now: () => performance.now(),
     });
   }
@@ -254,18 +261,6 @@ export class HostRegistration extends EventEmitter<Events> implements AsyncDispo
       this.#flush();
     }, UPDATE_MS);
     this.#updateTimer.unref();
-  }
-
-  #pause(ms: number): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, ms);
-    timer.unref();
-    const onClosing = (): void => {
-      clearTimeout(timer);
-      resolve();
-    };
-    this.#closing.signal.addEventListener("abort", onClosing, { once: true });
-    return promise.finally(() => this.#closing.signal.removeEventListener("abort", onClosing));
   }
 }
 

@@ -1,12 +1,15 @@
 /** What a lobby sends to its hosts and guests, checked and put into the words of mailbox.ts. */
 import { MAX_RECORD_BYTES } from "../sealed/records.ts";
-import { parseBytes, parseEndReason, parseHostMessage, parseId } from "../wire/protocol.ts";
+import { checkRendezvousProtocol, parseBytes, parseEndReason, parseHostMessage, parseId } from "../wire/protocol.ts";
 import { parseServers } from "../wire/servers.ts";
 import type { GuestMail, HostMail } from "./mailbox.ts";
 
 const NOTHING = new Uint8Array(0);
 
-/** Undefined for whatever is nothing to a host, or malformed: a lobby that talks nonsense does not end a game. */
+/**
+ * Undefined for whatever is nothing to a host, or malformed: a lobby that talks nonsense does not end a game.
+ * @throws RendezvousError `refused` where the lobby speaks another version
+ */
 export function parseHostMail(type: unknown, message: unknown, code: string): HostMail | undefined {
   if (type === "registered") return parseRegistered(message, code);
   if (type === "servers") return serversFor(message);
@@ -39,8 +42,9 @@ export function parseGuestMail(type: unknown, message: unknown): GuestMail | und
 }
 
 function parseRegistered(message: unknown, code: string): HostMail | undefined {
-  const said = message as { code?: unknown; url?: unknown } | null | undefined;
+  const said = message as { code?: unknown; url?: unknown; protocol?: unknown } | null | undefined;
   if (said?.code !== code) return undefined;
+  checkRendezvousProtocol(said.protocol, "game");
   return { type: "registered", url: typeof said.url === "string" ? said.url : undefined };
 }
 

@@ -2,7 +2,9 @@
  * The lobby as a mailbox: a room of a Colyseus server (colyseus/lobby/room.ts). In rendezvous/ only this file knows
  * Colyseus; open.ts loads it for a lobby's URL.
  */
+
 import { ColyseusSDK, type Room } from "@colyseus/sdk";
+import { messageOf } from "../../net/message-of.ts";
 import { traceOf } from "../../net/trace.ts";
 import { toBase64Url } from "../wire/base64url.ts";
 import { RendezvousError, traceableFailure } from "../wire/errors.ts";
@@ -13,6 +15,7 @@ import {
   CLOSE_REPLACED,
   type EndReason,
   type HostDetails,
+  RENDEZVOUS_PROTOCOL,
   RENDEZVOUS_ROOM,
 } from "../wire/protocol.ts";
 import { parseGuestMail, parseHostMail } from "./lobby-mail.ts";
@@ -278,7 +281,10 @@ async function enterRoom(attempt: EnterOptions): Promise<Room> {
   if (signal.aborted) onAbort();
   signal.addEventListener("abort", onAbort, { once: true });
 
-  const joining = sdk[attempt.method]<unknown>(attempt.roomName, attempt.options);
+  const joining = sdk[attempt.method]<unknown>(attempt.roomName, {
+    ...attempt.options,
+    protocol: RENDEZVOUS_PROTOCOL,
+  });
   joining.catch(() => undefined); // when it was given up, its own failure interests nobody
   try {
     const room = await Promise.race([joining, gaveUp]);
@@ -302,7 +308,7 @@ function explain(error: unknown, { lobby, signal, timeoutMs }: EnterOptions): Re
     return new RendezvousError("unreachable", `The lobby ${lobby} did not answer within ${timeoutMs} ms.`, cause);
   }
   const code: unknown = (error as { code?: unknown } | null)?.code;
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   switch (code) {
     case 521: // MATCHMAKE_INVALID_CRITERIA
       return new RendezvousError(

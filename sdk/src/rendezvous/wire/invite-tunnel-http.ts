@@ -1,4 +1,10 @@
 /** HTTP through an invite tunnel: see invite-tunnel.ts. Nothing here is Node's. */
+/**
+ * Version of what host and invited player say through an introduction, which both name, sealed: the host beside its details, the
+ * player when it is ready. Who names none speaks 1.
+ */
+export const INVITE_TUNNEL_PROTOCOL = 1;
+
 export interface RequestMessage {
   type: "request";
   id: number;

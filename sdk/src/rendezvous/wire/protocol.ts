@@ -1,9 +1,34 @@
 /** What hosts, lobby and players say to each other, and the checks that each does on what another said. */
-import { printable } from "../../udp/printable.ts";
+import { printable } from "../../net/printable.ts";
+import { describeMismatch, readProtocol } from "../../session/versions.ts";
 import { RendezvousError } from "./errors.ts";
 
 /** The name under which the room is mounted unless another is agreed. */
 export const RENDEZVOUS_ROOM = "rendezvous";
+
+/** Version of what hosts, players and lobby say to each other; who names none speaks 1. A lobby serves games of many releases. */
+export const RENDEZVOUS_PROTOCOL = 1;
+const RENDEZVOUS_PROTOCOL_NAME = "rendezvous protocol";
+
+/**
+ * Checks what host or player and lobby say of themselves: both sides do, since an older one asks nothing.
+ * @param protocol what the other side names
+ * @throws RendezvousError `refused`, with what to update
+ */
+export function checkRendezvousProtocol(protocol: unknown, we: "lobby" | "game"): void {
+  const speaks = readProtocol(protocol);
+  if (speaks === null) fail("protocol must be a version number");
+  if (speaks === RENDEZVOUS_PROTOCOL) return;
+  const [lobby, game] = we === "lobby" ? [RENDEZVOUS_PROTOCOL, speaks] : [speaks, RENDEZVOUS_PROTOCOL];
+  throw new RendezvousError(
+    "refused",
+    `${describeMismatch(
+      RENDEZVOUS_PROTOCOL_NAME,
+      { name: "this lobby", update: "the lobby", speaks: lobby },
+      { name: "this game", update: "the game", speaks: game },
+    )}.`,
+  );
+}
 
 /** As many as a netcode connect token can carry. */
 export const MAX_ENDPOINTS = 32;
@@ -55,6 +80,8 @@ export interface HostDetails extends GameSummary {
 export interface HostMessage extends HostDetails {
   /** False while the host's own connection to the lobby is lost; its game may well go on. */
   online: boolean;
+  /** What the lobby speaks. */
+  protocol?: number;
   /** The key to which introductions are sealed, and the hash of the host's proof: both in base64url. */
   key?: string;
   verifier?: string;
@@ -63,6 +90,8 @@ export interface HostMessage extends HostDetails {
 /** `registered`: lobby -> host. */
 export interface RegisteredMessage {
   code: string;
+  /** What the lobby speaks. */
+  protocol?: number;
   /** The lobby's own, as players know it. */
   url?: string;
 }
@@ -197,8 +226,9 @@ export function parseHostDetails(value: unknown): HostDetails {
   return { description: "", players: 0, maxPlayers: 0, version: "", endpoints: [], ...details, name: details.name };
 }
 
-/** @throws RendezvousError `invalid` */
+/** @throws RendezvousError `invalid`; `refused` where the lobby speaks another version */
 export function parseHostMessage(value: unknown): HostMessage {
+  checkRendezvousProtocol(record(value)["protocol"], "game");
   const message: HostMessage = { ...parseHostDetails(value), online: record(value)["online"] !== false };
   for (const field of ["key", "verifier"] as const) {
     const said = record(value)[field];

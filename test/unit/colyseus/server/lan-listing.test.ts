@@ -39,7 +39,7 @@ describe("a listing", () => {
       const made = LanListing.for({ ...options, lan }, () => undefined);
       made?.open({ address: "::", port: 7777 });
       expect(made?.state).toEqual({ addresses: ["192.168.1.10"], problem: "" });
-      const search = { application: lan.application, network: new CableEnd(cable, "192.168.1.20"), timeoutMs: 20 };
+      const search = { application: lan.application, network: new CableEnd(cable, "192.168.1.20"), timeoutMs: 200 };
       expect(await discoverLan(search)).toMatchObject([{ ...expected, port: 7777, addresses: ["192.168.1.10"] }]);
       await made?.close();
       expect(cable.ends.size).toBe(0);

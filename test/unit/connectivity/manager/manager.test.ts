@@ -9,10 +9,12 @@ import { type ConnectivityOptions } from "../../../../sdk/src/connectivity/optio
 import type { Reachability } from "../../../../sdk/src/connectivity/reachability.ts";
 import { type GatewayStep, PortMapError, type PortMapping } from "../../../../sdk/src/gateway/types.ts";
 import type { NatLifetime } from "../../../../sdk/src/nat/lifetime.ts";
+import type { DefaultRoute } from "../../../../sdk/src/net/default-route.ts";
+import { UDPSocket } from "../../../../sdk/src/net/udp-socket.ts";
 import type { StunServerOutcome } from "../../../../sdk/src/stun/client.ts";
 import { StunError } from "../../../../sdk/src/stun/errors.ts";
-import { UDPSocket } from "../../../../sdk/src/udp/udp-socket.ts";
 import { FakeClock } from "../../gateway/fake.ts";
+import { machine } from "../../net/machines.ts";
 
 type Mapper = ReturnType<ConnectivityDependencies["createMapper"]>;
 
@@ -41,7 +43,8 @@ class World {
   closed = 0;
   refreshed = 0;
   asked = 0;
-  interfaces = [{ name: "eth0", address: "192.168.1.5" }];
+  interfaces = machine({ eth0: ["192.168.1.5/24"] });
+  defaultRoutes: DefaultRoute[] = [];
   readonly clock = new FakeClock();
   readonly manager: ConnectivityManager;
 
@@ -49,6 +52,7 @@ class World {
     const mapper = Object.assign(this.mapper, {
       map: () => this.mapped.promise,
       gateways: () => [],
+      mappings: () => [],
       refresh: () => void this.refreshed++,
       close: () => (this.closed++, this.routerCloses),
     }) as unknown as Mapper;
@@ -68,6 +72,7 @@ class World {
           return this.lifetime.promise;
         },
         interfaces: () => this.interfaces,
+        defaultRoutes: async () => this.defaultRoutes,
         clock: this.clock,
       },
     );
@@ -120,7 +125,7 @@ test("open() answers as soon as a stranger can dial in, while STUN is still out"
 
 test("open() answers at once where the machine has a public address", async () => {
   const made = world();
-  made.interfaces = [{ name: "eth0", address: "11.0.0.2" }];
+  made.interfaces = machine({ eth0: ["11.0.0.2/24"] });
   expect(await made.manager.open()).toMatchObject({ verdict: "open" });
 });
 
@@ -132,7 +137,8 @@ test("a rung that throws stops no other", async () => {
       createMapper: () => {
         throw new Error("no router for you");
       },
-      interfaces: () => [{ name: "eth0", address: "192.168.1.5" }],
+      interfaces: () => machine({ eth0: ["192.168.1.5/24"] }),
+      defaultRoutes: async () => [],
       clock,
     },
   );
@@ -155,6 +161,42 @@ test("open() answers at its limit, and what is learnt later comes as change", as
   const mapped = made.change(({ verdict }) => verdict === "mapped");
   made.grant();
   expect((await mapped).summary).toContain("11.0.0.9:7777");
+});
+
+test("the address of the default route is told first, bridges of this machine not at all, and the only address always", async () => {
+  const hosts = (made: World): string[] =>
+    made.manager.reachability.endpoints.filter(({ protocol }) => protocol === "udp").map(({ address }) => address);
+  const open = async (made: World): Promise<void> => {
+    made.refuse("Acme: no");
+    made.silence();
+    await made.manager.open();
+    await made.manager.settled();
+  };
+
+  const many = world();
+  many.interfaces = machine({
+    "vEthernet (WSL)": ["172.20.192.1/20"],
+    Ethernet: ["192.168.1.5/24"],
+    WLAN: ["192.168.2.5/24"],
+    Tailscale: ["100.101.102.103/32"],
+  });
+  many.defaultRoutes = [{ family: 4, interfaceName: "WLAN", gateway: "192.168.2.1", metric: 25 }];
+  await open(many);
+  await expect.poll(() => hosts(many)).toEqual(["192.168.2.5", "192.168.1.5", "100.101.102.103"]);
+  expect(many.manager.reachability.summary).toContain("192.168.2.5:");
+
+  const switched = world();
+  switched.interfaces = machine({ "vEthernet (External Switch)": ["192.168.1.5/24"], WLAN: ["192.168.2.5/24"] });
+  switched.defaultRoutes = [
+    { family: 4, interfaceName: "vEthernet (External Switch)", gateway: "192.168.1.1", metric: 25 },
+  ];
+  await open(switched);
+  await expect.poll(() => hosts(switched)).toEqual(["192.168.1.5", "192.168.2.5"]);
+
+  const alone = world();
+  alone.interfaces = machine({ docker0: ["172.17.0.1/16"] });
+  await open(alone);
+  expect(hosts(alone)).toEqual(["172.17.0.1"]);
 });
 
 test("when everything failed each step has a reason and the sentence has the best one", async () => {
@@ -225,7 +267,8 @@ test("close() waits 4 s for a router that no longer answers, and leaves no timer
   made.grant();
   await opening;
   const { port } = made.manager;
-  made.routerCloses = new Promise(() => undefined);
+  const router = Promise.withResolvers<void>();
+  made.routerCloses = router.promise;
   let isClosed = false;
   const closing = made.manager.close().then(() => (isClosed = true));
   await made.clock.advance(3_999);
@@ -235,6 +278,7 @@ test("close() waits 4 s for a router that no longer answers, and leaves no timer
   expect(made.clock.pending).toBe(0);
   const again = UDPSocket.open({ port });
   await again.close();
+  router.resolve();
 });
 
 test("open() and close() keep the process alive as long as they are awaited", async () => {
@@ -329,7 +373,7 @@ describe("the NAT's memory", () => {
 
   test("nor without a NAT, or without servers that answer, or when switched off", async () => {
     const direct = world();
-    direct.interfaces = [{ name: "eth0", address: "11.0.0.9" }];
+    direct.interfaces = machine({ eth0: ["11.0.0.9/24"] });
     const silent = world();
     const off = world({ lifetimeWaitsMs: [] });
     for (const made of [direct, silent, off]) {
@@ -357,7 +401,7 @@ describe("the NAT's memory", () => {
     outcomes.push({ server: "other.test", mapped: { address: "11.0.0.9", port: 9999 } });
     await made.manager.refresh();
     expect(made.measured).toEqual([["stun.test:3478"], ["stun.test:3478", "other.test"]]);
-    made.interfaces = [{ name: "wlan0", address: "192.168.7.5" }];
+    made.interfaces = machine({ wlan0: ["192.168.7.5/24"] });
     await made.clock.advance(3_000);
     expect(made.measured).toHaveLength(3);
   });
@@ -384,4 +428,20 @@ describe("the NAT's memory", () => {
     made.lifetime.resolve(measured);
     expect(made.manager.reachability.nat.mappingLifetimeSeconds).toBeNull();
   });
+});
+
+test("the process' end is guarded from open() to close(), by one handler for all managers", async () => {
+  const idle = process.listenerCount("SIGTERM");
+  const [first, second, careless] = [world(), world(), world({ signals: false })];
+  expect(process.listenerCount("SIGTERM")).toBe(idle);
+  for (const made of [careless, first, second]) {
+    const opening = made.manager.open();
+    made.grant();
+    await opening;
+    expect(process.listenerCount("SIGTERM")).toBe(made === careless ? idle : idle + 1);
+  }
+  await first.manager.close();
+  expect(process.listenerCount("SIGTERM")).toBe(idle + 1);
+  await second.manager.close();
+  expect(process.listenerCount("SIGTERM")).toBe(idle);
 });

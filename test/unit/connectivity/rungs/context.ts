@@ -3,7 +3,7 @@ import { type ConnectivityOptions, withDefaults } from "../../../../sdk/src/conn
 import type { Reachability, Step } from "../../../../sdk/src/connectivity/reachability.ts";
 import type { Change, RungContext } from "../../../../sdk/src/connectivity/rungs/rung.ts";
 import { assess, type Findings } from "../../../../sdk/src/connectivity/verdict.ts";
-import { UDPSocket } from "../../../../sdk/src/udp/udp-socket.ts";
+import { UDPSocket } from "../../../../sdk/src/net/udp-socket.ts";
 import { FakeClock } from "../../gateway/fake.ts";
 
 /** What the manager hands to a rung, with a clock that the test advances, and what the rung reports. */

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { InterfacesRung } from "../../../../sdk/src/connectivity/rungs/interfaces.ts";
+import { machine as interfacesOf } from "../../net/machines.ts";
 import { TestContext } from "./context.ts";
 
 const ETHERNET = { name: "eth0", address: "192.168.1.5" };
@@ -8,7 +9,10 @@ const WIFI = { name: "wlan0", address: "192.168.7.5" };
 /** A machine whose interfaces the test plugs in and out. */
 function machine(address?: string): { context: TestContext; rung: InterfacesRung; interfaces: (typeof WIFI)[] } {
   const interfaces = [ETHERNET];
-  const context = new TestContext(address === undefined ? {} : { address }, { interfaces: () => [...interfaces] });
+  const context = new TestContext(address === undefined ? {} : { address }, {
+    interfaces: () => interfacesOf(Object.fromEntries(interfaces.map((each) => [each.name, [`${each.address}/24`]]))),
+    defaultRoutes: async () => [],
+  });
   return { context, rung: new InterfacesRung(context), interfaces };
 }
 
@@ -17,7 +21,11 @@ test("all addresses of the machine are found and named", async () => {
   await using _ = context;
   await rung.open();
   expect(rung.findings).toEqual({ interfaces: [ETHERNET] });
-  expect(context.steps).toMatchObject([{ step: "interfaces", outcome: "ok", reason: "Found 192.168.1.5 (eth0)." }]);
+  expect(context.steps[0]).toMatchObject({
+    step: "interfaces",
+    outcome: "ok",
+    reason: "Found 192.168.1.5 (eth0).",
+  });
 });
 
 test("a socket on one address has that address alone", async () => {
@@ -50,5 +58,5 @@ test("no interface at all is said in words", async () => {
   await using _ = context;
   interfaces.length = 0;
   await rung.open();
-  expect(context.steps).toMatchObject([{ outcome: "absent", reason: expect.stringMatching(/cable or the Wi-Fi/) }]);
+  expect(context.steps[0]).toMatchObject({ outcome: "absent", reason: expect.stringMatching(/cable or the Wi-Fi/) });
 });

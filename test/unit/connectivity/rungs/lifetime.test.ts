@@ -4,8 +4,8 @@ import { DetectionRung } from "../../../../sdk/src/connectivity/rungs/detection.
 import { LifetimeRung } from "../../../../sdk/src/connectivity/rungs/lifetime.ts";
 import type { PortMapping } from "../../../../sdk/src/gateway/types.ts";
 import { type NatLifetime } from "../../../../sdk/src/nat/lifetime.ts";
+import type { Endpoint } from "../../../../sdk/src/net/endpoint.ts";
 import { type StunServerOutcome, type stunBinding } from "../../../../sdk/src/stun/client.ts";
-import type { Endpoint } from "../../../../sdk/src/udp/endpoint.ts";
 import { TestContext } from "./context.ts";
 
 const SERVERS = ["one.test:3478", "two.test:3478"];

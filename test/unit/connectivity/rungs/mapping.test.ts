@@ -24,6 +24,7 @@ class World implements AsyncDisposable {
         return mapping as unknown as PortMapping;
       },
       gateways: () => [],
+      mappings: () => [],
       refresh: () => undefined,
       close: async () => undefined,
     });

@@ -51,6 +51,7 @@ class Post {
       details: () => details,
       servers: () => ({ stun: [], turn: [] }),
       mailbox,
+      onOutdated: () => undefined,
       onIntroduction: (introduction) => this.introductions.push(introduction) > 0,
       now: () => performance.now(),
     });

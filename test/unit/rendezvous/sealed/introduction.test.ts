@@ -106,12 +106,14 @@ interface World {
   /** What the host sent. */
   sent: { type: "relay" | "end"; data?: Uint8Array }[];
   introductions: SealedIntroduction[];
+  outdated: string[];
   clock: { now: number };
 }
 
 function world(options: { linkOnly?: boolean; wanted?: boolean } = {}): World {
   const sent: World["sent"] = [];
   const introductions: SealedIntroduction[] = [];
+  const outdated: string[] = [];
   const clock = { now: 0 };
   const host = new HostIntroductions({
     identity,
@@ -126,13 +128,17 @@ function world(options: { linkOnly?: boolean; wanted?: boolean } = {}): World {
       introductions.push(introduction);
       return options.wanted ?? true;
     },
+    onOutdated: (_protocol, sentence) => outdated.push(sentence),
     now: () => clock.now,
   });
-  return { host, sent, introductions, clock };
+  return { host, sent, introductions, outdated, clock };
 }
 
 /** A player who has come in, and what it sends; nothing of it has been relayed yet. */
-function enter({ host, sent, clock }: World, id: number): { player: SealedIntroduction; out: Uint8Array[] } {
+function enter(
+  { host, sent, clock }: World,
+  id: number,
+): { player: SealedIntroduction; out: Uint8Array[]; transport: { send: CipherState } } {
   const noise = new NoiseInitiator({
     responderKey: identity.key.publicKey,
     prologue: prologueOf(identity.code, HELLO.link),
@@ -156,7 +162,7 @@ function enter({ host, sent, clock }: World, id: number): { player: SealedIntrod
     now: () => clock.now,
   });
   for (const record of records) player.receive(record);
-  return { player, out };
+  return { player, out, transport };
 }
 
 function relay({ host }: World, id: number, data: Uint8Array | undefined): void {
@@ -173,6 +179,40 @@ describe("a host", () => {
     relay(here, 1, out[0]);
     expect(here.introductions).toHaveLength(1);
     expect(here.introductions[0]).toMatchObject({ authenticated: true, code: identity.code, closed: undefined });
+  });
+
+  test("and a player of releases that do not understand each other: both are told in a sentence", () => {
+    const sentence = "This game's host speaks introduction protocol 1, this player's game 2: update the host";
+    const here = world();
+    for (const id of [1, 2]) {
+      const { player, out, transport } = enter(here, id);
+      const ready = new TextEncoder().encode(JSON.stringify({ protocol: 2 }));
+      const [data] = sealRecords(transport.send, RECORD.ready, ready);
+      here.host.receive({ type: "relay", id, data: data ?? new Uint8Array() });
+      const record = here.sent.filter(({ type }) => type === "relay").at(-1)?.data;
+      player.receive(record ?? new Uint8Array());
+      expect(player.closed).toEqual({ by: "there", reason: sentence });
+      expect(out).toEqual([]);
+    }
+    expect(here.introductions).toHaveLength(0);
+    expect(here.host.size).toBe(0);
+    expect(here.outdated).toEqual([sentence, sentence]);
+  });
+
+  test.each([
+    ["of the first release, which names no version", "", undefined],
+    ["of this one", '{"protocol":1}', undefined],
+    ["that names more besides", '{"protocol":1,"more":true}', undefined],
+    ["that names nonsense", '{"protocol":"1"}', "malformed"],
+    ["that is no JSON", "{", "malformed"],
+    ["that is null", "null", "malformed"],
+  ])("takes a player %s", (_who, content, reason) => {
+    const here = world();
+    const { transport } = enter(here, 1);
+    const [data] = sealRecords(transport.send, RECORD.ready, new TextEncoder().encode(content));
+    here.host.receive({ type: "relay", id: 1, data: data ?? new Uint8Array() });
+    expect(here.introductions.map(({ closed }) => closed?.reason)).toEqual(reason === undefined ? [undefined] : []);
+    expect(here.outdated).toEqual([]);
   });
 
   test("gets what was said before it listened, in order", () => {
@@ -236,7 +276,8 @@ describe("a host", () => {
     const message = fc.oneof(
       fc.anything(),
       fc.record({
-        id: fc.oneof(fc.integer({ min: 2, max: 9 }), fc.anything()),
+        // An "end" of the player's own id ends it rightly.
+        id: fc.oneof(fc.integer({ min: 2, max: 9 }), fc.anything()).filter((id) => id !== 1),
         hello: fc.anything(),
         data: fc.anything(),
       }),

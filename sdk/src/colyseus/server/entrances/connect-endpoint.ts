@@ -5,10 +5,13 @@ import {
   createAuthContext,
   debugAndPrintError,
   ErrorCode,
+  logger,
   matchMaker,
   runBeforeUpgrade,
 } from "@colyseus/core";
 import type { TransportOptions } from "@colyseus/ws-transport";
+import { describeMismatch, describeServer, VersionNotices } from "../../../session/versions.ts";
+import { STATUS_OTHER_PROTOCOL } from "../../wire/connect-request.ts";
 import type { RefusalLimiter } from "../admission/refusal-limiter.ts";
 import { filterRequests } from "./http.ts";
 import { introducedPlayer } from "./introduced.ts";
@@ -30,6 +33,9 @@ export interface EntranceGuard {
 /** One way in: what is asked for, and what whoever holds a seat gets. */
 export interface Entrance<Request extends ParsedConnectRequest> {
   maxRequestBytes: number;
+  /** The version that is spoken here, and how it is called. */
+  protocol: number;
+  protocolName: string;
   /** Null for what is no well-formed request. */
   parse(json: object | null): Request | null;
   /** The reply; null while this way is not open; a string says why this request cannot be served. */
@@ -61,20 +67,22 @@ class ConnectEndpoint<Request extends ParsedConnectRequest> {
   readonly #options: EntranceGuard;
   readonly #limiter: RefusalLimiter;
   readonly #entrance: Entrance<Request>;
+  readonly #versions: VersionNotices;
 
   constructor(guard: EntranceGuard, entrance: Entrance<Request>) {
     this.#options = guard;
     this.#limiter = guard.limiter;
     this.#entrance = entrance;
+    this.#versions = new VersionNotices((sentence) => logger.warn(`Sallyport: ${sentence}.`));
   }
 
   async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    // A browser game's page comes from elsewhere: the same permissions as for Colyseus' matchmaking.
-    const { controller } = matchMaker;
-    const cors = { ...controller.DEFAULT_CORS_HEADERS, ...controller.getCorsHeaders(headersOf(request)) };
-    for (const [name, value] of Object.entries(cors)) response.setHeader(name, value);
     response.on("error", () => {});
     try {
+      // A browser game's page comes from elsewhere: the same permissions as for Colyseus' matchmaking.
+      const { controller } = matchMaker;
+      const cors = { ...controller.DEFAULT_CORS_HEADERS, ...controller.getCorsHeaders(headersOf(request)) };
+      for (const [name, value] of Object.entries(cors)) response.setHeader(name, value);
       if (request.method === "OPTIONS") response.writeHead(204).end();
       else await this.#answer(request, response);
     } catch (error) {
@@ -118,6 +126,10 @@ class ConnectEndpoint<Request extends ParsedConnectRequest> {
     if (!room?.hasReservedSeat(sessionId, reconnectionToken === "" ? undefined : reconnectionToken)) {
       return refuse(404, ErrorCode.MATCHMAKE_EXPIRED, "seat reservation expired.");
     }
+    if (parsed.protocol !== this.#entrance.protocol) {
+      this.#options.onRefused?.(address, STATUS_OTHER_PROTOCOL, `protocol ${parsed.protocol}`);
+      return this.#tellVersion(parsed.protocol, response);
+    }
     const reply = await this.#entrance.issue(parsed, context, request);
     if (reply === null) {
       this.#options.onRefused?.(address, 503, "UDP is not open here");
@@ -125,6 +137,20 @@ class ConnectEndpoint<Request extends ParsedConnectRequest> {
     }
     if (typeof reply === "string") return refuse(400, ErrorCode.MATCHMAKE_UNHANDLED, reply);
     writeJSON(response, 200, reply);
+  }
+
+  /** The seat stays good for WebSocket. Nobody is slowed down for it: this is no guess at a seat. */
+  #tellVersion(speaks: number, response: ServerResponse): void {
+    const { protocol, protocolName } = this.#entrance;
+    this.#versions.tell(speaks, () =>
+      describeMismatch(
+        protocolName,
+        { name: "a player's client", update: "the client, which plays over WebSocket meanwhile", speaks },
+        { name: "this server", update: "the server; the client plays over WebSocket meanwhile", speaks: protocol },
+      ),
+    );
+    const error = describeServer(protocolName, protocol, speaks);
+    writeJSON(response, STATUS_OTHER_PROTOCOL, { code: STATUS_OTHER_PROTOCOL, error, protocol });
   }
 
   /** Colyseus' own gatekeepers. Has answered when it is false. */

@@ -2,10 +2,11 @@ import type http from "node:http";
 import type { AddressInfo } from "node:net";
 import { request } from "undici";
 import { newIceCredentials } from "../../../ice/credentials.ts";
-import { type IceMux } from "../../../ice/mux.ts";
-import { type IcePeer } from "../../../ice/peer.ts";
-import { type NatView } from "../../../ice/port-prediction.ts";
+import type { IceMux } from "../../../ice/mux.ts";
+import type { IcePeer } from "../../../ice/peer.ts";
+import type { NatView } from "../../../ice/port-prediction.ts";
 import { onLocalNetwork, sharesNetwork } from "../../../ice/remote-policy.ts";
+import { messageOf } from "../../../net/message-of.ts";
 import { traceOf } from "../../../net/trace.ts";
 import { Guessing } from "../../../rendezvous/guessing.ts";
 import type { Introduction } from "../../../rendezvous/sealed/introduction.ts";
@@ -57,7 +58,7 @@ export function serveInviteTunnel(
         } catch (error) {
           if (trace.on) trace.event("path-refused", { id: message.id });
           // As many peers as ICE takes: this player has to wait, and nobody else shall suffer.
-          introduction.close(error instanceof Error ? error.message : String(error));
+          introduction.close(messageOf(error));
         }
         return;
       case "candidates":
@@ -125,10 +126,7 @@ async function answer(introduction: Introduction, server: http.Server, message: 
       reply(502, JSON.stringify({ error: "The answer is too long for an introduction." }));
     else reply(response.statusCode, text, String(response.headers["content-type"] ?? "application/json"));
   } catch (error) {
-    reply(
-      502,
-      JSON.stringify({ error: `The host did not answer: ${error instanceof Error ? error.message : String(error)}` }),
-    );
+    reply(502, JSON.stringify({ error: `The host did not answer: ${messageOf(error)}` }));
   }
 }
 

@@ -1,6 +1,7 @@
 import type { IncomingMessage, Server } from "node:http";
+import type { Socket } from "node:net";
 import { matchMaker } from "@colyseus/core";
-import { normalizeAddress } from "../../../udp/endpoint.ts";
+import { normalizeAddress } from "../../../net/endpoint.ts";
 import { diagnose } from "../observability/diagnostics.ts";
 import { filterRequests } from "./http.ts";
 import { readIntroduced } from "./introduced.ts";
@@ -40,9 +41,16 @@ export function guardRequests(server: Server, options: RequestGuardOptions = {})
       return { address: request.socket.remoteAddress ?? "", status, url: request.url ?? "" };
     });
     if (response) response.writeHead(status, { connection: "close" }).end();
-    else request.socket.end(`HTTP/1.1 ${status} Refused\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+    else refuseUpgrade(request.socket, status);
     return true;
   });
+}
+
+/** Node has let go of the socket by now: an error of a caller who has gone already would be nobody's, and end the process. */
+function refuseUpgrade(socket: Socket, status: number): void {
+  socket.on("error", () => socket.destroy());
+  const answer = `HTTP/1.1 ${status} Refused\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`;
+  socket.end(answer, () => socket.destroy());
 }
 
 /** Colyseus asks the headers first, and in matchmaking nothing but them. */

@@ -5,6 +5,9 @@ import { type TraceInput, traceOf } from "../../../net/trace.ts";
 import { TraceLimiter } from "../../../net/trace-limiter.ts";
 import type { SessionPathKind } from "../../../session/path.ts";
 
+/** `share`: its address holds as many as it may. `full`: the server does. `no-seat`: a WebSocket that took no seat in time. */
+export type ConnectionRefusal = "share" | "full" | "no-seat";
+
 /** How a player is connected, for dashboards and `sallyport:player:*`. */
 export interface PlayerConnection {
   roomId: string;
@@ -64,6 +67,8 @@ export interface DiagnosticsChannels {
   "sallyport:connect:refused": { address: string; status: number; reason: string };
   /** A request did not get as far as Colyseus (see guardRequests). */
   "sallyport:request:refused": { address: string; status: number; url: string };
+  /** A TCP connection was closed to keep within limits (see limitConnections). */
+  "sallyport:connection:refused": { address: string; reason: ConnectionRefusal };
   /** The way in changed: a port was mapped, lost, or another one is better now. */
   "sallyport:reachability": Reachability;
   /** Where on the local network the game is announced has changed, or what stands in the way. */
@@ -79,6 +84,7 @@ const channels = {
   "sallyport:connect:granted": channel("sallyport:connect:granted"),
   "sallyport:connect:refused": channel("sallyport:connect:refused"),
   "sallyport:request:refused": channel("sallyport:request:refused"),
+  "sallyport:connection:refused": channel("sallyport:connection:refused"),
   "sallyport:reachability": channel("sallyport:reachability"),
   "sallyport:lan": channel("sallyport:lan"),
   "sallyport:shutdown": channel("sallyport:shutdown"),

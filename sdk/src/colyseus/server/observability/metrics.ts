@@ -24,11 +24,12 @@ export interface TransportMetrics {
     /** Connections that stood, of both kinds. */
     opened: number;
   };
-  /** By HTTP status. */
   refusals: {
-    /** Requests that did not get as far as Colyseus. */
+    /** TCP connections that were closed to keep within limits, by reason. */
+    connections: Record<string, number>;
+    /** Requests that did not get as far as Colyseus, by HTTP status. */
     requests: Record<string, number>;
-    /** Connect tokens that were not given. */
+    /** Connect tokens that were not given, by HTTP status. */
     tokens: Record<string, number>;
   };
   /** Null with `connectivity: false`. */
@@ -96,6 +97,12 @@ export function formatPrometheus(metrics: TransportMetrics): string {
   write("packets_lost_total", "counter", "Packets to UDP players that were lost.", [["", packetsLost]]);
   write("connect_tokens_total", "counter", "Connect tokens given.", [["", handshakes.granted]]);
   write("connections_total", "counter", "Player connections that stood.", [["", handshakes.opened]]);
+  write(
+    "refused_connections_total",
+    "counter",
+    "TCP connections closed to keep within limits, by reason.",
+    by("reason", refusals.connections),
+  );
   write(
     "refused_requests_total",
     "counter",

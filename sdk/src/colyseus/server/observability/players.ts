@@ -1,6 +1,6 @@
 import type { EventEmitter } from "node:events";
+import { formatEndpoint } from "../../../net/endpoint.ts";
 import type { Session, SessionStats } from "../../../session/types.ts";
-import { formatEndpoint } from "../../../udp/endpoint.ts";
 import { diagnose, type InspectedConnection, type PlayerConnection, type PlayerPair } from "./diagnostics.ts";
 
 /** The connection behind a client of Colyseus. Emits `close` with code and reason. */

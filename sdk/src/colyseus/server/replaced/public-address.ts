@@ -1,6 +1,6 @@
 import { debugAndPrintError, type IRoomCache, LocalDriver, matchMaker } from "@colyseus/core";
-import { addressScope } from "../../../udp/address-scope.ts";
-import { type Endpoint, formatEndpoint } from "../../../udp/endpoint.ts";
+import { type Endpoint, formatEndpoint } from "../../../net/endpoint.ts";
+import { addressScope } from "../../../net/scope.ts";
 import { replaceMethod } from "./replace-method.ts";
 
 /**

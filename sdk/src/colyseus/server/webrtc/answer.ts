@@ -1,4 +1,4 @@
-import type { Endpoint } from "../../../udp/endpoint.ts";
+import type { Endpoint } from "../../../net/endpoint.ts";
 
 /** Where browsers may reach our WebRTC port. */
 export interface AnswerEndpoint extends Endpoint {

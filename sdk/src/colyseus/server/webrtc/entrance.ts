@@ -1,8 +1,14 @@
 import type { IncomingMessage } from "node:http";
 import type { AuthContext } from "@colyseus/core";
+import { normalizeAddress } from "../../../net/endpoint.ts";
+import { messageOf } from "../../../net/message-of.ts";
 import { traceOf } from "../../../net/trace.ts";
-import { normalizeAddress } from "../../../udp/endpoint.ts";
-import { MAX_WEBRTC_REQUEST_BYTES, WEBRTC_PROTOCOL, type WebRTCReply } from "../../wire/webrtc-request.ts";
+import {
+  MAX_WEBRTC_REQUEST_BYTES,
+  WEBRTC_PROTOCOL,
+  WEBRTC_PROTOCOL_NAME,
+  type WebRTCReply,
+} from "../../wire/webrtc-request.ts";
 import type { Entrance } from "../entrances/connect-endpoint.ts";
 import { introducedPlayer } from "../entrances/introduced.ts";
 import { WebRTCHost, type WebRTCHostOptions, type WebRTCOptions, type WebRTCParts } from "./host.ts";
@@ -16,6 +22,8 @@ export type WebRTCSwitch = boolean | "auto" | WebRTCOptions;
 /** `POST /sallyport/webrtc` (see webrtc/exchange.ts), which answers also where there is no WebRTC: a page is told why. */
 export class WebRTCEntrance implements Entrance<ParsedWebRTCRequest> {
   readonly maxRequestBytes: number = MAX_WEBRTC_REQUEST_BYTES;
+  readonly protocol: number = WEBRTC_PROTOCOL;
+  readonly protocolName: string = WEBRTC_PROTOCOL_NAME;
   readonly parse: typeof parseWebRTCRequest = parseWebRTCRequest;
   readonly #host: WebRTCHost | undefined;
   readonly #isOptional: boolean;
@@ -42,7 +50,7 @@ export class WebRTCEntrance implements Entrance<ParsedWebRTCRequest> {
       await this.#host?.open(gamePort, address);
     } catch (error) {
       if (!this.#isOptional) throw error;
-      this.#unavailable = `this server offers none (${error instanceof Error ? error.message : String(error)})`;
+      this.#unavailable = `this server offers none (${messageOf(error)})`;
       if (trace.on) trace.event("webrtc-unavailable", { reason: this.#unavailable });
     }
   }

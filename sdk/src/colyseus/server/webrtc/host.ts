@@ -1,9 +1,10 @@
 import { createSocket } from "node:dgram";
 import type { AuthContext } from "@colyseus/core";
+import type { Endpoint } from "../../../net/endpoint.ts";
+import { messageOf } from "../../../net/message-of.ts";
 import { traceOf } from "../../../net/trace.ts";
 import { CLOSE_GOING_AWAY } from "../../../session/close-code.ts";
 import type { Session } from "../../../session/types.ts";
-import type { Endpoint } from "../../../udp/endpoint.ts";
 import { PING_INTERVAL_MS } from "../../webrtc/liveness.ts";
 import type { ConnectEndpoint } from "../../wire/connect-request.ts";
 import type { Seat } from "../../wire/seat.ts";
@@ -163,7 +164,7 @@ export class WebRTCHost {
     } catch (error) {
       peer.close();
       if (trace.on) trace.event("webrtc-refused", { roomId: seat.roomId, asker });
-      return `This offer cannot be answered: ${error instanceof Error ? error.message : String(error)}`;
+      return `This offer cannot be answered: ${messageOf(error)}`;
     }
   }
 

@@ -4,10 +4,10 @@ import { Players } from "../../../../../sdk/src/colyseus/server/observability/pl
 import { localCandidate } from "../../../../../sdk/src/ice/candidate.ts";
 import { IceMux } from "../../../../../sdk/src/ice/mux.ts";
 import { onLocalNetwork } from "../../../../../sdk/src/ice/remote-policy.ts";
+import { UDPSocket } from "../../../../../sdk/src/net/udp-socket.ts";
 import { connectSession } from "../../../../../sdk/src/session/connect.ts";
 import { UDPSessionServer } from "../../../../../sdk/src/session/server.ts";
 import type { Session } from "../../../../../sdk/src/session/types.ts";
-import { UDPSocket } from "../../../../../sdk/src/udp/udp-socket.ts";
 
 const ADDRESS = "127.0.0.1";
 

@@ -4,7 +4,7 @@ import { WebRTCEntrance } from "../../../../../sdk/src/colyseus/server/webrtc/en
 import { WebRTCHost, type WebRTCHostOptions } from "../../../../../sdk/src/colyseus/server/webrtc/host.ts";
 import { parseWebRTCRequest } from "../../../../../sdk/src/colyseus/server/webrtc/request.ts";
 import type { ConnectEndpoint } from "../../../../../sdk/src/colyseus/wire/connect-request.ts";
-import type { Endpoint } from "../../../../../sdk/src/udp/endpoint.ts";
+import type { Endpoint } from "../../../../../sdk/src/net/endpoint.ts";
 import { fakeLibrary } from "./fake-library.ts";
 import { CHROMIUM } from "./offers.ts";
 
