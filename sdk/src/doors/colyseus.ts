@@ -11,7 +11,9 @@ export type { LanListing, LanListingOptions } from "../colyseus/server/lan-listi
 export type {
   ConnectionRefusal,
   DiagnosticsChannels,
+  InspectedConnection,
   PlayerConnection,
+  PlayerPair,
 } from "../colyseus/server/observability/diagnostics.ts";
 export {
   type Distribution,

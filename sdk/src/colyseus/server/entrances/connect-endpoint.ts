@@ -116,7 +116,10 @@ class ConnectEndpoint<Request extends ParsedConnectRequest> {
     const parsed = this.#entrance.parse(parseObject(body));
     if (parsed === null) return refuse(400, ErrorCode.MATCHMAKE_UNHANDLED, "The request is malformed.");
 
-    if (!(await this.#isAdmitted(request, response, context))) return;
+    if (!(await this.#isAdmitted(request, response, context))) {
+      this.#options.onRefused?.(address, response.statusCode, "refused by verifyClient or beforeUpgrade");
+      return;
+    }
 
     const { roomId, sessionId, reconnectionToken } = parsed.seat;
     const room = matchMaker.getLocalRoomById(roomId);
@@ -128,7 +131,10 @@ class ConnectEndpoint<Request extends ParsedConnectRequest> {
       return this.#tellVersion(parsed.protocol, response);
     }
     const reply = await this.#entrance.issue(parsed, context, request);
-    if (reply === null) return fail(response, 503, 503, "UDP is not open here.");
+    if (reply === null) {
+      this.#options.onRefused?.(address, 503, "UDP is not open here");
+      return fail(response, 503, 503, "UDP is not open here.");
+    }
     if (typeof reply === "string") return refuse(400, ErrorCode.MATCHMAKE_UNHANDLED, reply);
     writeJSON(response, 200, reply);
   }

@@ -8,7 +8,7 @@ interface Inspected {
 }
 
 /**
- * Adds `connection` (path, address, round trip, loss) to each player in what a room tells Colyseus' tools: `getInspectData` of the
+ * Adds `connection` (path, address, round trip, loss, ICE's pairs) to each player in what a room tells Colyseus' tools: `getInspectData` of the
  * monitor, where that is imported before `listen()`, and core's own `getInspectorView`. @returns undoes it
  */
 export function explainConnections(players: Players): () => void {
