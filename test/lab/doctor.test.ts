@@ -55,6 +55,10 @@ describeLab("sallyport doctor", () => {
     expect(code, stdout).toBe(0);
     expect(stdout).toMatch(/✓ probe +A packet that nobody here asked for came in by/);
     expect(stdout).toMatch(/mapped {2}Anyone can join at 11\.0\.\d+\.2:7777/);
+    expect(stdout).toMatch(
+      /candidate {2}host 192\.168\.\d+\.\d+:7777, this computer's own: for players in the same network/,
+    );
+    expect(stdout).toMatch(/candidate {2}mapped 11\.0\.\d+\.2:7777, the router forwards it to us, by upnp/);
     // oxlint-disable-next-line no-control-regex
     expect(stdout).not.toMatch(/\u001b/);
     expect(await gateway.mappings()).toEqual([]);

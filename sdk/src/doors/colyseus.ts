@@ -16,7 +16,9 @@ export type { LanListing, LanListingOptions } from "../colyseus/server/listings/
 export type {
   ConnectionRefusal,
   DiagnosticsChannels,
+  InspectedConnection,
   PlayerConnection,
+  PlayerPair,
 } from "../colyseus/server/observability/diagnostics.ts";
 export {
   type Distribution,

@@ -45,6 +45,30 @@ test("an event reaches whoever subscribed, with its fields, and nobody afterward
   expect(heard).toEqual([{ room: "ice", event: "pair-selected", fields: { rttMs: 3, remote: "192.0.2.1:7777" } }]);
 });
 
+test("endpoints and URLs become text that holds no secret", () => {
+  const heard: TraceEvent[] = [];
+  onTestFinished(listenToTrace(["stun"], (event) => heard.push(event)));
+  traceOf("stun").event("answer", {
+    server: { address: "192.0.2.1", port: 3478 },
+    mapped: [
+      { address: "2001:db8::1", port: 7777 },
+      { address: "", port: 0 },
+    ],
+    url: new URL("https://user:secret@host.test:8443/control?token=secret#secret"),
+    ms: 12.345678,
+    nobody: null,
+    long: "x".repeat(100_000),
+  });
+  expect(heard[0]?.fields).toEqual({
+    server: "192.0.2.1:3478",
+    mapped: ["[2001:db8::1]:7777", "none"],
+    url: "https://host.test:8443/control",
+    ms: 12.346,
+    nobody: null,
+    long: `${"x".repeat(300)}…`,
+  });
+});
+
 test("the channel is a diagnostics channel that anybody can subscribe to", () => {
   const heard: unknown[] = [];
   const listener = (message: unknown): void => void heard.push(message);

@@ -10,6 +10,9 @@ import {
   matchMaker,
   type ServerError,
 } from "@colyseus/core";
+import { traceOf } from "../../../net/trace.ts";
+
+const trace = traceOf("colyseus");
 
 /** What both kinds of players have: those over UDP and those over WebSocket. */
 export interface JoiningClient extends Client, ClientPrivate {
@@ -48,6 +51,7 @@ export async function joinRoom(
   } catch (error) {
     const { code = ErrorCode.APPLICATION_ERROR, message } = error as Partial<ServerError>;
     debugAndPrintError(error as Error);
+    if (trace.on) trace.event("seat-refused", { roomId, code, reason: message });
     client.error(code, message ?? String(error), () => client.leave(refusalCode(reconnectionToken !== "")));
   }
 }

@@ -118,7 +118,10 @@ class SeatRequestHandler<Request extends ParsedConnectRequest> {
     const parsed = this.#endpoint.parse(parseObject(body));
     if (parsed === null) return refuse(400, ErrorCode.MATCHMAKE_UNHANDLED, "The request is malformed.");
 
-    if (!(await this.#isAdmitted(request, response, context))) return;
+    if (!(await this.#isAdmitted(request, response, context))) {
+      this.#guard.onRefused?.(address, response.statusCode, "refused by verifyClient or beforeUpgrade");
+      return;
+    }
 
     const { roomId, sessionId, reconnectionToken } = parsed.seat;
     const room = matchMaker.getLocalRoomById(roomId);
@@ -130,7 +133,10 @@ class SeatRequestHandler<Request extends ParsedConnectRequest> {
       return this.#tellVersion(parsed.protocol, response);
     }
     const reply = await this.#endpoint.issue(parsed, context, request);
-    if (reply === null) return fail(response, 503, 503, "UDP is not open here.");
+    if (reply === null) {
+      this.#guard.onRefused?.(address, 503, "UDP is not open here");
+      return fail(response, 503, 503, "UDP is not open here.");
+    }
     if (typeof reply === "string") return refuse(400, ErrorCode.MATCHMAKE_UNHANDLED, reply);
     writeJSON(response, 200, reply);
   }

@@ -8,7 +8,7 @@ interface InspectedRoom {
 }
 
 /**
- * Adds `connection` (path, address, round trip, loss) to each player in what a room tells Colyseus' tools: `getInspectData` of the
+ * Adds `connection` (path, address, round trip, loss, ICE's pairs) to each player in what a room tells Colyseus' tools: `getInspectData` of the
  * monitor, where that is imported before `listen()`, and core's own `getInspectorView`.
  *
  * Colyseus 0.18 builds both from the room alone, which knows nothing of how its players are connected.

@@ -2,6 +2,7 @@ import type { IncomingMessage } from "node:http";
 import type { AuthContext } from "@colyseus/core";
 import { normalizeAddress } from "../../../net/endpoint.ts";
 import { messageOf } from "../../../net/message-of.ts";
+import { traceOf } from "../../../net/trace.ts";
 import {
   MAX_WEBRTC_REQUEST_BYTES,
   WEBRTC_PROTOCOL,
@@ -12,6 +13,8 @@ import { introducedPlayer } from "../entrances/introduced.ts";
 import type { SeatEndpoint } from "../entrances/seat-endpoint.ts";
 import { WebRTCHost, type WebRTCHostOptions, type WebRTCOptions, type WebRTCParts } from "./host.ts";
 import { type ParsedWebRTCRequest, parseWebRTCRequest } from "./request.ts";
+
+const trace = traceOf("colyseus");
 
 /** `true`: needed; `auto`: where node-datachannel can be loaded; `false`: not at all. */
 export type WebRTCSwitch = boolean | "auto" | WebRTCOptions;
@@ -48,6 +51,7 @@ export class WebRTCEndpoint implements SeatEndpoint<ParsedWebRTCRequest> {
     } catch (error) {
       if (!this.#isOptional) throw error;
       this.#unavailable = `this server offers none (${messageOf(error)})`;
+      if (trace.on) trace.event("webrtc-unavailable", { reason: this.#unavailable });
     }
   }
 
