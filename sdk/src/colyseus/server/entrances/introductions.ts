@@ -7,9 +7,9 @@ import { serveInviteTunnel } from "./invite-tunnel.ts";
 
 /** A game's entry at a lobby. */
 export interface LobbyEntry {
-  registration: HostRegistration;
-  /** The lobby is on this machine or this network. */
-  isLocal: boolean;
+  readonly registration: HostRegistration;
+  /** The lobby is on this machine or this network, as far as is known now. */
+  readonly isLocal: boolean;
 }
 
 export interface IntroductionsOptions {
@@ -19,15 +19,12 @@ export interface IntroductionsOptions {
 }
 
 /** Lets in the players whom a lobby introduces: see {@link serveInviteTunnel}. */
-export function serveIntroductions(
-  { registration, isLocal }: LobbyEntry,
-  { server, sessions, connectivity }: IntroductionsOptions,
-): void {
+export function serveIntroductions(lobby: LobbyEntry, { server, sessions, connectivity }: IntroductionsOptions): void {
   const nat = (): NatView | undefined => {
     const { mapping, filtering } = connectivity.reachability.nat;
     return mapping === "unknown" || filtering === "unknown" ? undefined : { mapping, filtering };
   };
-  registration.on("introduction", (introduction) => {
-    serveInviteTunnel(introduction, { server, sessions, ice: connectivity.ice, nat, isLocal });
+  lobby.registration.on("introduction", (introduction) => {
+    serveInviteTunnel(introduction, { server, sessions, ice: connectivity.ice, nat, isLocal: lobby.isLocal });
   });
 }
