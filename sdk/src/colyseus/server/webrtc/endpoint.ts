@@ -9,8 +9,8 @@ import {
   WEBRTC_PROTOCOL_NAME,
   type WebRTCReply,
 } from "../../wire/webrtc-request.ts";
-import type { Entrance } from "../entrances/connect-endpoint.ts";
 import { introducedPlayer } from "../entrances/introduced.ts";
+import type { SeatEndpoint } from "../entrances/seat-endpoint.ts";
 import { WebRTCHost, type WebRTCHostOptions, type WebRTCOptions, type WebRTCParts } from "./host.ts";
 import { type ParsedWebRTCRequest, parseWebRTCRequest } from "./request.ts";
 
@@ -19,8 +19,8 @@ const trace = traceOf("colyseus");
 /** `true`: needed; `auto`: where node-datachannel can be loaded; `false`: not at all. */
 export type WebRTCSwitch = boolean | "auto" | WebRTCOptions;
 
-/** `POST /sallyport/webrtc` (see webrtc/exchange.ts), which answers also where there is no WebRTC: a page is told why. */
-export class WebRTCEntrance implements Entrance<ParsedWebRTCRequest> {
+/** `POST /sallyport/webrtc` (see wire/webrtc-request.ts), which also answers where there is no WebRTC, and says why. */
+export class WebRTCEndpoint implements SeatEndpoint<ParsedWebRTCRequest> {
   readonly maxRequestBytes: number = MAX_WEBRTC_REQUEST_BYTES;
   readonly protocol: number = WEBRTC_PROTOCOL;
   readonly protocolName: string = WEBRTC_PROTOCOL_NAME;

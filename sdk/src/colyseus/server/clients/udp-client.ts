@@ -9,8 +9,8 @@ import {
   type ISendOptions,
   Protocol,
 } from "@colyseus/core";
-import { CLOSE_ABNORMAL, CLOSE_NO_STATUS, CLOSE_TOO_BIG, webSocketCloseCode } from "../../session/close-code.ts";
-import type { Session, SessionMode } from "../../session/types.ts";
+import { CLOSE_ABNORMAL, CLOSE_NO_STATUS, CLOSE_TOO_BIG, webSocketCloseCode } from "../../../session/close-code.ts";
+import type { Session, SessionMode } from "../../../session/types.ts";
 import type { Batch, BatchReceiver, FrameBatches } from "./frame-batches.ts";
 import type { JoiningClient } from "./join.ts";
 import { UnreliableSequence, writeSequence } from "./unreliable-sequence.ts";

@@ -2,7 +2,10 @@ import { getMessageBytes, Protocol, SchemaSerializer } from "@colyseus/core";
 import { schema, t } from "@colyseus/schema";
 import { Room } from "@colyseus/sdk";
 import { describe, expect, test } from "vitest";
-import { readSequence, UnreliableSequence } from "../../../../sdk/src/colyseus/server/unreliable-sequence.ts";
+import {
+  readSequence,
+  UnreliableSequence,
+} from "../../../../../sdk/src/colyseus/server/clients/unreliable-sequence.ts";
 
 const patch = (sequence: number): Uint8Array => new Uint8Array([0x4f, sequence & 0xff, sequence >>> 8, 1, 2, 3]);
 const fullState = new Uint8Array([14, 1, 2, 3]);

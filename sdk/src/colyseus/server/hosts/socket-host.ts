@@ -1,10 +1,10 @@
-import type { Endpoint } from "../../net/endpoint.ts";
-import { UDPSocket } from "../../net/udp-socket.ts";
-import { reachableAddresses } from "../../net/usable-interfaces.ts";
-import { netcodeReady } from "../../netcode/sodium.ts";
-import { UDPSessionServer } from "../../session/server.ts";
-import { type SessionServer } from "../../session/types.ts";
-import type { ConnectEndpoint } from "../wire/connect-request.ts";
+import type { Endpoint } from "../../../net/endpoint.ts";
+import { UDPSocket } from "../../../net/udp-socket.ts";
+import { reachableAddresses } from "../../../net/usable-interfaces.ts";
+import { netcodeReady } from "../../../netcode/sodium.ts";
+import { UDPSessionServer } from "../../../session/server.ts";
+import { type SessionServer } from "../../../session/types.ts";
+import type { ConnectEndpoint } from "../../wire/connect-request.ts";
 import type { SessionHost } from "./session-host.ts";
 
 /** Just a UDP socket: for a LAN, or for a machine whose address is known to the world. */

@@ -1,9 +1,9 @@
 import type { IncomingMessage } from "node:http";
 import { type AuthContext, CloseCode, createAuthContext, type ISendOptions, Protocol } from "@colyseus/core";
 import { WebSocketClient, WebSocketTransport } from "@colyseus/ws-transport";
-import { formatEndpoint, normalizeAddress } from "../../net/endpoint.ts";
+import { formatEndpoint, normalizeAddress } from "../../../net/endpoint.ts";
+import type { Players } from "../observability/players.ts";
 import { joinRoom } from "./join.ts";
-import type { Players } from "./observability/players.ts";
 import { UnreliableSequence } from "./unreliable-sequence.ts";
 
 type RawWebSocket = WebSocketClient["ref"] & { pingCount: number };
@@ -32,14 +32,14 @@ export class FallbackWebSocketClient extends WebSocketClient {
   }
 }
 
-/** Where players are entered, by the WebSocket server that they came to. */
-const registers = new WeakMap<object, Players>();
+/** Who is connected, by the WebSocket server that they came to. */
+const playersOf = new WeakMap<object, Players>();
 
 /** Colyseus' WebSocket transport with {@link FallbackWebSocketClient}s. */
 export class FallbackWebSocketTransport extends WebSocketTransport {
-  /** From now on those who come are entered there. */
-  enter(players: Players): void {
-    registers.set(this.wss, players);
+  /** Registers every later connection with `players`. */
+  registerWith(players: Players): void {
+    playersOf.set(this.wss, players);
   }
 
   /** Called with the WebSocket server as `this`. The same as Colyseus' own but for the kind of client. */
@@ -71,7 +71,7 @@ export class FallbackWebSocketTransport extends WebSocketTransport {
     const client = new FallbackWebSocketClient(sessionId ?? "", socket);
     const { remoteAddress: address = "", remotePort: port = 0 } = request.socket;
     const remote = formatEndpoint({ address: normalizeAddress(address), port });
-    registers.get(this)?.add(socket, { roomId: roomId ?? "", sessionId: sessionId ?? "", remote });
+    playersOf.get(this)?.add(socket, { roomId: roomId ?? "", sessionId: sessionId ?? "", remote });
     await joinRoom(roomId ?? "", client, context, {
       reconnectionToken: url.searchParams.get("reconnectionToken") ?? "",
       skipHandshake: url.searchParams.has("skipHandshake"),

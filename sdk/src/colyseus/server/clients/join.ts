@@ -10,7 +10,7 @@ import {
   matchMaker,
   type ServerError,
 } from "@colyseus/core";
-import { traceOf } from "../../net/trace.ts";
+import { traceOf } from "../../../net/trace.ts";
 
 const trace = traceOf("colyseus");
 

@@ -1,9 +1,13 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { isKnownAs, LanListing, type LanListingOptions } from "../../../../sdk/src/colyseus/server/lan-listing.ts";
-import type { Reachability, ReachableEndpoint } from "../../../../sdk/src/connectivity/reachability.ts";
-import { discoverLan } from "../../../../sdk/src/lan/discover.ts";
-import { locateLan } from "../../../../sdk/src/lan/locate.ts";
-import { Cable, CableEnd } from "../../lan/cable.ts";
+import {
+  isKnownAs,
+  LanListing,
+  type LanListingOptions,
+} from "../../../../../sdk/src/colyseus/server/listings/lan-listing.ts";
+import type { Reachability, ReachableEndpoint } from "../../../../../sdk/src/connectivity/reachability.ts";
+import { discoverLan } from "../../../../../sdk/src/lan/discover.ts";
+import { locateLan } from "../../../../../sdk/src/lan/locate.ts";
+import { Cable, CableEnd } from "../../../lan/cable.ts";
 
 const environment = process.env["SALLYPORT_LAN"];
 beforeEach(() => {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { choosePublicEndpoint } from "../../../../../sdk/src/colyseus/server/replaced/public-address.ts";
+import { choosePublicEndpoint } from "../../../../../sdk/src/colyseus/server/listings/public-address.ts";
 
 const at = (...addresses: string[]) => addresses.map((address) => ({ address, port: 7777 }));
 

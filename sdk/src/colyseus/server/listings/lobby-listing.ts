@@ -1,10 +1,10 @@
 import { logger, matchMaker } from "@colyseus/core";
-import type { ConnectivityManager } from "../../connectivity/manager/manager.ts";
-import type { Reachability } from "../../connectivity/reachability.ts";
-import { isDialable } from "../../connectivity/verdict.ts";
-import { formatEndpoint } from "../../net/endpoint.ts";
-import { HostRegistration, type HostRegistrationOptions } from "../../rendezvous/host/registration.ts";
-import { isLocalLobby } from "../../rendezvous/wire/local-lobby.ts";
+import type { ConnectivityManager } from "../../../connectivity/manager/manager.ts";
+import type { Reachability } from "../../../connectivity/reachability.ts";
+import { isDialable } from "../../../connectivity/verdict.ts";
+import { formatEndpoint } from "../../../net/endpoint.ts";
+import { HostRegistration, type HostRegistrationOptions } from "../../../rendezvous/host/registration.ts";
+import { isLocalLobby } from "../../../rendezvous/wire/local-lobby.ts";
 
 export interface LobbyListingOptions
   extends Omit<HostRegistrationOptions, "endpoints" | "sealedEndpoints" | "verdict" | "players"> {

@@ -1,6 +1,6 @@
-import type { Endpoint } from "../../net/endpoint.ts";
-import type { SessionServer } from "../../session/types.ts";
-import type { ConnectEndpoint } from "../wire/connect-request.ts";
+import type { Endpoint } from "../../../net/endpoint.ts";
+import type { SessionServer } from "../../../session/types.ts";
+import type { ConnectEndpoint } from "../../wire/connect-request.ts";
 
 /** Where a transport's sessions come from: the game's UDP socket, and what keeps it reachable. */
 export interface SessionHost {

@@ -20,25 +20,25 @@ import { asksFor, type ParsedConnectRequest, parseObject, readBody } from "./par
 type VerifyClient = NonNullable<TransportOptions["verifyClient"]>;
 type VerifyInfo = Parameters<Extract<VerifyClient, (...parameters: never[]) => void>>[0];
 
-/** What all ways in have in common. */
-export interface EntranceGuard {
-  /** Colyseus' options, which guard these ways in as they guard the WebSocket. */
+/** What all seat endpoints have in common. */
+export interface SeatGuard {
+  /** Colyseus' options, which guard these endpoints as they guard the WebSocket. */
   verifyClient?: VerifyClient | undefined;
   beforeUpgrade?: BeforeUpgradeHandler | undefined;
   onRefused?: (address: string, status: number, reason: string) => void;
-  /** Shared, so that who guesses seats is slowed down wherever they do it. */
+  /** Shared, so that a caller who guesses seats is slowed down at every endpoint. */
   limiter: RefusalLimiter;
 }
 
-/** One way in: what is asked for, and what whoever holds a seat gets. */
-export interface Entrance<Request extends ParsedConnectRequest> {
+/** What a player with a seat can ask for over HTTP, and gets: a way to connect. */
+export interface SeatEndpoint<Request extends ParsedConnectRequest> {
   maxRequestBytes: number;
-  /** The version that is spoken here, and how it is called. */
+  /** The version of the protocol that this endpoint speaks, and the protocol's name. */
   protocol: number;
   protocolName: string;
-  /** Null for what is no well-formed request. */
+  /** @returns null for anything that is not a well-formed request */
   parse(json: object | null): Request | null;
-  /** The reply; null while this way is not open; a string says why this request cannot be served. */
+  /** @returns the reply; null while the endpoint is not open; a string says why it cannot serve this request */
   issue(
     request: Request,
     context: AuthContext,
@@ -46,33 +46,38 @@ export interface Entrance<Request extends ParsedConnectRequest> {
   ): object | string | null | Promise<object | string | null>;
 }
 
+/** Each endpoint with the path that it answers. */
+export type SeatEndpoints<Requests extends ParsedConnectRequest[]> = {
+  [Index in keyof Requests]: [path: string, endpoint: SeatEndpoint<Requests[Index]>];
+};
+
 /** Answers these paths, behind any prefix, before Colyseus sees them: it has a 404 for what it does not know. */
-export function serveEntrances<Requests extends ParsedConnectRequest[]>(
+export function serveSeatEndpoints<Requests extends ParsedConnectRequest[]>(
   server: Server,
-  guard: EntranceGuard,
-  entrances: { [Index in keyof Requests]: [path: string, entrance: Entrance<Requests[Index]>] },
+  guard: SeatGuard,
+  endpoints: SeatEndpoints<Requests>,
 ): void {
-  for (const [path, entrance] of entrances) {
-    const endpoint = new ConnectEndpoint(guard, entrance);
+  for (const [path, endpoint] of endpoints) {
+    const handler = new SeatRequestHandler(guard, endpoint);
     filterRequests(server, (request, response) => {
       if (!response || !asksFor(path, request)) return false;
-      void endpoint.handle(request, response);
+      void handler.handle(request, response);
       return true;
     });
   }
 }
 
-/** Answers `POST /sallyport/connect` (see session/exchange.ts), and its like, for whoever holds a seat. */
-class ConnectEndpoint<Request extends ParsedConnectRequest> {
-  readonly #options: EntranceGuard;
+/** Answers `POST /sallyport/connect` (see wire/connect-request.ts), and its like, for players who hold a seat. */
+class SeatRequestHandler<Request extends ParsedConnectRequest> {
+  readonly #guard: SeatGuard;
   readonly #limiter: RefusalLimiter;
-  readonly #entrance: Entrance<Request>;
+  readonly #endpoint: SeatEndpoint<Request>;
   readonly #versions: VersionNotices;
 
-  constructor(guard: EntranceGuard, entrance: Entrance<Request>) {
-    this.#options = guard;
+  constructor(guard: SeatGuard, endpoint: SeatEndpoint<Request>) {
+    this.#guard = guard;
     this.#limiter = guard.limiter;
-    this.#entrance = entrance;
+    this.#endpoint = endpoint;
     this.#versions = new VersionNotices((sentence) => logger.warn(`Sallyport: ${sentence}.`));
   }
 
@@ -92,32 +97,29 @@ class ConnectEndpoint<Request extends ParsedConnectRequest> {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const context = createAuthContext({
-      headers: request.headers as Record<string, string | undefined>,
-      ...(request.socket.remoteAddress === undefined ? {} : { remoteAddress: request.socket.remoteAddress }),
-    });
+    const context = contextOf(request);
     const address = introducedPlayer(request) ?? context.ip ?? "";
     const refuse = (status: number, code: number, error: string): void => {
       this.#limiter.refused(address, performance.now());
-      this.#options.onRefused?.(address, status, error);
+      this.#guard.onRefused?.(address, status, error);
       fail(response, status, code, error);
     };
     if (request.method !== "POST") return refuse(405, 405, "Use POST.");
     if (this.#limiter.isBlocked(address, performance.now())) {
       response.setHeader("Retry-After", "10");
-      this.#options.onRefused?.(address, 429, "too many requests without a seat");
+      this.#guard.onRefused?.(address, 429, "too many requests without a seat");
       return fail(response, 429, 429, "Too many requests without a seat: wait ten seconds.");
     }
-    const body = await readBody(request, this.#entrance.maxRequestBytes);
+    const body = await readBody(request, this.#endpoint.maxRequestBytes);
     if (body === null) {
       response.setHeader("Connection", "close");
       return refuse(413, 413, "The request is too long.");
     }
-    const parsed = this.#entrance.parse(parseObject(body));
+    const parsed = this.#endpoint.parse(parseObject(body));
     if (parsed === null) return refuse(400, ErrorCode.MATCHMAKE_UNHANDLED, "The request is malformed.");
 
     if (!(await this.#isAdmitted(request, response, context))) {
-      this.#options.onRefused?.(address, response.statusCode, "refused by verifyClient or beforeUpgrade");
+      this.#guard.onRefused?.(address, response.statusCode, "refused by verifyClient or beforeUpgrade");
       return;
     }
 
@@ -126,13 +128,13 @@ class ConnectEndpoint<Request extends ParsedConnectRequest> {
     if (!room?.hasReservedSeat(sessionId, reconnectionToken === "" ? undefined : reconnectionToken)) {
       return refuse(404, ErrorCode.MATCHMAKE_EXPIRED, "seat reservation expired.");
     }
-    if (parsed.protocol !== this.#entrance.protocol) {
-      this.#options.onRefused?.(address, STATUS_OTHER_PROTOCOL, `protocol ${parsed.protocol}`);
+    if (parsed.protocol !== this.#endpoint.protocol) {
+      this.#guard.onRefused?.(address, STATUS_OTHER_PROTOCOL, `protocol ${parsed.protocol}`);
       return this.#tellVersion(parsed.protocol, response);
     }
-    const reply = await this.#entrance.issue(parsed, context, request);
+    const reply = await this.#endpoint.issue(parsed, context, request);
     if (reply === null) {
-      this.#options.onRefused?.(address, 503, "UDP is not open here");
+      this.#guard.onRefused?.(address, 503, "UDP is not open here");
       return fail(response, 503, 503, "UDP is not open here.");
     }
     if (typeof reply === "string") return refuse(400, ErrorCode.MATCHMAKE_UNHANDLED, reply);
@@ -141,7 +143,7 @@ class ConnectEndpoint<Request extends ParsedConnectRequest> {
 
   /** The seat stays good for WebSocket. Nobody is slowed down for it: this is no guess at a seat. */
   #tellVersion(speaks: number, response: ServerResponse): void {
-    const { protocol, protocolName } = this.#entrance;
+    const { protocol, protocolName } = this.#endpoint;
     this.#versions.tell(speaks, () =>
       describeMismatch(
         protocolName,
@@ -155,11 +157,11 @@ class ConnectEndpoint<Request extends ParsedConnectRequest> {
 
   /** Colyseus' own gatekeepers. Has answered when it is false. */
   async #isAdmitted(request: IncomingMessage, response: ServerResponse, context: AuthContext): Promise<boolean> {
-    const { verifyClient, beforeUpgrade } = this.#options;
+    const { verifyClient, beforeUpgrade } = this.#guard;
     if (verifyClient) {
-      const verdict = await verify(verifyClient, request);
-      if (!verdict.verified) {
-        response.writeHead(verdict.code, verdict.headers).end(verdict.message);
+      const result = await verify(verifyClient, request);
+      if (!result.verified) {
+        response.writeHead(result.code, result.headers).end(result.message);
         return false;
       }
     }
@@ -170,7 +172,7 @@ class ConnectEndpoint<Request extends ParsedConnectRequest> {
   }
 }
 
-interface Verdict {
+interface VerifyResult {
   verified: boolean;
   code: number;
   message?: string | undefined;
@@ -178,7 +180,7 @@ interface Verdict {
 }
 
 /** `ws` takes a function of one argument that answers, or of two that calls back. */
-function verify(verifyClient: VerifyClient, request: IncomingMessage): Promise<Verdict> {
+function verify(verifyClient: VerifyClient, request: IncomingMessage): Promise<VerifyResult> {
   const info: VerifyInfo = {
     origin: request.headers.origin ?? "",
     secure: "encrypted" in request.socket,
@@ -190,6 +192,13 @@ function verify(verifyClient: VerifyClient, request: IncomingMessage): Promise<V
     } else {
       resolve({ verified: (verifyClient as (info: VerifyInfo) => boolean)(info), code: 401 });
     }
+  });
+}
+
+function contextOf({ headers, socket: { remoteAddress } }: IncomingMessage): AuthContext {
+  return createAuthContext({
+    headers: headers as Record<string, string | undefined>,
+    ...(remoteAddress === undefined ? {} : { remoteAddress }),
   });
 }
 

@@ -1,10 +1,10 @@
-import { encodeBatch } from "../wire/frame-batch.ts";
+import { encodeBatch } from "../../wire/frame-batch.ts";
 
 /** Whose frames are put together. */
 export interface BatchReceiver {
   /** Theirs alone to keep for {@link FrameBatches}. */
   pendingBatch: Batch | null;
-  /** Frames as one message (see session/frame-batch.ts), which others get too: not to be changed. */
+  /** Frames as one message (see wire/frame-batch.ts), which others get too: not to be changed. */
   sendBatch(message: Uint8Array): void;
 }
 

@@ -1,9 +1,13 @@
 import { ClientState, CloseCode, getMessageBytes, logger, Protocol } from "@colyseus/core";
 import { beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { FrameBatches } from "../../../../sdk/src/colyseus/server/frame-batches.ts";
-import { UDPClient, type UDPClientSettings, UDPConnection } from "../../../../sdk/src/colyseus/server/udp-client.ts";
-import { until } from "../../../until.ts";
-import { FakeSession } from "./fake-session.ts";
+import { FrameBatches } from "../../../../../sdk/src/colyseus/server/clients/frame-batches.ts";
+import {
+  UDPClient,
+  type UDPClientSettings,
+  UDPConnection,
+} from "../../../../../sdk/src/colyseus/server/clients/udp-client.ts";
+import { until } from "../../../../until.ts";
+import { FakeSession } from "../fake-session.ts";
 
 let session: FakeSession;
 let peer: FakeSession;

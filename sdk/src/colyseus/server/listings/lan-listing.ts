@@ -1,13 +1,13 @@
 import type { AddressInfo } from "node:net";
 import { matchMaker } from "@colyseus/core";
-import type { Reachability } from "../../connectivity/reachability.ts";
-import { LanAnnouncer, type LanAnnouncerOptions } from "../../lan/announcer.ts";
-import { type LanNetworkState } from "../../lan/network.ts";
-import { DEFAULT_APPLICATION, type LanDetails } from "../../lan/packet.ts";
-import { formatEndpoint } from "../../net/endpoint.ts";
-import { printable } from "../../net/printable.ts";
-import { addressScope } from "../../net/scope.ts";
-import { diagnose } from "./observability/diagnostics.ts";
+import type { Reachability } from "../../../connectivity/reachability.ts";
+import { LanAnnouncer, type LanAnnouncerOptions } from "../../../lan/announcer.ts";
+import { type LanNetworkState } from "../../../lan/network.ts";
+import { DEFAULT_APPLICATION, type LanDetails } from "../../../lan/packet.ts";
+import { formatEndpoint } from "../../../net/endpoint.ts";
+import { printable } from "../../../net/printable.ts";
+import { addressScope } from "../../../net/scope.ts";
+import { diagnose } from "../observability/diagnostics.ts";
 
 export interface LanListingOptions extends Pick<LanAnnouncerOptions, "announcePort" | "network"> {
   /** Which game this is: players search for it by the same word. Default "sallyport", as theirs. Up to 64 bytes. */
@@ -21,7 +21,7 @@ export interface LanListingOptions extends Pick<LanAnnouncerOptions, "announcePo
 }
 
 /** What a transport's options say of its game. */
-interface DescribedGame {
+export interface DescribedGame {
   lan?: boolean | LanListingOptions;
   description?: string;
   listing?: { name?: string; maxPlayers?: number };

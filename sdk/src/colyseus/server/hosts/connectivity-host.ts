@@ -1,12 +1,12 @@
-import { ConnectivityManager } from "../../connectivity/manager/manager.ts";
-import { type ConnectivityOptions } from "../../connectivity/options.ts";
-import { isDialable } from "../../connectivity/verdict.ts";
-import type { Endpoint } from "../../net/endpoint.ts";
-import { addressScope } from "../../net/scope.ts";
-import { netcodeReady } from "../../netcode/sodium.ts";
-import { UDPSessionServer } from "../../session/server.ts";
-import { type SessionServer } from "../../session/types.ts";
-import type { ConnectEndpoint } from "../wire/connect-request.ts";
+import { ConnectivityManager } from "../../../connectivity/manager/manager.ts";
+import { type ConnectivityOptions } from "../../../connectivity/options.ts";
+import { isDialable } from "../../../connectivity/verdict.ts";
+import type { Endpoint } from "../../../net/endpoint.ts";
+import { addressScope } from "../../../net/scope.ts";
+import { netcodeReady } from "../../../netcode/sodium.ts";
+import { UDPSessionServer } from "../../../session/server.ts";
+import { type SessionServer } from "../../../session/types.ts";
+import type { ConnectEndpoint } from "../../wire/connect-request.ts";
 import type { SessionHost } from "./session-host.ts";
 
 /** Sessions on the game's socket, which a {@link ConnectivityManager} keeps reachable. */

@@ -1,6 +1,10 @@
 import { describe, expect, test } from "vitest";
-import { type Batch, type BatchReceiver, FrameBatches } from "../../../../sdk/src/colyseus/server/frame-batches.ts";
-import { BATCH, readBatch } from "../../../../sdk/src/colyseus/wire/frame-batch.ts";
+import {
+  type Batch,
+  type BatchReceiver,
+  FrameBatches,
+} from "../../../../../sdk/src/colyseus/server/clients/frame-batches.ts";
+import { BATCH, readBatch } from "../../../../../sdk/src/colyseus/wire/frame-batch.ts";
 
 class Receiver implements BatchReceiver {
   pendingBatch: Batch | null = null;
