@@ -6,8 +6,10 @@ if (mode === "removed") {
   registerHooks({
     load(url, context, nextLoad) {
       const loaded = nextLoad(url, context);
-      if (!url.includes("/sdk/src/") || loaded.source === undefined || loaded.source === null) return loaded;
-      return { ...loaded, source: String(loaded.source).replaceAll(/\btrace\.on\b/g, "false") };
+      const { source } = loaded;
+      if (!url.includes("/sdk/src/") || source === undefined || source === null) return loaded;
+      const text = typeof source === "string" ? source : new TextDecoder().decode(source);
+      return { ...loaded, source: text.replaceAll(/\btrace\.on\b/g, "false") };
     },
   });
 }
