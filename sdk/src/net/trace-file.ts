@@ -13,7 +13,7 @@ export interface TraceFileOptions {
 }
 
 /**
- * Writes each event as one line of JSON, `{ "ms", "room", "event", … }`, until disposed; `ms` counts from the start of
+ * Writes each event as one line of JSON, `{ "t", "room", "event", … }`, until disposed; `t` is in ms from the start of
  * the trace. The first line names program, Node and system. The file is readable by its owner alone. Lines are written
  * at once, so that a crash loses none; a disk that is full ends the trace, not the program.
  */
@@ -32,7 +32,7 @@ export class TraceFile implements Disposable {
     this.#file = create(path);
     this.#left = maxBytes;
     this.#write({
-      ms: 0,
+      t: 0,
       event: "trace",
       program,
       time: new Date().toISOString(),
@@ -43,8 +43,9 @@ export class TraceFile implements Disposable {
   }
 
   #onEvent({ room, event, fields }: TraceEvent): void {
-    const ms = Math.round((performance.now() - this.#startedAt) * 10) / 10;
-    this.#write({ ms, room, event, ...fields });
+    const t = Math.round((performance.now() - this.#startedAt) * 10) / 10;
+    // First, and whatever a room may call its fields.
+    this.#write(Object.assign({ t, room, event }, fields, { t, room, event }));
   }
 
   #write(line: object): void {

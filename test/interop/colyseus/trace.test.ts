@@ -34,7 +34,7 @@ test("a join over UDP, from both sides, without what would let somebody else sit
     `join stage=udp detail=127.0.0.1:${arena.port}`,
     `player-opened roomId=${roomId} path=direct remote=127.0.0.1:`,
     `path kind=direct remote=127.0.0.1:${arena.port} reason="UDP gets through"`,
-    `joined room=arena roomId=${roomId}`,
+    `joined name=arena roomId=${roomId}`,
     `player-closed roomId=${roomId} path=direct remote=127.0.0.1:`,
   ]) {
     expect(begins(line), `${line}\nin\n${lines.join("\n")}`).toBe(true);

@@ -263,8 +263,7 @@ function join<Types extends ServerTypes, UserData>(
 
 function traceJoin(joined: Promise<Untyped>, startedAt: number): void {
   joined.then(
-    ({ name, roomId }: SallyportRoom) =>
-      trace.event("joined", { room: name, roomId, ms: performance.now() - startedAt }),
+    ({ name, roomId }: SallyportRoom) => trace.event("joined", { name, roomId, ms: performance.now() - startedAt }),
     (error: unknown) => {
       const { code, message } = error as { code?: number; message?: string };
       trace.event("join-failed", { code, reason: message ?? String(error), ms: performance.now() - startedAt });
