@@ -3,7 +3,9 @@ import { readArguments, readUrl, type Usage, UsageError } from "./cli/arguments.
 import { readLine } from "./cli/line.ts";
 import { Failure, keepOutputForJson, runProgram } from "./cli/program.ts";
 import { style } from "./cli/style.ts";
+import { openTrace, TRACE_OPTION } from "./cli/trace.ts";
 import { type Measurement, measure } from "./join/measure.ts";
+import { PairWatch, type TriedPair } from "./join/pairs.ts";
 import { joinGame } from "./network/client.ts";
 
 const USAGE: Usage = {
@@ -17,6 +19,7 @@ const USAGE: Usage = {
     name: { type: "string", value: "TEXT", help: "the player's name" },
     until: { type: "string", value: "PATH", help: "end a second after this path is reached: direct, punched, relayed" },
     json: { type: "boolean", help: "one JSON line at the end" },
+    trace: TRACE_OPTION,
   },
   environment: { LOBBY_URL: "lobby to ask when the invite is a bare code" },
   examples: [
@@ -36,13 +39,15 @@ export interface JoinReport extends Omit<Measurement, "ended"> {
   remote: string | null;
   connectMs: number | null;
   upgrades: number;
+  /** What ICE tried, where it was asked: by invite. */
+  pairs: TriedPair[];
   /** Why this path, in plain words. */
   pathReason: string | null;
   /** Why there is no connection, or why it ended early, and what to do. */
   reason: string | null;
 }
 
-const NOTHING: JoinReport = {
+const NOTHING: Omit<JoinReport, "pairs"> = {
   connected: false,
   path: null,
   pathReason: null,
@@ -79,14 +84,18 @@ await runProgram(async ({ signal, onExit }) => {
     readUrl(process.env["LOBBY_URL"], "LOBBY_URL") ??
     "http://localhost:2567/";
   const json = options.flag("json");
+  openTrace(options.text("trace"), "npm run join", onExit);
+  using watch = new PairWatch();
   if (json) keepOutputForJson();
   else console.log(given === "-" ? "Joining …" : `Joining ${target} …`);
 
-  const report = await play(target);
-  process.stdout.write(json ? `${JSON.stringify(report)}\n` : `${summaryOf(report).join("\n")}\n`);
+  const report: JoinReport = { ...(await play(target)), pairs: watch.pairs };
+  const isCurious = !report.connected || options.text("trace") !== undefined;
+  const lines = [...summaryOf(report), ...(isCurious ? watch.describe() : [])];
+  process.stdout.write(json ? `${JSON.stringify(report)}\n` : `${lines.join("\n")}\n`);
   return report.connected ? 0 : 1;
 
-  async function play(goal: string): Promise<JoinReport> {
+  async function play(goal: string): Promise<Omit<JoinReport, "pairs">> {
     const began = performance.now();
     try {
       const game = await joinGame(goal, { lobby, name: options.text("name") ?? "Bot", signal });

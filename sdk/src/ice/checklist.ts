@@ -39,8 +39,11 @@ export class Checklist {
   readonly remotes: RemoteCandidate[] = [];
   /** Called for a pair that is no more, whatever it was used for. */
   onRemoved: ((pair: CandidatePair) => void) | null = null;
+  /** Called once for a candidate of the peer that is not tried, as far as is known now. */
+  onRefused: ((candidate: IceCandidate) => void) | null = null;
   readonly #options: ChecklistOptions;
   readonly #pairs: Map<string, CandidatePair> = new Map();
+  readonly #refused: WeakSet<RemoteCandidate> = new WeakSet();
 
   constructor(options: ChecklistOptions) {
     this.#options = options;
@@ -170,7 +173,12 @@ export class Checklist {
     const context = { local: this.locals, remote: this.remotes };
     for (const remote of this.remotes) {
       const ipv6 = remote.address.includes(":");
-      if (remote.signalled && !this.#options.allowRemote(remote, context)) continue;
+      if (remote.signalled && !this.#options.allowRemote(remote, context)) {
+        if (this.#refused.has(remote)) continue;
+        this.#refused.add(remote);
+        this.onRefused?.(remote);
+        continue;
+      }
       for (const base of bases) {
         if (base.ipv6 !== ipv6 || this.get(base.via, remote.address, remote.port) !== undefined) continue;
         // A relay on the internet reaches nobody's private address.

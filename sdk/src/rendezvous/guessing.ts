@@ -1,11 +1,14 @@
-import { type IceMux } from "../ice/mux.ts";
-import { type IcePeer } from "../ice/peer.ts";
+import type { IceMux } from "../ice/mux.ts";
+import type { IcePeer } from "../ice/peer.ts";
 import { guessPorts } from "../ice/port-guessing.ts";
-import { type NatView } from "../ice/port-prediction.ts";
+import type { NatView } from "../ice/port-prediction.ts";
 import type { Endpoint } from "../net/endpoint.ts";
+import { traceOf } from "../net/trace.ts";
 import type { Introduction } from "./sealed/introduction.ts";
 import { sendInviteTunnelMessage } from "./trickle.ts";
 import type { InviteTunnelMessage } from "./wire/invite-tunnel.ts";
+
+const trace = traceOf("rendezvous");
 
 /** Other ways get so long to be found before ports are guessed, ms. */
 const RELAYED_FOR_MS = 2_000;
@@ -91,7 +94,10 @@ export class Guessing {
     this.#running = true;
     this.#rounds++;
     const remote = this.#remote;
+    const begun = performance.now();
+    if (trace.on) trace.event("guessing", { round: this.#rounds, ours: ours.mapping, theirs: theirs.mapping, remote });
     const found = await guessPorts(mux, peer, { ours, theirs, remote, ...(signal && { signal }) });
+    if (trace.on) trace.event("guessed", { round: this.#rounds, found, ms: performance.now() - begun });
     // Nothing to guess: two symmetric NATs, or no need to.
     if (!found && remote.length === 0) this.#rounds = ROUNDS;
     this.#running = false;

@@ -1,6 +1,7 @@
 /** The host's side: keeps a hosted game known to a lobby, under one invite. */
 
 import { EventEmitter } from "node:events";
+import { traceOf } from "../../net/trace.ts";
 import { sleep } from "../../net/wait.ts";
 import { VersionNotices } from "../../session/versions.ts";
 import { parseLobbyUrl } from "../mailbox/lobby-url.ts";
@@ -8,11 +9,13 @@ import type { HostMailbox } from "../mailbox/mailbox.ts";
 import { openMailbox } from "../mailbox/open.ts";
 import type { Introduction } from "../sealed/introduction.ts";
 import { createHostSecret, type HostIdentity, hostIdentityOf, isHostSecret } from "../sealed/secret.ts";
-import { RendezvousError, type RendezvousErrorCode } from "../wire/errors.ts";
+import { RendezvousError, type RendezvousErrorCode, traceableFailure } from "../wire/errors.ts";
 import { type Invite, inviteUrl } from "../wire/invite.ts";
 import { type HostDetails, MAX_ENDPOINTS, parseHostDetails, parseHostUpdate } from "../wire/protocol.ts";
 import type { TraversalServers } from "../wire/servers.ts";
 import { HostIntroductions } from "./host-introductions.ts";
+
+const trace = traceOf("rendezvous");
 
 /** What a host says of itself. */
 export interface RegistrationDetails extends HostDetails {
@@ -222,12 +225,14 @@ export class HostRegistration extends EventEmitter<Events> implements AsyncDispo
       if (secret !== this.#secret) continue;
       if (FINAL.has(error.code)) {
         // First, so that open() says why, and not that it has been closed.
+        if (trace.on) trace.event("registration-failed", traceableFailure(error));
         this.emit("failed", error);
         this.#closing.abort();
         return;
       }
       const pause = wait * (0.5 + Math.random() / 2);
       wait = Math.min(longest, wait * 2);
+      if (trace.on) trace.event("registration-lost", { ...traceableFailure(error), retryInMs: pause });
       this.emit("lost", error, Math.round(pause));
       await sleep(pause, signal);
     }
@@ -288,11 +293,13 @@ export class HostRegistration extends EventEmitter<Events> implements AsyncDispo
     const plain = url !== undefined && /^https?:$/.test(url.protocol) && url.href.length <= 512;
     const lobby = plain ? url.origin + url.pathname : this.#lobby;
     this.invite = { code, url: inviteUrl(lobby, code, seal) };
+    if (trace.on) trace.event("registered", { lobby: new URL(lobby), linkOnly: this.#options.linkOnly ?? false });
     this.emit("registered", this.invite);
   }
 
   #onServers(servers: TraversalServers): void {
     this.servers = servers;
+    if (trace.on) trace.event("servers", { stun: servers.stun.length, turn: servers.turn.length });
     this.emit("servers", servers);
   }
 

@@ -24,6 +24,13 @@ export type RendezvousErrorCode =
   | "missing-package"
   | "aborted";
 
+/** For a trace. What is no invite and no URL may hold anything, and the message repeats it. */
+export function traceableFailure(error: unknown): { code: RendezvousErrorCode | "unknown"; reason?: string } {
+  if (!(error instanceof RendezvousError)) return { code: "unknown" };
+  const { code, message } = error;
+  return code === "invalid-invite" || code === "invalid" ? { code } : { code, reason: message };
+}
+
 export class RendezvousError extends Error {
   override readonly name = "RendezvousError";
   readonly code: RendezvousErrorCode;

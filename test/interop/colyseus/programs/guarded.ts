@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import { type AuthContext, logger, Room, Server } from "@colyseus/core";
 import { WebSocketTransport } from "@colyseus/ws-transport";
 import { guardRequests } from "../../../../sdk/src/colyseus/server/entrances/request-guard.ts";
-import { limitLog } from "../../../../sdk/src/colyseus/server/replaced/limit-log.ts";
+import { limitLog } from "../../../../sdk/src/colyseus/server/observability/limit-log.ts";
 import { SallyportTransport } from "../../../../sdk/src/colyseus/server/transport.ts";
 
 class OpenRoom extends Room {

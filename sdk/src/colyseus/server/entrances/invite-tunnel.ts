@@ -2,11 +2,12 @@ import type http from "node:http";
 import type { AddressInfo } from "node:net";
 import { request } from "undici";
 import { newIceCredentials } from "../../../ice/credentials.ts";
-import { type IceMux } from "../../../ice/mux.ts";
-import { type IcePeer } from "../../../ice/peer.ts";
-import { type NatView } from "../../../ice/port-prediction.ts";
+import type { IceMux } from "../../../ice/mux.ts";
+import type { IcePeer } from "../../../ice/peer.ts";
+import type { NatView } from "../../../ice/port-prediction.ts";
 import { onLocalNetwork, sharesNetwork } from "../../../ice/remote-policy.ts";
 import { messageOf } from "../../../net/message-of.ts";
+import { traceOf } from "../../../net/trace.ts";
 import { Guessing } from "../../../rendezvous/guessing.ts";
 import type { Introduction } from "../../../rendezvous/sealed/introduction.ts";
 import { sendInviteTunnelMessage, trickle } from "../../../rendezvous/trickle.ts";
@@ -14,6 +15,8 @@ import { type PathMessage, parseInviteTunnelMessage } from "../../../rendezvous/
 import type { RequestMessage } from "../../../rendezvous/wire/invite-tunnel-http.ts";
 import type { SessionServer } from "../../../session/types.ts";
 import { introducedHeaders } from "./introduced.ts";
+
+const trace = traceOf("colyseus");
 
 /** What one introduced player may ask for. */
 const MAX_PATHS = 8;
@@ -53,6 +56,7 @@ export function serveInviteTunnel(
         try {
           paths.set(message.id, openPath(message));
         } catch (error) {
+          if (trace.on) trace.event("path-refused", { id: message.id });
           // As many peers as ICE takes: this player has to wait, and nobody else shall suffer.
           introduction.close(messageOf(error));
         }
@@ -79,6 +83,7 @@ export function serveInviteTunnel(
     const allowRemote = isLocal ? onLocalNetwork : sharesNetwork;
     const peer = ice.open({ role: "controlled", local: newIceCredentials(), remote, allowRemote });
     sessions.addPath?.(peer);
+    if (trace.on) trace.event("path-opened", { id, remoteCandidates: candidates.length, isLocal });
     for (const candidate of candidates) peer.addRemoteCandidate(candidate);
     const told = [...peer.localCandidates];
     sendInviteTunnelMessage(introduction, { type: "path", id, ice: peer.localCredentials, candidates: told });
@@ -92,7 +97,12 @@ export function serveInviteTunnel(
 /** As if the player had reached the host's own TCP port. */
 async function answer(introduction: Introduction, server: http.Server, message: RequestMessage): Promise<void> {
   const { id, method, path, body } = message;
+  const begun = performance.now();
   const reply = (status: number, text: string, type = "application/json"): void => {
+    if (trace.on) {
+      const ms = performance.now() - begun;
+      trace.event("tunnel-request", { id, method, path: path.split("?", 1)[0], status, ms });
+    }
     const sent = { type: "response" as const, id, status, headers: { "content-type": type }, body: text };
     if (!sendInviteTunnelMessage(introduction, sent)) introduction.close("The answer could not be sent.");
   };

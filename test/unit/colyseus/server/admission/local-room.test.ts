@@ -1,7 +1,7 @@
 import { createAuthContext, ErrorCode, matchMaker, Room } from "@colyseus/core";
 import { beforeAll, expect, test } from "vitest";
 import { localRoom } from "../../../../../sdk/src/colyseus/server/admission/local-room.ts";
-import { type JoiningClient, joinRoom } from "../../../../../sdk/src/colyseus/server/join.ts";
+import { type JoiningClient, joinRoom } from "../../../../../sdk/src/colyseus/server/clients/join.ts";
 
 const INHERITED = Object.getOwnPropertyNames(Object.prototype);
 let roomId: string;
