@@ -1,5 +1,6 @@
 /** `npm run host` */
 import { hostname } from "node:os";
+import { OwnPages } from "sallyport/colyseus";
 import { readArguments, readPort, readUrl, type Usage } from "./cli/arguments.ts";
 import { interruption, keepOutputForJson, runProgram } from "./cli/program.ts";
 import { openTrace, TRACE_OPTION } from "./cli/trace.ts";
@@ -35,7 +36,8 @@ await runProgram(async ({ signal, onExit }) => {
   openTrace(options.text("trace"), "npm run host", onExit);
 
   const narrator = new Narrator();
-  const panel = new HostPanel();
+  const own = new OwnPages();
+  const panel = new HostPanel(own);
   const report = (event: HostEvent): void => {
     const timed: TimedHostEvent = { ...event, ms: Math.round(performance.now() - began) };
     panel.tell(timed);
@@ -43,7 +45,8 @@ await runProgram(async ({ signal, onExit }) => {
     for (const line of lines) process.stdout.write(`${line}\n`);
   };
   const name = options.text("name") ?? `Arena on ${hostname()}`;
-  const host = new ArenaHost({ port, lobby, name: name.slice(0, 64), panel, report });
+  const page = own.link(port, "/host");
+  const host = new ArenaHost({ port, lobby, name: name.slice(0, 64), page, panel, report });
   onExit(() => host.close());
   await Promise.race([host.open(signal), interruption(signal)]);
   await interruption(signal);

@@ -1,5 +1,6 @@
 /** `npm run join` */
 import { readArguments, readUrl, type Usage, UsageError } from "./cli/arguments.ts";
+import { readLine } from "./cli/line.ts";
 import { Failure, keepOutputForJson, runProgram } from "./cli/program.ts";
 import { style } from "./cli/style.ts";
 import { openTrace, TRACE_OPTION } from "./cli/trace.ts";
@@ -11,7 +12,7 @@ const USAGE: Usage = {
   command: "npm run join --",
   positional: "INVITE-OR-URL",
   summary:
-    'Joins an arena as a bot that plays for a while, and says how good the connection is. "lan" joins whoever hosts on this network.',
+    'Joins an arena as a bot that plays for a while, and says how good the connection is. "lan" joins whoever hosts on this network; "-" reads the invite from standard input, where no other user of this machine sees it.',
   options: {
     lobby: { type: "string", value: "URL", help: "lobby to ask (LOBBY_URL, else http://localhost:2567)" },
     seconds: { type: "string", value: "N", help: "how long to play (10)" },
@@ -26,6 +27,7 @@ const USAGE: Usage = {
     "npm run join -- 'https://lobby.example/#K7Q2-9FXM' --seconds 60",
     "npm run join -- http://203.0.113.7:7777 --json",
     "npm run join -- lan",
+    "npm run join -- - < invite.txt",
   ],
 };
 
@@ -68,7 +70,10 @@ const AFTER_REACHED_MS = 1000;
 
 await runProgram(async ({ signal, onExit }) => {
   const options = readArguments(USAGE, process.argv.slice(2));
-  const target = options.positionals[0];
+  const [given] = options.positionals;
+  // A link on the command line is there for all users of this machine to see, its seal too.
+  const target = given === "-" ? await readLine("Invite or URL: ", signal) : given;
+  if (signal.aborted) return 1;
   if (target === undefined)
     throw new UsageError(
       'What to join? Give an invite (K7Q2-9FXM), the host\'s URL, or "lan" for a game on this network. See --help.',
@@ -82,7 +87,7 @@ await runProgram(async ({ signal, onExit }) => {
   openTrace(options.text("trace"), "npm run join", onExit);
   using watch = new PairWatch();
   if (json) keepOutputForJson();
-  else console.log(`Joining ${target} …`);
+  else console.log(given === "-" ? "Joining …" : `Joining ${target} …`);
 
   const report: JoinReport = { ...(await play(target)), pairs: watch.pairs };
   const isCurious = !report.connected || options.text("trace") !== undefined;

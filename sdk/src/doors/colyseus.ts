@@ -1,4 +1,4 @@
-export type { RendezvousLimits } from "../colyseus/lobby/quota.ts";
+export type { RendezvousLimits } from "../colyseus/lobby/limits.ts";
 export { defineRendezvous, type RendezvousOptions, RendezvousRoom } from "../colyseus/lobby/room.ts";
 export type { TransportLimits } from "../colyseus/server/admission/limits.ts";
 export {
@@ -11,6 +11,7 @@ export {
   createLimitedServer,
   limitConnections,
 } from "../colyseus/server/entrances/connection-limits.ts";
+export { OwnPages, type OwnPagesOptions } from "../colyseus/server/entrances/own-pages.ts";
 export { guardRequests, type RequestGuardOptions } from "../colyseus/server/entrances/request-guard.ts";
 export type { LanListing, LanListingOptions } from "../colyseus/server/listings/lan-listing.ts";
 export type {
@@ -20,6 +21,7 @@ export type {
   PlayerConnection,
   PlayerPair,
 } from "../colyseus/server/observability/diagnostics.ts";
+export { type LogLimits, limitLog } from "../colyseus/server/observability/limit-log.ts";
 export {
   type Distribution,
   type TransportMetrics,

@@ -3,10 +3,13 @@ import type { AddressInfo } from "node:net";
 import { type AuthContext, debugAndPrintError, Transport } from "@colyseus/core";
 import type { ConnectivityManager } from "../../connectivity/manager/manager.ts";
 import type { HostRegistration } from "../../rendezvous/host/registration.ts";
+import { RendezvousError } from "../../rendezvous/wire/errors.ts";
+import type { Invite } from "../../rendezvous/wire/invite.ts";
 import type { Session, SessionServer } from "../../session/types.ts";
 import { CONNECT_PATH } from "../wire/connect-request.ts";
 import type { Seat } from "../wire/seat.ts";
 import { WEBRTC_PATH } from "../wire/webrtc-request.ts";
+import { RefusalLimiter } from "./admission/refusal-limiter.ts";
 import { FrameBatches } from "./clients/frame-batches.ts";
 import { joinRoom } from "./clients/join.ts";
 import { UDPClient, type UDPClientSettings, UDPConnection } from "./clients/udp-client.ts";
@@ -23,6 +26,7 @@ import { listenOnPort } from "./listen.ts";
 import type { LanListing } from "./listings/lan-listing.ts";
 import { Listings } from "./listings/listings.ts";
 import { diagnose, type PlayerConnection } from "./observability/diagnostics.ts";
+import { limitLog } from "./observability/limit-log.ts";
 import { type TransportMetrics, takeMetrics } from "./observability/metrics.ts";
 import { Players } from "./observability/players.ts";
 import type { Refusals } from "./observability/refusals.ts";
@@ -66,7 +70,8 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
     this.connectivity = host instanceof ConnectivityHost ? host.connectivity : undefined;
     this.#listings = new Listings(options, this.connectivity);
     this.#webSocket = webSocketTransport(options, server);
-    this.#webSocket.registerWith(this.#players);
+    const limiter = new RefusalLimiter();
+    this.#webSocket.registerWith(this.#players, limiter);
     this.#clients = { latencyMs: 0, maxPayload, batches: new FrameBatches() };
     const timeoutSeconds = timeoutSecondsOf(options);
     const shared = {
@@ -80,7 +85,7 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
       timeoutMs: Math.max(0, timeoutSeconds) * 1000,
       mapExtraPort: host.mapExtraPort?.bind(host),
     });
-    this.#refusals = mountEntrances(server, this.#webSocket, options, [
+    this.#refusals = mountEntrances(server, this.#webSocket, { ...options, limiter }, [
       [CONNECT_PATH, this.#udp],
       [WEBRTC_PATH, this.#webRTC],
     ]);
@@ -95,6 +100,15 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
   /** The game's entry in the lobby, with its invite and its events; undefined without `lobby`, and before it listens. */
   get registration(): HostRegistration | undefined {
     return this.#listings.lobby?.registration;
+  }
+
+  /**
+   * Takes the invite back: its code and link lead nowhere from now on. Players in the game stay there. Answers with another one.
+   * @throws RendezvousError `no-lobby` where the game is listed in none, and as {@link HostRegistration.newInvite} does
+   */
+  async newInvite(): Promise<Invite> {
+    if (!this.registration) throw new RendezvousError("no-lobby", "This game has no lobby, hence no invite.");
+    return await this.registration.newInvite();
   }
 
   /** `host:port` by which players of the fleet's other processes find this one; undefined while there is none. */
@@ -177,7 +191,7 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
     const { drainTimeoutMs, signals } = this.#options;
     const closePlayers = (code: number): void => this.#players.closeAll(code);
     this.#undo.push(superviseShutdown(this, { drainTimeoutMs, signals, closePlayers }));
-    this.#undo.push(addConnectionsToInspector(this.#players));
+    this.#undo.push(addConnectionsToInspector(this.#players), limitLog());
   }
 
   async #close(): Promise<void> {

@@ -3,7 +3,7 @@
  *
  * - `invalid-invite`: the text is not an invite (wrong letters, wrong length).
  * - `unknown-invite`: the lobby knows no host with this invite: mistyped, or the host has gone.
- * - `no-lobby`: a bare code was given and no lobby to ask.
+ * - `no-lobby`: a bare code was given and no lobby to ask; or a game that has no lobby was asked for another invite.
  * - `unreachable`: the lobby did not answer, or is no lobby.
  * - `rate-limited`: too many requests from this address.
  * - `refused`: the lobby answered and said no.

@@ -7,10 +7,10 @@ import {
   debugAndPrintError,
   ErrorCode,
   isDevMode,
-  matchMaker,
   type ServerError,
 } from "@colyseus/core";
 import { traceOf } from "../../../net/trace.ts";
+import { localRoom } from "../admission/local-room.ts";
 
 const trace = traceOf("colyseus");
 
@@ -30,15 +30,16 @@ export interface JoinOptions {
 /**
  * Takes a client into the room for which it holds a seat. One that may not enter is told why, then closed, with the codes that
  * Colyseus' own transports use.
+ * @returns false where there was no seat
  */
 export async function joinRoom(
   roomId: string,
   client: JoiningClient,
   context: AuthContext,
   { reconnectionToken, skipHandshake }: JoinOptions,
-): Promise<void> {
+): Promise<boolean> {
   try {
-    const room = matchMaker.getLocalRoomById(roomId);
+    const room = localRoom(roomId);
     const stale = reconnectionToken === "" ? undefined : room?.clients.get(client.sessionId);
     const joined = connectClientToRoom(room, client, context, {
       // Colyseus tells a fresh seat from a kept one by whether there is a token at all.
@@ -48,11 +49,13 @@ export async function joinRoom(
     // The player is back before the loss of the old connection was noticed. The room waits for it to go; no need to let it wait.
     if (stale?.reconnectionToken === reconnectionToken) (stale as Partial<JoiningClient>).supersede?.();
     await joined;
+    return true;
   } catch (error) {
     const { code = ErrorCode.APPLICATION_ERROR, message } = error as Partial<ServerError>;
     debugAndPrintError(error as Error);
     if (trace.on) trace.event("seat-refused", { roomId, code, reason: message });
     client.error(code, message ?? String(error), () => client.leave(refusalCode(reconnectionToken !== "")));
+    return code !== ErrorCode.MATCHMAKE_EXPIRED;
   }
 }
 

@@ -2,6 +2,8 @@ import type { IncomingMessage } from "node:http";
 import { type AuthContext, CloseCode, createAuthContext, type ISendOptions, Protocol } from "@colyseus/core";
 import { WebSocketClient, WebSocketTransport } from "@colyseus/ws-transport";
 import { formatEndpoint, normalizeAddress } from "../../../net/endpoint.ts";
+import type { RefusalLimiter } from "../admission/refusal-limiter.ts";
+import { introducedPlayer } from "../entrances/introduced.ts";
 import type { Players } from "../observability/players.ts";
 import { joinRoom } from "./join.ts";
 import { UnreliableSequence } from "./unreliable-sequence.ts";
@@ -32,14 +34,14 @@ export class FallbackWebSocketClient extends WebSocketClient {
   }
 }
 
-/** Who is connected, by the WebSocket server that they came to. */
-const playersOf = new WeakMap<object, Players>();
+/** Who is connected, and who guesses seats, by the WebSocket server that they came to. */
+const registers = new WeakMap<object, { players: Players; limiter: RefusalLimiter }>();
 
 /** Colyseus' WebSocket transport with {@link FallbackWebSocketClient}s. */
 export class FallbackWebSocketTransport extends WebSocketTransport {
-  /** Registers every later connection with `players`. */
-  registerWith(players: Players): void {
-    playersOf.set(this.wss, players);
+  /** Registers every later connection with `players`, and counts at `limiter` those without a seat. */
+  registerWith(players: Players, limiter: RefusalLimiter): void {
+    registers.set(this.wss, { players, limiter });
   }
 
   /** Called with the WebSocket server as `this`. The same as Colyseus' own but for the kind of client. */
@@ -68,14 +70,17 @@ export class FallbackWebSocketTransport extends WebSocketTransport {
         token: url.searchParams.get("_authToken"),
         ...(request.socket.remoteAddress === undefined ? {} : { remoteAddress: request.socket.remoteAddress }),
       });
+    const { players, limiter } = registers.get(this) ?? {};
     const client = new FallbackWebSocketClient(sessionId ?? "", socket);
     const { remoteAddress: address = "", remotePort: port = 0 } = request.socket;
     const remote = formatEndpoint({ address: normalizeAddress(address), port });
-    playersOf.get(this)?.add(socket, { roomId: roomId ?? "", sessionId: sessionId ?? "", remote });
-    await joinRoom(roomId ?? "", client, context, {
+    players?.add(socket, { roomId: roomId ?? "", sessionId: sessionId ?? "", remote });
+    const hadSeat = await joinRoom(roomId ?? "", client, context, {
       reconnectionToken: url.searchParams.get("reconnectionToken") ?? "",
       skipHandshake: url.searchParams.has("skipHandshake"),
     });
+    // Counted here, held up elsewhere: others behind the same address shall have one way in.
+    if (!hadSeat) limiter?.refused(introducedPlayer(request) ?? context.ip ?? "", performance.now());
   }
 }
 

@@ -1,12 +1,13 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import { type Client, matchMaker } from "@colyseus/core";
+import type { Client } from "@colyseus/core";
 import type { WebSocketClient, WebSocketTransport } from "@colyseus/ws-transport";
 import { callerKey } from "../../../net/caller-key.ts";
 import { type ConnectionState, ConnectionTable, type TableConnection } from "../../../net/connection-table.ts";
 import { normalizeAddress } from "../../../net/endpoint.ts";
 import { type AddressScope, addressScope } from "../../../net/scope.ts";
 import { completeLimits, type TransportLimits } from "../admission/limits.ts";
+import { localRoom } from "../admission/local-room.ts";
 import { type ConnectionRefusal, diagnose } from "../observability/diagnostics.ts";
 import { filterRequests } from "./http.ts";
 
@@ -211,5 +212,5 @@ function keyOf({ remoteAddress, remotePort, localAddress, localPort }: Socket): 
 function clientOf({ url = "" }: IncomingMessage): Client | undefined {
   const parsed = URL.parse(`ws://server${url}`);
   const roomId = /\/[\w-]+\/([\w-]+)$/.exec(parsed?.pathname ?? "")?.[1] ?? "";
-  return matchMaker.getLocalRoomById(roomId)?.clients.get(parsed?.searchParams.get("sessionId") ?? "");
+  return localRoom(roomId)?.clients.get(parsed?.searchParams.get("sessionId") ?? "");
 }

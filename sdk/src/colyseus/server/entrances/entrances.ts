@@ -1,7 +1,7 @@
 import type { Server } from "node:http";
 import type { WebSocketTransport } from "@colyseus/ws-transport";
 import type { TransportLimits } from "../admission/limits.ts";
-import { RefusalLimiter } from "../admission/refusal-limiter.ts";
+import type { RefusalLimiter } from "../admission/refusal-limiter.ts";
 import { diagnose } from "../observability/diagnostics.ts";
 import { Refusals } from "../observability/refusals.ts";
 import { limitConnections } from "./connection-limits.ts";
@@ -15,6 +15,8 @@ export interface EntrancesOptions extends RequestGuardOptions, Pick<SeatGuard, "
   /** Whether `GET /matchmake/NAME` is answered. */
   listRooms?: boolean;
   limits?: TransportLimits;
+  /** Counts who asks for seats or rooms that are not there. */
+  limiter: RefusalLimiter;
 }
 
 /**
@@ -36,6 +38,8 @@ export function mountEntrances<Requests extends ParsedConnectRequest[]>(
     ...options,
     onRefused(request, status) {
       refusals.add("requests", status);
+      // A room that there cannot be.
+      if (status === 404) options.limiter.refused(String(request.headers["x-real-ip"]), performance.now());
       options.onRefused?.(request, status);
     },
   });
@@ -48,11 +52,11 @@ export function mountEntrances<Requests extends ParsedConnectRequest[]>(
   return refusals;
 }
 
-function seatGuard({ verifyClient, beforeUpgrade }: EntrancesOptions, refusals: Refusals): SeatGuard {
+function seatGuard({ verifyClient, beforeUpgrade, limiter }: EntrancesOptions, refusals: Refusals): SeatGuard {
   return {
     verifyClient,
     beforeUpgrade,
-    limiter: new RefusalLimiter(),
+    limiter,
     onRefused(address, status, reason) {
       refusals.add("tokens", status);
       diagnose("sallyport:connect:refused", () => ({ address, status, reason }));

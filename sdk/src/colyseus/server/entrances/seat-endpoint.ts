@@ -12,6 +12,7 @@ import {
 import type { TransportOptions } from "@colyseus/ws-transport";
 import { describeMismatch, describeServer, VersionNotices } from "../../../session/versions.ts";
 import { STATUS_OTHER_PROTOCOL } from "../../wire/connect-request.ts";
+import { localRoom } from "../admission/local-room.ts";
 import type { RefusalLimiter } from "../admission/refusal-limiter.ts";
 import { filterRequests } from "./http.ts";
 import { introducedPlayer } from "./introduced.ts";
@@ -124,7 +125,7 @@ class SeatRequestHandler<Request extends ParsedConnectRequest> {
     }
 
     const { roomId, sessionId, reconnectionToken } = parsed.seat;
-    const room = matchMaker.getLocalRoomById(roomId);
+    const room = localRoom(roomId);
     if (!room?.hasReservedSeat(sessionId, reconnectionToken === "" ? undefined : reconnectionToken)) {
       return refuse(404, ErrorCode.MATCHMAKE_EXPIRED, "seat reservation expired.");
     }

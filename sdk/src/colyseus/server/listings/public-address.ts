@@ -1,6 +1,7 @@
 import { debugAndPrintError, type IRoomCache, LocalDriver, matchMaker } from "@colyseus/core";
 import { type Endpoint, formatEndpoint } from "../../../net/endpoint.ts";
 import { addressScope } from "../../../net/scope.ts";
+import { localRoom } from "../admission/local-room.ts";
 import { hidePublicAddresses } from "../replaced/room-query.ts";
 import { prepareStoredRooms } from "../replaced/room-writes.ts";
 import { hideOwnAddressInSeats } from "../replaced/seat-reservation.ts";
@@ -53,7 +54,7 @@ export class PublicAddress {
     if (matchMaker.publicAddress) return;
     const { driver, processId } = matchMaker;
     for (const { roomId } of await driver.query({ processId })) {
-      const listing = matchMaker.getLocalRoomById(roomId)?.["_listing"];
+      const listing = localRoom(roomId)?.["_listing"];
       // Not one that is gone: to update it would bring it back into the list.
       if (!listing) continue;
       this.#stamp(listing);
