@@ -2,7 +2,7 @@
  * Makes `dist/standalone/` of the door for browsers: `sallyport.js`, an ES module for pages without a bundler, and the files that it
  * loads itself, some of them only when an invite is used. What others wrote of it stands in LICENSES.txt beside it.
  */
-import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
@@ -47,3 +47,6 @@ const licences = [...packages].toSorted().map((folder) => {
   return `${name} ${version}, ${license ?? "see its text"}\n\n${text}`;
 });
 writeFileSync(`${sdk}dist/standalone/LICENSES.txt`, `${licences.join(`\n\n${"-".repeat(80)}\n\n`)}\n`);
+
+// npm makes a command executable where it installs it; a copy or a link of this folder has none to do that.
+chmodSync(`${sdk}dist/cli/main.js`, 0o755);

@@ -13,6 +13,8 @@ let lobby: RunningProgram;
 let host: RunningProgram;
 let hostUrl: string;
 let invite: string;
+/** The link to the host's own page. */
+let own: string;
 /** Who is never to be asked anything. */
 const asked: string[] = [];
 const other = createServer((request, response) => {
@@ -28,6 +30,7 @@ beforeAll(async () => {
   await lobby.line(/Lobby at/);
   hostUrl = `http://127.0.0.1:${GAME_PORT}`;
   host = stack.use(new RunningProgram("host.ts", ["--json", "--lobby", `http://127.0.0.1:${PORT}`], environment));
+  own = String((await host.event("listening"))["page"]);
   invite = String((await host.event("invite"))["url"]).replace("localhost", "127.0.0.1");
   await new Promise<void>((resolve) => other.listen(0, "127.0.0.1", resolve));
 });
@@ -78,7 +81,10 @@ const seat = { method: "POST", path: "/matchmake/joinOrCreate/arena", headers: j
 
 describe("an introduced player", () => {
   test("takes a seat, and reaches neither the host's own page nor another server", async () => {
-    const page = await fetch(`${hostUrl}/host`);
+    // The page is there, for whoever has its key.
+    const { searchParams } = new URL(own);
+    const headers = { authorization: `Bearer ${searchParams.get("key")}` };
+    const page = await fetch(`${hostUrl}/host`, { headers });
     expect([page.status, await page.text()]).toEqual([200, expect.stringContaining("<html")]);
 
     const { port } = other.address() as AddressInfo;

@@ -213,6 +213,7 @@ describe("wrong usage ends with 64 and a hint", () => {
     ["lobby.ts", [], { PORT: "99999" }, /PORT must be a port/],
     ["lobby.ts", [], { PUBLIC_URL: "ftp://x" }, /PUBLIC_URL must be a URL/],
     ["join.ts", [], {}, /What to join\?/],
+    ["join.ts", ["-"], {}, /What to join\?/], // nothing stands on its standard input
     ["join.ts", ["2222-2222", "--secnods", "1"], {}, /Did you mean --seconds\?/],
     ["join.ts", ["2222-2222", "--seconds", "-1"], {}, /--seconds must be|--seconds needs/],
     ["join.ts", ["2222-2222", "--seconds", "soon"], {}, /--seconds must be a number above 0/],
@@ -231,6 +232,12 @@ describe("wrong usage ends with 64 and a hint", () => {
     expect(running.stdout).toMatch(/Usage: npm run join -- INVITE-OR-URL \[options\][^]*Examples:/);
     expect(running.stderr).toBe("");
   });
+});
+
+test("npm run lobby: an address that is not this machine's", async () => {
+  await using lobby = new RunningProgram("lobby.ts", [], { PORT: String(await freePort()), HOST: "203.0.113.1" });
+  expect(await lobby.exited).toBe(69);
+  expect(lobby.stderr).toMatch(/This machine has no address 203\.0\.113\.1: HOST names one/);
 });
 
 describe("the lobby's front", () => {

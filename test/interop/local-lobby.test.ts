@@ -1,6 +1,6 @@
 /** A lobby that runs beside the host and is for the world: who comes by it comes from anywhere. */
 import { afterEach, expect, test, vi } from "vitest";
-import { LobbyListing } from "../../sdk/src/colyseus/server/lobby-listing.ts";
+import { LobbyListing } from "../../sdk/src/colyseus/server/listings/lobby-listing.ts";
 import { ConnectivityManager } from "../../sdk/src/connectivity/manager/manager.ts";
 import { introduce } from "../../sdk/src/rendezvous/guest/introduce.ts";
 import { until } from "../until.ts";

@@ -101,6 +101,11 @@ describe("the scaffolded game", () => {
     await using server = new Terminal(["npm", "run", "dev"], { cwd: game, env });
     await server.line(/^Play in this machine's browser: http:\/\/localhost:/);
     await server.line(/^Only players on this network can join/);
+    const own = new URL(/http:\S+/.exec(await server.line(/^How it goes, for you alone: /))?.[0] ?? "");
+    const authorization = `Bearer ${own.searchParams.get("key")}`;
+    const metrics = await fetch(`http://127.0.0.1:${port}/metrics`, { headers: { authorization } });
+    expect([metrics.status, await metrics.text()]).toEqual([200, expect.stringContaining("sallyport_")]);
+    expect((await fetch(`http://127.0.0.1:${port}/metrics`)).status).toBe(403);
     const play = (): ReturnType<typeof run> =>
       run(["npm", "run", "play", "--", `http://127.0.0.1:${port}`, "--seconds", "1"], { cwd: game });
     const first = await play();

@@ -5,6 +5,8 @@ import { messageOf } from "../net/message-of.ts";
 export const EXIT_USAGE = 64;
 /** sysexits.h: an error of the program itself. */
 export const EXIT_SOFTWARE = 70;
+/** sysexits.h: a file cannot be made. */
+export const EXIT_CANNOT_CREATE = 73;
 /** What was asked for is not to be had here. */
 export const EXIT_UNAVAILABLE = 1;
 
@@ -19,6 +21,11 @@ export interface Command {
 /** Wrong usage, said in one sentence. */
 export class UsageError extends Error {
   override name = "UsageError";
+}
+
+/** A file that was asked for cannot be made, said in one sentence. */
+export class CannotCreateError extends Error {
+  override name = "CannotCreateError";
 }
 
 /** `parseArgs`, whose complaints become usage errors. */

@@ -3,6 +3,7 @@ import { type MappingEvent, PortMapError, type PortMapping, type Via } from "../
 import { type Command, EXIT_UNAVAILABLE, oneOf, onlyPort, parseOptions, wholeNumber } from "./command.ts";
 import { lease, mappingFields, Output } from "./output.ts";
 import { Interruption } from "./signals.ts";
+import { openTrace, TRACE_OPTION, TRACE_USAGE } from "./trace.ts";
 
 /** Words of `--via`. */
 export const VIA_WORDS: readonly ("auto" | Via)[] = ["auto", "pcp", "nat-pmp", "upnp"];
@@ -19,7 +20,8 @@ export const map: Command = {
   --description TEXT      what the router's page calls it (default: Sallyport)
   --ipv6                  a pinhole through the router's IPv6 firewall instead of a port of its IPv4 address
   --wait                  go on trying when there is no router yet
-  --json                  JSON lines for programs`,
+  --json                  JSON lines for programs
+${TRACE_USAGE}`,
 
   async run(args) {
     const { values, positionals } = parseOptions({
@@ -34,6 +36,7 @@ export const map: Command = {
         ipv6: { type: "boolean", default: false },
         wait: { type: "boolean", default: false },
         json: { type: "boolean", default: false },
+        trace: TRACE_OPTION,
       },
     });
     const externalPort = onlyPort(positionals);
@@ -42,6 +45,7 @@ export const map: Command = {
     const protocol = oneOf("--protocol", values.protocol, ["udp", "tcp", "both"]);
     const lifetimeSeconds = wholeNumber("--lease", values.lease, 0, 604_800);
     const via = oneOf("--via", values.via, VIA_WORDS);
+    using _trace = openTrace(values.trace, "map");
     const output = new Output(values.json);
 
     using interruption = new Interruption();

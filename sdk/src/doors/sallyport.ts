@@ -19,6 +19,14 @@ export type {
 } from "../connectivity/reachability.ts";
 export { PortMapError, type PortMapErrorKind, type Via } from "../gateway/types.ts";
 export { type Endpoint, formatEndpoint, normalizeAddress } from "../net/endpoint.ts";
+export {
+  listenToTrace,
+  TRACE_ROOMS,
+  type TraceEvent,
+  type TraceFields,
+  type TraceRoom,
+} from "../net/trace.ts";
+export { TraceFile, type TraceFileOptions } from "../net/trace-file.ts";
 export { UDPSocketError } from "../net/udp-error.ts";
 export {
   type DatagramHandler,
@@ -31,6 +39,7 @@ export { netcodeReady } from "../netcode/sodium.ts";
 export { type ConnectProgress, type ConnectSessionOptions, connectSession } from "../session/connect.ts";
 export { SessionError, type SessionErrorCode } from "../session/errors.ts";
 export { type SessionLimits } from "../session/limits.ts";
+export { type SessionPathPair } from "../session/path.ts";
 export { UDPSessionServer, type UDPSessionServerOptions } from "../session/server.ts";
 export {
   type CloseReason,

@@ -37,6 +37,7 @@ export { StunError, type StunFailure } from "../stun/errors.ts";
 export { type IntegrityAlgorithm, longTermKey, shortTermKey, userHash } from "../stun/integrity.ts";
 export { KEEP_ALIVE_MS, keepAliveFor } from "../stun/keep-alive.ts";
 export { isStun, type StunClass, StunMessage } from "../stun/message.ts";
+export type { StunReplyLimits } from "../stun/reply-limiter.ts";
 export { respondToStun, type StunLocal, type StunReply, type StunResponderOptions } from "../stun/responder.ts";
 export { answerStun, StunServer, type StunServerOptions } from "../stun/server.ts";
 export { parseStunServer, type StunServerAddress } from "../stun/server-url.ts";

@@ -40,8 +40,11 @@ export class Checklist {
   readonly remotes: RemoteCandidate[] = [];
   /** Called for a pair that is no more, whatever it was used for. */
   onRemoved: ((pair: CandidatePair) => void) | null = null;
+  /** Called once for a candidate of the peer that is not tried, as far as is known now. */
+  onRefused: ((candidate: IceCandidate) => void) | null = null;
   readonly #options: ChecklistOptions;
   readonly #pairs: Map<string, CandidatePair> = new Map();
+  readonly #refused: WeakSet<RemoteCandidate> = new WeakSet();
 
   constructor(options: ChecklistOptions) {
     this.#options = options;
@@ -176,7 +179,12 @@ export class Checklist {
       if (remote.signalled) {
         const verdict = this.#options.allowRemote(remote, context);
         remote.mayAsk = verdict === "few" ? FEW_CHECKS : verdict ? Number.POSITIVE_INFINITY : 0;
-        if (!verdict) continue;
+        if (!verdict) {
+          if (this.#refused.has(remote)) continue;
+          this.#refused.add(remote);
+          this.onRefused?.(remote);
+          continue;
+        }
       }
       for (const base of bases) {
         if (base.ipv6 !== ipv6 || this.get(base.via, remote.address, remote.port) !== undefined) continue;

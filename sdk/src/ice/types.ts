@@ -42,6 +42,24 @@ export interface IceSource {
   heard: boolean;
 }
 
+/**
+ * Why packets take a way, and not another that answers:
+ * - `first-answer`: there was none before
+ * - `nominated`: the controlling side chose it
+ * - `more-direct`: fewer relays, or addresses of our own
+ * - `shorter-rtt`: of the same kind, and clearly shorter
+ * - `peer-moved`: the peer shows up there, and no longer where it was
+ * - `old-silent`, `old-gone`: the way before fell silent, or its relay, address or candidate is no more
+ */
+export type SelectionReason =
+  | "first-answer"
+  | "nominated"
+  | "more-direct"
+  | "shorter-rtt"
+  | "peer-moved"
+  | "old-silent"
+  | "old-gone";
+
 /** What an agent wants done. Called inside the agent's own calls; it may be asked and told anything meanwhile. */
 export interface IceHandler {
   /** Sends a STUN message; `data` is the receiver's to keep. `via` is {@link SOCKET}, another socket's name or a relay's id. */
@@ -109,6 +127,8 @@ export interface IcePairInfo {
   readonly remoteType: CandidateType;
   readonly state: "waiting" | "in-progress" | "succeeded" | "failed";
   readonly selected: boolean;
+  /** Of the selected one. */
+  readonly why?: SelectionReason;
   /** Whether it answers; only a succeeded pair does. */
   readonly healthy: boolean;
   readonly checks: number;

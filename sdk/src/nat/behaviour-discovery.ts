@@ -1,6 +1,7 @@
 import { canonicalAddress, withoutZone } from "../net/address.ts";
 import type { Endpoint } from "../net/endpoint.ts";
 import { readInterfaces } from "../net/interfaces.ts";
+import { traceOf } from "../net/trace.ts";
 import { UDPSocket } from "../net/udp-socket.ts";
 import { newTransactionId, StunBuilder } from "../stun/builder.ts";
 import { resolveStunServer } from "../stun/client.ts";
@@ -10,6 +11,8 @@ import { isStun } from "../stun/message.ts";
 import { StunBindingSession } from "../stun/session.ts";
 import { DEFAULT_TIMEOUT_MS } from "../stun/transaction.ts";
 import { discoverBehaviour, type NatAnswer, type NatAsk, type NatBehaviour } from "./behaviour.ts";
+
+const trace = traceOf("nat");
 
 export interface NatBehaviourOptions {
   /** Milliseconds to wait for an answer that must come. Default 3000. */
@@ -41,15 +44,18 @@ export async function natBehaviour(
     await using fresh = UDPSocket.open({ address: address.address.includes(":") ? "::" : "0.0.0.0" });
     using game = new StunBindingSession(socket, { signal });
     using other = new StunBindingSession(fresh, { signal });
-    return await discoverBehaviour(address, {
+    const behaviour = await discoverBehaviour(address, {
       askFromGame: asker(game, timeoutMs, silenceMs),
       askFromFresh: asker(other, timeoutMs, silenceMs),
       hairpin: (gameMapped, freshMapped) => hairpins(socket, gameMapped, fresh, freshMapped, silenceMs, signal),
       isLocal: isLocalEndpoint(socket),
       localPort: socket.localPort,
     });
+    if (trace.on) traceBehaviour(behaviour, address);
+    return behaviour;
   } catch (error) {
     const cause = error instanceof StunError ? error : new StunError("aborted", String(error), { cause: error });
+    if (trace.on) trace.event("behaviour-unknown", { failure: cause.failure });
     return {
       mapping: "unknown",
       filtering: "unknown",
@@ -59,6 +65,10 @@ export async function natBehaviour(
       error: cause,
     };
   }
+}
+
+function traceBehaviour({ error, ...behaviour }: NatBehaviour, server: Endpoint): void {
+  trace.event("behaviour", { server, ...behaviour, failure: error?.failure });
 }
 
 /** Whether an endpoint is this socket's own by an address of one of the machine's interfaces: then there is no NAT. */

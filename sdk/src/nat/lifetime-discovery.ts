@@ -1,7 +1,10 @@
+import { traceOf } from "../net/trace.ts";
 import { UDPSocket } from "../net/udp-socket.ts";
 import { resolveStunServer } from "../stun/client.ts";
 import { isLocalEndpoint } from "./behaviour-discovery.ts";
 import { type NatLifetime, NatLifetimeProbe, type NatLifetimeProbeOptions } from "./lifetime.ts";
+
+const trace = traceOf("nat");
 
 export interface NatLifetimeOptions extends Omit<NatLifetimeProbeOptions, "servers"> {
   /** Ends it early, with `aborted`. */
@@ -58,8 +61,14 @@ export async function natLifetime(servers: readonly string[], options: NatLifeti
         const socket = sockets.get(id);
         return socket !== undefined && isLocalEndpoint(socket)(endpoint);
       },
-      silence: (waitMs, survived) => onSilence?.(waitMs, survived),
-      done: (lifetime) => result.resolve(lifetime),
+      silence: (waitMs, survived) => {
+        if (trace.on) trace.event("silence", { waitMs, survived });
+        onSilence?.(waitMs, survived);
+      },
+      done: (lifetime) => {
+        if (trace.on) trace.event("lifetime", { ...lifetime });
+        result.resolve(lifetime);
+      },
     },
   );
   const arm = (): void => {

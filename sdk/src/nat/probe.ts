@@ -1,8 +1,11 @@
 import type { Endpoint } from "../net/endpoint.ts";
+import { traceOf } from "../net/trace.ts";
 import { UDPSocket } from "../net/udp-socket.ts";
 import { newTransactionId, StunBuilder } from "../stun/builder.ts";
 import { CHANGE_IP, CHANGE_PORT, StunAttribute, StunMethod } from "../stun/constants.ts";
 import { isStun, StunMessage } from "../stun/message.ts";
+
+const trace = traceOf("nat");
 
 /**
  * - `arrived`: a packet from an address that the game has never written to came in
@@ -60,7 +63,9 @@ export async function probePort(
   timers.push(setTimeout(giveUp, timeoutMs).unref());
   try {
     if (signal?.aborted === true) giveUp();
-    return await result.promise;
+    const found = await result.promise;
+    if (trace.on) trace.event("port-probe", { server, port, result: found });
+    return found;
   } finally {
     for (const timer of timers) clearTimeout(timer);
     for (const each of leave) each();

@@ -23,3 +23,12 @@ export function normalizeAddress(address: string): string {
 export function formatEndpoint({ address, port }: Endpoint): string {
   return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
 }
+
+/** Each address and port once, in the order of the list. */
+export function uniqueEndpoints<E extends Endpoint>(endpoints: readonly E[]): E[] {
+  const seen = new Set<string>();
+  return endpoints.filter(({ address, port }) => {
+    const key = `${address} ${port}`;
+    return !seen.has(key) && seen.add(key);
+  });
+}

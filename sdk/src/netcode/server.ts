@@ -1,4 +1,5 @@
 import type { Endpoint } from "../net/endpoint.ts";
+import { traceOf } from "../net/trace.ts";
 import { encodeAddress } from "./address.ts";
 import { Admission, type AdmissionHost, type AdmissionOptions } from "./admission.ts";
 import { checkPrivateKey } from "./connect-token.ts";
@@ -14,10 +15,13 @@ import {
 import { countRefused, type NetcodeServerCounters, newServerCounters } from "./counters.ts";
 import { NetcodeError } from "./errors.ts";
 import { SERVER_READS } from "./packet.ts";
+import { RefusalTrace } from "./refusal-trace.ts";
 import { type Handshake, ServerClient } from "./server-peers.ts";
 import { getSlab, type Slab } from "./sodium.ts";
 import { SourceTable } from "./source-table.ts";
 import { type NetcodeDisconnectReason, type NetcodeServerClient, type RandomSource, systemRandom } from "./types.ts";
+
+const trace = traceOf("netcode");
 
 export interface NetcodeServerHandler {
   /** A datagram to send. `data` is valid during the call only: a socket that queues must copy. */
@@ -55,6 +59,7 @@ const TWO_32 = 0x1_0000_0000;
 export class NetcodeServer {
   readonly maxClients: number;
   readonly counters: NetcodeServerCounters = newServerCounters();
+  readonly #refusals = new RefusalTrace();
   readonly #handler: NetcodeServerHandler;
   readonly #options: Omit<AdmissionOptions, "startSeconds">;
   readonly #slab: Slab;
@@ -164,6 +169,7 @@ export class NetcodeServer {
       else accepted = this.#response(admission, source, data, now);
     }
     if (accepted) this.counters.accepted++;
+    if (trace.on && (!accepted || data[0] === 0)) this.#refusals.tell(this.counters, now, { address, port });
     return accepted;
   }
 
@@ -185,6 +191,7 @@ export class NetcodeServer {
   update(now: number): void {
     if (!this.#admission) return;
     this.#lastUpdate = now;
+    if (trace.on) this.#refusals.tell(this.counters, now);
     this.#sources.dropLate(now);
     this.#nextUpdate = Number.POSITIVE_INFINITY;
     let next = Number.POSITIVE_INFINITY;
@@ -286,6 +293,7 @@ export class NetcodeServer {
     this.#byId.set(client.clientId, client);
     this.#sources.install(handshake, client);
     this.counters.connected++;
+    if (trace.on) trace.event("connected", { from: client, handshakeMs: client.handshakeMs, slot: index });
     this.#nextUpdate = Math.min(this.#nextUpdate, now + SEND_INTERVAL_MS);
     this.#sendKeepAlive(client, now);
     if (client.connected) this.#handler.clientConnected(client);
@@ -334,6 +342,7 @@ export class NetcodeServer {
   #free(client: ServerClient, reason: NetcodeDisconnectReason): void {
     if (!client.connected) return;
     client.connected = false;
+    if (trace.on) trace.event("disconnected", { from: client, reason });
     this.#slots[client.index] = null;
     this.#byId.delete(client.clientId);
     this.#sources.remove(client);

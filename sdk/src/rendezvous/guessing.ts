@@ -4,9 +4,12 @@ import { type IcePeer } from "../ice/peer.ts";
 import { guessPorts, type PortGuessingOptions } from "../ice/port-guessing.ts";
 import { guessingSide, type NatView } from "../ice/port-prediction.ts";
 import type { Endpoint } from "../net/endpoint.ts";
+import { traceOf } from "../net/trace.ts";
 import type { Introduction } from "./sealed/introduction.ts";
 import { sendInviteTunnelMessage } from "./trickle.ts";
 import type { InviteTunnelMessage } from "./wire/invite-tunnel.ts";
+
+const trace = traceOf("rendezvous");
 
 /** Other ways get so long to be found before ports are guessed, ms: on both sides, whatever the other one says. */
 const RELAYED_FOR_MS = 2_000;
@@ -105,7 +108,11 @@ export class Guessing {
     this.#followUntil = Number.NEGATIVE_INFINITY;
     this.#running = true;
     this.#rounds++;
-    await guessPorts(mux, peer, options);
+    const { ours, theirs, remote } = options;
+    const begun = performance.now();
+    if (trace.on) trace.event("guessing", { round: this.#rounds, ours: ours.mapping, theirs: theirs.mapping, remote });
+    const found = await guessPorts(mux, peer, options);
+    if (trace.on) trace.event("guessed", { round: this.#rounds, found, ms: performance.now() - begun });
     this.#running = false;
   }
 }

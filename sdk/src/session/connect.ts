@@ -1,5 +1,6 @@
 import type { NetworkConditions } from "../channel/conditioner.ts";
 import { type Endpoint, formatEndpoint } from "../net/endpoint.ts";
+import { traceOf } from "../net/trace.ts";
 import type { UDPSocket } from "../net/udp-socket.ts";
 import { NetcodeClient } from "../netcode/client.ts";
 import { readConnectToken } from "../netcode/connect-token.ts";
@@ -13,6 +14,8 @@ import { SessionPump } from "./pump.ts";
 import type { CloseReason, Session } from "./types.ts";
 import { UDPSession } from "./udp-session.ts";
 import { dialableAddresses, PathWay, SocketWay, type Way } from "./way.ts";
+
+const trace = traceOf("session");
 
 export interface ConnectSessionOptions extends SessionLimits {
   /** Default: a socket of its own, closed with the session. A socket that is handed in stays open. */
@@ -54,6 +57,9 @@ export async function connectSession(token: Uint8Array, options: ConnectSessionO
   if (options.signal?.aborted) throw new SessionError("aborted", "The attempt was given up before it began.");
   const parsed = readConnectToken(token);
   if (typeof parsed === "string") throw new SessionError("invalid-token");
+  if (trace.on) {
+    trace.event("connecting", options.path ? { by: "path" } : { by: "addresses", addresses: parsed.serverAddresses });
+  }
   return new ClientConnection(wayTo(parsed.serverAddresses, options), options).open(token);
 }
 
@@ -69,6 +75,7 @@ class ClientConnection {
   readonly #way: Way;
   readonly #options: ConnectSessionOptions;
   readonly #pump = new SessionPump();
+  readonly #beganAt: number = this.#pump.now();
   readonly #netcode: NetcodeClient;
   readonly #timer: NodeJS.Timeout;
   #limit: NodeJS.Timeout | undefined;
@@ -139,6 +146,9 @@ class ClientConnection {
     const now = this.#pump.now();
     if (state > NetcodeClientState.sendingRequest) this.#handshakeMs = Math.min(this.#handshakeMs, now - this.#stageAt);
     this.#stageAt = now;
+    if (trace.on) {
+      trace.event("handshake", { state: NAMES.get(state), server: this.#way.remote, ms: now - this.#beganAt });
+    }
     // Only the token's server can have written the challenge that leads here.
     if (state === NetcodeClientState.sendingResponse) this.#way.keep();
     this.#options.onProgress?.({ state, server: formatEndpoint(this.#way.remote) });
@@ -158,6 +168,7 @@ class ClientConnection {
         get kind() {
           return way.kind;
         },
+        pairs: () => way.pairs?.() ?? [],
         send: (payload, now) => netcode.send(payload, now),
         disconnect: (now) => {
           netcode.disconnect(now);
@@ -173,6 +184,10 @@ class ClientConnection {
         conditions: this.#options.conditions ?? null,
       },
     );
+    if (trace.on) {
+      const { remote, kind } = way;
+      trace.event("connected", { remote, kind, handshakeMs: this.#handshakeMs, ms: this.#pump.now() - this.#beganAt });
+    }
     this.#options.signal?.removeEventListener("abort", this.#abort);
     const settle = this.#settle;
     this.#settle = undefined;
@@ -188,6 +203,8 @@ class ClientConnection {
   #fail(code: SessionErrorCode, detail = ""): void {
     const settle = this.#settle;
     this.#settle = undefined;
+    if (trace.on && settle)
+      trace.event("failed", { code, server: this.#way.remote, ms: this.#pump.now() - this.#beganAt });
     settle?.reject(new SessionError(code, detail));
   }
 
@@ -201,6 +218,10 @@ class ClientConnection {
     this.#way.close();
   }
 }
+
+const NAMES: ReadonlyMap<NetcodeClientState, string> = new Map(
+  Object.entries(NetcodeClientState).map(([name, state]) => [state, name]),
+);
 
 const FINAL_STATES: Partial<Record<NetcodeClientState, CloseReason>> = {
   [NetcodeClientState.tokenExpired]: "expired",

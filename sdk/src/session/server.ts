@@ -1,11 +1,12 @@
 import { randomBytes } from "node:crypto";
 import type { NetworkConditions } from "../channel/conditioner.ts";
 import type { Endpoint } from "../net/endpoint.ts";
+import { traceOf } from "../net/trace.ts";
 import type { UDPSocket } from "../net/udp-socket.ts";
 import { generateConnectToken } from "../netcode/connect-token.ts";
 import { NetcodeServer } from "../netcode/server.ts";
 import { netcodeReady } from "../netcode/sodium.ts";
-import { type NetcodeDisconnectReason, type NetcodeServerClient } from "../netcode/types.ts";
+import type { NetcodeDisconnectReason, NetcodeServerClient } from "../netcode/types.ts";
 import { CLOSE_GOING_AWAY } from "./close-code.ts";
 import type { SessionLimits } from "./limits.ts";
 import { PATH_PORT, PathTable, type SessionPath } from "./path.ts";
@@ -15,6 +16,8 @@ import { SessionPump } from "./pump.ts";
 import { Roaming } from "./roaming.ts";
 import type { CloseReason, Session, SessionServer, SessionTokenOptions } from "./types.ts";
 import { type SessionLink, UDPSession } from "./udp-session.ts";
+
+const trace = traceOf("session");
 
 export interface UDPSessionServerOptions extends SessionLimits {
   /** 32 bytes that servers which accept each other's tokens share. Default: random for each server. */
@@ -118,6 +121,7 @@ export class UDPSessionServer implements SessionServer, AsyncDisposable {
   }
 
   createToken(options: SessionTokenOptions): Uint8Array {
+    if (trace.on) trace.event("token-made", { addresses: options.addresses });
     return generateConnectToken({
       protocolId: SESSION_PROTOCOL_ID,
       privateKey: this.#privateKey,
@@ -138,6 +142,7 @@ export class UDPSessionServer implements SessionServer, AsyncDisposable {
       return;
     }
     const { name } = this.#paths.add(path, timeoutMs);
+    if (trace.on) trace.event("path-awaited", { path: name, timeoutMs });
     path.onData = (data) => {
       this.#now = this.#pump.now();
       return this.#netcode.receive(data, name, PATH_PORT, this.#now, this.#unixSeconds);
@@ -173,6 +178,7 @@ export class UDPSessionServer implements SessionServer, AsyncDisposable {
       get kind() {
         return entry?.kind ?? "direct";
       },
+      pairs: () => entry?.path.pairs?.() ?? [],
       send: (payload, now) => netcode.send(client, payload, now),
       disconnect: (now) => netcode.disconnect(client, now),
     };
@@ -186,6 +192,10 @@ export class UDPSessionServer implements SessionServer, AsyncDisposable {
     client.context = session;
     if (entry) entry.session = session;
     this.#live.add(session);
+    if (trace.on) {
+      const { remote, pathKind: kind } = session;
+      trace.event("opened", { remote, kind, path: entry?.name, handshakeMs: client.handshakeMs });
+    }
     this.onSession?.(session);
   }
 

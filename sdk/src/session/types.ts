@@ -1,7 +1,7 @@
 import type { NetworkConditions } from "../channel/conditioner.ts";
 import type { DeliveryMode, SendOptions } from "../channel/wire/types.ts";
 import type { Endpoint } from "../net/endpoint.ts";
-import type { SessionPath, SessionPathKind } from "./path.ts";
+import type { SessionPath, SessionPathKind, SessionPathPair } from "./path.ts";
 
 /**
  * Why a session ended.
@@ -63,6 +63,8 @@ export interface Session {
   /** How the far end is reached. */
   readonly pathKind: SessionPathKind;
   readonly stats: SessionStats;
+  /** The ways that ICE tried, best first, where it was ICE that found the path; for diagnosis. */
+  pairs?(): readonly SessionPathPair[];
   readonly open: boolean;
   /**
    * Copies `data` at once; it leaves at the end of the tick, together with all else for this peer.

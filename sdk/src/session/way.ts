@@ -2,13 +2,14 @@ import { addressFamily } from "../net/address.ts";
 import { type Endpoint, NOWHERE } from "../net/endpoint.ts";
 import { type AddressScope, addressScope } from "../net/scope.ts";
 import { UDPSocket } from "../net/udp-socket.ts";
-import type { SessionPath, SessionPathKind } from "./path.ts";
+import type { SessionPath, SessionPathKind, SessionPathPair } from "./path.ts";
 
 /** How a client's datagrams get to its server and back. */
 export interface Way {
   /** Where it leads, or is tried first. */
   readonly remote: Endpoint;
   readonly kind: SessionPathKind;
+  pairs?(): readonly SessionPathPair[];
   open(receive: (data: Buffer) => void, moved: () => void): void;
   send(data: Uint8Array): void;
   /** What is being received proves that the server is at its other end. */
@@ -127,6 +128,10 @@ export class PathWay implements Way {
 
   get kind(): SessionPathKind {
     return this.#path.path?.kind ?? "direct";
+  }
+
+  pairs(): readonly SessionPathPair[] {
+    return this.#path.pairs?.() ?? [];
   }
 
   open(receive: (data: Buffer) => void, moved: () => void): void {

@@ -1,7 +1,7 @@
 import { lookup } from "node:dns/promises";
-
 import { canonicalAddress } from "../net/address.ts";
 import type { Endpoint } from "../net/endpoint.ts";
+import { traceOf } from "../net/trace.ts";
 import type { UDPSocket } from "../net/udp-socket.ts";
 import { abortable } from "../net/wait.ts";
 import { StunAttribute } from "./constants.ts";
@@ -9,6 +9,8 @@ import { StunError } from "./errors.ts";
 import { parseStunServer } from "./server-url.ts";
 import { StunBindingSession } from "./session.ts";
 import { DEFAULT_TIMEOUT_MS } from "./transaction.ts";
+
+const trace = traceOf("stun");
 
 /** What became of one server's Binding. Either `mapped` or `error` is there. */
 export interface StunServerOutcome {
@@ -70,6 +72,9 @@ export async function stunBinding(
       if (other !== null) outcome.otherAddress = other;
     } catch (error) {
       outcome.error = error instanceof StunError ? error : new StunError("aborted", String(error), { cause: error });
+      // The text that names no server may hold anything.
+      const { failure, message } = outcome.error;
+      if (trace.on) trace.event("not-asked", { failure, reason: failure === "invalid-server" ? undefined : message });
     }
     onOutcome?.(outcome);
     return outcome;

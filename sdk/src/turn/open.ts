@@ -1,8 +1,8 @@
 import { lookup } from "node:dns/promises";
-
 import { canonicalAddress } from "../net/address.ts";
 import { type Endpoint, formatEndpoint } from "../net/endpoint.ts";
 import type { StreamTLSOptions } from "../net/stream.ts";
+import { traceOf } from "../net/trace.ts";
 import type { UDPSocket } from "../net/udp-socket.ts";
 import { abortable, sleep } from "../net/wait.ts";
 import type { TurnTiming } from "./allocation-options.ts";
@@ -12,6 +12,8 @@ import { TurnError } from "./errors.ts";
 import { TurnRedirect } from "./refusal.ts";
 import { TurnRelay } from "./relay.ts";
 import { parseTurnUrl, type TurnServerUrl } from "./url.ts";
+
+const trace = traceOf("turn");
 
 /** As WebRTC's RTCIceServer. */
 export interface TurnServer extends Partial<TurnCredentials> {
@@ -135,16 +137,23 @@ function attemptsOf(servers: readonly TurnServer[]): Attempt[] {
   return [...attempts.values()];
 }
 
+/** Messages are shown and traced: somebody may have written user and password before the host, where RFC 7065 has none. */
+function withoutUser(text: string): string {
+  return text.replace(/^([a-z]*:)?.*@/is, "$1…@");
+}
+
 /** One URL, and where its server sends us. */
 async function follow(attempt: Attempt, options: OpenTurnRelayOptions, signal: AbortSignal): Promise<TurnRelay> {
   const { text, url, credentials } = attempt;
   const begun = performance.now();
   const tell = (step: TurnProgress["step"], more: Partial<TurnProgress> = {}): void => {
-    options.onProgress?.({ url: text, step, ms: performance.now() - begun, ...more });
+    const ms = performance.now() - begun;
+    options.onProgress?.({ url: text, step, ms, ...more });
+    if (trace.on) traceProgress(url, step, ms, more);
   };
   try {
     if (url === null) {
-      const message = `"${text}" names no TURN server: write turn:HOST:PORT, turn:HOST:PORT?transport=tcp or turns:HOST:PORT.`;
+      const message = `"${withoutUser(text)}" names no TURN server: write turn:HOST:PORT, turn:HOST:PORT?transport=tcp or turns:HOST:PORT.`;
       throw new TurnError("invalid-server", message);
     }
     tell("resolving");
@@ -174,6 +183,23 @@ async function follow(attempt: Attempt, options: OpenTurnRelayOptions, signal: A
     tell("failed", { error: failure });
     throw failure;
   }
+}
+
+function traceProgress(
+  url: TurnServerUrl | null,
+  step: TurnProgress["step"],
+  ms: number,
+  { server, error }: Partial<TurnProgress>,
+): void {
+  trace.event(step, {
+    host: url === null ? "none" : { address: url.host, port: url.port },
+    transport: url?.transport,
+    server,
+    failure: error?.failure,
+    code: error?.stunCode,
+    reason: error?.message,
+    ms,
+  });
 }
 
 async function allocate(
@@ -247,7 +273,7 @@ function summary(
   const failure = best.failure === "aborted" && timedOut ? "timeout" : best.failure;
   const lines = errors.map((error, i) => {
     const text = error.failure === "aborted" && timedOut ? "no answer in time" : error.message;
-    return attempts.length === 1 ? text : `${attempts[i]?.text}: ${text}`;
+    return attempts.length === 1 ? text : `${withoutUser(attempts[i]?.text ?? "")}: ${text}`;
   });
   return new TurnError(failure, lines.join(" "), { cause: all, stunCode: best.stunCode });
 }

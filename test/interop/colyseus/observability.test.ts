@@ -2,7 +2,7 @@ import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { matchMaker, Room } from "@colyseus/core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type DiagnosticsChannels } from "../../../sdk/src/colyseus/server/observability/diagnostics.ts";
-import { formatPrometheus } from "../../../sdk/src/colyseus/server/observability/metrics.ts";
+import { formatPrometheus } from "../../../sdk/src/colyseus/server/observability/prometheus.ts";
 import { until } from "../../until.ts";
 import { startServer, type TestServer } from "./harness.ts";
 

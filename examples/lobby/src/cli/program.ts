@@ -13,8 +13,8 @@ export class Failure extends Error {
   }
 }
 
-/** sysexits.h: EX_USAGE, EX_UNAVAILABLE, EX_SOFTWARE. */
-export const EXIT = { usage: 64, unavailable: 69, software: 70 } as const;
+/** sysexits.h: EX_USAGE, EX_UNAVAILABLE, EX_SOFTWARE, EX_CANTCREAT. */
+export const EXIT = { usage: 64, unavailable: 69, software: 70, cannotCreate: 73 } as const;
 
 /** All clean-up together; then the process ends whatever is still open. Unmapping a port may take 5 s. */
 export const SHUTDOWN_MS = 6000;

@@ -1,7 +1,10 @@
+import { traceOf } from "../../net/trace.ts";
 import type { Introduction } from "../../rendezvous/sealed/introduction.ts";
 import { RendezvousError } from "../../rendezvous/wire/errors.ts";
 import type { RequestMessage, ResponseMessage } from "../../rendezvous/wire/invite-tunnel-http.ts";
 import { unref } from "./introductions.ts";
+
+const trace = traceOf("colyseus");
 
 const ANSWER_TIMEOUT_MS = 10_000;
 
@@ -34,7 +37,12 @@ export class InviteTunnelRequests {
     const body = await asked.text();
     const id = ++this.#ids;
     const request: RequestMessage = { type: "request", id, method, path: pathname + search, headers, body };
+    const begun = performance.now();
     const response = await this.#exchange(introduction, request, asked.signal);
+    if (trace.on) {
+      const ms = performance.now() - begun;
+      trace.event("tunnel-request", { id, method, path: pathname, status: response.status, ms });
+    }
     return new Response(response.status === 204 ? null : response.body, {
       status: response.status,
       headers: response.headers,

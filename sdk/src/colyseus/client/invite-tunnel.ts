@@ -1,14 +1,16 @@
 import { localCandidate } from "../../ice/candidate.ts";
 import { type IceMux, IceMux as Mux } from "../../ice/mux.ts";
-import { type IcePeer } from "../../ice/peer.ts";
-import { type NatView } from "../../ice/port-prediction.ts";
+import type { IcePeer } from "../../ice/peer.ts";
+import type { NatView } from "../../ice/port-prediction.ts";
 import { onLocalNetwork, sharesNetwork } from "../../ice/remote-policy.ts";
+import type { IcePairInfo } from "../../ice/types.ts";
 import { natBehaviour } from "../../nat/behaviour-discovery.ts";
+import { traceOf } from "../../net/trace.ts";
 import { UDPSocket } from "../../net/udp-socket.ts";
 import { reachableAddresses } from "../../net/usable-interfaces.ts";
 import { Guessing } from "../../rendezvous/guessing.ts";
-import { type IntroduceOptions } from "../../rendezvous/guest/introduce.ts";
-import { type Introduction } from "../../rendezvous/sealed/introduction.ts";
+import type { IntroduceOptions } from "../../rendezvous/guest/introduce.ts";
+import type { Introduction } from "../../rendezvous/sealed/introduction.ts";
 import { sendInviteTunnelMessage, trickle } from "../../rendezvous/trickle.ts";
 import { parseInvite } from "../../rendezvous/wire/invite.ts";
 import { type InviteTunnelMessage, parseInviteTunnelMessage } from "../../rendezvous/wire/invite-tunnel.ts";
@@ -17,10 +19,12 @@ import { connectSession } from "../../session/connect.ts";
 import type { SessionPath, SessionPathState } from "../../session/path.ts";
 import { stunBinding } from "../../stun/client.ts";
 import { openTurnRelay } from "../../turn/open.ts";
-import { type TurnRelay } from "../../turn/relay.ts";
+import type { TurnRelay } from "../../turn/relay.ts";
 import { Introductions } from "./introductions.ts";
 import { InviteTunnelRequests } from "./invite-tunnel-requests.ts";
 import type { ConnectSession } from "./udp-attempt.ts";
+
+const trace = traceOf("colyseus");
 
 /** Everything is asked at once, and the slowest way is through a relay. */
 const SESSION_TIMEOUT_MS = 20_000;
@@ -99,6 +103,7 @@ class InvitedPath implements SessionPath {
     paths.set(id, this);
     this.#forget = () => paths.delete(id);
     const told = [...this.#peer.localCandidates];
+    if (trace.on) trace.event("path-asked", { id, localCandidates: told.length, isLocal });
     sendInviteTunnelMessage(introduction, { type: "path", id, ice: this.#peer.localCredentials, candidates: told });
     trickle(introduction, id, this.#peer, told);
     this.#guessing = new Guessing({
@@ -115,7 +120,10 @@ class InvitedPath implements SessionPath {
   }
 
   receive(message: InviteTunnelMessage): void {
-    if (message.type === "path") this.#peer.setRemoteCredentials(message.ice);
+    if (message.type === "path") {
+      if (trace.on) trace.event("path-answered", { id: message.id, remoteCandidates: message.candidates.length });
+      this.#peer.setRemoteCredentials(message.ice);
+    }
     if (message.type === "path" || message.type === "candidates") {
       for (const candidate of message.candidates) this.#peer.addRemoteCandidate(candidate);
     }
@@ -128,6 +136,10 @@ class InvitedPath implements SessionPath {
 
   send(data: Uint8Array): boolean {
     return this.#peer.send(data);
+  }
+
+  pairs(): IcePairInfo[] {
+    return this.#peer.pairs();
   }
 
   close(): void {

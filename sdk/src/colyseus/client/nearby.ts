@@ -4,7 +4,10 @@ import { type LocateLanOptions, locateLan } from "../../lan/locate.ts";
 import { addressFamily } from "../../net/address.ts";
 import { type Endpoint, formatEndpoint } from "../../net/endpoint.ts";
 import { addressScope } from "../../net/scope.ts";
+import { traceOf } from "../../net/trace.ts";
 import { sleep } from "../../net/wait.ts";
+
+const trace = traceOf("colyseus");
 
 /** How long an address may be silent before others are tried too, ms (RFC 8305 section 5). */
 const PATIENCE_MS = 250;
@@ -73,6 +76,7 @@ export class Nearby {
   };
 
   #move(url: URL, to: Endpoint): void {
+    if (trace.on) trace.event("detour", { from: url.host, to });
     url.host = formatEndpoint(to);
     this.onMove?.(to);
   }

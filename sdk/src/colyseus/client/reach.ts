@@ -1,7 +1,11 @@
 /** Which of a host's endpoints answers: all of them are asked, the better ones first. */
+
 import { messageOf } from "../../net/message-of.ts";
+import { traceOf } from "../../net/trace.ts";
 import { sleep } from "../../net/wait.ts";
 import { RendezvousError } from "../../rendezvous/wire/errors.ts";
+
+const trace = traceOf("colyseus");
 
 export interface ReachOptions {
   signal?: AbortSignal | undefined;
@@ -35,6 +39,7 @@ export async function firstReachable(endpoints: readonly string[], options: Reac
     over.throwIfAborted();
     const response = await fetch(endpoint + PROBE_PATH, { signal: over, redirect: "error" });
     await response.body?.cancel();
+    if (trace.on) trace.event("endpoint-answered", { endpoint: new URL(endpoint), status: response.status });
     if (response.status !== 200) throw new Error(`HTTP ${response.status}`);
     return endpoint;
   };
@@ -44,6 +49,10 @@ export async function firstReachable(endpoints: readonly string[], options: Reac
     const answer = ask(endpoint, rank, failed);
     const { promise, resolve } = Promise.withResolvers<void>();
     answer.catch((error: unknown) => {
+      if (trace.on && !found.signal.aborted) {
+        const url = URL.canParse(endpoint) ? new URL(endpoint) : undefined;
+        trace.event("endpoint-failed", { endpoint: url, reason: reasonOf(error) });
+      }
       failures.push(`${endpoint} (${reasonOf(error)})`);
       resolve();
     });

@@ -3,6 +3,7 @@ import type { ITransport, ITransportEventMap } from "@colyseus/sdk/transport/ITr
 import { WebSocketTransport } from "@colyseus/sdk/transport/WebSocketTransport";
 import { formatEndpoint } from "../../net/endpoint.ts";
 import { messageOf } from "../../net/message-of.ts";
+import { traceOf } from "../../net/trace.ts";
 import { abortable } from "../../net/wait.ts";
 import { CLOSE_ABNORMAL, CLOSE_NO_STATUS, CLOSE_PROTOCOL_ERROR, webSocketCloseCode } from "../../session/close-code.ts";
 import type { Session, SessionMode } from "../../session/types.ts";
@@ -11,6 +12,8 @@ import type { ConnectEndpoint } from "../wire/connect-request.ts";
 import { BATCH, readBatch } from "../wire/frame-batch.ts";
 import type { JoinProgress, RoomPath } from "./path.ts";
 import { PathHistory } from "./path-history.ts";
+
+const trace = traceOf("colyseus");
 
 /** A way to a room that is tried before WebSocket. */
 export interface SessionWay {
@@ -120,9 +123,11 @@ export class RoomTransport implements ITransport {
     const url = isReconnection ? await this.#locate(original, attempt.signal) : original;
     const { way, onProgress } = this.#settings;
     const { signal } = attempt;
+    const begun = performance.now();
     let reason = `${way.name} is switched off`;
     let isOutdated = false;
     if (way.enabled) {
+      if (trace.on) trace.event("way-tried", { way: way.name, timeoutMs: way.timeoutMs, isReconnection });
       try {
         const { session, endpoints } = await way.dial(new URL(url), { headers, signal, onProgress });
         if (signal.aborted) session.close();
@@ -131,6 +136,7 @@ export class RoomTransport implements ITransport {
       } catch (error) {
         reason = `${way.name}: ${messageOf(error)}`;
         isOutdated = error instanceof ProtocolMismatchError;
+        if (trace.on) trace.event("way-failed", { way: way.name, reason, ms: performance.now() - begun });
       }
     }
     const fallback = way.locateWebSocket
@@ -194,15 +200,21 @@ export class RoomTransport implements ITransport {
   #connectWebSocket(url: string, headers: Record<string, string>, reason: string, meanwhile: string): void {
     const { onProgress } = this.#settings;
     onProgress("websocket", reason);
+    // The path names the seat.
+    if (trace.on) trace.event("way-tried", { way: "WebSocket", server: new URL(url).host, because: reason });
     const webSocket = new WebSocketTransport({
       onopen: (event) => {
         this.#moved("websocket", new URL(url).host, reason + meanwhile);
         this.events.onopen?.(event);
       },
       onmessage: (event) => this.events.onmessage?.(event),
-      onclose: (event) => this.events.onclose?.(event),
+      onclose: (event) => {
+        if (trace.on) trace.event("websocket-closed", { code: event.code, reason: event.reason });
+        this.events.onclose?.(event);
+      },
       onerror: (event: { message?: string }) => {
         const problem = `WebSocket: ${event.message || "no connection"}; ${reason}`;
+        if (trace.on) trace.event("way-failed", { way: "WebSocket", reason: event.message || "no connection" });
         this.events.onerror?.({ code: CLOSE_ABNORMAL, reason: problem });
       },
     });
@@ -219,6 +231,7 @@ export class RoomTransport implements ITransport {
 
   #moved(kind: RoomPath["kind"], remote: string, reason: string): void {
     const detour = this.#settings.detour?.() ?? "";
+    if (trace.on) trace.event("path", { kind, remote, reason, detour: detour || undefined });
     this.#history.moved({ kind, remote, reason: detour ? `${reason}; ${detour}` : reason, since: Date.now() });
     this.#settings.onPathChange();
   }

@@ -1,7 +1,11 @@
+import { formatEndpoint } from "../../net/endpoint.ts";
+import { traceOf } from "../../net/trace.ts";
 import type { Session } from "../../session/types.ts";
 import type { ConnectEndpoint } from "../wire/connect-request.ts";
 import { type RequestToken, requestToken as requestTokenOverHTTP } from "./token-request.ts";
 import type { DialOptions, SessionWay } from "./transport.ts";
+
+const trace = traceOf("colyseus");
 
 /** Opens a session with a connect token: `connectSession` of session/. */
 export type ConnectSession = (
@@ -48,9 +52,12 @@ export async function attemptUDP(
   const deadline = new AbortController();
   const timer = setTimeout(() => deadline.abort(new Error(`no answer over UDP within ${timeoutMs} ms`)), timeoutMs);
   const either = AbortSignal.any([signal, deadline.signal]);
+  const begun = performance.now();
   try {
     onProgress("token");
     const { token, endpoints, dialed } = await requestToken(roomURL, headers, either);
+    if (trace.on)
+      trace.event("connect-token", { endpoints: endpoints.map(endpointText), ms: performance.now() - begun });
     let dialing = "";
     const session = await connectSession(token, {
       signal: either,
@@ -68,4 +75,8 @@ export async function attemptUDP(
   } finally {
     clearTimeout(timer);
   }
+}
+
+function endpointText({ kind, ...endpoint }: ConnectEndpoint): string {
+  return `${kind} ${formatEndpoint(endpoint)}`;
 }

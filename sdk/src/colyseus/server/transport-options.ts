@@ -2,9 +2,9 @@ import type { TransportOptions } from "@colyseus/ws-transport";
 import type { ConnectivityOptions } from "../../connectivity/options.ts";
 import type { TransportLimits } from "./admission/limits.ts";
 import type { RequestGuardOptions } from "./entrances/request-guard.ts";
-import type { LanListingOptions } from "./lan-listing.ts";
-import type { LobbyListingOptions } from "./lobby-listing.ts";
-import type { WebRTCSwitch } from "./webrtc/entrance.ts";
+import type { LanListingOptions } from "./listings/lan-listing.ts";
+import type { LobbyListingOptions } from "./listings/lobby-listing.ts";
+import type { WebRTCSwitch } from "./webrtc/endpoint.ts";
 
 export interface SallyportTransportOptions
   extends Omit<TransportOptions, "noServer" | "host" | "backlog">,

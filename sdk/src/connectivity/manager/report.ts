@@ -1,5 +1,9 @@
+import { formatEndpoint } from "../../net/endpoint.ts";
+import { traceOf } from "../../net/trace.ts";
 import { isSameReachability, type Reachability, type Step } from "../reachability.ts";
 import { assess, type Findings } from "../verdict.ts";
+
+const trace = traceOf("connectivity");
 
 export interface ReportHandler {
   /** What all rungs know now. */
@@ -16,6 +20,8 @@ export class Report {
   readonly #signal: AbortSignal;
   readonly #steps: Map<string, Step> = new Map();
   #reachability: Reachability | undefined;
+  /** What the trace said last. */
+  #traced = "";
 
   /** @param signal after which nothing changes any more */
   constructor(signal: AbortSignal, handler: ReportHandler) {
@@ -32,6 +38,7 @@ export class Report {
     const previous = this.#steps.get(step.step);
     this.#steps.set(step.step, step);
     if (previous?.outcome === step.outcome && previous.reason === step.reason) return;
+    if (trace.on) trace.event("step", { ...step });
     this.#handler.step(step);
     this.update();
   }
@@ -41,7 +48,23 @@ export class Report {
     if (this.#signal.aborted) return;
     const before = this.#reachability;
     this.#reachability = this.#assess();
-    if (!before || !isSameReachability(before, this.#reachability)) this.#handler.change(this.#reachability);
+    if (before && isSameReachability(before, this.#reachability)) return;
+    if (trace.on) this.#trace(this.#reachability, before);
+    this.#handler.change(this.#reachability);
+  }
+
+  /** What decides whether a stranger gets in; the reasons have been traced as steps. */
+  #trace({ verdict, endpoints }: Reachability, before: Reachability | undefined): void {
+    const list = endpoints.map(({ kind, protocol, via, verified, ...at }) => {
+      const proven = verified ? " verified" : "";
+      return `${kind} ${formatEndpoint(at)} ${protocol} via ${via}${proven}`;
+    });
+    const news = JSON.stringify([verdict, list]);
+    if (news === this.#traced) return;
+    this.#traced = news;
+    const { localPort } = this.#handler.findings();
+    const was = before?.verdict === verdict ? undefined : before?.verdict;
+    trace.event("verdict", { verdict, was, localPort, endpoints: list });
   }
 
   #assess(): Reachability {

@@ -1,3 +1,4 @@
+import { traceOf } from "../../net/trace.ts";
 import type { Findings } from "../verdict.ts";
 import { DetectionRung } from "./detection.ts";
 import { InterfacesRung } from "./interfaces.ts";
@@ -5,6 +6,8 @@ import { LifetimeRung } from "./lifetime.ts";
 import { MappingRung } from "./mapping.ts";
 import { RelayRung } from "./relay.ts";
 import type { Change, Rung, RungContext } from "./rung.ts";
+
+const trace = traceOf("connectivity");
 
 /** All rungs as one: opened in parallel, so that none waits for another. */
 export class Ladder implements Rung {
@@ -57,6 +60,7 @@ export class Ladder implements Rung {
   }
 
   forget(changed: Change): void {
+    trace.event(`${changed}-changed`);
     for (const rung of this.#rungs) rung.forget?.(changed);
     if (changed === "network") void this.refresh();
   }

@@ -1,5 +1,7 @@
-import { type Clock } from "../../net/clock.ts";
+import { networkInterfaces } from "node:os";
+import type { Clock } from "../../net/clock.ts";
 import { messageOf } from "../../net/message-of.ts";
+import { type TraceInput, traceOf } from "../../net/trace.ts";
 import { sleep } from "../../net/wait.ts";
 import { isKnownToBePrivate } from "../external-address.ts";
 import type { Discover, Finding, Gateway, SearchEvents } from "../gateway.ts";
@@ -8,6 +10,8 @@ import type { KnownRouters } from "../journal/known-routers.ts";
 import type { Via } from "../types.ts";
 import { PortControlDiscovery } from "./port-control-discovery.ts";
 import { UpnpDiscovery } from "./upnp-discovery.ts";
+
+const trace = traceOf("gateway");
 
 /** Late answers to a search are taken for this long, and longer only while something is not mapped. */
 const LATE_ANSWERS_MS = 3000;
@@ -67,6 +71,7 @@ export class Gateways implements AsyncDisposable {
 
   /** It does not answer any more, or cannot be asked: only a new search brings it back. */
   markUnreachable(gateway: Gateway): void {
+    if (trace.on) trace.event("gateway-unreachable", describeGateway(gateway));
     for (const [key, known] of this.#known) if (known === gateway) this.#known.delete(key);
     if (!this.#options.isUsed(gateway)) void gateway.close();
   }
@@ -86,6 +91,7 @@ export class Gateways implements AsyncDisposable {
       return;
     }
     void known?.close();
+    if (trace.on) trace.event("gateway-found", describeGateway(gateway));
     // Every mapping listens to its gateway.
     gateway.setMaxListeners(0);
     this.#known.set(key, gateway);
@@ -107,6 +113,7 @@ export class SharedSearch implements AsyncDisposable {
     this.#search = discover({
       onGateway,
       onFinding: (finding) => {
+        if (trace.on) trace.event("finding", { ...finding });
         this.findings.push(finding);
         for (const listener of this.#listeners) listener(finding);
       },
@@ -151,6 +158,7 @@ export function discoverGateways(
   const begin = async (): Promise<void> => {
     const usable = interfaces ?? (await interfacesToRouters());
     if (disposed) return;
+    if (trace.on) traceSearch(via, usable);
     if (usable.length === 0) {
       const reason = "this computer has no network address: connect it to a network";
       events.onFinding({ step: "interfaces", outcome: "absent", reason });
@@ -182,4 +190,16 @@ export function discoverGateways(
       await settled;
     },
   };
+}
+
+/** Interfaces that are left out have no address of their own, or lead to containers and tunnels: see interfaces.ts. */
+function traceSearch(via: readonly Via[], usable: readonly LocalInterface[]): void {
+  const skipped = Object.keys(networkInterfaces()).filter((name) => !usable.some((each) => each.name === name));
+  const interfaces = usable.map(({ name, address, gateway }) => `${name} ${address} gateway ${gateway ?? "none"}`);
+  trace.event("search", { via, interfaces, skipped });
+}
+
+function describeGateway({ info, localAddress }: Gateway): TraceInput {
+  const { via, name, address, externalAddress } = info;
+  return { via, name, address, externalAddress, localAddress };
 }

@@ -1,5 +1,7 @@
-import { type Clock } from "../../net/clock.ts";
+import type { Clock } from "../../net/clock.ts";
 import { isOnLink } from "../../net/subnet.ts";
+import { traceOf } from "../../net/trace.ts";
+import { TraceLimiter } from "../../net/trace-limiter.ts";
 import { sleep } from "../../net/wait.ts";
 import { NO_ANSWER_MS, type SearchEvents } from "../gateway.ts";
 import type { LocalInterface } from "../interfaces.ts";
@@ -11,6 +13,10 @@ import type * as Http from "../upnp/service/http.ts";
 import { pinUrl } from "../upnp/service/pin-url.ts";
 import { mayBeGateway } from "../upnp/ssdp.ts";
 import { type SearchReply, SsdpSearch } from "../upnp/ssdp-search.ts";
+
+const trace = traceOf("gateway");
+/** Everybody on the network may answer, as often as they like. */
+const limiter = new TraceLimiter();
 
 /** Descriptions fetched in one search: a flood of answers must not cause a flood of requests. */
 const MAX_DESCRIPTIONS = 16;
@@ -77,7 +83,10 @@ export class UpnpDiscovery implements Disposable {
       clock: options.clock,
       ...(options.port === undefined ? {} : { port: options.port }),
       onReply: (reply) => void this.#onReply(reply),
-      onError: (through, error) => errors.push(`${through.name}: ${error.message}`),
+      onError: (through, error) => {
+        if (trace.on) trace.event("interface-failed", { name: through.name, reason: error.message });
+        errors.push(`${through.name}: ${error.message}`);
+      },
     });
     options.clock.after(options.hasCompany ? HEAD_START_MS : 0, () => {
       // The caller that needs it gets the error.
@@ -102,12 +111,16 @@ export class UpnpDiscovery implements Disposable {
   }
 
   async #onReply({ message, responder, through }: SearchReply): Promise<void> {
+    if (trace.on) traceReply(message, responder, through);
     if (!mayBeGateway(message)) return;
     let key: string;
     try {
       key = keyOf(message.location, responder);
     } catch (error) {
-      if (error instanceof UpnpError) this.#failure ??= error.message;
+      if (error instanceof UpnpError) {
+        this.#failure ??= error.message;
+        if (trace.on) traceUnused(responder, error.message);
+      }
       return;
     }
     if (this.#seen.has(key) || this.#seen.size >= MAX_DESCRIPTIONS) return;
@@ -125,6 +138,7 @@ export class UpnpDiscovery implements Disposable {
         bootId: message.bootId,
       });
     } catch (error) {
+      if (trace.on) traceUnused(responder, error instanceof Error ? error.message : String(error));
       // Printers and televisions answer too: only what calls itself a gateway can fail as one.
       if (error instanceof UpnpError && !this.#abort.signal.aborted && /InternetGateway|WAN/.test(message.target)) {
         this.#failure = `${responder} answered the search, but: ${error.message}`;
@@ -141,6 +155,7 @@ export class UpnpDiscovery implements Disposable {
     const { signal } = this.#abort;
     const { httpRequest, inspectGateway, pinholeGateways } = await this.#load();
     const found = await inspectGateway(httpRequest, where, clock, signal);
+    if (found === undefined && trace.on) traceUnused(where.responder, "it offers no service that maps ports");
     if (found === undefined || signal.aborted) return undefined;
     // A root device may be found under several URLs or versions: one gateway per device and way to it.
     const identity = `${found.udn || where.responder} ${where.responder} ${where.localAddress}`;
@@ -204,4 +219,16 @@ export class UpnpDiscovery implements Disposable {
     this.#remember();
     this.#settle();
   }
+}
+
+function traceReply(message: SearchReply["message"], from: string, { name }: LocalInterface): void {
+  const count = limiter.take("answer", performance.now());
+  if (count === 0) return;
+  const target = message.kind === "response" ? message.target : undefined;
+  trace.event("search-answer", { from, target, interface: name, mayBeGateway: mayBeGateway(message), count });
+}
+
+function traceUnused(address: string, reason: string): void {
+  const count = limiter.take("unused", performance.now());
+  if (count > 0) trace.event("device-unused", { address, reason, count });
 }

@@ -1,8 +1,11 @@
-import { type Clock } from "../../net/clock.ts";
+import type { Clock } from "../../net/clock.ts";
+import { traceOf } from "../../net/trace.ts";
 import type { Gateway, Lease, PortRequest } from "../gateway.ts";
 import { Journal, type JournalEntry } from "./journal.ts";
 import { LeaseKeeper, RELEASE_TIMEOUT_MS } from "./lease-keeper.ts";
 import { lock } from "./lock.ts";
+
+const trace = traceOf("gateway");
 
 /** Records every lease in the {@link Journal}, and locks a router among all processes on this computer. */
 export class JournalKeeper extends LeaseKeeper {
@@ -60,7 +63,12 @@ export class JournalKeeper extends LeaseKeeper {
         continue;
       }
       const limit = AbortSignal.any([signal, AbortSignal.timeout(RELEASE_TIMEOUT_MS)]);
-      if (await gateway.release(asLease(entry), limit).catch(() => false)) {
+      const isGone = await gateway.release(asLease(entry), limit).catch(() => false);
+      if (trace.on) {
+        const { via, transport, externalPort } = entry;
+        trace.event("orphan", { via, gateway: entry.gateway, transport, externalPort, removed: isGone });
+      }
+      if (isGone) {
         settle();
         removed = true;
       }

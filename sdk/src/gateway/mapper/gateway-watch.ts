@@ -1,4 +1,6 @@
-import { type Clock } from "../../net/clock.ts";
+import type { Clock } from "../../net/clock.ts";
+import { traceOf } from "../../net/trace.ts";
+import { TraceLimiter } from "../../net/trace-limiter.ts";
 import { usableInterfaces } from "../../net/usable-interfaces.ts";
 import { sleep } from "../../net/wait.ts";
 import { AnnouncementListener } from "../discovery/announcements.ts";
@@ -7,6 +9,10 @@ import { NetworkWatch } from "../discovery/network-watch.ts";
 import type { Announcement, Gateway } from "../gateway.ts";
 import { interfacesToRouters, type LocalInterface } from "../interfaces.ts";
 import type { ManagedMapping } from "./managed-mapping.ts";
+
+const trace = traceOf("gateway");
+/** Everybody on the network may announce itself. */
+const limiter = new TraceLimiter();
 
 /** Everybody on the LAN hears an announcement: each waits for a random time up to this (RFC 6887 section 14.1.2). */
 const MAX_ANNOUNCE_DELAY_MS = 5000;
@@ -80,6 +86,10 @@ export class GatewayWatch {
 
   async #onAnnouncement(heard: Announcement): Promise<void> {
     const { clock, random, signal, gateways, mappings, onReturn } = this.#options;
+    if (trace.on) {
+      const count = limiter.take(heard.kind, clock.now());
+      if (count > 0) trace.event("announcement", { kind: heard.kind, from: heard.from, count });
+    }
     if (heard.kind === "pcp" || heard.kind === "nat-pmp") {
       if (this.#announced.has(heard.from)) return;
       this.#announced.add(heard.from);
@@ -98,6 +108,7 @@ export class GatewayWatch {
 
   async #onNetworkChange(reason: string): Promise<void> {
     const { interfaces, gateways, mappings, onChange } = this.#options;
+    if (trace.on) trace.event("network-changed", { reason });
     this.#listen();
     const own = new Set((interfaces ?? (await interfacesToRouters())).map(({ address }) => address));
     // A gateway that was asked from an address that is gone cannot be asked any more.

@@ -1,10 +1,13 @@
 import { EventEmitter } from "node:events";
+import { traceOf } from "../../net/trace.ts";
 import { sleep, whileAwaited } from "../../net/wait.ts";
 import { whyNotPublic } from "../external-address.ts";
 import { type Gateway, GatewayError, type Lease } from "../gateway.ts";
 import type { GatewayInfo, MapProtocol, MappingEvent, MappingEvents, PortMapping, Via } from "../types.ts";
 import { LeaseSchedule } from "./lease-schedule.ts";
 import { type FullRequest, type Grant, type ObtainDeps, obtain } from "./obtain.ts";
+
+const trace = traceOf("gateway");
 
 /** What a mapping needs of the mapper that keeps it. */
 export interface MappingDeps extends ObtainDeps {
@@ -103,6 +106,7 @@ export class ManagedMapping extends EventEmitter<MappingEvents> implements PortM
 
   /** Something happened that may have cost us the mapping: looks now. */
   recheck(reason: string): void {
+    if (trace.on && this.#recheckReason === undefined) trace.event("recheck", { port: this.externalPort, reason });
     this.#recheckReason ??= reason;
     this.#wake();
   }
@@ -286,6 +290,7 @@ export class ManagedMapping extends EventEmitter<MappingEvents> implements PortM
   #tell(event: MappingEvent["event"], reason: string): void {
     const ms = Math.round(this.#deps.clock.now() - this.#startedAt);
     const told: MappingEvent = { event, mapping: this, reason, ms };
+    if (trace.on) traceMapping(told);
     this.emit(event, told);
     this.#deps.onEvent(told);
   }
@@ -301,4 +306,13 @@ export class ManagedMapping extends EventEmitter<MappingEvents> implements PortM
     this.#tell("unmapped", isSure ? reason : `${reason}, but the router did not confirm that the entry is gone`);
     this.removeAllListeners();
   }
+}
+
+/** One line for each thing that happens to a mapping. */
+export function traceMapping({ event, mapping, reason, ms }: MappingEvent): void {
+  const { via, protocol, verified, expiresAt } = mapping;
+  const external = { address: mapping.externalAddress, port: mapping.externalPort };
+  const internal = { address: mapping.internalAddress, port: mapping.internalPort };
+  const leftSeconds = expiresAt === 0 ? null : Math.round((expiresAt - Date.now()) / 1000);
+  trace.event(event, { via, protocol, external, internal, verified, leftSeconds, reason, ms });
 }

@@ -1,4 +1,5 @@
-import { type Clock } from "../../net/clock.ts";
+import type { Clock } from "../../net/clock.ts";
+import { traceOf } from "../../net/trace.ts";
 import { sleep } from "../../net/wait.ts";
 import type { Gateways, SharedSearch } from "../discovery/gateways.ts";
 import { isKnownToBePrivate, whyNotPublic } from "../external-address.ts";
@@ -7,6 +8,8 @@ import type { LeaseKeeper } from "../journal/lease-keeper.ts";
 import type { MapRequest, Transport } from "../types.ts";
 import { noMapping } from "./no-mapping-error.ts";
 import { PortPlan } from "./ports.ts";
+
+const trace = traceOf("gateway");
 
 /** A gateway that takes longer than this is not waited for alone: the next one is asked too. */
 const HEDGE_AFTER_MS = 1000;
@@ -153,7 +156,10 @@ class Attempts {
   async #establish(gateway: Gateway): Promise<Grant> {
     const { info } = gateway;
     if (isKnownToBePrivate(info)) this.#refusePrivate(info.externalAddress);
+    const begun = this.#deps.clock.now();
     using _lock = await this.#deps.keeper.lock(gateway, this.#signal);
+    const lockMs = this.#deps.clock.now() - begun;
+    if (trace.on) trace.event("gateway-asked", { via: info.via, address: info.address, lockMs });
     using restarts = watchingForRestarts(gateway);
     const leases = await this.#tryPorts(gateway);
     return { gateway, leases, recheckReason: restarts.reason };
@@ -168,6 +174,10 @@ class Attempts {
         return await this.#tryPort(gateway, plan.port, plan.isExact);
       } catch (error) {
         if (!(error instanceof GatewayError)) throw error;
+        if (trace.on) {
+          const { kind, code, message: reason } = error;
+          trace.event("port-refused", { via: gateway.info.via, port: plan.port, kind, code, reason });
+        }
         const mayHelp = error.kind === "full" && !hasMadeRoom;
         if (mayHelp && (await this.#deps.keeper.removeOrphans(gateway, this.#signal))) hasMadeRoom = true;
         else plan.next(error);
@@ -179,6 +189,10 @@ class Attempts {
   async #tryPort(gateway: Gateway, port: number, isExact: boolean): Promise<readonly Lease[]> {
     const { keeper } = this.#deps;
     const { protocol, internalPort, lifetimeSeconds, description } = this.#request;
+    if (trace.on) {
+      const { via, address } = gateway.info;
+      trace.event("port-tried", { via, gateway: address, protocol, port, internalPort, isExact, lifetimeSeconds });
+    }
     const ask = (transport: Transport, externalPort: number, exact: boolean): Promise<Lease> => {
       const request = { transport, internalPort, externalPort, exact, lifetimeSeconds, description };
       return keeper.request(gateway, request, this.#signal);

@@ -1,4 +1,5 @@
 import { EventEmitter, setMaxListeners } from "node:events";
+import { traceOf } from "../../net/trace.ts";
 import { sleep, whileAwaited } from "../../net/wait.ts";
 import { Gateways } from "../discovery/gateways.ts";
 import { exitGuard, type Guarded } from "../exit-guard.ts";
@@ -12,10 +13,12 @@ import {
   type PortMapping,
 } from "../types.ts";
 import { GatewayWatch } from "./gateway-watch.ts";
-import { ManagedMapping, type MappingDeps } from "./managed-mapping.ts";
+import { ManagedMapping, type MappingDeps, traceMapping } from "./managed-mapping.ts";
 import { NoMappingError } from "./no-mapping-error.ts";
 import { type FullRequest, type Grant, obtain } from "./obtain.ts";
 import { environmentOf, type MapOptions, type PortMapperEvents, type PortMapperOptions } from "./options.ts";
+
+const trace = traceOf("gateway");
 
 /** RFC 6886 section 3.3 recommends two hours. */
 const DEFAULT_LIFETIME_SECONDS = 7200;
@@ -183,7 +186,9 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
     const mapping = new ManagedMapping(this.#deps, request, grant, startedAt);
     this.#mappings.add(mapping);
     const reason = `${gateway.info.name} forwards the port`;
-    this.emit("mapped", { event: "mapped", mapping, reason, ms: Math.round(clock.now() - startedAt) });
+    const event: MappingEvent = { event: "mapped", mapping, reason, ms: Math.round(clock.now() - startedAt) };
+    if (trace.on) traceMapping(event);
+    this.emit("mapped", event);
     return mapping;
   }
 

@@ -1,4 +1,5 @@
 /** A guest's way through one mailbox to its host: hello, the host's answer, and its details. */
+import { traceOf } from "../../net/trace.ts";
 import type { GuestMail, GuestMailbox } from "../mailbox/mailbox.ts";
 import { type Introduction, SealedIntroduction } from "../sealed/introduction.ts";
 import { concat, NoiseInitiator } from "../sealed/noise.ts";
@@ -10,6 +11,8 @@ import type { ParsedInvite } from "../wire/invite.ts";
 import { type EndReason, HELLO, type HostMessage, prologueOf } from "../wire/protocol.ts";
 import { parseSeal } from "../wire/seal-text.ts";
 import type { TraversalServers } from "../wire/servers.ts";
+
+const trace = traceOf("rendezvous");
 
 /** Needs noise to be ready. */
 export class Approach {
@@ -56,6 +59,7 @@ export class Approach {
   }
 
   #onHost(host: HostMessage): void {
+    if (trace.on && host.online !== this.#host?.online) trace.event("host", { online: host.online, name: host.name });
     this.#host = host;
     if (host.online && this.#handshake === undefined && this.#introduction === undefined) this.#sayHello(host);
   }
@@ -76,6 +80,7 @@ export class Approach {
     });
     const hello = this.#handshake.write();
     if (hello === undefined) throw forged();
+    if (trace.on) trace.event("hello", { withLink: mode === HELLO.link });
     this.#mailbox.introduce(concat(Uint8Array.of(mode), hello));
   }
 
@@ -134,6 +139,7 @@ export class Approach {
   }
 
   #onEnd(reason: EndReason): void {
+    if (trace.on) trace.event("host-ended", { reason });
     if (this.#introduction !== undefined) {
       this.#introduction.lose(reasonOfEnd(reason));
       this.#settle();

@@ -1,12 +1,18 @@
 /** The host's side of all introductions that come through one mailbox. */
 
 import { TokenBucket } from "../../net/token-bucket.ts";
+import { traceOf } from "../../net/trace.ts";
+import { TraceLimiter } from "../../net/trace-limiter.ts";
 import type { HostMail, HostMailbox } from "../mailbox/mailbox.ts";
 import { SealedIntroduction } from "../sealed/introduction.ts";
 import { NoiseResponder } from "../sealed/noise.ts";
 import type { HostIdentity } from "../sealed/secret.ts";
 import { type EndReason, HELLO, type HostDetails, prologueOf } from "../wire/protocol.ts";
 import type { TraversalServers } from "../wire/servers.ts";
+
+const trace = traceOf("rendezvous");
+/** A lobby, or strangers through it, may ask as often as they like. */
+const limiter = new TraceLimiter();
 
 /** At one time; a lobby that sends more is ill or evil. */
 const MAX_OPEN = 128;
@@ -69,7 +75,11 @@ export class HostIntroductions {
 
   #onHello(id: number, hello: Uint8Array): void {
     const { identity, linkOnly, mailbox, now } = this.#options;
-    const refuse = (reason: EndReason): void => mailbox.end(id, reason);
+    const refuse = (reason: EndReason): void => {
+      const count = trace.on ? limiter.take(reason, now()) : 0;
+      if (count > 0) trace.event("introduction-refused", { id, reason, count });
+      mailbox.end(id, reason);
+    };
     if (this.#open.has(id)) return;
     if (this.#open.size >= MAX_OPEN || !this.#limiter.take(now())) return refuse("limit");
     const [mode] = hello;
@@ -101,6 +111,7 @@ export class HostIntroductions {
     const unconfirmed = setTimeout(() => introduction.lose("The player says nothing."), CONFIRM_MS);
     unconfirmed.unref();
     this.#open.set(id, { introduction, unconfirmed });
+    if (trace.on) trace.event("introduction-begun", { id, withLink: mode === HELLO.link });
     introduction.sendDetails(details());
   }
 
@@ -111,6 +122,7 @@ export class HostIntroductions {
     if (!introduction.receive(data) || entry.unconfirmed === undefined) return;
     clearTimeout(entry.unconfirmed);
     entry.unconfirmed = undefined;
+    if (trace.on) trace.event("introduction-confirmed", { id });
     const { outdated } = introduction;
     if (outdated) this.#options.onOutdated(outdated.protocol, outdated.sentence);
     if (introduction.closed === undefined && !this.#options.onIntroduction(introduction)) {
@@ -122,6 +134,7 @@ export class HostIntroductions {
     const entry = this.#open.get(id);
     if (entry === undefined) return;
     clearTimeout(entry.unconfirmed);
+    if (trace.on) trace.event("introduction-ended", { id, ...entry.introduction.closed });
     this.#open.delete(id);
     this.#options.mailbox.end(id, "left");
   }

@@ -1,6 +1,7 @@
 /** The host's side: keeps a hosted game known to a lobby, under one invite. */
 
 import { EventEmitter } from "node:events";
+import { traceOf } from "../../net/trace.ts";
 import { sleep } from "../../net/wait.ts";
 import { VersionNotices } from "../../session/versions.ts";
 import { parseLobbyUrl } from "../mailbox/lobby-url.ts";
@@ -8,11 +9,13 @@ import type { HostMailbox } from "../mailbox/mailbox.ts";
 import { openMailbox } from "../mailbox/open.ts";
 import type { Introduction } from "../sealed/introduction.ts";
 import { createHostSecret, type HostIdentity, hostIdentityOf, isHostSecret } from "../sealed/secret.ts";
-import { RendezvousError, type RendezvousErrorCode } from "../wire/errors.ts";
+import { RendezvousError, type RendezvousErrorCode, traceableFailure } from "../wire/errors.ts";
 import { type Invite, inviteUrl } from "../wire/invite.ts";
 import { type HostDetails, MAX_ENDPOINTS, parseHostDetails, parseHostUpdate } from "../wire/protocol.ts";
 import type { TraversalServers } from "../wire/servers.ts";
 import { HostIntroductions } from "./host-introductions.ts";
+
+const trace = traceOf("rendezvous");
 
 /** What a host says of itself. */
 export interface RegistrationDetails extends HostDetails {
@@ -61,8 +64,6 @@ const FINAL: ReadonlySet<RendezvousErrorCode> = new Set(["refused", "invalid", "
 const UPDATE_MS = 250;
 
 export class HostRegistration extends EventEmitter<Events> implements AsyncDisposable {
-  /** Whoever has it is this host. It never leaves this process; keep it to keep the invite beyond. */
-  readonly secret: string;
   /** Known once the lobby has been reached. */
   invite: Invite | undefined;
   /** Known soon after the lobby has been reached; the last ones while it is lost. */
@@ -72,6 +73,11 @@ export class HostRegistration extends EventEmitter<Events> implements AsyncDispo
   readonly #lobby: string;
   readonly #closing = new AbortController();
   readonly #versions = new VersionNotices((sentence) => this.emit("outdated", sentence));
+  #secret: string;
+  /** Of invites that were taken back while the lobby was away: it still keeps a place for them. */
+  readonly #kept = new Set<string>();
+  /** Ends the attempt that is under way, of a secret that is given up. */
+  #attempt = new AbortController();
   #details: HostDetails;
   #sealedEndpoints: string[] = [];
   #introductions: HostIntroductions | undefined;
@@ -87,10 +93,15 @@ export class HostRegistration extends EventEmitter<Events> implements AsyncDispo
     this.#lobby = parseLobbyUrl(options.lobby);
     this.#details = parseHostDetails(options);
     this.#sealedEndpoints = sealedEndpointsOf(options) ?? [];
-    this.secret = options.secret ?? createHostSecret();
-    if (!isHostSecret(this.secret)) {
+    this.#secret = options.secret ?? createHostSecret();
+    if (!isHostSecret(this.#secret)) {
       throw new RendezvousError("invalid", "The secret must be one that HostRegistration.secret gave: 43 characters.");
     }
+  }
+
+  /** Whoever has it is this host. It never leaves this process; keep it to keep the invite beyond. {@link newInvite} makes another. */
+  get secret(): string {
+    return this.#secret;
   }
 
   /**
@@ -124,6 +135,25 @@ export class HostRegistration extends EventEmitter<Events> implements AsyncDispo
     }
   }
 
+  /**
+   * Takes the invite back: its code and its link lead nowhere from now on, also for those who are being introduced by it. Who is in
+   * the game stays there. Answers with another invite, of another {@link secret}, once the lobby has given it; a lobby that is not
+   * there is tried again and again.
+   * @throws RendezvousError `refused`, `invalid`, `missing-package`, `aborted`
+   */
+  async newInvite(options: { signal?: AbortSignal } = {}): Promise<Invite> {
+    if (this.#closing.signal.aborted) throw new RendezvousError("aborted", "This registration has been closed.");
+    const attempt = this.#attempt;
+    const secret = this.#secret;
+    const isKept = this.invite !== undefined && this.#mailbox?.isOpen !== true;
+    this.#secret = createHostSecret();
+    this.invite = undefined;
+    if (isKept) this.#kept.add(secret);
+    await this.#leave("The host has taken this invite back.");
+    attempt.abort();
+    return await this.open(options);
+  }
+
   /** Tells the lobby, whoever is asking there, and those who are introduced from now on, what has changed. @throws RendezvousError `invalid` */
   update(details: Partial<RegistrationDetails>): void {
     const update = parseHostUpdate(details);
@@ -140,10 +170,7 @@ export class HostRegistration extends EventEmitter<Events> implements AsyncDispo
     if (!this.#closing.signal.aborted) this.#closing.abort();
     clearTimeout(this.#updateTimer);
     this.#updateTimer = undefined;
-    const mailbox = this.#mailbox;
-    this.#introductions?.close("The host has closed the game.");
-    this.#mailbox = undefined;
-    await mailbox?.leave();
+    await this.#leave("The host has closed the game.");
     await this.#running;
   }
 
@@ -151,65 +178,96 @@ export class HostRegistration extends EventEmitter<Events> implements AsyncDispo
     return this.close();
   }
 
+  async #leave(reason: string): Promise<void> {
+    const mailbox = this.#mailbox;
+    this.#introductions?.close(reason);
+    this.#mailbox = undefined;
+    await mailbox?.leave();
+  }
+
+  async #giveBack(secret: string, signal: AbortSignal): Promise<void> {
+    this.#kept.delete(secret);
+    const mailbox = await this.#enter(await hostIdentityOf(secret), signal);
+    await mailbox.leave();
+  }
+
   async #run(): Promise<void> {
     const [first, longest] = this.#options.retryMs ?? [500, 30_000];
-    const identity = await hostIdentityOf(this.secret);
+    let secret = this.#secret;
+    let identity = await hostIdentityOf(secret);
     let wait = first;
     while (!this.#closing.signal.aborted) {
+      // Another one may come while this one is hashed.
+      while (secret !== this.#secret) {
+        secret = this.#secret;
+        identity = await hostIdentityOf(secret);
+        wait = first;
+      }
+      this.#attempt = new AbortController();
+      const signal = AbortSignal.any([this.#closing.signal, this.#attempt.signal]);
       let error: RendezvousError;
       try {
-        const mailbox = await this.#enter(identity);
-        if (this.#closing.signal.aborted) return await mailbox.leave();
+        this.#changed.clear(); // all of it goes along; what changes meanwhile is sent after
+        const mailbox = await this.#enter(identity, signal);
+        if (signal.aborted) {
+          await mailbox.leave();
+          continue;
+        }
         this.#mailbox = mailbox;
         wait = first;
-        error = await this.#stay(mailbox, identity);
+        for (const each of this.#kept) this.#giveBack(each, signal).catch(() => undefined);
+        error = await this.#stay(mailbox, identity, signal);
       } catch (reason) {
         error = reason instanceof RendezvousError ? reason : new RendezvousError("unreachable", String(reason));
       }
       this.#mailbox = undefined;
       if (this.#closing.signal.aborted) return;
+      if (secret !== this.#secret) continue;
       if (FINAL.has(error.code)) {
         // First, so that open() says why, and not that it has been closed.
+        if (trace.on) trace.event("registration-failed", traceableFailure(error));
         this.emit("failed", error);
         this.#closing.abort();
         return;
       }
       const pause = wait * (0.5 + Math.random() / 2);
       wait = Math.min(longest, wait * 2);
+      if (trace.on) trace.event("registration-lost", { ...traceableFailure(error), retryInMs: pause });
       this.emit("lost", error, Math.round(pause));
-      await sleep(pause, this.#closing.signal);
+      await sleep(pause, signal);
     }
   }
 
-  async #enter({ code, proof, key }: HostIdentity): Promise<HostMailbox> {
+  async #enter({ code, proof, key }: HostIdentity, signal: AbortSignal): Promise<HostMailbox> {
     const { timeoutMs = 10_000 } = this.#options;
     const mailbox = await openMailbox(this.#lobby, this.#options);
-    this.#changed.clear(); // all of it goes along; what changes meanwhile is sent after
     return await mailbox.openHost(
       { code, proof, publicKey: key.publicKey, details: this.#details },
-      { timeoutMs, signal: this.#closing.signal },
+      { timeoutMs, signal },
     );
   }
 
   /** From the lobby's welcome to the end of the connection; answers why it ended. */
-  async #stay(mailbox: HostMailbox, identity: HostIdentity): Promise<RendezvousError> {
+  async #stay(mailbox: HostMailbox, identity: HostIdentity, signal: AbortSignal): Promise<RendezvousError> {
     const ended = Promise.withResolvers<RendezvousError>();
     const introductions = this.#introduceThrough(mailbox, identity);
     this.#introductions = introductions;
     mailbox.onMessage((mail) => {
+      if (this.#mailbox !== mailbox) return; // it is being left
       if (mail.type === "registered") this.#onRegistered(mail.url, identity);
       else if (mail.type === "servers") this.#onServers(mail.servers);
       else introductions.receive(mail);
     });
     mailbox.onClosed(ended.resolve);
     this.#flush();
-    const onClosing = (): void => ended.resolve(new RendezvousError("aborted", "closed"));
-    this.#closing.signal.addEventListener("abort", onClosing, { once: true });
+    const onAbort = (): void => ended.resolve(new RendezvousError("aborted", "closed"));
+    if (signal.aborted) onAbort();
+    signal.addEventListener("abort", onAbort, { once: true });
     try {
       return await ended.promise;
     } finally {
       introductions.lose("The connection to the lobby is lost.");
-      this.#closing.signal.removeEventListener("abort", onClosing);
+      signal.removeEventListener("abort", onAbort);
     }
   }
 
@@ -235,11 +293,13 @@ export class HostRegistration extends EventEmitter<Events> implements AsyncDispo
     const plain = url !== undefined && /^https?:$/.test(url.protocol) && url.href.length <= 512;
     const lobby = plain ? url.origin + url.pathname : this.#lobby;
     this.invite = { code, url: inviteUrl(lobby, code, seal) };
+    if (trace.on) trace.event("registered", { lobby: new URL(lobby), linkOnly: this.#options.linkOnly ?? false });
     this.emit("registered", this.invite);
   }
 
   #onServers(servers: TraversalServers): void {
     this.servers = servers;
+    if (trace.on) trace.event("servers", { stun: servers.stun.length, turn: servers.turn.length });
     this.emit("servers", servers);
   }
 

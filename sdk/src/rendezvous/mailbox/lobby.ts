@@ -5,8 +5,9 @@
 
 import { ColyseusSDK, type Room } from "@colyseus/sdk";
 import { messageOf } from "../../net/message-of.ts";
+import { traceOf } from "../../net/trace.ts";
 import { toBase64Url } from "../wire/base64url.ts";
-import { RendezvousError } from "../wire/errors.ts";
+import { RendezvousError, traceableFailure } from "../wire/errors.ts";
 import {
   CLOSE_ENDED,
   CLOSE_FLOOD,
@@ -27,6 +28,8 @@ import type {
   MailboxHost,
   OpenMailboxOptions,
 } from "./mailbox.ts";
+
+const trace = traceOf("rendezvous");
 
 export interface LobbyOptions {
   /** Default `rendezvous`. */
@@ -72,10 +75,13 @@ export class LobbyMailbox implements Mailbox {
 
 /** One connection to a lobby. */
 abstract class LobbyEnd<Mail> {
+  protected abstract readonly role: "host" | "guest";
   protected readonly room: Room;
   #onMail: (mail: Mail) => void = () => undefined;
   #onClosed: (error: RendezvousError) => void = () => undefined;
   #closed = false;
+  /** We go by ourselves. */
+  protected leaving = false;
 
   constructor(room: Room) {
     this.room = room;
@@ -134,12 +140,14 @@ abstract class LobbyEnd<Mail> {
 
   #end(error: RendezvousError): void {
     if (this.#closed) return;
+    if (trace.on && !this.leaving) trace.event("mailbox-closed", { as: this.role, ...traceableFailure(error) });
     this.close();
     this.#onClosed(error);
   }
 }
 
 class LobbyHostEnd extends LobbyEnd<HostMail> implements HostMailbox {
+  protected readonly role = "host";
   readonly #code: string;
   readonly #heartbeat: NodeJS.Timeout;
 
@@ -164,6 +172,8 @@ class LobbyHostEnd extends LobbyEnd<HostMail> implements HostMailbox {
   }
 
   async leave(): Promise<void> {
+    this.leaving = true;
+    if (trace.on) trace.event("mailbox-left", { as: this.role });
     if (this.isOpen) {
       const { promise: late, resolve } = Promise.withResolvers<undefined>();
       const timer = setTimeout(resolve, LEAVE_MS, undefined);
@@ -204,6 +214,8 @@ class LobbyHostEnd extends LobbyEnd<HostMail> implements HostMailbox {
 }
 
 class LobbyGuestEnd extends LobbyEnd<GuestMail> implements GuestMailbox {
+  protected readonly role = "guest";
+
   introduce(hello: Uint8Array): void {
     this.tell("introduce", { hello });
   }
@@ -251,6 +263,9 @@ class AbandonableSDK extends ColyseusSDK {
 /** One attempt to come into a lobby's room, which ends when its time or its caller's patience does. @throws RendezvousError */
 async function enterRoom(attempt: EnterOptions): Promise<Room> {
   const { lobby, timeoutMs } = attempt;
+  const as = attempt.method === "join" ? "guest" : "host";
+  const begun = performance.now();
+  if (trace.on) trace.event("lobby-asked", { lobby: new URL(lobby), as });
   const patience = AbortSignal.timeout(timeoutMs);
   const signal = attempt.signal === undefined ? patience : AbortSignal.any([patience, attempt.signal]);
   const sdk = new AbandonableSDK(lobby, {
@@ -275,9 +290,12 @@ async function enterRoom(attempt: EnterOptions): Promise<Room> {
     const room = await Promise.race([joining, gaveUp]);
     // The SDK would reconnect by a token; hosts and players here come back by invite instead.
     room.reconnection.enabled = false;
+    if (trace.on) trace.event("lobby-entered", { as, ms: performance.now() - begun });
     return room;
   } catch (error) {
-    throw explain(error, attempt);
+    const failure = explain(error, attempt);
+    if (trace.on) trace.event("lobby-refused", { as, ...traceableFailure(failure), ms: performance.now() - begun });
+    throw failure;
   } finally {
     signal.removeEventListener("abort", onAbort);
   }

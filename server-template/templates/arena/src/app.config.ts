@@ -5,7 +5,7 @@ import { RedisDriver } from "@colyseus/redis-driver";
 import { RedisPresence } from "@colyseus/redis-presence";
 import express from "express";
 import { optionsFromEnvironment } from "sallyport";
-import { SallyportTransport } from "sallyport/colyseus";
+import { formatPrometheus, OwnPages, SallyportTransport } from "sallyport/colyseus";
 import { ArenaRoom } from "./rooms/ArenaRoom.ts";
 
 /** Rooms over UDP, and over WebSocket for browsers, on one port number that it opens on the router. */
@@ -18,6 +18,9 @@ export const transport = new SallyportTransport({
   lan: { application: "my-game" },
 });
 
+/** Pages for whoever runs this server, by the link that it prints. Colyseus' monitor belongs here too. */
+export const own = new OwnPages({ key: process.env.OWN_KEY || undefined });
+
 const redis = process.env.REDIS_URL;
 
 export const server = defineServer({
@@ -29,6 +32,10 @@ export const server = defineServer({
   },
   express: (app) => {
     app.use(express.static(fileURLToPath(new URL("../public", import.meta.url))));
+    // Who plays, over which paths, and how the way in is: for Prometheus, and for you.
+    app.get("/metrics", own.middleware, (_request, response) => {
+      response.type("text/plain").send(formatPrometheus(transport.metrics()));
+    });
     // Colyseus' client, for the page.
     app.get("/colyseus.js", (_request, response) => {
       response.sendFile(fileURLToPath(new URL("../dist/colyseus.js", import.meta.resolve("@colyseus/sdk"))));

@@ -1,12 +1,13 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import { type Client, matchMaker } from "@colyseus/core";
+import type { Client } from "@colyseus/core";
 import type { WebSocketClient, WebSocketTransport } from "@colyseus/ws-transport";
 import { callerKey } from "../../../net/caller-key.ts";
 import { type ConnectionState, ConnectionTable, type TableConnection } from "../../../net/connection-table.ts";
 import { normalizeAddress } from "../../../net/endpoint.ts";
 import { type AddressScope, addressScope } from "../../../net/scope.ts";
 import { completeLimits, type TransportLimits } from "../admission/limits.ts";
+import { localRoom } from "../admission/local-room.ts";
 import { type ConnectionRefusal, diagnose } from "../observability/diagnostics.ts";
 import { filterRequests } from "./http.ts";
 
@@ -86,72 +87,98 @@ export function createLimitedServer(limits?: TransportLimits): Server {
  * @throws RangeError for a limit below 1
  */
 export function limitConnections(server: Server, options: ConnectionLimitsOptions = {}): void {
-  const { trustProxy = false, webSocket, onRefused } = options;
+  const { webSocket } = options;
   const limits = completeLimits(options.limits);
   if (server.headersTimeout === NODE_HEADERS_MS) server.headersTimeout = limits.headersTimeoutMs;
   if (server.requestTimeout === NODE_REQUEST_MS) server.requestTimeout = limits.requestTimeoutMs;
   // Room for the one that comes, until another has given way to it.
   server.maxConnections ??= limits.tcpConnections + 1;
+  const total = Math.min(limits.tcpConnections, Math.max(1, server.maxConnections - 1));
 
-  const connections = new Map<string, Connection>();
-  const table = new ConnectionTable<Connection>({
-    total: Math.min(limits.tcpConnections, Math.max(1, server.maxConnections - 1)),
-    unseated: limits.tcpConnectionsUnseated,
-    graceMs: GRACE_MS,
-    perCaller: limits.tcpConnectionsPerAddress,
-    stateOf: (connection) => connection.state,
-  });
-
-  const refuse = ({ socket, address }: Connection, reason: ConnectionRefusal): void => {
-    socket.destroy();
-    onRefused?.(address, reason);
-    diagnose("sallyport:connection:refused", () => ({ address, reason }));
-  };
-  server.on("connection", (socket: Socket) => {
-    const address = normalizeAddress(socket.remoteAddress ?? "");
-    const connection = new Connection(socket, address, performance.now());
-    const key = keyOf(socket);
-    connections.set(key, connection);
-    socket.once("close", () => {
-      if (connections.get(key) === connection) connections.delete(key);
-      table.remove(connection);
-    });
-    const gone = table.add(connection, callerOf(socket, trustProxy));
-    if (gone) refuse(gone.connection, gone.reason);
-  });
-
+  const connections = new Connections({ ...limits, tcpConnections: total }, options);
+  server.on("connection", (socket: Socket) => connections.add(socket));
   filterRequests(server, (request, response) => {
-    const connection = connections.get(keyOf(request.socket));
-    if (connection === undefined) return false;
-    connection.since = performance.now();
-    connection.request = request;
-    if (response) whenAnswered(response, connection);
-    else connection.upgraded = webSocket ? "ours" : "unknown";
+    connections.onRequest(request, response);
     return false;
   });
   webSocket?.["wss"].on("connection", (socket: WebSocket, request: IncomingMessage) => {
-    const connection = connections.get(keyOf(request.socket));
-    if (connection) connection.webSocket = socket;
+    connections.onWebSocket(socket, request);
   });
 
   let timer: NodeJS.Timeout | undefined;
-  const look = (): void => {
-    const now = performance.now();
-    table.settle();
-    for (const { connection, reason } of table.shed(now)) refuse(connection, reason);
-    const latest = now - limits.seatTimeoutMs;
-    for (const connection of connections.values()) {
-      if (connection.upgraded && connection.since < latest && connection.state === "waiting") {
-        table.remove(connection);
-        refuse(connection, "no-seat");
-      }
-    }
-  };
   server.on("listening", () => {
     clearInterval(timer);
-    timer = setInterval(look, LOOK_MS).unref();
+    timer = setInterval(() => connections.shed(), LOOK_MS).unref();
   });
   server.on("close", () => clearInterval(timer));
+}
+
+/** The TCP connections of one server. */
+class Connections {
+  readonly #limits: Required<TransportLimits>;
+  readonly #options: ConnectionLimitsOptions;
+  readonly #byKey = new Map<string, Connection>();
+  readonly #table: ConnectionTable<Connection>;
+
+  constructor(limits: Required<TransportLimits>, options: ConnectionLimitsOptions) {
+    this.#limits = limits;
+    this.#options = options;
+    this.#table = new ConnectionTable<Connection>({
+      total: limits.tcpConnections,
+      unseated: limits.tcpConnectionsUnseated,
+      graceMs: GRACE_MS,
+      perCaller: limits.tcpConnectionsPerAddress,
+      stateOf: (connection) => connection.state,
+    });
+  }
+
+  add(socket: Socket): void {
+    const address = normalizeAddress(socket.remoteAddress ?? "");
+    const connection = new Connection(socket, address, performance.now());
+    const key = keyOf(socket);
+    this.#byKey.set(key, connection);
+    socket.once("close", () => {
+      if (this.#byKey.get(key) === connection) this.#byKey.delete(key);
+      this.#table.remove(connection);
+    });
+    const gone = this.#table.add(connection, callerOf(socket, this.#options.trustProxy ?? false));
+    if (gone) this.#refuse(gone.connection, gone.reason);
+  }
+
+  /** @param response none for a WebSocket's upgrade */
+  onRequest(request: IncomingMessage, response: ServerResponse | undefined): void {
+    const connection = this.#byKey.get(keyOf(request.socket));
+    if (connection === undefined) return;
+    connection.since = performance.now();
+    connection.request = request;
+    if (response) whenAnswered(response, connection);
+    else connection.upgraded = this.#options.webSocket ? "ours" : "unknown";
+  }
+
+  onWebSocket(socket: WebSocket, request: IncomingMessage): void {
+    const connection = this.#byKey.get(keyOf(request.socket));
+    if (connection) connection.webSocket = socket;
+  }
+
+  /** Closes what is beyond the limits, and WebSockets that took no seat in time. */
+  shed(): void {
+    const now = performance.now();
+    this.#table.settle();
+    for (const { connection, reason } of this.#table.shed(now)) this.#refuse(connection, reason);
+    const latest = now - this.#limits.seatTimeoutMs;
+    for (const connection of this.#byKey.values()) {
+      if (connection.upgraded && connection.since < latest && connection.state === "waiting") {
+        this.#table.remove(connection);
+        this.#refuse(connection, "no-seat");
+      }
+    }
+  }
+
+  #refuse({ socket, address }: Connection, reason: ConnectionRefusal): void {
+    socket.destroy();
+    this.#options.onRefused?.(address, reason);
+    diagnose("sallyport:connection:refused", () => ({ address, reason }));
+  }
 }
 
 /**
@@ -185,5 +212,5 @@ function keyOf({ remoteAddress, remotePort, localAddress, localPort }: Socket): 
 function clientOf({ url = "" }: IncomingMessage): Client | undefined {
   const parsed = URL.parse(`ws://server${url}`);
   const roomId = /\/[\w-]+\/([\w-]+)$/.exec(parsed?.pathname ?? "")?.[1] ?? "";
-  return matchMaker.getLocalRoomById(roomId)?.clients.get(parsed?.searchParams.get("sessionId") ?? "");
+  return localRoom(roomId)?.clients.get(parsed?.searchParams.get("sessionId") ?? "");
 }

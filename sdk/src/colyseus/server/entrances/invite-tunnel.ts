@@ -7,6 +7,7 @@ import { type IcePeer } from "../../../ice/peer.ts";
 import { type NatView } from "../../../ice/port-prediction.ts";
 import { onLocalNetwork, sharesAttestedNetwork, sharesNetwork } from "../../../ice/remote-policy.ts";
 import { messageOf } from "../../../net/message-of.ts";
+import { traceOf } from "../../../net/trace.ts";
 import { type IntroductionBudget } from "../../../net/unanswered-budget.ts";
 import { Guessing } from "../../../rendezvous/guessing.ts";
 import type { Introduction } from "../../../rendezvous/sealed/introduction.ts";
@@ -15,6 +16,8 @@ import { type PathMessage, parseInviteTunnelMessage } from "../../../rendezvous/
 import type { RequestMessage } from "../../../rendezvous/wire/invite-tunnel-http.ts";
 import type { SessionServer } from "../../../session/types.ts";
 import { introducedHeaders } from "./introduced.ts";
+
+const trace = traceOf("colyseus");
 
 /** What one introduced player may ask for: so many paths, of which so many lead nowhere yet. */
 const MAX_PATHS = 8;
@@ -61,6 +64,7 @@ export function serveInviteTunnel(
           makeRoom();
           openPath(message);
         } catch (error) {
+          if (trace.on) trace.event("path-refused", { id: message.id });
           // As many peers as ICE takes: this player has to wait, and nobody else shall suffer.
           introduction.close(messageOf(error));
         }
@@ -93,6 +97,7 @@ export function serveInviteTunnel(
     const allowRemote = isLocal ? onLocalNetwork : attested ? sharesAttestedNetwork : sharesNetwork;
     budget ??= ice.budget.introduction();
     const peer = ice.open({ role: "controlled", local: newIceCredentials(), remote, allowRemote, budget });
+    if (trace.on) trace.event("path-opened", { id, remoteCandidates: candidates.length, isLocal });
     for (const candidate of candidates) peer.addRemoteCandidate(candidate);
     const told = [...peer.localCandidates];
     sendInviteTunnelMessage(introduction, { type: "path", id, ice: peer.localCredentials, candidates: told });
@@ -108,7 +113,12 @@ export function serveInviteTunnel(
 /** As if the player had reached the host's own TCP port. */
 async function answer(introduction: Introduction, server: http.Server, message: RequestMessage): Promise<void> {
   const { id, method, path, body } = message;
+  const begun = performance.now();
   const reply = (status: number, text: string, type = "application/json"): void => {
+    if (trace.on) {
+      const ms = performance.now() - begun;
+      trace.event("tunnel-request", { id, method, path: path.split("?", 1)[0], status, ms });
+    }
     const sent = { type: "response" as const, id, status, headers: { "content-type": type }, body: text };
     if (!sendInviteTunnelMessage(introduction, sent)) introduction.close("The answer could not be sent.");
   };

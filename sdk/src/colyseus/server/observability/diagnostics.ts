@@ -1,6 +1,8 @@
 import { channel } from "node:diagnostics_channel";
 import type { Reachability } from "../../../connectivity/reachability.ts";
 import type { LanNetworkState } from "../../../lan/network.ts";
+import { type TraceInput, traceOf } from "../../../net/trace.ts";
+import { TraceLimiter } from "../../../net/trace-limiter.ts";
 import type { SessionPathKind } from "../../../session/path.ts";
 
 /** `share`: its address holds as many as it may. `full`: the server does. `no-seat`: a WebSocket that took no seat in time. */
@@ -21,6 +23,29 @@ export interface PlayerConnection {
   jitterMs: number | null;
   /** Share of the packets to the player that were lost, 0-1. */
   loss: number | null;
+}
+
+/** One of the ways that ICE tried to a player who came by invite. */
+export interface PlayerPair {
+  /** Our socket, or the id of our relay. */
+  via: string;
+  /** What the player sees us as: `host`, `mapped`, `reflexive`, `peer-reflexive`, `relayed`. */
+  local: string;
+  /** `address:port` of the player there. */
+  remote: string;
+  remoteType: string;
+  /** `waiting`, `in-progress`, `succeeded`, `failed`. */
+  state: string;
+  /** Null before the first answer. */
+  rttMs: number | null;
+  /** Of the one in use, why it is: `first-answer`, `nominated`, `more-direct`, …; null of the others. */
+  why: string | null;
+}
+
+/** The same for somebody who looks closely, as Colyseus' monitor does. */
+export interface InspectedConnection extends PlayerConnection {
+  /** Best first; empty where the player dialed an address. */
+  pairs: PlayerPair[];
 }
 
 /**
@@ -65,11 +90,52 @@ const channels = {
   "sallyport:shutdown": channel("sallyport:shutdown"),
 };
 
+type Traced<Message> = readonly [event: string, fields: (message: Message) => TraceInput];
+
+/**
+ * The same as lines of a trace; other rooms trace what is missing. Without `sessionId`, by which a seat can be taken until its
+ * player has come.
+ */
+const TRACED: { readonly [Name in keyof DiagnosticsChannels]?: Traced<DiagnosticsChannels[Name]> } = {
+  "sallyport:player:opened": ["player-opened", playerFields],
+  "sallyport:player:moved": ["player-moved", (moved) => ({ ...playerFields(moved), from: moved.from })],
+  "sallyport:player:closed": [
+    "player-closed",
+    ({ code, reason, durationMs, ...player }) => ({ ...playerFields(player), code, reason, durationMs }),
+  ],
+  "sallyport:connect:granted": ["connect-granted", ({ roomId, address }) => ({ roomId, address })],
+  "sallyport:connect:refused": [
+    "connect-refused",
+    // An introduced player has a key for a name.
+    ({ address, status, reason }) => ({ address: address.split(" ", 1)[0], status, reason }),
+  ],
+  "sallyport:request:refused": [
+    "request-refused",
+    ({ address, status, url }) => ({ address, status, path: url.split("?", 1)[0] }),
+  ],
+  "sallyport:shutdown": ["shutdown", ({ players }) => ({ players })],
+};
+
+function playerFields({ roomId, path, remote, rttMs, loss }: PlayerConnection): TraceInput {
+  return { roomId, path, remote, rttMs, loss };
+}
+
+const trace = traceOf("colyseus");
+const limiter = new TraceLimiter();
+
 /** @param message makes the message, if somebody listens */
 export function diagnose<Name extends keyof DiagnosticsChannels>(
   name: Name,
   message: () => DiagnosticsChannels[Name],
 ): void {
   const target = channels[name];
-  if (target.hasSubscribers) target.publish(message());
+  const traced = trace.on ? TRACED[name] : undefined;
+  if (!target.hasSubscribers && traced === undefined) return;
+  const made = message();
+  if (target.hasSubscribers) target.publish(made);
+  if (traced === undefined) return;
+  const [event, fields] = traced;
+  // Whoever wants may be refused, as often as it likes.
+  const count = event.endsWith("refused") ? limiter.take(event, performance.now()) : 1;
+  if (count > 0) trace.event(event, { ...fields(made), count: count > 1 ? count : undefined });
 }

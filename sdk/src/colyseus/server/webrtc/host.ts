@@ -2,6 +2,7 @@ import { createSocket } from "node:dgram";
 import type { AuthContext } from "@colyseus/core";
 import type { Endpoint } from "../../../net/endpoint.ts";
 import { messageOf } from "../../../net/message-of.ts";
+import { traceOf } from "../../../net/trace.ts";
 import { CLOSE_GOING_AWAY } from "../../../session/close-code.ts";
 import type { Session } from "../../../session/types.ts";
 import { PING_INTERVAL_MS } from "../../webrtc/liveness.ts";
@@ -45,6 +46,8 @@ export interface WebRTCParts {
 }
 
 const REAL_PARTS: WebRTCParts = { load: loadLibrary, now: () => performance.now(), isFree };
+
+const trace = traceOf("colyseus");
 
 /** A browser that has its answer comes within this time, or not at all, ms. */
 const PENDING_MS = 10_000;
@@ -153,10 +156,14 @@ export class WebRTCHost {
     try {
       const tried = { ...offer, candidates: triedCandidates(offer.candidates, asker) };
       const sdp = await peer.answer(formatOffer(tried), this.#servers.length > 0);
-      const answer = completeAnswer(sdp, this.#endpoints([asked, ...dialed.map(({ address }) => address)]));
+      const endpoints = this.#endpoints([asked, ...dialed.map(({ address }) => address)]);
+      const answer = completeAnswer(sdp, endpoints);
+      if (trace.on)
+        trace.event("webrtc-answered", { roomId: seat.roomId, asker, candidates: tried.candidates.length, endpoints });
       return { protocol: WEBRTC_PROTOCOL, answer, timeoutMs };
     } catch (error) {
       peer.close();
+      if (trace.on) trace.event("webrtc-refused", { roomId: seat.roomId, asker });
       return `This offer cannot be answered: ${messageOf(error)}`;
     }
   }

@@ -1,5 +1,6 @@
 import { debugAndPrintError } from "@colyseus/core";
 import { type Endpoint, NOWHERE, normalizeAddress } from "../../../net/endpoint.ts";
+import { traceOf } from "../../../net/trace.ts";
 import type { SessionPathKind } from "../../../session/path.ts";
 import { type DataChannelPort, DataChannelSession, type PeerLink } from "../../webrtc/session.ts";
 import { RELIABLE_CHANNEL, UNRELIABLE_CHANNEL } from "../../wire/webrtc-request.ts";
@@ -9,6 +10,8 @@ import type {
   PeerConnectionConfig,
   PeerConnectionLibrary,
 } from "./library.ts";
+
+const trace = traceOf("colyseus");
 
 export interface NativePeerOptions {
   config: PeerConnectionConfig;
@@ -56,6 +59,7 @@ export class NativePeer implements PeerLink {
     this.#listen(unreliable, "unreliable");
     connection.onStateChange(
       guarded((state: string) => {
+        if (trace.on) trace.event("webrtc-state", { state, remote: this.remote });
         if (state === "failed" || state === "closed") this.session.ended("timeout", `the connection is ${state}`);
       }),
     );

@@ -1,7 +1,10 @@
 import type * as NodeHttp from "node:http";
+import { traceOf } from "../../../net/trace.ts";
 import { UpnpError } from "./errors.ts";
 import { decodeAction, encodeAction, type SoapArguments } from "./soap.ts";
 import { MAX_DOCUMENT, type XmlElement } from "./xml.ts";
+
+const trace = traceOf("gateway");
 
 /** Header bytes that are read from a router. */
 const MAX_HEADERS = 16 * 1024;
@@ -159,6 +162,23 @@ export abstract class SoapService {
     input: SoapArguments,
     { signal, timeoutMs = ACTION_TIMEOUT_MS }: CallOptions = {},
   ): Promise<XmlElement> {
+    const begun = performance.now();
+    try {
+      const answer = await this.#call(action, input, signal, timeoutMs);
+      if (trace.on) this.#trace(action, input, begun);
+      return answer;
+    } catch (error) {
+      if (trace.on) this.#trace(action, input, begun, error);
+      throw error;
+    }
+  }
+
+  async #call(
+    action: string,
+    input: SoapArguments,
+    signal: AbortSignal | undefined,
+    timeoutMs: number,
+  ): Promise<XmlElement> {
     const { serviceType, controlUrl, address, localAddress } = this.target;
     const response = await this.#http({
       method: "POST",
@@ -176,5 +196,20 @@ export abstract class SoapService {
       body: encodeAction(serviceType, action, input),
     });
     return decodeAction(serviceType, action, response.status, response.body);
+  }
+
+  #trace(action: string, input: SoapArguments, begun: number, error?: unknown): void {
+    const argument = (name: string): string | number | undefined => input.find(([each]) => each === name)?.[1];
+    const { kind, code } = error instanceof UpnpError ? error : { kind: undefined, code: undefined };
+    trace.event("soap", {
+      action,
+      url: this.target.controlUrl,
+      transport: argument("NewProtocol"),
+      externalPort: argument("NewExternalPort"),
+      outcome: error === undefined ? "ok" : (kind ?? "aborted"),
+      code,
+      reason: error instanceof Error ? error.message : undefined,
+      ms: performance.now() - begun,
+    });
   }
 }

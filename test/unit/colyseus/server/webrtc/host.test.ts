@@ -1,6 +1,6 @@
 import type { AuthContext } from "@colyseus/core";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { WebRTCEntrance } from "../../../../../sdk/src/colyseus/server/webrtc/entrance.ts";
+import { WebRTCEndpoint } from "../../../../../sdk/src/colyseus/server/webrtc/endpoint.ts";
 import { WebRTCHost, type WebRTCHostOptions } from "../../../../../sdk/src/colyseus/server/webrtc/host.ts";
 import { parseWebRTCRequest } from "../../../../../sdk/src/colyseus/server/webrtc/request.ts";
 import type { ConnectEndpoint } from "../../../../../sdk/src/colyseus/wire/connect-request.ts";
@@ -219,15 +219,15 @@ test("what is missing is said once: to who needs it by an error, to who would li
   const missing = { ...parts(), load: () => Promise.reject(new Error("npm install node-datachannel")) };
   const { maxPayload, timeoutMs, mapExtraPort, onSession } = settings();
   const options = { maxPayload, timeoutMs, mapExtraPort, onSession, endpoints: () => endpoints };
-  await expect(new WebRTCEntrance(true, options, missing).open(1, "*")).rejects.toThrow(/npm install node-datachannel/);
-  const optional = new WebRTCEntrance("auto", options, missing);
+  await expect(new WebRTCEndpoint(true, options, missing).open(1, "*")).rejects.toThrow(/npm install node-datachannel/);
+  const optional = new WebRTCEndpoint("auto", options, missing);
   await optional.open(1, "*");
-  const http = { socket: {} } as Parameters<WebRTCEntrance["issue"]>[2];
+  const http = { socket: {} } as Parameters<WebRTCEndpoint["issue"]>[2];
   expect(await optional.issue(request("s"), context, http)).toEqual({
     protocol: 1,
     unavailable: "this server offers none (npm install node-datachannel)",
   });
-  const off = new WebRTCEntrance(false, options, missing);
+  const off = new WebRTCEndpoint(false, options, missing);
   await off.open(1, "*");
   expect(await off.issue(request("s"), context, http)).toMatchObject({
     unavailable: expect.stringMatching(/webrtc is off/),
