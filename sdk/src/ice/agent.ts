@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { addressScope } from "../net/scope.ts";
 import { TokenBucket } from "../net/token-bucket.ts";
+import { type IntroductionBudget, UnansweredBudget } from "../net/unanswered-budget.ts";
 import { StunAttribute, StunErrorCode, StunMethod, TRANSACTION_ID_BYTES } from "../stun/constants.ts";
 import { KEEP_ALIVE_MS } from "../stun/keep-alive.ts";
 import { StunMessage } from "../stun/message.ts";
@@ -9,7 +10,7 @@ import { DEFAULT_MAX_CANDIDATES, type IceCandidate, type LocalCandidate } from "
 import { CheckCredentials, nominationOf, roleOf } from "./check-message.ts";
 import { Checklist, checkPriority } from "./checklist.ts";
 import type { IceCredentials } from "./credentials.ts";
-import { byPriority, type CandidatePair } from "./pair.ts";
+import { byPriority, type CandidatePair, type RemoteCandidate } from "./pair.ts";
 import { sharesNetwork } from "./remote-policy.ts";
 import { CheckSchedule } from "./schedule.ts";
 import { choosePair, successorOf, whyChosen } from "./selection.ts";
@@ -65,6 +66,7 @@ export class IceAgent {
   readonly #transactions: Transactions = new Transactions();
   readonly #silence: SilenceWatch = new SilenceWatch();
   readonly #requests: TokenBucket = new TokenBucket(MAX_REQUEST_BURST, REQUESTS_PER_SECOND);
+  readonly #budget: IntroductionBudget;
   #credentials: CheckCredentials;
   #role: IceRole;
   #tieBreaker: bigint;
@@ -84,6 +86,7 @@ export class IceAgent {
     this.#handler = handler;
     this.#random = random;
     this.#role = options.role;
+    this.#budget = options.budget ?? new UnansweredBudget().introduction();
     this.#tieBreaker = options.tieBreaker ?? this.#newTieBreaker();
     this.#credentials = new CheckCredentials(options.local);
     this.#checklist = new Checklist({
@@ -187,13 +190,21 @@ export class IceAgent {
   /**
    * Sends one check to where no candidate is, and expects nothing: it opens our translator for who answers, or meets a
    * translator of the peer's that is open for us. What comes of it begins with the peer's own check.
+   * @returns false where it may not leave: the peer has never answered at this address, and the budget is spent
    */
-  knock(via: string, address: string, port: number): void {
-    if (this.#credentials.remote === null || this.#state === "closed") return;
+  knock(via: string, address: string, port: number, now: number): boolean {
+    if (this.#credentials.remote === null || this.#state === "closed") return false;
+    if (!this.#budget.hasAnswered(address) && !this.#budget.take(address, now)) return false;
     this.counters.checksSent++;
     const fields = { role: this.#role, tieBreaker: this.#tieBreaker, priority: checkPriority(via), nomination: null };
     const request = this.#credentials.request(fields, this.#random(TRANSACTION_ID_BYTES));
     this.#handler.send(request, via, address, port);
+    return true;
+  }
+
+  /** Whether the peer has answered at this address, on whatever port and whatever way: it is there, and not only named. */
+  hasAnswered(address: string): boolean {
+    return this.#budget.hasAnswered(address);
   }
 
   /** Checks the path in use at once, where something else has reason to doubt it. */
@@ -413,13 +424,21 @@ export class IceAgent {
     };
     const request = this.#credentials.request(fields, id);
     const isFirst = pair.checks === 0;
-    const withheld = pair.remote.unproven?.take(request.length) === false;
+    const withheld = !this.#mayAsk(pair.remote, request.length, now);
     this.#schedule.sent(pair, now, withheld);
     if (withheld) return;
     if (this.#trace.on && isFirst) this.#trace.pair("pair-checked", pair);
     this.#transactions.add(id, { pair, sentAt: now, role });
     this.counters.checksSent++;
     this.#handler.send(request, pair.via, pair.address, pair.port);
+  }
+
+  /** Whether a check may leave: to who has answered, in return for what came, or else from the budget. */
+  #mayAsk(remote: RemoteCandidate, bytes: number, now: number): boolean {
+    if (remote.unproven === undefined || remote.unproven.take(bytes)) return true;
+    if (remote.asked >= remote.mayAsk || !this.#budget.take(remote.address, now)) return false;
+    remote.asked++;
+    return true;
   }
 
   #mayFail(now: number): void {
@@ -513,6 +532,7 @@ export class IceAgent {
       this.#trace.pair("pair-answered", pair, { localType, rttMs, checks });
     }
     pair.remote.unproven = undefined;
+    this.#budget.answered(pair.address, now);
     if (this.#role === "controlled" && pair.nominated === this.#nomination) this.#nominated = pair;
     pair.nominated = null;
     this.#schedule.answered(pair, now);

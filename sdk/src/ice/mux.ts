@@ -1,5 +1,6 @@
 import { EndpointMap } from "../net/endpoint-map.ts";
 import type { DatagramHandler, UDPSocket } from "../net/udp-socket.ts";
+import { PROCESS_BUDGET, type UnansweredBudget } from "../net/unanswered-budget.ts";
 import { StunAttribute, StunMethod } from "../stun/constants.ts";
 import { isStun, StunMessage } from "../stun/message.ts";
 import { IceAgent } from "./agent.ts";
@@ -18,6 +19,8 @@ export interface IceMuxOptions {
   maxPeers?: number;
   /** Milliseconds of a monotonic clock. */
   now?: () => number;
+  /** What unanswered packets to addresses that peers name may go on. Default: the process's. */
+  budget?: UnansweredBudget;
 }
 
 export interface IcePeerOptions extends Omit<IceAgentOptions, "local" | "random"> {
@@ -57,6 +60,8 @@ const TIMER_SLACK_MS = 1;
  * proven. Checks for nobody here are swallowed without an answer. Everything else is left to those who come after.
  */
 export class IceMux implements Disposable {
+  /** A peer that opens several paths has one {@link UnansweredBudget.introduction} for all. */
+  readonly budget: UnansweredBudget;
   readonly #socket: UDPSocket;
   readonly #maxPeers: number;
   readonly #now: () => number;
@@ -74,6 +79,7 @@ export class IceMux implements Disposable {
   constructor(socket: UDPSocket, options: IceMuxOptions = {}) {
     this.#socket = socket;
     this.#maxPeers = options.maxPeers ?? 1024;
+    this.budget = options.budget ?? PROCESS_BUDGET;
     this.#now = options.now ?? (() => performance.now());
     this.#bases.set(SOCKET, {
       send: (data, address, port) => socket.send(data, port, address),
@@ -101,7 +107,7 @@ export class IceMux implements Disposable {
     if (this.#peers.size >= this.#maxPeers) throw new RangeError(`there are ${this.#maxPeers} peers already`);
     if (this.#byFragment.has(local.ufrag)) throw new RangeError("another peer uses these credentials");
     const agent: IceAgent = new IceAgent(
-      { ...options, local },
+      { budget: this.budget.introduction(), ...options, local },
       {
         send: (data, via, address, port) => this.#send(peer, data, via, address, port),
         selected: (path, previous) => peer.onPath?.(path, previous),
@@ -176,6 +182,8 @@ export class IceMux implements Disposable {
       },
     });
     relay.onLost = () => this.removeBase(relay.id);
+    // Peers have relays on the same server, as a rule.
+    this.budget.answered(relay.relayed.address, this.#now());
     const candidate = localCandidate("relayed", relay.relayed, {
       via: relay.id,
       ...(server === undefined ? {} : { server }),

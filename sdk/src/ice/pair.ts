@@ -8,10 +8,14 @@ export interface RemoteCandidate extends IceCandidate {
   readonly signalled: boolean;
   readonly foundAt: number;
   /**
-   * Of one that nobody signalled, until a check of ours was answered from there: what came from it, and what may be sent there. Its
-   * own checks prove who wrote them, and not where.
+   * Until a check of ours was answered from there: what came from it, and what may be sent there in return. Its own checks prove who
+   * wrote them, and not where.
    */
-  unproven?: UnprovenAddress | undefined;
+  unproven: UnprovenAddress | undefined;
+  /** Checks that may go there though nothing came from it: none where it is only answered, a few where it is only likely. */
+  mayAsk: number;
+  /** Those that went. */
+  asked: number;
 }
 
 /**

@@ -126,6 +126,11 @@ export class IcePeer implements Disposable {
     this.#host.turn(this);
   }
 
+  /** See {@link IceAgent.knock}. */
+  knock(via: string, address: string, port: number): boolean {
+    return this.agent.knock(via, address, port, this.#host.now());
+  }
+
   pairs(): IcePairInfo[] {
     return this.agent.pairs();
   }

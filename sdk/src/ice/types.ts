@@ -1,4 +1,5 @@
 import type { Endpoint } from "../net/endpoint.ts";
+import type { IntroductionBudget } from "../net/unanswered-budget.ts";
 import type { CandidateType, IceCandidate, LocalCandidate } from "./candidate.ts";
 import type { IceCredentials } from "./credentials.ts";
 
@@ -82,6 +83,12 @@ export interface RemoteContext {
   readonly remote: readonly IceCandidate[];
 }
 
+/**
+ * Whether a candidate that the peer names may be tried; `few`: three checks, until one has come from there. Checks that come from
+ * one that may not be tried are answered, and asked back within what came.
+ */
+export type RemoteVerdict = boolean | "few";
+
 export interface IceAgentOptions {
   role: IceRole;
   /** Ours, signalled to the peer. */
@@ -103,7 +110,9 @@ export interface IceAgentOptions {
    * Whether a candidate that the peer names may be tried. Default: public addresses, and private ones when peer and we
    * share the network (see {@link sharesNetwork}), so that a peer cannot make us scan our own.
    */
-  allowRemote?: (candidate: IceCandidate, context: RemoteContext) => boolean;
+  allowRemote?: (candidate: IceCandidate, context: RemoteContext) => RemoteVerdict;
+  /** What unanswered checks may go on, shared by all paths of one peer. Default: one of this agent alone. */
+  budget?: IntroductionBudget;
   /** Candidates kept for each side. Default 32. */
   maxCandidates?: number;
   /** Pairs that are checked. Default 100 (RFC 8445 section 6.1.2.5). */

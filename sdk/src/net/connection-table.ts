@@ -107,10 +107,11 @@ export class ConnectionTable<Connection extends TableConnection> {
     this.#oldestOf(this.#alone);
   }
 
-  /** Those who have to go since more wait than may: they were young when they came. */
+  /** Those who have to go since more wait than may: they were young when they came, or have lost their seat since. */
   shed(now: number): GivesWay<Connection>[] {
     const { unseated, graceMs } = this.#options;
-    if (this.#waiting <= unseated) return [];
+    const gone = this.#shedShares();
+    if (this.#waiting <= unseated) return gone;
     this.settle();
     const old: { entry: Entry<Connection>; weight: number }[] = [];
     for (const group of this.#unseated.values()) {
@@ -120,7 +121,20 @@ export class ConnectionTable<Connection extends TableConnection> {
     }
     old.sort((a, b) => b.weight - a.weight || (this.#first(a.entry, b.entry) === a.entry ? -1 : 1));
     const excess = Math.max(0, this.#waiting - unseated);
-    return old.slice(0, excess).map(({ entry }) => this.#drop(entry, "full"));
+    return [...gone, ...old.slice(0, excess).map(({ entry }) => this.#drop(entry, "full"))];
+  }
+
+  /** Players who lose their seats come back under their caller's share, which others may have used up meanwhile. */
+  #shedShares(): GivesWay<Connection>[] {
+    const { perCaller } = this.#options;
+    const gone: GivesWay<Connection>[] = [];
+    for (const group of this.#unseated.values()) {
+      while (group.size > perCaller) {
+        const oldest = this.#oldestOf(group);
+        if (oldest !== undefined && group.size > perCaller) gone.push(this.#drop(oldest, "share"));
+      }
+    }
+    return gone;
   }
 
   #makeWay(caller: string | undefined, now: number): GivesWay<Connection> | "none" | undefined {

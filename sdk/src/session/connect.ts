@@ -1,5 +1,5 @@
 import type { NetworkConditions } from "../channel/conditioner.ts";
-import { formatEndpoint } from "../net/endpoint.ts";
+import { type Endpoint, formatEndpoint } from "../net/endpoint.ts";
 import { traceOf } from "../net/trace.ts";
 import type { UDPSocket } from "../net/udp-socket.ts";
 import { NetcodeClient } from "../netcode/client.ts";
@@ -13,13 +13,18 @@ import { isPathPacket, responseTo } from "./path-packet.ts";
 import { SessionPump } from "./pump.ts";
 import type { CloseReason, Session } from "./types.ts";
 import { UDPSession } from "./udp-session.ts";
-import { PathWay, SocketWay, type Way } from "./way.ts";
+import { dialableAddresses, PathWay, SocketWay, type Way } from "./way.ts";
 
 const trace = traceOf("session");
 
 export interface ConnectSessionOptions extends SessionLimits {
   /** Default: a socket of its own, closed with the session. A socket that is handed in stays open. */
   socket?: UDPSocket;
+  /**
+   * The address at which the token's issuer was dialed: private and loopback addresses in the token are tried only where it is one. Default:
+   * the issuer is trusted with all addresses.
+   */
+  dialed?: string;
   /** A way to the server that was found otherwise, as by ICE, in place of the token's addresses; closed with the session. */
   path?: SessionPath;
   /** Gives the attempt up; has no effect once the session is open. */
@@ -42,8 +47,8 @@ const UPDATE_MS = 20;
 
 /**
  * Opens a secure session with the server that a connect token names. Its addresses are taken as ways to one server, as
- * {@link UDPSessionServer} writes them: the first has a head start of 100 ms, then all are asked at once, and the first that
- * answers is kept.
+ * {@link UDPSessionServer} writes them: the first has a head start of 100 ms, then all are asked, the others twice a second, and the first
+ * that answers is kept. No more than 8 are tried.
  * @param token a netcode connect token, 2048 bytes; good for one session
  * @throws SessionError whose `code` says why: `timeout`, `full`, `expired`, `invalid-token`, `aborted`, `shutdown`
  */
@@ -55,8 +60,14 @@ export async function connectSession(token: Uint8Array, options: ConnectSessionO
   if (trace.on) {
     trace.event("connecting", options.path ? { by: "path" } : { by: "addresses", addresses: parsed.serverAddresses });
   }
-  const way = options.path ? new PathWay(options.path) : new SocketWay(options.socket, parsed.serverAddresses);
-  return new ClientConnection(way, options).open(token);
+  return new ClientConnection(wayTo(parsed.serverAddresses, options), options).open(token);
+}
+
+function wayTo(addresses: readonly Endpoint[], { path, socket, dialed }: ConnectSessionOptions): Way {
+  if (path) return new PathWay(path);
+  const dialable = dialableAddresses(addresses, dialed);
+  if (dialable.length === 0) throw new SessionError("invalid-token", "The token names no address that may be dialed.");
+  return new SocketWay(socket, dialable, () => performance.now());
 }
 
 /** A netcode client on a way to its server, and the session that stands on it once it is connected. */

@@ -323,7 +323,7 @@ describe("change", () => {
     };
     const seen = world.reflexive(one.host);
     if (seen === null) throw new Error("no answer from STUN");
-    other.agent.knock("socket", seen.address, seen.port);
+    other.agent.knock("socket", seen.address, seen.port, clock.now);
     clock.run(400);
     expect(answeredAt).toBeGreaterThan(cameAt);
     expect(answeredAt - cameAt).toBeLessThan(80);

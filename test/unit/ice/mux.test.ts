@@ -228,7 +228,7 @@ test("a peer is met on a further socket, which no candidate names", async () => 
   const further = stack.use(UDPSocket.open({ address: LOOPBACK }));
   host.mux.addSocket("socket:1", further);
   const { here, there, up } = meet(host, guest, () => false);
-  there.agent.knock("socket", LOOPBACK, further.localPort);
+  there.knock("socket", LOOPBACK, further.localPort);
   await up;
   expect(here.path).toMatchObject({ via: "socket:1", localType: "peer-reflexive" });
   expect(there.path?.remote).toEqual({ address: LOOPBACK, port: further.localPort });

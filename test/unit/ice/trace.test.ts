@@ -114,7 +114,14 @@ test("a peer that moves is followed, and told to have moved", () => {
 test("of two ways of a kind the shorter, and of two that are gone the one that is left", () => {
   const pairOf = (port: number, rttMs: number): CandidatePair => {
     const at = { address: "11.0.0.9", port };
-    const candidate = { ...localCandidate("host", at), signalled: true, foundAt: 0 };
+    const candidate = {
+      ...localCandidate("host", at),
+      signalled: true,
+      foundAt: 0,
+      unproven: undefined,
+      mayAsk: Number.POSITIVE_INFINITY,
+      asked: 0,
+    };
     const pair = new CandidatePair("socket", candidate, candidatePriority("host"), "host", 0);
     for (let n = 0; n < 3; n++) pair.confirm(100 * n, 100 * n + rttMs);
     return pair;

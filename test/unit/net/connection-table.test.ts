@@ -133,6 +133,16 @@ describe("a full server", () => {
     expect([table.size, table.shed(1000)]).toEqual([2, []]);
   });
 
+  test("those who lose their seats count for their caller's share again", () => {
+    const { add, closed, table } = newTable({ perCaller: 2 });
+    const players = ["1", "2"].map((name) => add(name, "a", "seated"));
+    table.settle();
+    for (const name of ["3", "4"]) add(name, "a");
+    for (const player of players) player.state = "waiting";
+    table.settle();
+    expect([closed, table.shed(100).map(({ connection }) => connection.name), table.size]).toEqual([[], ["1", "2"], 2]);
+  });
+
   test("whoever goes makes room", () => {
     const { add, closed, table } = newTable({ unseated: 1 });
     table.remove(add("1", "a"));

@@ -15,6 +15,8 @@ import { checkProtocol, describeSeat } from "./seat-request.ts";
 export interface ConnectGrant {
   token: Uint8Array;
   endpoints: ConnectEndpoint[];
+  /** The address that was asked, where one was. */
+  dialed?: string;
 }
 
 const MAX_REPLY_BYTES = 16_384;
@@ -37,7 +39,8 @@ export async function requestToken(
   signal: AbortSignal,
 ): Promise<ConnectGrant> {
   const { url, authorization, request } = describeSeat(roomURL, CONNECT_PATH, CONNECT_PROTOCOL);
-  return grantOf(await post(url, { ...authorization, ...headers }, request, signal));
+  const { dialed, ...reply } = await post(url, { ...authorization, ...headers }, request, signal);
+  return { ...grantOf(reply), ...(dialed === undefined ? {} : { dialed }) };
 }
 
 /** The same by way of something like `fetch` that needs no port of the server's. */
@@ -71,7 +74,8 @@ function post(
   headers: Record<string, string>,
   body: ConnectRequest,
   signal: AbortSignal,
-): Promise<{ status: number; body: string }> {
+): Promise<{ status: number; body: string; dialed: string | undefined }> {
+  let dialed: Endpoint[] = [];
   return new Promise((resolve, reject) => {
     const secure = url.protocol === "https:";
     const request = (secure ? https : http).request(url, {
@@ -83,7 +87,8 @@ function post(
     });
     request.once("socket", (socket) => {
       const send = (): void => {
-        request.end(JSON.stringify({ ...body, dialed: endpointOf(socket.remoteAddress, socket.remotePort) }));
+        dialed = endpointOf(socket.remoteAddress, socket.remotePort);
+        request.end(JSON.stringify({ ...body, dialed }));
       };
       if (socket.connecting) socket.once(secure ? "secureConnect" : "connect", send);
       else send();
@@ -97,7 +102,7 @@ function post(
         if (text.length > MAX_REPLY_BYTES) response.destroy(new Error("the reply is too long"));
       });
       response.once("error", reject);
-      response.once("end", () => resolve({ status: response.statusCode ?? 0, body: text }));
+      response.once("end", () => resolve({ status: response.statusCode ?? 0, body: text, dialed: dialed[0]?.address }));
     });
   });
 }

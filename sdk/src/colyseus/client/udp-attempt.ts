@@ -10,7 +10,7 @@ const trace = traceOf("colyseus");
 /** Opens a session with a connect token: `connectSession` of session/. */
 export type ConnectSession = (
   token: Uint8Array,
-  options: { signal: AbortSignal; onProgress: (progress: { state: number; server: string }) => void },
+  options: { signal: AbortSignal; dialed?: string; onProgress: (progress: { state: number; server: string }) => void },
 ) => Promise<Session>;
 
 export interface UDPWayOptions {
@@ -55,12 +55,13 @@ export async function attemptUDP(
   const begun = performance.now();
   try {
     onProgress("token");
-    const { token, endpoints } = await requestToken(roomURL, headers, either);
+    const { token, endpoints, dialed } = await requestToken(roomURL, headers, either);
     if (trace.on)
       trace.event("connect-token", { endpoints: endpoints.map(endpointText), ms: performance.now() - begun });
     let dialing = "";
     const session = await connectSession(token, {
       signal: either,
+      ...(dialed === undefined ? {} : { dialed }),
       onProgress: ({ state, server }) => {
         if (state === SENDING_RESPONSE) clearTimeout(timer);
         if (server !== dialing) onProgress("udp", (dialing = server));

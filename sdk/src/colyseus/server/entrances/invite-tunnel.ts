@@ -2,12 +2,13 @@ import type http from "node:http";
 import type { AddressInfo } from "node:net";
 import { request } from "undici";
 import { newIceCredentials } from "../../../ice/credentials.ts";
-import type { IceMux } from "../../../ice/mux.ts";
-import type { IcePeer } from "../../../ice/peer.ts";
-import type { NatView } from "../../../ice/port-prediction.ts";
-import { onLocalNetwork, sharesNetwork } from "../../../ice/remote-policy.ts";
+import { type IceMux } from "../../../ice/mux.ts";
+import { type IcePeer } from "../../../ice/peer.ts";
+import { type NatView } from "../../../ice/port-prediction.ts";
+import { onLocalNetwork, sharesAttestedNetwork, sharesNetwork } from "../../../ice/remote-policy.ts";
 import { messageOf } from "../../../net/message-of.ts";
 import { traceOf } from "../../../net/trace.ts";
+import { type IntroductionBudget } from "../../../net/unanswered-budget.ts";
 import { Guessing } from "../../../rendezvous/guessing.ts";
 import type { Introduction } from "../../../rendezvous/sealed/introduction.ts";
 import { sendInviteTunnelMessage, trickle } from "../../../rendezvous/trickle.ts";
@@ -18,8 +19,9 @@ import { introducedHeaders } from "./introduced.ts";
 
 const trace = traceOf("colyseus");
 
-/** What one introduced player may ask for. */
+/** What one introduced player may ask for: so many paths, of which so many lead nowhere yet. */
 const MAX_PATHS = 8;
+const SEARCHING_AT_ONCE = 2;
 const MAX_REQUESTS = 64;
 /** An answer has to fit into one sealed message. */
 const MAX_ANSWER_BYTES = 12_288;
@@ -39,22 +41,28 @@ export interface InviteTunnelHostOptions {
   nat: () => NatView | undefined;
   /** The lobby is on this machine or this network, and so are the players that it brings. */
   isLocal: boolean;
+  /** The lobby, who sees both, has said that player and host have one public address. Default false. */
+  attested?: boolean;
 }
 
 /** Serves introduced players: answers their matchmaking, and opens ways for their sessions. */
 export function serveInviteTunnel(
   introduction: Introduction,
-  { server, sessions, ice, nat, isLocal }: InviteTunnelHostOptions,
+  { server, sessions, ice, nat, isLocal, attested = false }: InviteTunnelHostOptions,
 ): void {
   const paths = new Map<number, { peer: IcePeer; guessing: Guessing }>();
+  let budget: IntroductionBudget | undefined;
+  let opened = 0;
   let requests = 0;
   introduction.onMessage((bytes) => {
     const message = parseInviteTunnelMessage(bytes);
     switch (message?.type) {
       case "path":
-        if (paths.size >= MAX_PATHS || paths.has(message.id)) return;
+        if (opened >= MAX_PATHS || paths.has(message.id)) return;
         try {
-          paths.set(message.id, openPath(message));
+          opened++;
+          makeRoom();
+          openPath(message);
         } catch (error) {
           if (trace.on) trace.event("path-refused", { id: message.id });
           // As many peers as ICE takes: this player has to wait, and nobody else shall suffer.
@@ -78,11 +86,17 @@ export function serveInviteTunnel(
     }
   });
 
-  function openPath(message: PathMessage): { peer: IcePeer; guessing: Guessing } {
+  /** A player that tries again has given up what leads nowhere yet; it need not say so. */
+  function makeRoom(): void {
+    const searching = [...paths.values()].filter(({ peer }) => peer.path === null);
+    if (searching.length >= SEARCHING_AT_ONCE) searching[0]?.peer.close();
+  }
+
+  function openPath(message: PathMessage): void {
     const { id, ice: remote, candidates } = message;
-    const allowRemote = isLocal ? onLocalNetwork : sharesNetwork;
-    const peer = ice.open({ role: "controlled", local: newIceCredentials(), remote, allowRemote });
-    sessions.addPath?.(peer);
+    const allowRemote = isLocal ? onLocalNetwork : attested ? sharesAttestedNetwork : sharesNetwork;
+    budget ??= ice.budget.introduction();
+    const peer = ice.open({ role: "controlled", local: newIceCredentials(), remote, allowRemote, budget });
     if (trace.on) trace.event("path-opened", { id, remoteCandidates: candidates.length, isLocal });
     for (const candidate of candidates) peer.addRemoteCandidate(candidate);
     const told = [...peer.localCandidates];
@@ -90,7 +104,9 @@ export function serveInviteTunnel(
     trickle(introduction, id, peer, told);
     const guessing = new Guessing({ introduction, id, mux: ice, peer, leads: false, nat });
     guessing.receive(message);
-    return { peer, guessing };
+    paths.set(id, { peer, guessing });
+    peer.onceClosed(() => paths.delete(id));
+    sessions.addPath?.(peer);
   }
 }
 

@@ -25,7 +25,9 @@ const MAX_URLS = 16;
  */
 export class LobbyListing {
   readonly registration: HostRegistration;
-  readonly isLocal: boolean;
+  readonly #lobby: string;
+  /** As the lobby calls itself to players. */
+  #publicLobby: string;
   readonly #connectivity: ConnectivityManager;
   readonly #timer: NodeJS.Timeout;
 
@@ -33,10 +35,14 @@ export class LobbyListing {
 
   constructor({ openEndpoints = false, ...options }: LobbyListingOptions, connectivity: ConnectivityManager) {
     this.#openEndpoints = openEndpoints;
-    this.isLocal = isLocalLobby(options.lobby);
+    this.#lobby = this.#publicLobby = options.lobby;
     this.#connectivity = connectivity;
     this.registration = new HostRegistration({ ...options, ...this.#details(connectivity.reachability) });
     connectivity.on("change", (reachability) => this.registration.update(this.#details(reachability)));
+    this.registration.on("registered", ({ url }) => {
+      this.#publicLobby = url;
+      this.registration.update(this.#details(connectivity.reachability));
+    });
     this.registration.on("servers", ({ stun, turn }) => {
       // A lobby on this network sees no NAT: its STUN would tell nothing.
       if (stun.length > 0 && !this.isLocal) void connectivity.useStunServers(stun);
@@ -49,6 +55,11 @@ export class LobbyListing {
       this.registration.update({ players: matchMaker.stats.local.ccu });
     }, PLAYERS_MS);
     this.#timer.unref();
+  }
+
+  /** By the lobby's own URL too: one that is for the world brings strangers, though it runs beside us. */
+  get isLocal(): boolean {
+    return isLocalLobby(this.#lobby) && isLocalLobby(this.#publicLobby);
   }
 
   async close(): Promise<void> {

@@ -4,7 +4,9 @@ import type { AddressInfo } from "node:net";
 import * as fc from "fast-check";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { serveInviteTunnel } from "../../../../../sdk/src/colyseus/server/entrances/invite-tunnel.ts";
-import type { IceMux } from "../../../../../sdk/src/ice/mux.ts";
+import { newIceCredentials } from "../../../../../sdk/src/ice/credentials.ts";
+import { IceMux } from "../../../../../sdk/src/ice/mux.ts";
+import { UDPSocket } from "../../../../../sdk/src/net/udp-socket.ts";
 import type { Introduction } from "../../../../../sdk/src/rendezvous/sealed/introduction.ts";
 import { parseInviteTunnelMessage } from "../../../../../sdk/src/rendezvous/wire/invite-tunnel.ts";
 import type { ResponseMessage } from "../../../../../sdk/src/rendezvous/wire/invite-tunnel-http.ts";
@@ -193,4 +195,31 @@ describe("a player's request through an introduction", () => {
     expect(host.seen).toHaveLength(65);
     expect(host.seen.at(-1)?.url).toBe("/matchmake/last");
   });
+});
+
+test("a player has two paths that lead nowhere yet, the newest, and eight in all", async () => {
+  await using stack = new AsyncDisposableStack();
+  const ice = stack.use(new IceMux(stack.use(UDPSocket.open({ address: "127.0.0.1" }))));
+  let say: (bytes: Uint8Array) => void = () => undefined;
+  const answered: number[] = [];
+  const ended: (() => void)[] = [];
+  const introduction = {
+    send: (bytes: Uint8Array) => {
+      const message = parseInviteTunnelMessage(bytes);
+      if (message?.type === "path") answered.push(message.id);
+      return true;
+    },
+    onMessage: (listener: typeof say) => (say = listener),
+    onClose: (listener: () => void) => ended.push(listener),
+  } as unknown as Introduction;
+  const sessions = {} as SessionServer;
+  serveInviteTunnel(introduction, { server: host.server, sessions, ice, nat: () => undefined, isLocal: false });
+  const sizes: number[] = [];
+  for (let id = 1; id <= 12; id++) {
+    say(Buffer.from(JSON.stringify({ type: "path", id, ice: newIceCredentials(), candidates: [] })));
+    sizes.push(ice.size);
+  }
+  for (const end of ended) end();
+  expect(sizes).toEqual([1, ...Array<number>(11).fill(2)]);
+  expect(answered).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
 });
