@@ -4,7 +4,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { PortMapper } from "../../sdk/src/gateway/mapper/port-mapper.ts";
+import type { PortMapper } from "../../sdk/src/gateway/mapper/port-mapper.ts";
 import type { Via } from "../../sdk/src/gateway/types.ts";
 import { entryOf, eventsOf, fastClock, mapperAt, REQUEST, withMapping } from "./gateway-mapping.ts";
 import { PortControlServer, type PortControlServerOptions } from "./port-control-server.ts";

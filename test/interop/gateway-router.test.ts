@@ -1,12 +1,13 @@
 /** What a router maps, for showing and clearing up by hand: each router once, and whose each entry is. */
+
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { systemClock } from "../../sdk/src/gateway/clock.ts";
 import { discoverGateways } from "../../sdk/src/gateway/discovery/gateways.ts";
 import type { Discover } from "../../sdk/src/gateway/gateway.ts";
 import { Router } from "../../sdk/src/gateway/mapper/router.ts";
+import { systemClock } from "../../sdk/src/net/clock.ts";
 import { entryOf, mapperAt, REQUEST } from "./gateway-mapping.ts";
 import { PortControlServer } from "./port-control-server.ts";
 import { ScriptedGateway, type ScriptedOptions } from "./scripted-gateway.ts";
@@ -80,7 +81,7 @@ test.each<[string, ScriptedOptions["actions"]]>([
   ["names no client", shown({ NewInternalClient: "" })],
   ["renames it", shown({ NewPortMappingDescription: "UPnP" })],
 ])("an entry of ours is known where the router %s, and removed", async (_name, actions) => {
-  await using gateway = await ScriptedGateway.start({ ...(actions ? { actions } : {}) });
+  await using gateway = await ScriptedGateway.start(actions ? { actions } : {});
   await using mapper = mapperAt(gateway, { journal: state });
   await mapper.map(REQUEST);
   await using router = await find(gateway);

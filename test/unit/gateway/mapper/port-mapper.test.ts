@@ -317,3 +317,26 @@ test("alternative ports are the same each time, others elsewhere, and never belo
   }
   for (const port of candidatePorts(80, 80, seed).slice(1)) expect(port).toBeGreaterThanOrEqual(20_000);
 });
+
+test("the process' end is guarded while something is mapped or being mapped, and not when it was not wanted", async () => {
+  const idle = process.listenerCount("SIGINT");
+  const w = world((clock) => [new FakeGateway(clock)]);
+  expect(process.listenerCount("SIGINT")).toBe(idle);
+  const outcome = w.mapper.map(REQUEST);
+  expect(process.listenerCount("SIGINT")).toBe(idle + 1);
+  await w.clock.advance(3000);
+  const mapping = await outcome;
+  expect(process.listenerCount("SIGINT")).toBe(idle + 1);
+  const unmapped = mapping.unmap();
+  await w.clock.advance(10_000);
+  await unmapped;
+  expect(process.listenerCount("SIGINT")).toBe(idle);
+  await w.map();
+  await close(w);
+  expect(process.listenerCount("SIGINT")).toBe(idle);
+
+  const careless = world((clock) => [new FakeGateway(clock)], { signals: false });
+  await careless.map();
+  expect(process.listenerCount("SIGINT")).toBe(idle);
+  await close(careless);
+});
