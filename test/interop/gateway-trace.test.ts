@@ -89,7 +89,7 @@ test("PCP and NAT-PMP: requests, result codes, and silence", async () => {
   expect(lines).toContain("answer protocol=nat-pmp operation=external-address from=127.0.0.2 result=0");
   expect(lines).toContain("answer protocol=nat-pmp operation=map-udp from=127.0.0.2 result=2");
   expect(lines.some((line) => /^(no-answer|given-up) protocol=pcp operation=announce/.test(line))).toBe(true);
-  expect(begins(lines, "port-refused via=nat-pmp port=7777 kind=refused code=2 ")).toBeDefined();
+  expect(begins(lines, "port-refused via=nat-pmp port=7777 kind=forbidden code=2 ")).toBeDefined();
 });
 
 test("PCP's nonce, which makes its owner the owner of the mapping, is not told", async () => {

@@ -38,6 +38,8 @@ export interface ScriptedOptions {
   externalAddress?: string;
   /** Answers to M-SEARCH; default: one that is right. */
   search?: (request: string, gateway: ScriptedGateway) => readonly (string | Uint8Array)[];
+  /** Hears every M-SEARCH, for what answers from other addresses. */
+  onSearch?: (request: string, from: RemoteInfo) => void;
   /** Replaces the description. */
   description?: string | Uint8Array | RawHandler;
   /** Before the gateway's own actions. */
@@ -83,6 +85,7 @@ export class ScriptedGateway implements AsyncDisposable {
     await new Promise<void>((resolve) => server.listen(0, gateway.address, resolve));
     gateway.httpPort = (server.address() as { port: number }).port;
     gateway.#ssdp = await gateway.#bind((text, from, socket) => {
+      options.onSearch?.(text.toString("latin1"), from);
       for (const answer of gateway.#search(text.toString("latin1"))) socket.send(answer, from.port, from.address);
     });
     gateway.ssdpPort = gateway.#ssdp.address().port;

@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import { type ParseArgsConfig, parseArgs } from "node:util";
 import { messageOf } from "../net/message-of.ts";
 
@@ -50,6 +51,12 @@ export function oneOf<Word extends string>(name: string, value: string, words: r
   const word = words.find((each) => each === value);
   if (word === undefined) throw new UsageError(`${name} must be ${words.join(", ")}, not ${value}`);
   return word;
+}
+
+/** An IP address, where one is given. @throws {UsageError} */
+export function ipAddress(name: string, value: string | undefined): string | undefined {
+  if (value !== undefined && isIP(value) === 0) throw new UsageError(`${name} must be an IP address, not ${value}`);
+  return value;
 }
 
 /** The one port that a command is about. @throws {UsageError} */

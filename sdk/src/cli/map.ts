@@ -1,6 +1,6 @@
 import { PortMapper } from "../gateway/mapper/port-mapper.ts";
 import { type MappingEvent, PortMapError, type PortMapping, type Via } from "../gateway/types.ts";
-import { type Command, EXIT_UNAVAILABLE, oneOf, onlyPort, parseOptions, wholeNumber } from "./command.ts";
+import { type Command, EXIT_UNAVAILABLE, ipAddress, oneOf, onlyPort, parseOptions, wholeNumber } from "./command.ts";
 import { lease, mappingFields, Output } from "./output.ts";
 import { Interruption } from "./signals.ts";
 import { openTrace, TRACE_OPTION, TRACE_USAGE } from "./trace.ts";
@@ -17,7 +17,11 @@ export const map: Command = {
   --protocol WHICH        udp, tcp or both on one number (default: both)
   --lease SECONDS         how long the router is asked to keep it, 0 for ever (default: 7200); it is renewed meanwhile
   --via HOW               auto, pcp, nat-pmp or upnp (default: auto)
+  --gateway ADDRESS       the router's address on this network, where several answer (default: the default gateway)
   --description TEXT      what the router's page calls it (default: Sallyport)
+  --accept-private-address
+                          map it although the router's external address is private: behind a provider's box that
+                          passes everything on (DMZ, 1:1 NAT)
   --ipv6                  a pinhole through the router's IPv6 firewall instead of a port of its IPv4 address
   --wait                  go on trying when there is no router yet
   --json                  JSON lines for programs
@@ -32,7 +36,9 @@ ${TRACE_USAGE}`,
         protocol: { type: "string", default: "both" },
         lease: { type: "string", default: "7200" },
         via: { type: "string", default: "auto" },
+        gateway: { type: "string" },
         description: { type: "string", default: "Sallyport" },
+        "accept-private-address": { type: "boolean", default: false },
         ipv6: { type: "boolean", default: false },
         wait: { type: "boolean", default: false },
         json: { type: "boolean", default: false },
@@ -45,11 +51,12 @@ ${TRACE_USAGE}`,
     const protocol = oneOf("--protocol", values.protocol, ["udp", "tcp", "both"]);
     const lifetimeSeconds = wholeNumber("--lease", values.lease, 0, 604_800);
     const via = oneOf("--via", values.via, VIA_WORDS);
+    const gateway = ipAddress("--gateway", values.gateway);
     using _trace = openTrace(values.trace, "map");
     const output = new Output(values.json);
 
     using interruption = new Interruption();
-    await using mapper = new PortMapper(via === "auto" ? {} : { via: [via] });
+    await using mapper = new PortMapper({ via: via === "auto" ? undefined : [via], gateway });
     for (const name of ["mapped", "renewed", "changed", "lost", "unmapped"] as const) {
       mapper.on(name, (event) => tell(output, event));
     }
@@ -63,6 +70,7 @@ ${TRACE_USAGE}`,
           lifetimeSeconds,
           description: values.description,
           family: values.ipv6 ? 6 : 4,
+          acceptPrivateAddress: values["accept-private-address"],
         },
         { signal: interruption.signal, onStep: (step) => output.step(step) },
       );

@@ -47,9 +47,20 @@ export class Output {
 
 /** The fields of a mapping in a JSON line. */
 export function mappingFields(mapping: PortMapping): object {
-  const { via, protocol, externalAddress, externalPort, internalAddress, internalPort, expiresAt, verified, gateway } =
-    mapping;
-  return { via, protocol, externalAddress, externalPort, internalAddress, internalPort, expiresAt, verified, gateway };
+  const { via, protocol, externalAddress, externalPort, internalAddress, internalPort } = mapping;
+  const { expiresAt, verified, proof, gateway } = mapping;
+  return {
+    via,
+    protocol,
+    externalAddress,
+    externalPort,
+    internalAddress,
+    internalPort,
+    expiresAt,
+    verified,
+    proof,
+    gateway,
+  };
 }
 
 /** `2 h`, `30 min`, `45 s`. */

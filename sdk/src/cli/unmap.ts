@@ -1,5 +1,5 @@
 import { Router, type RouterEntry } from "../gateway/mapper/router.ts";
-import { type Command, EXIT_UNAVAILABLE, oneOf, onlyPort, parseOptions } from "./command.ts";
+import { type Command, EXIT_UNAVAILABLE, ipAddress, oneOf, onlyPort, parseOptions } from "./command.ts";
 import { VIA_WORDS } from "./map.ts";
 import { Output } from "./output.ts";
 import { Interruption } from "./signals.ts";
@@ -11,6 +11,7 @@ export const unmap: Command = {
   PORT                    the external port, 1-65535
   --protocol WHICH        udp, tcp or both (default: both)
   --via HOW               auto, pcp, nat-pmp or upnp (default: auto)
+  --gateway ADDRESS       the router's address on this network, where several answer (default: the default gateway)
   --json                  JSON lines for programs`,
 
   async run(args) {
@@ -20,15 +21,21 @@ export const unmap: Command = {
       options: {
         protocol: { type: "string", default: "both" },
         via: { type: "string", default: "auto" },
+        gateway: { type: "string" },
         json: { type: "boolean", default: false },
       },
     });
     const port = onlyPort(positionals);
     const protocol = oneOf("--protocol", values.protocol, ["udp", "tcp", "both"]);
     const via = oneOf("--via", values.via, VIA_WORDS);
+    const gateway = ipAddress("--gateway", values.gateway);
     const output = new Output(values.json);
     using interruption = new Interruption();
-    await using router = await Router.find({ via: via === "auto" ? undefined : [via], signal: interruption.signal });
+    await using router = await Router.find({
+      via: via === "auto" ? undefined : [via],
+      gateway,
+      signal: interruption.signal,
+    });
     if (router.gateways.length === 0) {
       output.event("failed", { kind: "no-gateway", reason: router.reason });
       output.line(`${output.style("red", "No router answered:")} ${router.reason}`);
@@ -55,11 +62,16 @@ async function removeOne(router: Router, entry: RouterEntry, output: Output): Pr
     output.line(`${output.style("yellow", "Left alone:")} ${name} belongs to another computer`);
     return false;
   }
+  const { description, isMadeHere } = entry;
   const gone = await router.remove(entry);
-  output.event(gone ? "unmapped" : "failed", { via, protocol: transport, externalPort, internalAddress, internalPort });
+  const fields = { via, protocol: transport, externalPort, internalAddress, internalPort, description, isMadeHere };
+  output.event(gone ? "unmapped" : "failed", fields);
+  const maker = isMadeHere
+    ? ""
+    : `, which was not ours: another program made it${description ? ` (${description})` : ""}`;
   output.line(
     gone
-      ? `${output.style("green", "Unmapped")} ${name}`
+      ? `${output.style("green", "Unmapped")} ${name}${maker}`
       : `${output.style("red", "Not unmapped:")} ${name}: the router did not confirm it`,
   );
   if (gone && entry.heldBy !== undefined) {

@@ -11,6 +11,7 @@ export {
   PortMapError,
   type PortMapErrorKind,
   type PortMapping,
+  type Proof,
   type Transport,
   type Via,
 } from "../gateway/types.ts";

@@ -6,7 +6,7 @@ import type { GatewayInfo } from "./types.ts";
 export function whyNotPublic(address: string): string | undefined {
   const scope = addressScope(address);
   if (scope === "public") return undefined;
-  if (scope === "invalid" || !isAssigned(address)) {
+  if (isUnsaid(address)) {
     return (
       "the router tells no external address: it is not connected to the internet, or stands behind another NAT (double NAT). " +
       "Check its modem, or put one of the two routers into bridge mode"
@@ -22,6 +22,12 @@ export function whyNotPublic(address: string): string | undefined {
     `the router's external address ${address} is private: another NAT stands before it (double NAT). ` +
     "Put one of the two routers into bridge mode, or forward the port on the outer one too"
   );
+}
+
+/** Whether the router tells no address that it could have: none, one of no host, or its own loopback. */
+export function isUnsaid(address: string): boolean {
+  const scope = addressScope(address);
+  return scope === "invalid" || scope === "loopback" || !isAssigned(address);
 }
 
 /** Whether a mapping at this gateway would lead nowhere. PCP tells its external address only with a mapping. */

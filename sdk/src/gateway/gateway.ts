@@ -15,6 +15,14 @@ export interface PortRequest {
   nonce?: Uint8Array | undefined;
   /** The external address to suggest again when a lease is renewed (PCP). */
   externalAddress?: string | undefined;
+  /** How the router shows an entry of ours that may be there already. */
+  shownAs?: ShownAs | undefined;
+}
+
+/** What a router's table makes of our address and description: some rename, some cut, some tell computers by names. */
+export interface ShownAs {
+  readonly client: string;
+  readonly description: string;
 }
 
 /** What a gateway granted. */
@@ -29,7 +37,12 @@ export interface Lease {
   readonly lifetimeSeconds: number;
   /** As `Date.now()` counts, 0 for a permanent entry. */
   readonly expiresAt: number;
+  /** The router's table, or its answer where it shows none, confirmed the mapping to this computer. */
   readonly verified: boolean;
+  /** How the router's table shows it, where that was read. */
+  readonly shownAs?: ShownAs | undefined;
+  /** It was made by an earlier process, and is known from the journal alone. */
+  readonly isRecalled?: boolean;
   /** PCP's nonce: only its owner may change the mapping. */
   readonly nonce?: Uint8Array | undefined;
 }
@@ -50,10 +63,14 @@ export interface PortMappingEntry {
 export type GatewayErrorKind =
   /** Somebody else has the port: another one may be free. */
   | "conflict"
+  /** The gateway could not, and does not say why: another port may be free, or its table may be full. */
+  | "unexplained"
   /** The gateway wants the same number inside and outside. */
   | "same-port"
   /** Its table is full. */
   | "full"
+  /** It does not let programs map this port: it may have a range for them. */
+  | "forbidden"
   /** It said no. */
   | "refused"
   /** It is behind another NAT, or has no external address: its ports lead nowhere. */
@@ -65,16 +82,19 @@ export type GatewayErrorKind =
 export class GatewayError extends Error {
   readonly kind: GatewayErrorKind;
   readonly code: number | undefined;
+  /** What the gateway said yes to before this went wrong: it may be there, and is to be given back. */
+  readonly left: Lease | undefined;
   override name = "GatewayError";
 
   constructor(
     kind: GatewayErrorKind,
     message: string,
-    { code, cause }: { code?: number | undefined; cause?: unknown } = {},
+    { code, cause, left }: { code?: number | undefined; cause?: unknown; left?: Lease | undefined } = {},
   ) {
     super(message, cause === undefined ? undefined : { cause });
     this.kind = kind;
     this.code = code;
+    this.left = left;
   }
 }
 
@@ -87,10 +107,12 @@ export interface GatewayEvents {
   gone: [reason: string];
 }
 
-/** What a router says unasked. Any device on the LAN can say it: it is a reason to look, never a fact. */
+/**
+ * What a router says unasked. Any device on the LAN can say it: it is a reason to look, never a fact, and the epoch and the address
+ * in it are not even read.
+ */
 export type Announcement =
-  | { kind: "pcp"; from: string; epoch: number }
-  | { kind: "nat-pmp"; from: string; epoch: number; externalAddress: string }
+  | { kind: "pcp" | "nat-pmp"; from: string }
   | { kind: "alive" | "byebye"; from: string; bootId: number | undefined };
 
 export interface LeaseCheck {
@@ -100,16 +122,30 @@ export interface LeaseCheck {
     | "gone"
     /** The entry belongs to somebody else now. */
     | "taken"
-    /** The gateway cannot be asked. */
+    /** The gateway answers, and cannot tell. */
+    | "unreadable"
+    /** The gateway does not answer. */
     | "unknown";
   /** As it is now, when held. */
   lease: Lease;
 }
 
+/** {@link Gateway.rank} of a device that answers and is not a default gateway: on a LAN, anybody can say that he is a router. */
+export const OTHER_DEVICE: number = Number.POSITIVE_INFINITY;
+
 /** The driver of one protocol at one gateway, seen from one address of ours. */
 export interface Gateway extends EventEmitter<GatewayEvents> {
   readonly info: GatewayInfo;
   readonly localAddress: string;
+  /** Tells this way of asking this gateway from others: a router may have several descriptions and services. */
+  readonly id: string;
+  /**
+   * 0: the best default route leads to it, or no route is known. 1 and more: another default route does. {@link OTHER_DEVICE}:
+   * none does.
+   */
+  readonly rank: number;
+  /** Why the gateway does not tell its external address, where it said so. */
+  readonly addressProblem?: Pick<GatewayError, "message" | "code"> | undefined;
   /** PCP: the nonce that the mapping will have. The journal records it before the gateway is asked. */
   nonceFor?(transport: Transport, internalPort: number): Uint8Array;
   /** @throws {GatewayError} */

@@ -26,8 +26,16 @@ export interface MapRequest {
    * address; the port is then the same inside and outside.
    */
   family?: 4 | 6 | undefined;
-  /** Take a mapping whose external address is not public (behind a second NAT). Default false: it is refused and named. */
+  /**
+   * Take a mapping whose external address is not public, as behind a provider's box that passes everything on (DMZ, 1:1 NAT).
+   * Default false: it is refused and named.
+   */
   acceptPrivateAddress?: boolean | undefined;
+  /**
+   * The public IPv4 address as somebody outside sees it (STUN), for a router that does not tell its own. Asked when that is
+   * needed; `undefined` or a rejection stands for "not known".
+   */
+  publicAddress?: (() => string | undefined | Promise<string | undefined>) | undefined;
 }
 
 /** A gateway that answered. */
@@ -53,6 +61,14 @@ export interface GatewayStep {
   code?: number;
 }
 
+/**
+ * What shows that a mapping leads here.
+ * - `outside`: a packet from outside came in
+ * - `router`: the router confirmed it
+ * - `none`: the router said yes and its table cannot confirm it, or a device said so that is not the default gateway
+ */
+export type Proof = "outside" | "router" | "none";
+
 /** Why something happened to a mapping. */
 export interface MappingEvent {
   event: "mapped" | "renewed" | "changed" | "lost" | "unmapped";
@@ -65,7 +81,7 @@ export interface MappingEvent {
 export interface MappingEvents {
   /** It holds (again). */
   mapped: [MappingEvent];
-  /** The gateway prolonged it. */
+  /** The gateway prolonged it: it lasts longer than before. */
   renewed: [MappingEvent];
   /** The external address, the port or the gateway changed. */
   changed: [MappingEvent];
@@ -87,8 +103,17 @@ export interface PortMapping extends AsyncDisposable, EventEmitter<MappingEvents
   readonly externalPort: number;
   /** When the lease ends, as `Date.now()` counts; 0 for a permanent entry. It is renewed before. */
   readonly expiresAt: number;
-  /** The gateway was asked again afterwards and confirmed the entry. */
+  /** The gateway confirmed the entry: `proof` is not `none`. */
   readonly verified: boolean;
+  /** `router` or `none`: packets from outside are seen by those who use the port. */
+  readonly proof: Proof;
+  /**
+   * Deletes the entry and adds it again: some routers list entries that forward nothing until that is done. Events tell what
+   * became of it.
+   * @param reason for them, in words
+   * @returns whether the port is mapped again at the same place. False too where the mapping does not hold. Does not throw.
+   */
+  remake(reason: string): Promise<boolean>;
   /** Gives the port back and reads back that it is gone. Does not throw; calling it again changes nothing. */
   unmap(): Promise<void>;
 }
@@ -98,7 +123,7 @@ export type PortMapErrorKind =
   | "no-gateway"
   /** A gateway said no. */
   | "refused"
-  /** Somebody else has every port that was tried. */
+  /** Somebody else has every port that was tried, or the router does not say why it could not map them. */
   | "conflict"
   /** The gateway is behind a NAT itself. */
   | "double-nat"

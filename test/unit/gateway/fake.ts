@@ -65,6 +65,7 @@ export class FakeGateway extends EventEmitter<GatewayEvents> implements Gateway 
   readonly #clock: FakeClock;
   readonly via: Via;
   readonly address: string;
+  readonly rank: number;
   externalAddress = "11.0.0.1";
   /** Thrown at the next requests. */
   failures: GatewayError[] = [];
@@ -74,11 +75,16 @@ export class FakeGateway extends EventEmitter<GatewayEvents> implements Gateway 
   /** Milliseconds that a request takes. */
   latency = 0;
 
-  constructor(clock: FakeClock, via: Via = "upnp", address = "192.168.1.1") {
+  constructor(clock: FakeClock, via: Via = "upnp", address = "192.168.1.1", rank = 0) {
     super();
+    this.rank = rank;
     this.#clock = clock;
     this.via = via;
     this.address = address;
+  }
+
+  get id(): string {
+    return `${this.via} ${this.address}`;
   }
 
   get info(): GatewayInfo {

@@ -62,11 +62,8 @@ export class AnnouncementListener implements Disposable {
 
 function readPortControl(bytes: Uint8Array, from: string): Announcement | undefined {
   const pcp = decodePcpResponse(bytes);
-  if (pcp) return pcp.opcode === "announce" && pcp.result === 0 ? { kind: "pcp", from, epoch: pcp.epoch } : undefined;
-  const natPmp = decodeNatPmpResponse(bytes);
-  if (natPmp?.opcode !== "address") return undefined;
-  const { epoch, result, externalAddress } = natPmp;
-  return { kind: "nat-pmp", from, epoch, externalAddress: result === 0 ? externalAddress : "" };
+  if (pcp) return pcp.opcode === "announce" && pcp.result === 0 ? { kind: "pcp", from } : undefined;
+  return decodeNatPmpResponse(bytes)?.opcode === "address" ? { kind: "nat-pmp", from } : undefined;
 }
 
 function readNotify(bytes: Uint8Array, from: string): Announcement | undefined {

@@ -4,10 +4,11 @@ import { messageOf } from "../../net/message-of.ts";
 import { type TraceInput, traceOf } from "../../net/trace.ts";
 import { sleep } from "../../net/wait.ts";
 import { isKnownToBePrivate } from "../external-address.ts";
-import type { Discover, Finding, Gateway, SearchEvents } from "../gateway.ts";
-import { interfacesToRouters, type LocalInterface } from "../interfaces.ts";
+import { type Discover, type Finding, type Gateway, NO_ANSWER_MS, type SearchEvents } from "../gateway.ts";
+import { interfacesTo, interfacesToRouters, type LocalInterface } from "../interfaces.ts";
 import type { KnownRouters } from "../journal/known-routers.ts";
 import type { Via } from "../types.ts";
+import { STEP_TIMEOUT_MS } from "../upnp/service/step-timeout.ts";
 import { PortControlDiscovery } from "./port-control-discovery.ts";
 import { UpnpDiscovery } from "./upnp-discovery.ts";
 
@@ -31,8 +32,13 @@ export interface GatewaysOptions {
 /** The gateways that answered and still do, and the search for more. */
 export class Gateways implements AsyncDisposable {
   readonly #options: GatewaysOptions;
+  /** By {@link Gateway.id}. */
   readonly #known = new Map<string, Gateway>();
-  #search: SharedSearch | undefined;
+  /** How many requests are asking each. */
+  readonly #held = new Map<Gateway, number>();
+  /** Those that still listen. */
+  readonly #searches = new Set<SharedSearch>();
+  #current: { search: SharedSearch; startedAt: number } | undefined;
   #arrival = Promise.withResolvers<void>();
 
   constructor(options: GatewaysOptions) {
@@ -48,25 +54,67 @@ export class Gateways implements AsyncDisposable {
     return this.#arrival.promise;
   }
 
-  /** The gateway to ask next: those whose external address is known to be private come last. */
-  best(tried: ReadonlySet<Gateway>, family: 4 | 6): Gateway | undefined {
-    const open = [...this].filter(
-      (gateway) => !tried.has(gateway) && gateway.localAddress.includes(":") === (family === 6),
-    );
-    return open.find(({ info }) => !isKnownToBePrivate(info)) ?? open[0];
+  /**
+   * Those that were not tried, in the order in which they are to be asked: the default gateway before others, and of one router
+   * those last whose external address is known to be private.
+   */
+  inOrder(tried: ReadonlySet<Gateway>, family: 4 | 6): Gateway[] {
+    const isLast = ({ info }: Gateway): number => Number(isKnownToBePrivate(info));
+    return [...this]
+      .filter((gateway) => !tried.has(gateway) && gateway.localAddress.includes(":") === (family === 6))
+      .sort((a, b) => (a.rank === b.rank ? isLast(a) - isLast(b) : a.rank - b.rank));
   }
 
-  /** The search that is under way, or a new one. */
+  /** It is being asked until the result is disposed: it is neither replaced nor closed. */
+  hold(gateway: Gateway): Disposable {
+    this.#held.set(gateway, (this.#held.get(gateway) ?? 0) + 1);
+    return {
+      [Symbol.dispose]: () => {
+        const held = (this.#held.get(gateway) ?? 1) - 1;
+        if (held > 0) this.#held.set(gateway, held);
+        else this.#held.delete(gateway);
+      },
+    };
+  }
+
+  /** Another protocol of the same router was quicker: it is asked last from now on. */
+  demote(gateway: Gateway): void {
+    if (this.#known.get(gateway.id) !== gateway) return;
+    this.#known.delete(gateway.id);
+    this.#known.set(gateway.id, gateway);
+  }
+
+  /**
+   * The search that has just begun, or a new one: one that goes on because a router is slow does not ask the quick protocols again.
+   */
   search(): SharedSearch {
-    if (this.#search && !this.#search.isSettled) return this.#search;
-    void this.#search?.[Symbol.asyncDispose]();
-    const { clock, discover, signal, isWanted } = this.#options;
+    const { clock, discover } = this.#options;
+    const current = this.#current;
+    if (current && !current.search.isSettled && clock.now() - current.startedAt < NO_ANSWER_MS) return current.search;
     const search = new SharedSearch(discover, (gateway) => this.#add(gateway));
-    this.#search = search;
-    void search.settled
-      .then(() => sleep(LATE_ANSWERS_MS, signal, clock))
-      .then(() => (!isWanted() && this.#search === search ? search[Symbol.asyncDispose]() : undefined));
+    for (const other of this.#searches) if (other.isSettled) this.#end(other);
+    this.#searches.add(search);
+    this.#current = { search, startedAt: clock.now() };
+    void this.#listenOn(search);
     return search;
+  }
+
+  /** This computer is on another network: what the searches may still find is not there. */
+  endSearches(): void {
+    for (const search of this.#searches) this.#end(search);
+    this.#current = undefined;
+  }
+
+  /** Late answers count, for a while or as long as somebody waits for them. */
+  async #listenOn(search: SharedSearch): Promise<void> {
+    const { clock, signal, isWanted } = this.#options;
+    await search.settled;
+    await sleep(LATE_ANSWERS_MS, signal, clock);
+    if (!isWanted() || this.#current?.search !== search) this.#end(search);
+  }
+
+  #end(search: SharedSearch): void {
+    if (this.#searches.delete(search)) void search[Symbol.asyncDispose]();
   }
 
   /** It does not answer any more, or cannot be asked: only a new search brings it back. */
@@ -77,16 +125,16 @@ export class Gateways implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#search?.[Symbol.asyncDispose]();
+    await Promise.all([...this.#searches].map((search) => search[Symbol.asyncDispose]()));
+    this.#searches.clear();
     await Promise.all([...this].map((gateway) => gateway.close()));
     this.#known.clear();
   }
 
   #add(gateway: Gateway): void {
     const { signal, isUsed, onArrival } = this.#options;
-    const key = `${gateway.info.via} ${gateway.info.address} ${gateway.localAddress}`;
-    const known = this.#known.get(key);
-    if (signal.aborted || (known && isUsed(known))) {
+    const known = this.#known.get(gateway.id);
+    if (signal.aborted || (known && (isUsed(known) || this.#held.has(known)))) {
       void gateway.close();
       return;
     }
@@ -94,7 +142,7 @@ export class Gateways implements AsyncDisposable {
     if (trace.on) trace.event("gateway-found", describeGateway(gateway));
     // Every mapping listens to its gateway.
     gateway.setMaxListeners(0);
-    this.#known.set(key, gateway);
+    this.#known.set(gateway.id, gateway);
     onArrival(gateway);
     this.#arrival.resolve();
     this.#arrival = Promise.withResolvers();
@@ -140,6 +188,10 @@ export interface DiscoverOptions {
   via?: readonly Via[] | undefined;
   /** Default all usable ones. */
   interfaces?: readonly LocalInterface[] | undefined;
+  /** Only the router at this address on the LAN, whatever the default route says. */
+  gateway?: string | undefined;
+  /** Milliseconds that a router may take for one answer over UPnP, default {@link STEP_TIMEOUT_MS}. */
+  stepTimeoutMs?: number | undefined;
   clock: Clock;
   random: () => number;
   /** Routers met before. */
@@ -149,18 +201,21 @@ export interface DiscoverOptions {
 }
 
 /** Searches by every protocol on every interface at once. */
-export function discoverGateways(
-  { via = ["pcp", "nat-pmp", "upnp"], interfaces, clock, random, knownRouters, ports }: DiscoverOptions,
-  events: SearchEvents,
-): ReturnType<Discover> {
+export function discoverGateways(options: DiscoverOptions, events: SearchEvents): ReturnType<Discover> {
+  const { via = ["pcp", "nat-pmp", "upnp"], gateway, clock, random, knownRouters, ports } = options;
+  const { stepTimeoutMs = STEP_TIMEOUT_MS } = options;
   const searches: (Disposable & { settled: Promise<void> })[] = [];
   let disposed = false;
   const begin = async (): Promise<void> => {
-    const usable = interfaces ?? (await interfacesToRouters());
+    const all = options.interfaces ?? (await interfacesToRouters());
+    const usable = gateway === undefined ? all : await interfacesTo(gateway, all);
     if (disposed) return;
     if (trace.on) traceSearch(via, usable);
     if (usable.length === 0) {
-      const reason = "this computer has no network address: connect it to a network";
+      const reason =
+        gateway === undefined
+          ? "this computer has no network address: connect it to a network"
+          : `no address of this computer leads to ${gateway}: give the router's address on this network`;
       events.onFinding({ step: "interfaces", outcome: "absent", reason });
       return;
     }
@@ -170,8 +225,14 @@ export function discoverGateways(
     }
     if (via.includes("upnp")) {
       const hasCompany = searches.length > 0;
+      const onlyDefault = gateway !== undefined;
       const port = ports?.ssdp;
-      searches.push(new UpnpDiscovery({ interfaces: usable, clock, hasCompany, knownRouters, port }, events));
+      searches.push(
+        new UpnpDiscovery(
+          { interfaces: usable, clock, hasCompany, onlyDefault, stepTimeoutMs, knownRouters, port },
+          events,
+        ),
+      );
     }
     await Promise.all(searches.map(({ settled }) => settled));
   };

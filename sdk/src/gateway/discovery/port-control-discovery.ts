@@ -16,6 +16,7 @@ import {
 import { NAT_PMP_RETRANSMIT, type RetransmitOptions } from "../port-control/retransmit.ts";
 import { NoAnswer, PortControlSocket } from "../port-control/socket.ts";
 import type { Via } from "../types.ts";
+import { rankOf } from "./rank.ts";
 
 /** Sent at 0, 250 and 750 ms at most: {@link NO_ANSWER_MS} comes before a fourth. */
 const SCHEDULE: RetransmitOptions = { ...NAT_PMP_RETRANSMIT, tries: 3 };
@@ -83,12 +84,13 @@ export class PortControlDiscovery implements Disposable {
     const limit = new AbortController();
     const cancelLimit = clock.after(NO_ANSWER_MS, () => limit.abort());
     const signal = AbortSignal.any([this.#abort.signal, limit.signal]);
+    const rank = rankOf(router, through, this.#options.interfaces);
     // PCP first: of a router that speaks both, its answer then comes first too.
     const pcp = via.includes("pcp") ? askPcp(socket, signal) : Promise.resolve(undefined);
     const natPmp = through.family === 4 ? askNatPmp(socket, signal) : Promise.resolve(undefined);
     try {
-      const pcpOffered = this.#offerPcp(socket, router, pcp, natPmp);
-      await Promise.all([pcpOffered, this.#offerNatPmp(socket, router, natPmp, pcpOffered)]);
+      const pcpOffered = this.#offerPcp(socket, rank, pcp, natPmp);
+      await Promise.all([pcpOffered, this.#offerNatPmp(socket, rank, natPmp, pcpOffered)]);
     } finally {
       cancelLimit();
     }
@@ -96,14 +98,14 @@ export class PortControlDiscovery implements Disposable {
 
   async #offerPcp(
     socket: PortControlSocket,
-    router: string,
+    rank: number,
     pcp: Promise<PcpResponse | undefined>,
     natPmp: Promise<NatPmpAnswer | undefined>,
   ): Promise<void> {
-    const answer = await pcp.catch((error: unknown) => this.#noteAbsence("pcp", router, error));
+    const answer = await pcp.catch((error: unknown) => this.#noteAbsence("pcp", socket.gateway, error));
     if (!answer) return;
     if (answer.result !== PcpResult.SUCCESS) {
-      this.#reasons.set("pcp", `${router} answers with result ${answer.result}`);
+      this.#reasons.set("pcp", `${socket.gateway} answers with result ${answer.result}`);
       return;
     }
     // NAT-PMP tells the external address before anything is mapped.
@@ -121,23 +123,24 @@ export class PortControlDiscovery implements Disposable {
         epoch: answer.epoch,
         externalAddress: address?.externalAddress ?? "",
         speaksNatPmp: address !== undefined,
+        rank,
       }),
     );
   }
 
   async #offerNatPmp(
     socket: PortControlSocket,
-    router: string,
+    rank: number,
     natPmp: Promise<NatPmpAnswer | undefined>,
     pcpOffered: Promise<void>,
   ): Promise<void> {
     const { clock, via } = this.#options;
-    const answer = await natPmp.catch((error: unknown) => this.#noteAbsence("nat-pmp", router, error));
+    const answer = await natPmp.catch((error: unknown) => this.#noteAbsence("nat-pmp", socket.gateway, error));
     if (!answer || !via.includes("nat-pmp")) return;
     await Promise.race([pcpOffered, sleep(OTHER_PROTOCOL_MS, undefined, clock)]);
     if (this.#abort.signal.aborted) return;
     this.#found.add("nat-pmp");
-    this.#events.onGateway(new NatPmpGateway({ socket, clock, ...answer }));
+    this.#events.onGateway(new NatPmpGateway({ socket, clock, rank, ...answer }));
   }
 
   #noteAbsence(via: Via, router: string, error: unknown): void {

@@ -1,4 +1,5 @@
 import type { Clock } from "../../net/clock.ts";
+import { messageOf } from "../../net/message-of.ts";
 import { isOnLink } from "../../net/subnet.ts";
 import { traceOf } from "../../net/trace.ts";
 import { TraceLimiter } from "../../net/trace-limiter.ts";
@@ -11,15 +12,19 @@ import type * as Inspect from "../upnp/inspect.ts";
 import { UpnpError } from "../upnp/service/errors.ts";
 import type * as Http from "../upnp/service/http.ts";
 import { pinUrl } from "../upnp/service/pin-url.ts";
-import { mayBeGateway } from "../upnp/ssdp.ts";
+import { mayBeGateway, namesGateway } from "../upnp/ssdp.ts";
 import { type SearchReply, SsdpSearch } from "../upnp/ssdp-search.ts";
+import { DescriptionBudget } from "./description-budget.ts";
+import { rankOf } from "./rank.ts";
 
 const trace = traceOf("gateway");
 /** Everybody on the network may answer, as often as they like. */
 const limiter = new TraceLimiter();
 
-/** Descriptions fetched in one search: a flood of answers must not cause a flood of requests. */
-const MAX_DESCRIPTIONS = 16;
+/** Descriptions of devices that do not call themselves gateways are fetched by so many at a time. */
+const MAX_AT_ONCE = 8;
+/** A device that does not call itself a gateway holds up the verdict for so long, one that does for as long as it may take. */
+const OTHERS_MS = 1000;
 /** Routers met before that are asked without waiting for an answer to the search. */
 const MAX_HINTS = 4;
 /** A router met before that answers the search while it is revisited has this long before it is asked once more. */
@@ -44,6 +49,10 @@ function keyOf(location: string, responder: string): string {
 export interface UpnpDiscoveryOptions {
   interfaces: readonly LocalInterface[];
   clock: Clock;
+  /** Milliseconds that a router may take for one answer. */
+  stepTimeoutMs: number;
+  /** Only the gateways of the interfaces are asked. */
+  onlyDefault: boolean;
   /** Other, quicker protocols are asked at the same time. */
   hasCompany: boolean;
   /** Routers met before are asked at once. */
@@ -60,15 +69,20 @@ export class UpnpDiscovery implements Disposable {
   readonly #search: SsdpSearch;
   readonly #abort = new AbortController();
   readonly #seen = new Set<string>();
+  readonly #budget = new DescriptionBudget();
+  /** Waiting for one of {@link MAX_AT_ONCE} to end. */
+  readonly #queue: (() => Promise<void>)[] = [];
   readonly #known = new Set<string>();
   /** Routers met before that are being asked, by {@link keyOf}. */
-  readonly #revisits = new Map<string, Promise<UpnpGateway | undefined>>();
+  readonly #revisits = new Map<string, Promise<UpnpGateway[] | undefined>>();
   readonly #met: KnownRouter[] = [];
+  readonly #errors: string[] = [];
   #inspection: ReturnType<typeof loadInspection> | undefined;
-  #inFlight = 0;
+  /** Descriptions being fetched: of devices that call themselves gateways, and of others. */
+  readonly #inFlight = { named: 0, others: 0 };
   #found = 0;
   #failure: string | undefined;
-  #verdictDue = false;
+  #verdict: "early" | "due" | "overdue" | "given" = "early";
   #settle: () => void = () => undefined;
 
   constructor(options: UpnpDiscoveryOptions, events: SearchEvents) {
@@ -77,15 +91,14 @@ export class UpnpDiscovery implements Disposable {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.settled = promise;
     this.#settle = resolve;
-    const errors: string[] = [];
     this.#search = new SsdpSearch({
       interfaces: options.interfaces.filter(({ family }) => family === 4),
       clock: options.clock,
       ...(options.port === undefined ? {} : { port: options.port }),
-      onReply: (reply) => void this.#onReply(reply),
+      onReply: (reply) => this.#onReply(reply),
       onError: (through, error) => {
         if (trace.on) trace.event("interface-failed", { name: through.name, reason: error.message });
-        errors.push(`${through.name}: ${error.message}`);
+        this.#errors.push(`${through.name}: ${error.message}`);
       },
     });
     options.clock.after(options.hasCompany ? HEAD_START_MS : 0, () => {
@@ -94,25 +107,20 @@ export class UpnpDiscovery implements Disposable {
       this.#revisit();
     });
     options.clock.after(NO_ANSWER_MS, () => {
-      this.#verdictDue = true;
+      this.#verdict = "due";
       this.#remember();
-      if (this.#found === 0 && this.#inFlight === 0 && !this.#abort.signal.aborted) {
-        const asked = errors.length > 0 ? ` (${errors.join("; ")})` : "";
-        this.#events.onFinding({
-          step: "upnp",
-          outcome: this.#failure === undefined ? "absent" : "failed",
-          reason:
-            this.#failure ??
-            `no UPnP gateway answered${asked}: the router has none, or UPnP is switched off on its page, or a firewall on this computer blocks the answer`,
-        });
-      }
+      this.#settleIfDone();
+    });
+    options.clock.after(NO_ANSWER_MS + OTHERS_MS, () => {
+      if (this.#verdict === "due") this.#verdict = "overdue";
       this.#settleIfDone();
     });
   }
 
-  async #onReply({ message, responder, through }: SearchReply): Promise<void> {
+  #onReply({ message, responder, through }: SearchReply): void {
     if (trace.on) traceReply(message, responder, through);
-    if (!mayBeGateway(message)) return;
+    const isDefault = responder === through.gateway;
+    if (!mayBeGateway(message) || (this.#options.onlyDefault && !isDefault)) return;
     let key: string;
     try {
       key = keyOf(message.location, responder);
@@ -123,38 +131,59 @@ export class UpnpDiscovery implements Disposable {
       }
       return;
     }
-    if (this.#seen.has(key) || this.#seen.size >= MAX_DESCRIPTIONS) return;
+    const isNamed = namesGateway(message);
+    if (this.#seen.has(key) || !this.#budget.take({ responder, isDefault, isNamed })) return;
     this.#seen.add(key);
-    this.#inFlight++;
-    try {
-      const revisit = this.#revisits.get(key);
-      const gateway =
-        revisit && (await Promise.race([revisit, sleep(REVISIT_TIMEOUT_MS, undefined, this.#options.clock)]));
-      if (gateway) return gateway.noteBootId(message.bootId);
-      await this.#describe({
-        location: message.location,
-        responder,
-        localAddress: through.address,
-        bootId: message.bootId,
+    const where = { location: message.location, responder, localAddress: through.address, bootId: message.bootId };
+    if (isDefault || isNamed) {
+      this.#inFlight.named++;
+      void this.#follow(key, where, isNamed)
+        .finally(() => this.#inFlight.named--)
+        .then(() => this.#settleIfDone());
+      return;
+    }
+    this.#queue.push(() => this.#follow(key, where, false));
+    this.#followOthers();
+  }
+
+  #followOthers(): void {
+    while (this.#inFlight.others < MAX_AT_ONCE && !this.#abort.signal.aborted) {
+      const follow = this.#queue.shift();
+      if (follow === undefined) break;
+      this.#inFlight.others++;
+      void follow().finally(() => {
+        this.#inFlight.others--;
+        this.#followOthers();
+        this.#settleIfDone();
       });
-    } catch (error) {
-      if (trace.on) traceUnused(responder, error instanceof Error ? error.message : String(error));
-      // Printers and televisions answer too: only what calls itself a gateway can fail as one.
-      if (error instanceof UpnpError && !this.#abort.signal.aborted && /InternetGateway|WAN/.test(message.target)) {
-        this.#failure = `${responder} answered the search, but: ${error.message}`;
-        if (this.#verdictDue) this.#events.onFinding({ step: "upnp", outcome: "failed", reason: this.#failure });
-      }
-    } finally {
-      this.#inFlight--;
-      this.#settleIfDone();
     }
   }
 
-  async #describe(where: Inspect.Whereabouts): Promise<UpnpGateway | undefined> {
-    const { clock, interfaces } = this.#options;
+  /** Never rejects. */
+  async #follow(key: string, where: Inspect.Whereabouts, isNamed: boolean): Promise<void> {
+    try {
+      const revisit = this.#revisits.get(key);
+      const gateways =
+        revisit && (await Promise.race([revisit, sleep(REVISIT_TIMEOUT_MS, undefined, this.#options.clock)]));
+      if (gateways) for (const gateway of gateways) gateway.noteBootId(where.bootId);
+      else await this.#describe(where);
+    } catch (error) {
+      if (trace.on) traceUnused(where.responder, messageOf(error));
+      // Printers and televisions answer too: only what calls itself a gateway can fail as one.
+      if (!(error instanceof UpnpError) || this.#abort.signal.aborted || !isNamed) return;
+      this.#failure = `${where.responder} answered the search, but: ${error.message}`;
+      if (this.#verdict === "given") this.#tell();
+    }
+  }
+
+  async #describe(where: Inspect.Whereabouts): Promise<UpnpGateway[] | undefined> {
+    const { clock, interfaces, stepTimeoutMs } = this.#options;
     const { signal } = this.#abort;
-    const { httpRequest, inspectGateway, pinholeGateways } = await this.#load();
-    const found = await inspectGateway(httpRequest, where, clock, signal);
+    const { httpClient, inspectGateway, pinholeGateways } = await this.#load();
+    const http = httpClient(stepTimeoutMs);
+    const through = interfaces.find((each) => each.address === where.localAddress);
+    const rank = through === undefined ? 0 : rankOf(where.responder, through, interfaces);
+    const found = await inspectGateway(http, where, clock, signal, rank);
     if (found === undefined && trace.on) traceUnused(where.responder, "it offers no service that maps ports");
     if (found === undefined || signal.aborted) return undefined;
     // A root device may be found under several URLs or versions: one gateway per device and way to it.
@@ -163,12 +192,11 @@ export class UpnpDiscovery implements Disposable {
     this.#known.add(identity);
     this.#found++;
     const { location, responder: address } = where;
-    this.#events.onGateway(found.gateway);
-    const through = interfaces.find((each) => each.address === where.localAddress);
+    for (const gateway of found.gateways) this.#events.onGateway(gateway);
     this.#met.push({ interfaceName: through?.name ?? "", address, location });
     const own6 = interfaces.filter(({ name, family }) => family === 6 && name === through?.name);
-    for (const gateway of pinholeGateways(httpRequest, found.device, own6, clock)) this.#events.onGateway(gateway);
-    return found.gateway;
+    for (const gateway of pinholeGateways(http, found.device, own6, clock)) this.#events.onGateway(gateway);
+    return found.gateways;
   }
 
   /**
@@ -182,7 +210,8 @@ export class UpnpDiscovery implements Disposable {
       const through = interfaces.find(
         (each) => each.name === interfaceName && isOnLink(address, each.address, each.prefixLength),
       );
-      return through ? [{ location, responder: address, localAddress: through.address }] : [];
+      if (through === undefined || (this.#options.onlyDefault && through.gateway !== address)) return [];
+      return [{ location, responder: address, localAddress: through.address }];
     });
     for (const hint of hints.slice(0, MAX_HINTS)) {
       const key = keyOf(hint.location, hint.responder);
@@ -210,7 +239,24 @@ export class UpnpDiscovery implements Disposable {
   }
 
   #settleIfDone(): void {
-    if (this.#inFlight === 0 && this.#verdictDue) this.#settle();
+    const { named, others } = this.#inFlight;
+    if (named > 0 || this.#verdict === "early" || this.#verdict === "given") return;
+    if (this.#verdict === "due" && others > 0) return;
+    this.#verdict = "given";
+    if (this.#found === 0 && !this.#abort.signal.aborted) this.#tell();
+    this.#settle();
+  }
+
+  /** Why there is no gateway. */
+  #tell(): void {
+    const asked = this.#errors.length > 0 ? ` (${this.#errors.join("; ")})` : "";
+    this.#events.onFinding({
+      step: "upnp",
+      outcome: this.#failure === undefined ? "absent" : "failed",
+      reason:
+        this.#failure ??
+        `no UPnP gateway answered${asked}: the router has none, or UPnP is switched off on its page, or a firewall on this computer blocks the answer`,
+    });
   }
 
   [Symbol.dispose](): void {

@@ -1,16 +1,25 @@
 import type { Clock } from "../../net/clock.ts";
 import { traceOf } from "../../net/trace.ts";
 import type { Gateway, Lease, PortRequest } from "../gateway.ts";
-import { Journal, type JournalEntry } from "./journal.ts";
-import { LeaseKeeper, RELEASE_TIMEOUT_MS } from "./lease-keeper.ts";
+import type { Via } from "../types.ts";
+import { Journal, type JournalEntry, keyOf, type Orphan } from "./journal.ts";
+import { LeaseKeeper } from "./lease-keeper.ts";
 import { lock } from "./lock.ts";
 
 const trace = traceOf("gateway");
+
+/**
+ * Milliseconds for an orphan. A router that is there answers PCP and NAT-PMP at once; UPnP takes several requests. What is not
+ * answered must not hold up those who wait for the lock.
+ */
+const ORPHAN_TIMEOUT_MS: Readonly<Record<Via, number>> = { pcp: 800, "nat-pmp": 800, upnp: 2500 };
 
 /** Records every lease in the {@link Journal}, and locks a router among all processes on this computer. */
 export class JournalKeeper extends LeaseKeeper {
   readonly #journal: Journal;
   readonly #clock: Clock;
+  /** Orphans whose removal was not confirmed: they are tried for later. */
+  readonly #unanswered = new Set<string>();
 
   constructor(directory: string, clock: Clock) {
     super();
@@ -43,26 +52,33 @@ export class JournalKeeper extends LeaseKeeper {
     this.#journal.erase({ via: info.via, gateway: info.address, transport, externalPort });
   }
 
-  async cleanUpOrphans(gateway: Gateway, signal: AbortSignal): Promise<void> {
-    if (this.#orphansOf(gateway).length === 0) return;
+  async cleanUpOrphans(gateway: Gateway, signal: AbortSignal): Promise<boolean> {
+    if (this.#orphansOf(gateway).length === 0) return false;
+    // A second call tries again for what was not answered at the first.
+    for (const { entry } of this.#orphansOf(gateway)) this.#unanswered.delete(keyOf(entry));
     try {
       // The lock's holder removes them first of all.
       using _lock = await this.lock(gateway, signal);
     } catch {
       // Aborted: they wait for the next start.
     }
+    return this.#orphansOf(gateway).length > 0;
   }
 
   /** Removes what dead processes left at this gateway, where it is still ours and no running process has it. */
   async removeOrphans(gateway: Gateway, signal: AbortSignal): Promise<boolean> {
     let removed = false;
+    let isSilent = false;
     for (const { entry, settle } of this.#orphansOf(gateway)) {
       if (signal.aborted) break;
+      // A gateway that is silent once will be silent again.
+      if (isSilent) this.#unanswered.add(keyOf(entry));
+      if (this.#unanswered.has(keyOf(entry))) continue;
       if (this.#journal.isClaimed(entry)) {
         settle();
         continue;
       }
-      const limit = AbortSignal.any([signal, AbortSignal.timeout(RELEASE_TIMEOUT_MS)]);
+      const limit = AbortSignal.any([signal, AbortSignal.timeout(ORPHAN_TIMEOUT_MS[entry.via])]);
       const isGone = await gateway.release(asLease(entry), limit).catch(() => false);
       if (trace.on) {
         const { via, transport, externalPort } = entry;
@@ -71,7 +87,10 @@ export class JournalKeeper extends LeaseKeeper {
       if (isGone) {
         settle();
         removed = true;
+        continue;
       }
+      this.#unanswered.add(keyOf(entry));
+      isSilent = limit.aborted;
     }
     return removed;
   }
@@ -91,7 +110,7 @@ export class JournalKeeper extends LeaseKeeper {
       );
   }
 
-  #orphansOf({ info, localAddress }: Gateway): ReturnType<Journal["orphans"]> {
+  #orphansOf({ info, localAddress }: Gateway): Orphan[] {
     return this.#journal
       .orphans(this.#clock.unixNow())
       .filter(
@@ -101,7 +120,7 @@ export class JournalKeeper extends LeaseKeeper {
 
   #entry(
     { info, localAddress }: Gateway,
-    { transport, internalPort, externalPort, description, nonce }: PortRequest | Lease,
+    { transport, internalPort, externalPort, description, nonce, shownAs }: PortRequest | Lease,
     expiresAt: number,
   ): JournalEntry {
     return {
@@ -115,6 +134,7 @@ export class JournalKeeper extends LeaseKeeper {
       expiresAt,
       writtenAt: this.#clock.unixNow(),
       ...(nonce === undefined ? {} : { nonce: Buffer.from(nonce).toString("hex") }),
+      ...(shownAs === undefined ? {} : { shownAs }),
     };
   }
 }
@@ -127,6 +147,7 @@ function asLease({
   description,
   expiresAt,
   nonce,
+  shownAs,
 }: JournalEntry): Lease {
   return {
     transport,
@@ -139,5 +160,7 @@ function asLease({
     expiresAt,
     verified: false,
     nonce: nonce === undefined ? undefined : new Uint8Array(Buffer.from(nonce, "hex")),
+    shownAs,
+    isRecalled: true,
   };
 }

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { threadId } from "node:worker_threads";
+import type { ShownAs } from "../gateway.ts";
 import type { Transport, Via } from "../types.ts";
 import { remove, writeWhole } from "./files.ts";
 import { isAlive, type Owner, self } from "./owner.ts";
@@ -18,6 +19,8 @@ export interface JournalEntry {
   description: string;
   /** PCP's, hexadecimal: without it the mapping cannot be deleted. */
   nonce?: string | undefined;
+  /** How the router's table shows it (UPnP). */
+  shownAs?: ShownAs | undefined;
   /** Unix milliseconds, 0 for never. */
   expiresAt: number;
   /** Unix milliseconds. */
@@ -39,7 +42,8 @@ export function stateDirectory(environment: NodeJS.ProcessEnv = process.env): st
   return join(base, "sallyport");
 }
 
-function keyOf({
+/** What tells entries apart. */
+export function keyOf({
   gateway,
   transport,
   externalPort,
@@ -187,6 +191,13 @@ function isEntry(value: unknown): value is JournalEntry {
     isPort(entry.internalPort) &&
     isPort(entry.externalPort) &&
     [entry.expiresAt, entry.writtenAt].every((time) => typeof time === "number") &&
-    (entry.nonce === undefined || (typeof entry.nonce === "string" && /^[0-9a-f]{24}$/.test(entry.nonce)))
+    (entry.nonce === undefined || (typeof entry.nonce === "string" && /^[0-9a-f]{24}$/.test(entry.nonce))) &&
+    (entry.shownAs === undefined || isShownAs(entry.shownAs))
   );
+}
+
+function isShownAs(value: unknown): value is ShownAs {
+  if (typeof value !== "object" || value === null) return false;
+  const { client, description } = value as Record<keyof ShownAs, unknown>;
+  return [client, description].every((text) => typeof text === "string" && text.length <= 256);
 }

@@ -63,8 +63,7 @@ export class GatewayWatch {
     const { signal, mappings } = this.#options;
     try {
       await gateway.probe(signal);
-      // PCP and NAT-PMP have an epoch. In UPnP nothing proves that a router kept its table.
-      if (gateway.info.via !== "upnp") return;
+      // An epoch tells of a restart, and nothing tells that another program deleted the entry.
       for (const mapping of mappings) if (mapping.source === gateway) mapping.inspect();
     } catch (error) {
       if (signal.aborted) return;
@@ -85,12 +84,13 @@ export class GatewayWatch {
   }
 
   async #onAnnouncement(heard: Announcement): Promise<void> {
-    const { clock, random, signal, gateways, mappings, onReturn } = this.#options;
+    const { clock, random, signal, gateways, mappings, isUsed, onReturn } = this.#options;
     if (trace.on) {
       const count = limiter.take(heard.kind, clock.now());
       if (count > 0) trace.event("announcement", { kind: heard.kind, from: heard.from, count });
     }
-    if (heard.kind === "pcp" || heard.kind === "nat-pmp") {
+    const isPortControl = heard.kind === "pcp" || heard.kind === "nat-pmp";
+    if (isPortControl) {
       if (this.#announced.has(heard.from)) return;
       this.#announced.add(heard.from);
       await sleep(MAX_ANNOUNCE_DELAY_MS * random(), signal, clock);
@@ -99,7 +99,10 @@ export class GatewayWatch {
     }
     let known = false;
     for (const gateway of gateways) {
-      if (gateway.onAnnouncement(heard)) known = true;
+      if (!gateway.onAnnouncement(heard)) continue;
+      known = true;
+      // Anybody may have said it: only the router's own answer counts, also for its address.
+      if (isPortControl && isUsed(gateway)) void this.#probe(gateway);
     }
     if (heard.kind === "byebye") return;
     const lost = [...mappings].some(({ state }) => state === "lost");
@@ -111,6 +114,7 @@ export class GatewayWatch {
     if (trace.on) trace.event("network-changed", { reason });
     this.#listen();
     const own = new Set((interfaces ?? (await interfacesToRouters())).map(({ address }) => address));
+    gateways.endSearches();
     // A gateway that was asked from an address that is gone cannot be asked any more.
     for (const gateway of gateways) {
       if (own.has(gateway.localAddress)) continue;

@@ -53,6 +53,11 @@ export class LeaseSchedule {
     this.#nextLook = now;
   }
 
+  /** The gateway answered, whatever it said. */
+  onAnswer(): void {
+    this.#silentLooks = 0;
+  }
+
   /** A look or a renewal succeeded, or the mapping was made. `leftMs` of the lease are left, `undefined` for a permanent entry. */
   onSuccess(now: number, leftMs: number | undefined, isRenewed: boolean): void {
     this.#silentLooks = 0;

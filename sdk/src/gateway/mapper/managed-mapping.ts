@@ -1,11 +1,11 @@
 import { EventEmitter } from "node:events";
 import { traceOf } from "../../net/trace.ts";
 import { sleep, whileAwaited } from "../../net/wait.ts";
-import { whyNotPublic } from "../external-address.ts";
-import { type Gateway, GatewayError, type Lease } from "../gateway.ts";
-import type { GatewayInfo, MapProtocol, MappingEvent, MappingEvents, PortMapping, Via } from "../types.ts";
+import { isUnsaid, whyNotPublic } from "../external-address.ts";
+import { type Gateway, GatewayError, type GatewayErrorKind, type Lease, OTHER_DEVICE } from "../gateway.ts";
+import type { GatewayInfo, MapProtocol, MappingEvent, MappingEvents, PortMapping, Proof, Via } from "../types.ts";
 import { LeaseSchedule } from "./lease-schedule.ts";
-import { type FullRequest, type Grant, type ObtainDeps, obtain } from "./obtain.ts";
+import { type FullRequest, type Grant, type ObtainDeps, obtain, seenFromOutside } from "./obtain.ts";
 
 const trace = traceOf("gateway");
 
@@ -22,6 +22,9 @@ export interface MappingDeps extends ObtainDeps {
 /** Milliseconds between attempts to get a lost mapping back. The last one repeats without end. */
 const RETRY_PAUSES_MS: readonly number[] = [500, 1000, 2000, 4000, 8000, 15_000];
 
+/** Refusals to prolong a lease that may pass while it runs. */
+const MAY_AGREE_LATER: ReadonlySet<GatewayErrorKind> = new Set(["refused", "forbidden", "unexplained", "full"]);
+
 /** A mapping and its life: it is renewed, looked after, made again and given back. */
 export class ManagedMapping extends EventEmitter<MappingEvents> implements PortMapping {
   readonly request: FullRequest;
@@ -33,6 +36,12 @@ export class ManagedMapping extends EventEmitter<MappingEvents> implements PortM
   #state: "mapped" | "lost" | "unmapped" = "mapped";
   /** Why the next look does not wait for its time. */
   #recheckReason: string | undefined;
+  /** The entry is to be deleted and added again. */
+  #remaking: (PromiseWithResolvers<boolean> & { reason: string }) | undefined;
+  /** Another protocol of the router gave back what it had: the mapping is asked for again, and nothing is told of it. */
+  #isContested = false;
+  /** When the gateway was last asked to make it. */
+  #assuredAt: number;
   /** Why the mapping is lost without a look. */
   #forcedLoss: string | undefined;
   /** The router told of a restart: if it is silent now, it is at another address. */
@@ -53,6 +62,7 @@ export class ManagedMapping extends EventEmitter<MappingEvents> implements PortM
     this.#startedAt = startedAt;
     this.#schedule = new LeaseSchedule(deps.renewIntervalMs, deps.random);
     this.#grant = grant;
+    this.#assuredAt = startedAt;
     this.#adopt(grant);
     this.#life = this.#live();
   }
@@ -80,7 +90,8 @@ export class ManagedMapping extends EventEmitter<MappingEvents> implements PortM
     return this.request.internalPort;
   }
   get externalAddress(): string {
-    return this.#first.externalAddress;
+    const told = this.#first.externalAddress;
+    return isUnsaid(told) ? (this.#grant.seenAddress ?? told) : told;
   }
   get externalPort(): number {
     return this.#first.externalPort;
@@ -90,7 +101,12 @@ export class ManagedMapping extends EventEmitter<MappingEvents> implements PortM
     return ends.length > 0 ? Math.min(...ends) : 0;
   }
   get verified(): boolean {
-    return this.#state === "mapped" && this.#grant.leases.every(({ verified }) => verified);
+    return this.proof !== "none";
+  }
+  get proof(): Proof {
+    // What is not the default gateway is not believed.
+    if (this.#state !== "mapped" || this.#grant.gateway.rank === OTHER_DEVICE) return "none";
+    return this.#grant.leases.every(({ verified }) => verified) ? "router" : "none";
   }
 
   get #first(): Lease {
@@ -124,6 +140,14 @@ export class ManagedMapping extends EventEmitter<MappingEvents> implements PortM
     this.recheck(reason);
   }
 
+  remake(reason: string): Promise<boolean> {
+    this.#remaking ??= { reason, ...Promise.withResolvers<boolean>() };
+    const { promise } = this.#remaking;
+    if (this.#state !== "mapped") this.#remade(false);
+    else this.#wake();
+    return promise;
+  }
+
   unmap(): Promise<void> {
     this.#ending ??= whileAwaited(this.#release("it was given back"));
     return this.#ending;
@@ -137,21 +161,26 @@ export class ManagedMapping extends EventEmitter<MappingEvents> implements PortM
     const { clock } = this.#deps;
     const { signal } = this.#end;
     while (!signal.aborted) {
-      if (this.#recheckReason === undefined) await this.#sleep(this.#schedule.waitMs(clock.now()));
-      if (signal.aborted) return;
+      if (this.#recheckReason === undefined && this.#remaking === undefined) {
+        await this.#sleep(this.#schedule.waitMs(clock.now()));
+      }
+      if (signal.aborted) break;
       const restMs = this.#schedule.restMs(clock.now());
       if (restMs > 0) await sleep(restMs, signal, clock);
-      if (signal.aborted) return;
+      if (signal.aborted) break;
       const reason = this.#recheckReason;
       this.#recheckReason = undefined;
       this.#schedule.onLook(clock.now());
       try {
-        await this.#attend(reason);
+        if (this.#remaking === undefined) await this.#attend(reason);
+        else this.#remade(await this.#remake(this.#remaking.reason));
       } catch {
         // Refusals are handled where the gateway was asked: this is an error of ours, and must not end the watch.
         if (!signal.aborted) this.#schedule.retry(clock.now());
+        this.#remade(false);
       }
     }
+    this.#remade(false);
   }
 
   /** Waits until the time is over, or {@link recheck} or {@link inspect} wakes it. */
@@ -169,38 +198,52 @@ export class ManagedMapping extends EventEmitter<MappingEvents> implements PortM
     if (forcedLoss !== undefined) return this.#lose(forcedLoss);
     const hasRestarted = this.#hasRestarted;
     this.#hasRestarted = false;
-    const isRenewing = this.#schedule.isRenewalDue(this.#deps.clock.now());
-    const { leases: before, gateway } = this.#grant;
+    const isContested = this.#isContested;
+    this.#isContested = false;
+    const now = this.#deps.clock.now();
+    const isRenewing = isContested || this.#schedule.isRenewalDue(now);
+    const before = { ...this.#grant, address: this.externalAddress, port: this.externalPort };
     try {
-      const leases = await this.#refresh(before, isRenewing, reason);
-      this.#grant = { gateway, leases };
+      const leases = await this.#refresh(before.leases, isRenewing, reason);
+      this.#grant = { ...this.#grant, leases };
     } catch (error) {
       if (this.#end.signal.aborted || !(error instanceof GatewayError)) throw error;
+      if (error.kind !== "unreachable") this.#schedule.onAnswer();
       if (this.#mayRecover(error, isRenewing, hasRestarted)) return;
       const { kind, message } = error;
       return this.#lose(kind === "unreachable" ? `the router does not answer any more: ${message}` : message);
     }
     this.#schedule.onSuccess(this.#deps.clock.now(), this.#leftMs, isRenewing);
+    if (isUnsaid(this.#first.externalAddress)) {
+      // An address that nobody sees for the moment is no new one.
+      const seenAddress = (await seenFromOutside(this.request)) ?? this.#grant.seenAddress;
+      this.#grant = { ...this.#grant, seenAddress };
+    }
     const why = this.request.acceptPrivateAddress ? undefined : whyNotPublic(this.externalAddress);
     if (why !== undefined) return this.#lose(why);
-    const isProlonged = this.#grant.leases.some(({ expiresAt }, index) => expiresAt > (before[index]?.expiresAt ?? 0));
-    if (before[0]?.externalAddress !== this.externalAddress || before[0].externalPort !== this.externalPort) {
+    if (before.address !== this.externalAddress || before.port !== this.externalPort) {
       this.#tell("changed", reason ?? "the router gave another address or port");
-    } else if (isRenewing || isProlonged) {
+      return;
+    }
+    // A look by PCP or NAT-PMP prolongs the lease by the way: that is told where somebody asked why.
+    const isTold = (isRenewing && !isContested) || reason !== undefined;
+    if (isTold && this.#isProlonged(before.leases)) {
       this.#tell("renewed", reason === undefined ? "the lease was prolonged" : `it was asked for again: ${reason}`);
     }
   }
 
+  /** Whether every lease lasts longer than before; a permanent one cannot. */
+  #isProlonged(before: readonly Lease[]): boolean {
+    return this.#grant.leases.every(
+      ({ expiresAt }, index) => expiresAt > 0 && expiresAt > (before[index]?.expiresAt ?? 0),
+    );
+  }
+
   /** The leases as they are now. @throws {GatewayError} one of them does not hold */
   async #refresh(before: readonly Lease[], isRenewing: boolean, reason: string | undefined): Promise<Lease[]> {
-    const { keeper } = this.#deps;
     const leases: Lease[] = [];
     for (const lease of before) {
-      leases.push(
-        isRenewing
-          ? await keeper.renew(this.#grant.gateway, lease, this.request.lifetimeSeconds, this.#end.signal)
-          : await this.#look(lease, reason),
-      );
+      leases.push(isRenewing ? await this.#renew(lease) : await this.#look(lease, reason));
     }
     if (leases.some(({ externalPort }) => externalPort !== leases[0]?.externalPort)) {
       throw new GatewayError("conflict", "the router gave UDP and TCP different ports");
@@ -208,14 +251,49 @@ export class ManagedMapping extends EventEmitter<MappingEvents> implements PortM
     return leases;
   }
 
+  #renew(lease: Lease): Promise<Lease> {
+    this.#assuredAt = this.#deps.clock.now();
+    return this.#deps.keeper.renew(this.#grant.gateway, lease, this.request.lifetimeSeconds, this.#end.signal);
+  }
+
   async #look(lease: Lease, reason: string | undefined): Promise<Lease> {
-    const { state, lease: current } = await this.#grant.gateway.check(lease, this.#end.signal);
+    const { keeper } = this.#deps;
+    const { state, lease: current } = await keeper.check(this.#grant.gateway, lease, this.#end.signal);
     const name = `the entry for ${lease.transport.toUpperCase()} port ${lease.externalPort}`;
     const because = reason ? `: ${reason}` : "";
     if (state === "gone") throw new GatewayError("refused", `${name} is gone from the router${because}`);
     if (state === "taken") throw new GatewayError("conflict", `${name} belongs to somebody else now${because}`);
     if (state === "unknown") throw new GatewayError("unreachable", `it could not be asked for ${name}`);
-    return current;
+    // That a router cannot tell is no loss. Asking again brings back what is lost, if anything is.
+    const { clock, renewIntervalMs } = this.#deps;
+    const isDue = reason !== undefined || clock.now() >= this.#assuredAt + renewIntervalMs;
+    return state === "unreadable" && isDue ? this.#renew(lease) : current;
+  }
+
+  /** Deletes the entry and adds it again. True: it is where it was. */
+  async #remake(reason: string): Promise<boolean> {
+    const { keeper } = this.#deps;
+    const { gateway, leases: before } = this.#grant;
+    const port = this.externalPort;
+    try {
+      for (const lease of before) await keeper.release(gateway, lease);
+      this.#grant = { ...this.#grant, leases: await this.#refresh(before, true, reason) };
+    } catch (error) {
+      if (this.#end.signal.aborted || !(error instanceof GatewayError)) throw error;
+      this.#remade(false);
+      await this.#lose(`${reason}, and adding it again failed: ${error.message}`);
+      return false;
+    }
+    this.#schedule.onSuccess(this.#deps.clock.now(), this.#leftMs, true);
+    const isSame = port === this.externalPort;
+    this.#tell(isSame ? "renewed" : "changed", `it was deleted and added again: ${reason}`);
+    return isSame;
+  }
+
+  /** Answers those who wait for {@link remake}. */
+  #remade(isMade: boolean): void {
+    this.#remaking?.resolve(isMade);
+    this.#remaking = undefined;
   }
 
   /** Whether the lease may outlast this failure; then the next attempt has its time. */
@@ -223,7 +301,7 @@ export class ManagedMapping extends EventEmitter<MappingEvents> implements PortM
     const now = this.#deps.clock.now();
     // Counted in any case: a gateway that is silent is not asked to release anything.
     if (kind === "unreachable") return this.#schedule.onSilence(now, this.#leftMs) && !hasRestarted;
-    const mayAgreeLater = isRenewing && (kind === "refused" || kind === "full");
+    const mayAgreeLater = isRenewing && MAY_AGREE_LATER.has(kind);
     return mayAgreeLater && this.#schedule.onRefusal(now, this.#leftMs);
   }
 
@@ -268,15 +346,21 @@ export class ManagedMapping extends EventEmitter<MappingEvents> implements PortM
   #adopt(grant: Grant): void {
     this.#stopListening();
     this.#grant = grant;
+    this.#assuredAt = this.#deps.clock.now();
     // It was said of the gateway before.
     this.#forcedLoss = undefined;
-    const { gateway, recheckReason } = grant;
+    const { gateway, recheckReason, contested } = grant;
     gateway.on("suspect", this.#onSuspect);
     gateway.on("gone", this.#onSuspect);
     gateway.on("announced", this.#onAnnounced);
     gateway.subscribe?.();
     // What it told while the leases were being made.
     if (recheckReason !== undefined) this.recheck(recheckReason);
+    void contested?.then(() => {
+      if (this.#grant.contested !== contested || this.#state !== "mapped") return;
+      this.#isContested = true;
+      this.inspect();
+    });
     this.#schedule.onSuccess(this.#deps.clock.now(), this.#leftMs, true);
   }
 

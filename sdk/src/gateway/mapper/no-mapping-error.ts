@@ -17,9 +17,11 @@ export class NoMappingError extends Error {
 /** What of several refusals tells the person who hosts most, first. */
 const BY_WEIGHT: readonly (readonly [GatewayErrorKind, PortMapErrorKind])[] = [
   ["private", "double-nat"],
+  ["forbidden", "refused"],
   ["refused", "refused"],
   ["full", "refused"],
   ["same-port", "refused"],
+  ["unexplained", "conflict"],
   ["conflict", "conflict"],
   ["unreachable", "failed"],
 ];

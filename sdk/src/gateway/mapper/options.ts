@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import { type Clock, systemClock } from "../../net/clock.ts";
 import { discoverGateways } from "../discovery/gateways.ts";
 import type { Discover } from "../gateway.ts";
@@ -6,14 +7,27 @@ import { stateDirectory } from "../journal/journal.ts";
 import { JournalKeeper } from "../journal/journal-keeper.ts";
 import { KnownRouters } from "../journal/known-routers.ts";
 import { type LeaseKeeper, UnjournaledKeeper } from "../journal/lease-keeper.ts";
-import type { GatewayStep, MappingEvent, Via } from "../types.ts";
+import { type GatewayStep, type MappingEvent, PortMapError, type Via } from "../types.ts";
 import { machineId } from "./ports.ts";
+
+/** A minute for one answer is more than any router needs. */
+const MAX_TIMEOUT_MS = 60_000;
 
 export interface PortMapperOptions {
   /** Protocols to use, default all. */
   via?: readonly Via[] | undefined;
   /** Addresses to ask from, default all usable ones of this machine. */
   interfaces?: readonly LocalInterface[] | undefined;
+  /**
+   * The address of the router on the LAN, where several answer or the right one is not the default gateway, as behind a VPN.
+   * No other device is asked then. Default: the default gateways, and others where those map nothing.
+   */
+  gateway?: string | undefined;
+  /**
+   * Milliseconds that a router may take for one answer over UPnP, default 10 000: slow ones need seconds. What is not answered
+   * delays no other protocol.
+   */
+  stepTimeoutMs?: number | undefined;
   /** Milliseconds between two looks at the gateway's table, default 300 000. */
   renewIntervalMs?: number | undefined;
   /** Milliseconds between two signs of life asked of a gateway that holds a mapping, default 30 000. */
@@ -64,13 +78,24 @@ export interface MapOptions {
   onStep?: ((step: GatewayStep) => void) | undefined;
 }
 
-/** Resolves the options to the mapper's dependencies. */
+/** Resolves the options to the mapper's dependencies. @throws {PortMapError} `invalid` */
 export function environmentOf({
   via,
   interfaces,
+  gateway,
+  stepTimeoutMs,
   journal = true,
   environment,
 }: PortMapperOptions): PortMapperEnvironment {
+  if (gateway !== undefined && isIP(gateway) === 0) {
+    throw new PortMapError("invalid", `gateway must be an IP address of a router, not ${gateway}`);
+  }
+  if (stepTimeoutMs !== undefined && !(stepTimeoutMs > 0 && stepTimeoutMs <= MAX_TIMEOUT_MS)) {
+    throw new PortMapError(
+      "invalid",
+      `stepTimeoutMs must be above 0 and at most ${MAX_TIMEOUT_MS}, not ${stepTimeoutMs}`,
+    );
+  }
   const clock = environment?.clock ?? systemClock;
   const random = environment?.random ?? Math.random;
   const ports = environment?.ports ?? {};
@@ -82,7 +107,8 @@ export function environmentOf({
     ports,
     discover:
       environment?.discover ??
-      ((events) => discoverGateways({ via, interfaces, clock, random, knownRouters, ports }, events)),
+      ((events) =>
+        discoverGateways({ via, interfaces, gateway, stepTimeoutMs, clock, random, knownRouters, ports }, events)),
     keeper:
       environment?.keeper ?? (directory === false ? new UnjournaledKeeper() : new JournalKeeper(directory, clock)),
     machine: environment?.machine ?? machineId(),

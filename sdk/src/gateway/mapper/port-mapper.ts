@@ -15,7 +15,7 @@ import {
 import { GatewayWatch } from "./gateway-watch.ts";
 import { ManagedMapping, type MappingDeps, traceMapping } from "./managed-mapping.ts";
 import { NoMappingError } from "./no-mapping-error.ts";
-import { type FullRequest, type Grant, obtain } from "./obtain.ts";
+import { describeSuccess, type FullRequest, type Grant, obtain } from "./obtain.ts";
 import { environmentOf, type MapOptions, type PortMapperEvents, type PortMapperOptions } from "./options.ts";
 
 const trace = traceOf("gateway");
@@ -24,6 +24,8 @@ const trace = traceOf("gateway");
 const DEFAULT_LIFETIME_SECONDS = 7200;
 /** The longest lease that IGD:2 knows (WANIPConnection:2 section 2.3.16). */
 const MAX_LIFETIME_SECONDS = 604_800;
+/** Before what a router did not confirm to be gone is tried for again. */
+const CLEAN_UP_AGAIN_MS = 5000;
 /** Milliseconds between searches in the background while nothing is found. The last one repeats without end. */
 const BACKGROUND_PAUSES_MS: readonly number[] = [2000, 5000, 10_000, 20_000, 40_000, 60_000];
 
@@ -33,6 +35,7 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
   readonly #gateways: Gateways;
   readonly #mappings = new Set<ManagedMapping>();
   readonly #background = new Set<Promise<void>>();
+  readonly #housekeeping = new Set<Promise<void>>();
   readonly #calls = new Set<Promise<void>>();
   readonly #end = new AbortController();
   readonly #deps: MappingDeps;
@@ -60,7 +63,7 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
       signal: end,
       isUsed,
       isWanted: () => this.#background.size > 0,
-      onArrival: (gateway) => this.#inBackground(keeper.cleanUpOrphans(gateway, end)),
+      onArrival: (gateway) => this.#housekeep(this.#cleanUp(gateway)),
     });
     const onEvent = (event: MappingEvent): void => this.#onEvent(event);
     this.#deps = { clock, random, keeper, gateways: this.#gateways, renewIntervalMs, onEvent };
@@ -112,9 +115,11 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
     }
   }
 
-  /** Every gateway that answered and still does. */
+  /** Every gateway that answered and still does, once for each protocol. */
   gateways(): GatewayInfo[] {
-    return [...this.#gateways].map(({ info }) => info);
+    const infos = [...this.#gateways].map(({ info }) => info);
+    const isSame = (a: GatewayInfo, b: GatewayInfo): boolean => a.via === b.via && a.address === b.address;
+    return infos.filter((info, index) => infos.findIndex((each) => isSame(each, info)) === index);
   }
 
   /** Every mapping that is kept. */
@@ -142,7 +147,9 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
     this.#end.abort();
     await Promise.all(this.#calls);
     await Promise.all([...this.#mappings].map((mapping) => mapping.unmap()));
-    await Promise.all(this.#background);
+    await Promise.all([...this.#background, ...this.#housekeeping]);
+    // What lost against another protocol, or was refused half-way.
+    await this.#deps.keeper.settled();
     await this.#watching;
     await this.#gateways[Symbol.asyncDispose]();
   }
@@ -185,7 +192,7 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
     }
     const mapping = new ManagedMapping(this.#deps, request, grant, startedAt);
     this.#mappings.add(mapping);
-    const reason = `${gateway.info.name} forwards the port`;
+    const reason = describeSuccess(grant);
     const event: MappingEvent = { event: "mapped", mapping, reason, ms: Math.round(clock.now() - startedAt) };
     if (trace.on) traceMapping(event);
     this.emit("mapped", event);
@@ -211,6 +218,20 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
         this.emit("step", { step: "interfaces", outcome: "failed", ms, reason: String(error) });
       }
     }
+  }
+
+  /** Removes what earlier starts left at a gateway. */
+  async #cleanUp(gateway: Gateway): Promise<void> {
+    const { clock, keeper } = this.#deps;
+    const end = this.#end.signal;
+    if (!(await keeper.cleanUpOrphans(gateway, end)) || end.aborted) return;
+    await sleep(CLEAN_UP_AGAIN_MS, end, clock);
+    if (!end.aborted) await keeper.cleanUpOrphans(gateway, end);
+  }
+
+  #housekeep(work: Promise<void>): void {
+    const done = work.finally(() => this.#housekeeping.delete(done));
+    this.#housekeeping.add(done);
   }
 
   #onEvent(event: MappingEvent): void {
@@ -244,6 +265,7 @@ function completeRequest(request: MapRequest, machine: string): FullRequest {
     application = description,
     family = 4,
     acceptPrivateAddress = false,
+    publicAddress,
   } = request;
   const check = (isValid: boolean, rule: string, value: unknown): void => {
     if (!isValid) throw new PortMapError("invalid", `${rule}, not ${String(value)}`);
@@ -267,6 +289,7 @@ function completeRequest(request: MapRequest, machine: string): FullRequest {
     application,
     family,
     acceptPrivateAddress,
+    publicAddress,
     machine,
   };
 }

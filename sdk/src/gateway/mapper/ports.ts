@@ -12,6 +12,8 @@ const LAST = 49_151;
 const MAX_CANDIDATES = 10;
 /** Ports that are asked for exactly. After these, the gateway may choose. */
 const EXACT_TRIES = 8;
+/** Ports that are tried where the router refuses without a reason: its table may be full. */
+const MAX_UNEXPLAINED = 3;
 /** IGD's SamePortValuesRequired (WANIPConnection:2 section 2.5), which stands for any router that wants the same number. */
 const SAME_PORT_VALUES_REQUIRED = 724;
 
@@ -67,8 +69,11 @@ export class PortPlan {
   /** Worked out at the first refusal: most first ports are granted, and a process' first hash takes milliseconds. */
   #rest: number[] | undefined;
   #refused = 0;
+  #unexplained = 0;
   /** The refusal that explains best why the first choice was not to be had. */
   #cause: GatewayError | undefined;
+  /** The router does not let programs map the port: it may have another. */
+  #mayChoose = false;
 
   /** @param preferredPort tried before the requested one: the port that was lost */
   constructor(wishes: PortWishes, gateway: string, preferredPort?: number) {
@@ -79,21 +84,31 @@ export class PortPlan {
 
   /** Whether only this port will do. */
   get isExact(): boolean {
-    return this.#refused < EXACT_TRIES;
+    return this.#refused < EXACT_TRIES && !this.#mayChoose;
   }
 
-  /** Goes on to the next port. @throws {GatewayError} no other port helps, or none is left */
+  /**
+   * Goes on to the next port, or to the same one with a choice for the router: one that lets programs map a range alone knows a
+   * port in it. @throws {GatewayError} no other port helps, or none is left
+   */
   next(refusal: GatewayError): void {
     const { internalPort } = this.#wishes;
     const first = this.port;
+    if (refusal.kind === "forbidden" && this.isExact) {
+      this.#cause ??= refusal;
+      this.#mayChoose = true;
+      return;
+    }
+    if (this.#mayChoose && this.#cause !== undefined) throw this.#cause;
     this.#rest ??= this.#alternatives().filter((port) => port !== first);
     this.#refused++;
+    if (refusal.kind === "unexplained") this.#unexplained++;
     const wantsSamePort = this.#cause?.kind === "same-port";
     if (refusal.kind === "same-port" && this.port !== internalPort && !wantsSamePort) {
       // One chance left: the game's own number outside.
       this.#rest = [internalPort];
       this.#cause = refusal;
-    } else if (refusal.kind !== "conflict") {
+    } else if (refusal.kind !== "conflict" && refusal.kind !== "unexplained") {
       throw refusal;
     } else if (wantsSamePort) {
       throw new GatewayError(
@@ -104,10 +119,11 @@ export class PortPlan {
     } else {
       this.#cause ??= refusal;
     }
-    const next = this.#rest.shift();
+    const next = this.#unexplained < MAX_UNEXPLAINED ? this.#rest.shift() : undefined;
     if (next === undefined) {
-      const { message, code } = this.#cause;
-      throw new GatewayError("conflict", `all ${this.#refused} ports tried are taken: ${message}`, { code });
+      const { kind, message, code } = this.#cause;
+      const many = `all ${this.#refused} ports tried`;
+      throw new GatewayError(kind, kind === "conflict" ? `${many} are taken: ${message}` : message, { code });
     }
     this.port = next;
   }

@@ -1,10 +1,11 @@
 import { systemClock } from "../../net/clock.ts";
 import { sleep, whileAwaited } from "../../net/wait.ts";
 import { discoverGateways } from "../discovery/gateways.ts";
-import type { Gateway, Lease, PortMappingEntry } from "../gateway.ts";
+import type { Discover, Gateway, Lease, PortMappingEntry, ShownAs } from "../gateway.ts";
 import { Journal, type JournalEntry, stateDirectory } from "../journal/journal.ts";
 import { KnownRouters } from "../journal/known-routers.ts";
 import type { GatewayInfo, Transport, Via } from "../types.ts";
+import { clientOf, isHeld, PLAIN_DESCRIPTION, shownAs } from "../upnp/entries.ts";
 
 /** A mapping at a router: from its own table, or from our journal where the protocol shows none. */
 export interface RouterEntry {
@@ -19,13 +20,23 @@ export interface RouterEntry {
   readonly expiresAt: number;
   /** It leads to this computer. */
   readonly isOurs: boolean;
+  /** A Sallyport program on this computer made it, as the journal or its name tells. False: another program did, or a person. */
+  readonly isMadeHere: boolean;
   /** The process on this computer that keeps it. */
   readonly heldBy?: number | undefined;
+  /** How the router's table shows it. */
+  readonly shownAs?: ShownAs | undefined;
 }
+
+type Recorded = ReturnType<Journal["everything"]>[number];
 
 export interface RouterOptions {
   via?: readonly Via[] | undefined;
+  /** Only the router at this address, as in {@link PortMapperOptions.gateway}. */
+  gateway?: string | undefined;
   signal?: AbortSignal | undefined;
+  /** Replaces the search; for tests. */
+  discover?: Discover | undefined;
   /** Where the journal is, default the user's state directory. */
   journal?: string | undefined;
 }
@@ -48,28 +59,43 @@ export class Router implements AsyncDisposable {
     this.#journal = journal;
   }
 
+  /** Each router once for each protocol, from however many addresses it was asked. */
   get gateways(): GatewayInfo[] {
-    return this.#gateways.map(({ info }) => info);
+    const infos: GatewayInfo[] = [];
+    for (const { info } of this.#gateways) {
+      const index = infos.findIndex(({ via, address }) => via === info.via && address === info.address);
+      if (index < 0) infos.push(info);
+      // One of several drivers may know more.
+      else if (infos[index]?.externalAddress === "") infos[index] = info;
+    }
+    return infos;
   }
 
   static find(options: RouterOptions = {}): Promise<Router> {
     return whileAwaited(Router.#find(options));
   }
 
-  static async #find({ via, signal, journal = stateDirectory() }: RouterOptions): Promise<Router> {
+  static async #find({
+    via,
+    gateway: address,
+    signal,
+    journal = stateDirectory(),
+    discover = (events) =>
+      discoverGateways(
+        { via, gateway: address, clock: systemClock, random: Math.random, knownRouters: new KnownRouters(journal) },
+        events,
+      ),
+  }: RouterOptions): Promise<Router> {
     const gateways: Gateway[] = [];
     const reasons: string[] = [];
     const first = new AbortController();
-    await using search = discoverGateways(
-      { via, clock: systemClock, random: Math.random, knownRouters: new KnownRouters(journal) },
-      {
-        onGateway: (gateway) => {
-          gateways.push(gateway);
-          first.abort();
-        },
-        onFinding: ({ reason }) => reasons.push(reason),
+    await using search = discover({
+      onGateway: (gateway) => {
+        gateways.push(gateway);
+        first.abort();
       },
-    );
+      onFinding: ({ reason }) => reasons.push(reason),
+    });
     const enough = new Promise<void>((resolve) => {
       first.signal.addEventListener("abort", () => void sleep(MORE_GATEWAYS_MS, signal, systemClock).then(resolve), {
         once: true,
@@ -95,9 +121,12 @@ export class Router implements AsyncDisposable {
         const { address } = gateway.info;
         const record = recorded.find(
           ({ entry }) =>
-            entry.gateway === address && entry.transport === row.protocol && entry.externalPort === row.externalPort,
+            entry.gateway === address &&
+            entry.transport === row.protocol &&
+            entry.externalPort === row.externalPort &&
+            isHeld(row, entry.localAddress, entry),
         );
-        add(fromTable(row, gateway, own.has(row.internalClient), record?.entry.via, record?.pid));
+        add(fromTable(row, gateway, record));
       }
     }
     for (const { entry, pid } of recorded) {
@@ -134,6 +163,7 @@ export class Router implements AsyncDisposable {
       lifetimeSeconds: 0,
       expiresAt: entry.expiresAt,
       verified: false,
+      shownAs: entry.shownAs,
       nonce: record?.entry.nonce === undefined ? undefined : new Uint8Array(Buffer.from(record.entry.nonce, "hex")),
     };
     // UPnP can remove any entry; PCP and NAT-PMP only their own.
@@ -155,24 +185,23 @@ export class Router implements AsyncDisposable {
   }
 }
 
-function fromTable(
-  row: PortMappingEntry,
-  { info }: Gateway,
-  isOurs: boolean,
-  via: Via = "upnp",
-  heldBy?: number,
-): RouterEntry {
+function fromTable(row: PortMappingEntry, { info, localAddress }: Gateway, record: Recorded | undefined): RouterEntry {
+  const client = clientOf(row, localAddress);
+  const leadsHere = client === "us" || client === "here";
   return {
-    via,
+    via: record?.entry.via ?? "upnp",
     gateway: info.address,
     transport: row.protocol,
     externalPort: row.externalPort,
-    internalAddress: row.internalClient,
+    // However the router spells it.
+    internalAddress: record?.entry.localAddress ?? (client === "us" ? localAddress : row.internalClient),
     internalPort: row.internalPort,
     description: row.description,
     expiresAt: row.leaseSeconds === 0 ? 0 : Date.now() + row.leaseSeconds * 1000,
-    isOurs,
-    heldBy,
+    isOurs: record !== undefined || leadsHere,
+    isMadeHere: record !== undefined || (leadsHere && row.description === PLAIN_DESCRIPTION),
+    heldBy: record?.pid,
+    shownAs: shownAs(row),
   };
 }
 
@@ -188,6 +217,8 @@ function fromJournal(entry: JournalEntry, heldBy: number | undefined): RouterEnt
     description,
     expiresAt,
     isOurs: true,
+    isMadeHere: true,
     heldBy,
+    shownAs: entry.shownAs,
   };
 }

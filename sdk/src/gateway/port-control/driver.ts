@@ -65,22 +65,29 @@ export interface PortControlGatewayOptions {
   externalAddress: string;
   /** Of the answer by which the gateway was found. */
   epoch?: number | undefined;
+  /** See {@link Gateway.rank}. Default 0. */
+  rank?: number | undefined;
 }
 
 /** What the drivers of PCP (RFC 6887) and NAT-PMP (RFC 6886) share: one socket, one epoch, leases that only renewing shows. */
 export abstract class PortControlGateway extends EventEmitter<GatewayEvents> implements Gateway {
   readonly localAddress: string;
+  readonly rank: number;
   protected readonly socket: PortControlSocket;
   protected externalAddress: string;
   readonly #protocol: PortControlProtocol;
   readonly #clock: Clock;
   readonly #epoch: EpochTracker;
 
-  constructor(protocol: PortControlProtocol, { socket, clock, externalAddress, epoch }: PortControlGatewayOptions) {
+  constructor(
+    protocol: PortControlProtocol,
+    { socket, clock, externalAddress, epoch, rank = 0 }: PortControlGatewayOptions,
+  ) {
     super();
     this.#protocol = protocol;
     this.socket = socket.share();
     this.localAddress = socket.localAddress;
+    this.rank = rank;
     this.externalAddress = externalAddress;
     this.#clock = clock;
     this.#epoch = new EpochTracker(protocol.via);
@@ -92,12 +99,14 @@ export abstract class PortControlGateway extends EventEmitter<GatewayEvents> imp
     return { via, name: `${title} router`, address: this.socket.gateway, externalAddress: this.externalAddress };
   }
 
+  get id(): string {
+    return `${this.#protocol.via} ${this.socket.gateway} ${this.localAddress}`;
+  }
+
   async request(request: PortRequest, signal?: AbortSignal): Promise<Lease> {
     const lifetimeSeconds = request.lifetimeSeconds || LONGEST_REQUEST_SECONDS;
     const granted = await this.map({ ...request, lifetimeSeconds }, signal);
-    if (granted.lifetimeSeconds === 0 || granted.externalPort === 0) {
-      throw new GatewayError("refused", "the router granted a mapping without a port or a lifetime");
-    }
+    if (granted.externalPort === 0) throw new GatewayError("refused", "the router granted a mapping without a port");
     const believed = Math.min(granted.lifetimeSeconds, LONGEST_BELIEVED_SECONDS);
     return {
       transport: request.transport,
@@ -137,13 +146,9 @@ export abstract class PortControlGateway extends EventEmitter<GatewayEvents> imp
     if (announcement.from !== this.socket.gateway) return false;
     const { kind } = announcement;
     if (kind !== "pcp" && kind !== "nat-pmp") return true;
-    // A router that speaks both announces itself in the newer protocol, and has one epoch.
-    const address =
-      kind === "nat-pmp" && this.#protocol.via === "nat-pmp" ? announcement.externalAddress : this.externalAddress;
-    // A server announces itself after a restart (RFC 6887 section 14.1.1) or a change of its address (RFC 6886 section
-    // 3.2.1). An epoch that still fits proves nothing: the router may have restarted right after it had started.
-    if (this.observe(announcement.epoch, address))
-      this.emit("suspect", "the router announced that it restarted or changed its address");
+    // A server announces itself after a restart (RFC 6887 section 14.1.1) or a change of its address (RFC 6886 section 3.2.1). Its
+    // sender can be forged, and an epoch that still fits proves nothing: neither is noted, and the server itself is asked.
+    this.emit("announced", `the router announced itself (${this.#protocol.title})`);
     return true;
   }
 
@@ -169,14 +174,13 @@ export abstract class PortControlGateway extends EventEmitter<GatewayEvents> imp
     }
   }
 
-  /** Takes note of an epoch, and of an external address. False: something changed, and `suspect` was emitted. */
-  protected observe(epoch: number, externalAddress: string = this.externalAddress): boolean {
+  /** Takes note of an epoch, and of an external address. Emits `suspect` where something changed. */
+  protected observe(epoch: number, externalAddress: string = this.externalAddress): void {
     const isValid = this.#epoch.observe(epoch, this.#clock.now());
     const before = this.externalAddress;
     this.externalAddress = externalAddress;
     if (!isValid) this.emit("suspect", `the router restarted and lost its state (${this.#protocol.title} epoch)`);
     else if (externalAddress !== before) this.emit("suspect", addressChanged(before, externalAddress));
-    return isValid && externalAddress === before;
   }
 
   /** A refusal in words. */

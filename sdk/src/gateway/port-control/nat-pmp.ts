@@ -25,9 +25,9 @@ const PROTOCOL: PortControlProtocol = {
   resultNames: NAT_PMP_RESULT_NAMES,
   meanings: {
     [NatPmpResult.NOT_AUTHORIZED]: {
-      kind: "refused",
-      what: "the router does not let programs map ports",
-      advice: "allow it in the router's settings",
+      kind: "forbidden",
+      what: (port) => `the router does not let programs map ports, or not ${port}`,
+      advice: "allow it in the router's settings, or let the game use a port of the range that is allowed",
     },
     [NatPmpResult.NETWORK_FAILURE]: {
       kind: "private",
@@ -85,7 +85,14 @@ export class NatPmpGateway extends PortControlGateway {
   }
 }
 
-/** Transport and internal port tell which request a response answers: NAT-PMP has no nonce. */
+/**
+ * Transport and internal port tell which request a response answers: NAT-PMP has no nonce. They are the same in a deletion: only
+ * the lifetime tells a late answer to the one from an answer to the other (section 3.4).
+ */
 function answers(response: MapResponse, request: NatPmpMapRequest): boolean {
-  return response.transport === request.transport && response.internalPort === request.internalPort;
+  return (
+    response.transport === request.transport &&
+    response.internalPort === request.internalPort &&
+    (response.result !== NatPmpResult.SUCCESS || (response.lifetimeSeconds === 0) === (request.lifetimeSeconds === 0))
+  );
 }

@@ -34,9 +34,9 @@ const PROTOCOL: PortControlProtocol = {
   resultNames: PCP_RESULT_NAMES,
   meanings: {
     [PcpResult.NOT_AUTHORIZED]: {
-      kind: "refused",
-      what: "the router does not let programs map ports",
-      advice: "allow it in the router's settings",
+      kind: "forbidden",
+      what: (port) => `the router does not let programs map ports, or not ${port}`,
+      advice: "allow it in the router's settings, or let the game use a port of the range that is allowed",
     },
     [PcpResult.NETWORK_FAILURE]: {
       kind: "private",
@@ -190,12 +190,16 @@ export class PcpGateway extends PortControlGateway {
   }
 }
 
-/** Section 11.4: protocol, internal port and nonce tell which request a response answers. */
-function answers({ map }: PcpResponse, request: PcpMapRequest): boolean {
+/**
+ * Section 11.4: protocol, internal port and nonce tell which request a response answers. They are the same in a deletion: only the
+ * lifetime tells a late answer to the one from an answer to the other.
+ */
+function answers({ result, lifetimeSeconds, map }: PcpResponse, request: PcpMapRequest): boolean {
   return (
     map !== undefined &&
     map.transport === request.transport &&
     map.internalPort === request.internalPort &&
-    map.nonce.every((byte, index) => byte === request.nonce[index])
+    map.nonce.every((byte, index) => byte === request.nonce[index]) &&
+    (result !== PcpResult.SUCCESS || (lifetimeSeconds === 0) === (request.lifetimeSeconds === 0))
   );
 }

@@ -7,6 +7,10 @@ import { UpnpError, UpnpErrorCode } from "./service/errors.ts";
 /** Ports below belong to well-known services: many routers let no program map them. */
 const FIRST_UNPRIVILEGED_PORT = 1024;
 
+/** What to do where a router fails and does not say why. */
+export const TABLE_MAY_BE_FULL =
+  "Its table of port mappings may be full: remove old entries in its settings, or restart it";
+
 /** A UPnP error as a {@link GatewayError}; anything else as it is. */
 export function explain(
   error: unknown,
@@ -30,10 +34,13 @@ export function explain(
     case UpnpErrorCode.SamePortValuesRequired:
       return fail("same-port", `the router maps a port to the same number only (${code})`);
     case UpnpErrorCode.NoPortMapsAvailable:
+    case UpnpErrorCode.OutOfMemory:
       return fail(
         "full",
         `the router's table of port mappings is full (${code}): remove old entries in its settings, or restart it`,
       );
+    case UpnpErrorCode.OnlyPermanentLeasesSupported:
+      return fail("refused", `the router refuses a permanent entry and every lease (${code}): ${BY_HAND}`);
     case UpnpErrorCode.ActionNotAuthorized:
     case UpnpErrorCode.OutOfSync:
       return isPrivileged(request)
@@ -42,20 +49,31 @@ export function explain(
             `the router does not let programs map ${port}: only ports from ${FIRST_UNPRIVILEGED_PORT} on (${code})`,
           )
         : fail(
-            "refused",
-            `the router does not let programs map ports (${code}): allow it in the router's UPnP settings`,
+            "forbidden",
+            `the router does not let programs map ports, or not ${port} (${code}): allow it in the router's UPnP settings, ` +
+              "where a range may be given, or let the game use a port of that range",
           );
-    case UpnpErrorCode.InvalidArgs:
     case UpnpErrorCode.WildCardNotPermittedInExtPort:
       return fail("conflict", `the router does not accept ${port} (${code})`);
+    case UpnpErrorCode.InvalidArgs:
     case UpnpErrorCode.ActionFailed: {
       const why = whyNotPublic(externalAddress);
-      if (why) return fail("private", why);
-      return fail("conflict", `the router could not map ${port} (${code}) and does not say why`);
+      if (why && code === UpnpErrorCode.ActionFailed) return fail("private", why);
+      const how = code === UpnpErrorCode.InvalidArgs ? " with any lease or description" : "";
+      return fail(
+        "unexplained",
+        `the router could not map ${port}${how} (${code}) and does not say why. ${TABLE_MAY_BE_FULL}`,
+      );
     }
     default:
-      return fail("refused", `the router refused: ${error.message}`);
+      return fail("refused", `the router refused: ${error.message}. ${capital(BY_HAND)}`);
   }
+}
+
+const BY_HAND = "forward the port by hand in its settings";
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 function isPrivileged(request: PortRequest | undefined): boolean {

@@ -24,6 +24,8 @@ const NO_PINHOLE: ReadonlySet<number> = new Set([FirewallErrorCode.NoSuchEntry, 
  */
 export class PinholeGateway extends EventEmitter<GatewayEvents> implements Gateway {
   readonly localAddress: string;
+  /** It is asked at the default gateway's address alone. */
+  readonly rank = 0;
   readonly firewall: FirewallControl;
   readonly #clock: Clock;
   readonly #name: string;
@@ -45,6 +47,11 @@ export class PinholeGateway extends EventEmitter<GatewayEvents> implements Gatew
 
   get info(): GatewayInfo {
     return { via: "upnp", name: this.#name, address: this.firewall.target.address, externalAddress: this.localAddress };
+  }
+
+  get id(): string {
+    const { address, controlUrl } = this.firewall.target;
+    return `upnp ${address} ${this.localAddress} ${controlUrl.pathname}`;
   }
 
   async request(request: PortRequest, signal?: AbortSignal): Promise<Lease> {

@@ -76,9 +76,14 @@ export function decodeSsdp(datagram: Uint8Array): SsdpMessage | undefined {
   };
 }
 
-/** Whether a message may come from an internet gateway: its target could lead to a root description. */
-export function mayBeGateway({ target }: SsdpMessage): boolean {
-  return /InternetGatewayDevice|WANConnectionDevice|WANIPConnection|WANPPPConnection|WANIPv6FirewallControl|upnp:rootdevice|^uuid:|^ssdp:all$/i.test(
+/** Whether a message calls its sender an internet gateway, or names a service that only gateways have. */
+export function namesGateway({ target }: SsdpMessage): boolean {
+  return /InternetGatewayDevice|WAN(?:Connection)?Device|WANIPConnection|WANPPPConnection|WANIPv6FirewallControl/i.test(
     target,
   );
+}
+
+/** Whether a message may come from an internet gateway: its target could lead to a root description. */
+export function mayBeGateway(message: SsdpMessage): boolean {
+  return namesGateway(message) || /upnp:rootdevice|^uuid:|^ssdp:all$/i.test(message.target);
 }

@@ -56,6 +56,23 @@ test("a router that wants the same number gets one more chance", () => {
   expect(() => both.next(refusal("same-port"))).toThrow("it is same-port");
 });
 
+test("a router that forbids the port may have one of its own choice, once", () => {
+  const plan = new PortPlan(WISHES, "192.168.1.1");
+  const exact: boolean[] = [];
+  const { ports, error } = run(plan, () => {
+    exact.push(plan.isExact);
+    return refusal("forbidden", exact.length);
+  });
+  expect({ ports, exact }).toEqual({ ports: [9000, 9000], exact: [true, false] });
+  expect(error).toMatchObject({ kind: "forbidden", code: 1 });
+});
+
+test("three ports that are refused without a reason are enough: the table may be full", () => {
+  const { ports, error } = run(new PortPlan(WISHES, "192.168.1.1"), () => refusal("unexplained", 501));
+  expect(new Set(ports).size).toBe(3);
+  expect(error).toMatchObject({ kind: "unexplained", code: 501 });
+});
+
 test.each(["refused", "private", "unreachable", "full"] as const)("%s: no other port helps", (kind) => {
   expect(run(new PortPlan(WISHES, "192.168.1.1"), () => refusal(kind))).toMatchObject({
     ports: [9000],

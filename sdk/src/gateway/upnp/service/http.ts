@@ -1,13 +1,15 @@
-import type * as NodeHttp from "node:http";
+import { connect } from "node:net";
 import { traceOf } from "../../../net/trace.ts";
 import { UpnpError } from "./errors.ts";
+import { HttpReader, type HttpResponse } from "./http-reader.ts";
 import { decodeAction, encodeAction, type SoapArguments } from "./soap.ts";
-import { MAX_DOCUMENT, type XmlElement } from "./xml.ts";
+import { STEP_TIMEOUT_MS } from "./step-timeout.ts";
+import type { XmlElement } from "./xml.ts";
 
 const trace = traceOf("gateway");
 
-/** Header bytes that are read from a router. */
-const MAX_HEADERS = 16 * 1024;
+/** Bytes beyond the length of a response are awaited for this long. */
+const PERHAPS_MS = 100;
 
 export interface HttpRequest {
   method: "GET" | "POST" | "SUBSCRIBE" | "UNSUBSCRIBE";
@@ -16,115 +18,96 @@ export interface HttpRequest {
   address: string;
   /** The address of ours that the connection starts from. */
   localAddress: string;
-  /** Milliseconds for everything: connecting, headers, body. */
-  timeoutMs: number;
+  /** Milliseconds for everything: connecting, headers, body. Default: the client's. */
+  timeoutMs?: number | undefined;
   headers?: Record<string, string>;
   body?: string;
   signal?: AbortSignal | undefined;
 }
 
-export interface HttpResponse {
-  status: number;
-  headers: Record<string, string>;
-  body: Uint8Array;
-}
-
-/** Asks a router: one time limit for everything, no redirects, nothing larger than {@link MAX_DOCUMENT}. */
+/** Asks a router: one time limit for everything, no redirects, nothing larger than a document may be. */
 export type HttpClient = (request: HttpRequest) => Promise<HttpResponse>;
 
-/**
- * Asks with Node's client and its lenient parser: old routers end header lines with LF alone. A lenient parser may be tricked
- * into mixing up two messages of one connection; here each message has its own connection.
- */
-export const httpRequest: HttpClient = async (request) => {
-  const limit = AbortSignal.timeout(request.timeoutMs);
-  const signal = request.signal ? AbortSignal.any([request.signal, limit]) : limit;
-  try {
-    return await exchange(request, signal);
-  } catch (error) {
-    throw toUpnpError(error, limit, request);
-  }
-};
-
-/**
- * Node's HTTP, loaded when a router is first asked. An `import` would evaluate everything that it exports, also WebSocket and
- * fetch, and take ten times as long (35 ms where nothing else has loaded it).
- */
-export function nodeHttp(): typeof NodeHttp {
-  return process.getBuiltinModule("node:http");
+/** A client with a time limit of its own, in milliseconds. */
+export function httpClient(timeoutMs: number): HttpClient {
+  return (request) => exchange({ ...request, timeoutMs: request.timeoutMs ?? timeoutMs });
 }
 
-/** One request and its answer. A body that ends early is returned as far as it came. */
-function exchange(
-  { method, url, address, localAddress, headers, body }: HttpRequest,
-  signal: AbortSignal,
-): Promise<HttpResponse> {
+/** The client with the default limit, {@link STEP_TIMEOUT_MS}. */
+export const httpRequest: HttpClient = httpClient(STEP_TIMEOUT_MS);
+
+/**
+ * One request on a connection of its own, and its response. Node's client is not used: it drops a whole response where the router
+ * ends the connection with a reset, and refuses header lines that routers write.
+ * @throws {UpnpError}, or the signal's reason
+ */
+function exchange(request: HttpRequest & { timeoutMs: number }): Promise<HttpResponse> {
+  const { url, address, localAddress, signal, timeoutMs } = request;
   return new Promise((resolve, reject) => {
-    const request = nodeHttp().request({
-      // GENA's methods are HTTP methods too (UPnP Device Architecture 2.0 section 4.1).
-      method,
-      host: address,
-      port: url.port || 80,
-      path: url.pathname + url.search,
-      localAddress,
-      headers: {
-        Host: url.host,
-        Connection: "close",
-        ...headers,
-        ...(body === undefined ? {} : { "Content-Length": Buffer.byteLength(body) }),
-      },
-      insecureHTTPParser: true,
-      maxHeaderSize: MAX_HEADERS,
-      agent: false,
-      signal,
+    if (signal?.aborted) return reject(signal.reason as Error);
+    const reader = new HttpReader();
+    // It keeps the process alive until the answer or the limit: callers of UPNP await nothing else.
+    const socket = connect({ host: address, port: Number(url.port || 80), localAddress });
+    let pause: NodeJS.Timeout | undefined;
+    const finish = (settle: () => void): void => {
+      clearTimeout(limit);
+      clearTimeout(pause);
+      signal?.removeEventListener("abort", onAbort);
+      socket.destroy();
+      settle();
+    };
+    /** The response as far as it came, else the reason why there is none. */
+    const end = (reason: () => UpnpError): void => {
+      const { response } = reader;
+      finish(() => (response === undefined ? reject(reason()) : resolve(response)));
+    };
+    const onAbort = (): void => finish(() => reject(signal?.reason as Error));
+    const limit = setTimeout(() => {
+      const late = (): UpnpError => new UpnpError("socket", `the router did not answer within ${timeoutMs} ms`);
+      // Some routers neither tell a length nor close the connection.
+      if (reader.isOpenEnded && reader.size > 0) end(late);
+      else finish(() => reject(late()));
+    }, timeoutMs).unref();
+    signal?.addEventListener("abort", onAbort, { once: true });
+    socket.setNoDelay(true);
+    socket.on("data", (bytes: Buffer) => {
+      clearTimeout(pause);
+      let state: ReturnType<HttpReader["push"]>;
+      try {
+        state = reader.push(bytes);
+      } catch (error) {
+        return finish(() => reject(error));
+      }
+      if (state === "whole") end(noHttp);
+      else if (state === "perhaps") pause = setTimeout(() => end(noHttp), PERHAPS_MS).unref();
     });
-    request.on("error", reject);
-    const onClose = (): void => reject(new UpnpError("http", "the router's answer is no HTTP"));
-    // Ends without an answer and without an error: a switch to another protocol that nobody asked for.
-    request.on("close", onClose);
-    request.on("response", (response) => {
-      request.off("close", onClose);
-      const chunks: Buffer[] = [];
-      let size = 0;
-      const done = (): void => {
-        resolve({ status: response.statusCode ?? 0, headers: flatten(response.headers), body: Buffer.concat(chunks) });
-        request.destroy();
-      };
-      response.on("data", (chunk: Buffer) => {
-        size += chunk.length;
-        if (size > MAX_DOCUMENT) request.destroy(new UpnpError("http", "the router's answer is too long"));
-        else chunks.push(chunk);
-      });
-      response.on("end", done);
-      response.on("error", (error) => {
-        if (signal.aborted || size > MAX_DOCUMENT || size === 0) reject(error);
-        else done();
-      });
+    socket.on("end", () => {
+      const silence = (): UpnpError => new UpnpError("socket", "the router closed the connection without an answer");
+      end(socket.bytesRead === 0 ? silence : noHttp);
     });
-    request.end(body);
+    // A reset behind a response does not undo it.
+    socket.on("error", (error: NodeJS.ErrnoException) => {
+      const code = error.code === undefined ? "" : ` (${error.code})`;
+      end(() => new UpnpError("socket", `the router cannot be reached${code}`, { cause: error }));
+    });
+    // In one segment: some routers read no more than the first.
+    socket.write(encodeRequest(request), () => undefined);
   });
 }
 
-function flatten(headers: Record<string, string | string[] | undefined>): Record<string, string> {
-  const flat: Record<string, string> = {};
-  for (const [name, value] of Object.entries(headers)) {
-    if (value !== undefined) flat[name.toLowerCase()] = Array.isArray(value) ? (value[0] ?? "") : value;
-  }
-  return flat;
+function noHttp(): UpnpError {
+  return new UpnpError("http", "the router's answer is no HTTP");
 }
 
-function toUpnpError(error: unknown, limit: AbortSignal, request: HttpRequest): unknown {
-  if (error instanceof UpnpError || request.signal?.aborted) return error;
-  if (limit.aborted) {
-    return new UpnpError("socket", `the router did not answer within ${request.timeoutMs} ms`, { cause: error });
-  }
-  const code = error instanceof Error ? ((error as NodeJS.ErrnoException).code ?? "") : "";
-  if (code === "HPE_HEADER_OVERFLOW") {
-    return new UpnpError("http", "the router's answer is too long", { cause: error });
-  }
-  // The parser's codes: the bytes are wrong, not the network.
-  if (code.startsWith("HPE_")) return new UpnpError("http", "the router's answer is no HTTP", { cause: error });
-  return new UpnpError("socket", `the router cannot be reached${code ? ` (${code})` : ""}`, { cause: error });
+function encodeRequest({ method, url, headers, body = "" }: HttpRequest): Buffer {
+  const fields: Record<string, string> = {
+    Host: url.host,
+    Connection: "close",
+    ...headers,
+    ...(method === "POST" ? { "Content-Length": String(Buffer.byteLength(body)) } : {}),
+  };
+  const lines = Object.entries(fields).map(([name, value]) => `${name}: ${value.replace(/[\r\n]/g, " ")}\r\n`);
+  return Buffer.from(`${method} ${url.pathname}${url.search} HTTP/1.1\r\n${lines.join("")}\r\n${body}`);
 }
 
 /** What it takes to ask one service of one device. */
@@ -137,12 +120,9 @@ export interface SoapTarget {
   readonly localAddress: string;
 }
 
-/** Milliseconds that an action may take: some routers rewrite their firewall before they answer. */
-const ACTION_TIMEOUT_MS = 5000;
-
 export interface CallOptions {
   signal?: AbortSignal | undefined;
-  /** Default 5000. */
+  /** Default: the client's. */
   timeoutMs?: number;
 }
 
@@ -160,11 +140,11 @@ export abstract class SoapService {
   protected async call(
     action: string,
     input: SoapArguments,
-    { signal, timeoutMs = ACTION_TIMEOUT_MS }: CallOptions = {},
+    { signal, timeoutMs, answersNothing }: CallOptions & { answersNothing?: boolean } = {},
   ): Promise<XmlElement> {
     const begun = performance.now();
     try {
-      const answer = await this.#call(action, input, signal, timeoutMs);
+      const answer = await this.#call(action, input, { signal, timeoutMs, answersNothing });
       if (trace.on) this.#trace(action, input, begun);
       return answer;
     } catch (error) {
@@ -176,8 +156,11 @@ export abstract class SoapService {
   async #call(
     action: string,
     input: SoapArguments,
-    signal: AbortSignal | undefined,
-    timeoutMs: number,
+    {
+      signal,
+      timeoutMs,
+      answersNothing,
+    }: Pick<HttpRequest, "signal" | "timeoutMs"> & { answersNothing?: boolean | undefined },
   ): Promise<XmlElement> {
     const { serviceType, controlUrl, address, localAddress } = this.target;
     const response = await this.#http({
@@ -195,7 +178,7 @@ export abstract class SoapService {
       },
       body: encodeAction(serviceType, action, input),
     });
-    return decodeAction(serviceType, action, response.status, response.body);
+    return decodeAction(serviceType, action, response.status, response.body, answersNothing);
   }
 
   #trace(action: string, input: SoapArguments, begun: number, error?: unknown): void {

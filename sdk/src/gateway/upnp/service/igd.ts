@@ -20,7 +20,10 @@ const MAX_ENTRIES = 512;
 /** Entries looked through where a router cannot be asked for one. */
 const MAX_SCAN = 128;
 /** What routers answer to GetSpecificPortMappingEntry where there is no entry. */
-const NO_ENTRY: ReadonlySet<number> = new Set([UpnpErrorCode.NoSuchEntryInArray, UpnpErrorCode.PortMappingNotFound]);
+export const NO_ENTRY: ReadonlySet<number> = new Set([
+  UpnpErrorCode.NoSuchEntryInArray,
+  UpnpErrorCode.PortMappingNotFound,
+]);
 /** What routers answer to GetGenericPortMappingEntry behind the last entry: the first by the specification. */
 const NO_MORE_ENTRIES: ReadonlySet<number> = new Set([
   UpnpErrorCode.SpecifiedArrayIndexInvalid,
@@ -38,6 +41,8 @@ function isFault(error: unknown, codes: ReadonlySet<number>): boolean {
 export class WanConnection extends SoapService {
   /** GetSpecificPortMappingEntry does not work here: the whole table is read instead. */
   #scans = false;
+  /** The table showed entries when it was read as a whole. */
+  #hasEntries = false;
 
   /** The specification's version: 2 has AddAnyPortMapping and GetListOfPortMappings. */
   get version(): number {
@@ -64,7 +69,10 @@ export class WanConnection extends SoapService {
 
   /** @throws {UpnpError} 718, 725, 724, 402, 501, 606, 728… */
   async addPortMapping(entry: AddRequest, options?: CallOptions): Promise<void> {
-    await this.call("AddPortMapping", entryArguments(entry, this.target.localAddress), options);
+    await this.call("AddPortMapping", entryArguments(entry, this.target.localAddress), {
+      ...options,
+      answersNothing: true,
+    });
   }
 
   /** IGD:2 only: the router takes another port when the requested one is taken, and answers which. */
@@ -74,7 +82,7 @@ export class WanConnection extends SoapService {
   }
 
   async deletePortMapping(externalPort: number, protocol: Transport, options?: CallOptions): Promise<void> {
-    await this.call("DeletePortMapping", keyArguments(externalPort, protocol), options);
+    await this.call("DeletePortMapping", keyArguments(externalPort, protocol), { ...options, answersNothing: true });
   }
 
   /** `undefined` when there is no such entry. 713 and 402, which some routers answer, are errors nevertheless. */
@@ -155,11 +163,29 @@ export class WanConnection extends SoapService {
         this.#scans = true;
       }
     }
+    return this.scanForPortMapping(externalPort, protocol, options);
+  }
+
+  /**
+   * Who has a port, by reading the table entry by entry. A router that shows it so, and not when it is asked for the port, is
+   * read so from then on.
+   * @returns as {@link findPortMapping}
+   * @throws {UpnpError} `socket`: it does not answer
+   */
+  async scanForPortMapping(
+    externalPort: number,
+    protocol: Transport,
+    options?: CallOptions,
+  ): Promise<PortMappingEntry | "unknown" | undefined> {
     try {
       for (let index = 0; index < MAX_SCAN; index++) {
         const entry = await this.getGenericPortMappingEntry(index, options);
-        if (entry === undefined) return index === 0 ? "unknown" : undefined;
-        if (entry.externalPort === externalPort && entry.protocol === protocol) return entry;
+        // An empty table may be one that is not told.
+        if (entry === undefined) return index > 0 || this.#hasEntries ? undefined : "unknown";
+        this.#hasEntries = true;
+        if (entry.externalPort !== externalPort || entry.protocol !== protocol) continue;
+        this.#scans = true;
+        return entry;
       }
     } catch (error) {
       if (!(error instanceof UpnpError) || error.kind === "socket") throw error;
@@ -203,7 +229,7 @@ function readEntry(
 ): Omit<PortMappingEntry, "remoteHost" | "externalPort" | "protocol"> {
   return {
     internalPort: requiredPort(answer, "NewInternalPort", serviceType),
-    internalClient: required(answer, "NewInternalClient", serviceType).slice(0, 64),
+    internalClient: (text(answer, "NewInternalClient") ?? "").trim().slice(0, 64),
     enabled: !/^(?:0|false|no)$/i.test(text(answer, "NewEnabled") ?? "1"),
     description: (text(answer, "NewPortMappingDescription") ?? text(answer, "NewDescription") ?? "").slice(0, 256),
     leaseSeconds: optionalNumber(text(answer, "NewLeaseDuration") ?? text(answer, "NewLeaseTime"), 0xffffffff) ?? 0,

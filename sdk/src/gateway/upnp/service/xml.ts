@@ -60,10 +60,18 @@ function isElement(node: unknown): node is XmlElement {
   return typeof node === "object" && node !== null && !Array.isArray(node);
 }
 
+/** What is called `name` under `node`. Some routers write names in another case than the specification. */
+function named(node: XmlNode | undefined, name: string): XmlNode | undefined {
+  if (!isElement(node)) return undefined;
+  if (Object.hasOwn(node, name)) return node[name];
+  const wanted = name.toLowerCase();
+  const key = Object.keys(node).find((each) => each.toLowerCase() === wanted);
+  return key === undefined ? undefined : node[key];
+}
+
 /** The elements called `name` under `node`: none, one or many. */
 export function children(node: XmlNode | undefined, name: string): XmlElement[] {
-  if (!isElement(node) || !Object.hasOwn(node, name)) return [];
-  const found = node[name];
+  const found = named(node, name);
   return (Array.isArray(found) ? found : [found]).filter(isElement);
 }
 
@@ -74,8 +82,7 @@ export function child(node: XmlNode | undefined, name: string): XmlElement | und
 
 /** The text of the element called `name`; `undefined` when it is absent, or holds elements. */
 export function text(node: XmlNode | undefined, name: string): string | undefined {
-  if (!isElement(node) || !Object.hasOwn(node, name)) return undefined;
-  const found = node[name];
+  const found = named(node, name);
   const first = Array.isArray(found) ? found[0] : found;
   return typeof first === "string" ? first : undefined;
 }
