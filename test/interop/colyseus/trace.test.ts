@@ -28,6 +28,7 @@ test("a join over UDP, from both sides, without what would let somebody else sit
   const begins = (line: string): boolean => lines.some((each) => each.startsWith(line));
   for (const line of [
     "join stage=matchmaking",
+    `seat name=arena roomId=${roomId}`,
     "way-tried way=UDP timeoutMs=2500 isReconnection=false",
     `connect-granted roomId=${roomId} address=127.0.0.1`,
     `connect-token endpoints=["dialed 127.0.0.1:${arena.port}"`,

@@ -188,6 +188,7 @@ export abstract class SessionClient<Types extends ServerTypes = Untyped, UserDat
     settings?: JoinSettings,
   ): Promise<SallyportRoom<Untyped, State>> {
     const root = rootSchema as SchemaConstructor<Untyped>;
+    if (trace.on) trace.event("seat", { name: seat.name, roomId: seat.roomId, publicAddress: seat.publicAddress });
     const consume = (client: Untyped): Promise<Untyped> => super.consumeSeatReservation.call(client, seat, root);
     // Colyseus calls this for the joins above too.
     return this.joinContext ? consume(this) : join(this, settings, consume);
