@@ -1,7 +1,10 @@
+import { traceOf } from "../net/trace.ts";
 import type { NetcodeServer } from "../netcode/server.ts";
 import type { NetcodeServerClient } from "../netcode/types.ts";
 import { type RandomSource, systemRandom } from "../netcode/types.ts";
 import { type PathCandidate, PathCandidates } from "./path-candidates.ts";
+
+const trace = traceOf("session");
 
 /** Connected clients send at 10 Hz at least; one that has been silent this long (ms) may have moved. */
 const SILENT_MS = 150;
@@ -118,6 +121,7 @@ export class Roaming {
     const { client, challenge, address, port } = candidate;
     this.#candidates.lead(candidate);
     if (now - client.lastReceiveTime <= SILENT_MS || !candidate.takeChallenge(now)) return;
+    if (trace.on) trace.event("path-asked", { from: client, to: candidate });
     this.#netcode.sendTo(client, challenge, address, port);
   }
 
@@ -126,7 +130,9 @@ export class Roaming {
     const { client, address, port } = candidate;
     const before = { address: client.address, port: client.port };
     this.#candidates.remove(candidate);
-    if (!this.#netcode.rebind(client, address, port, now)) return;
+    const isMoved = this.#netcode.rebind(client, address, port, now);
+    if (trace.on) trace.event(isMoved ? "path-proven" : "path-refused", { was: before, now: candidate });
+    if (!isMoved) return;
     this.#candidates.add(client, before.address, before.port, now);
     this.#handler.moved(client);
   }
