@@ -284,6 +284,85 @@ describeLab("port mapper", () => {
     expect(await portsOf(gateway)).toEqual([`udp 6000 ${other.address}`]);
   });
 
+  // Near the game's port: for PCP and NAT-PMP miniupnpd looks at one port after another, with a line of its log for each.
+  const RANGE = ["allow 7801-7900 0.0.0.0/0 1024-65535", "deny 0-65535 0.0.0.0/0 0-65535"];
+  test.for<[string, UpnpOptions, string]>([
+    ["IGD:2", { igd: 2, config: RANGE }, "upnp"],
+    ["IGD:1", { igd: 1, config: RANGE }, "upnp"],
+    ["NAT-PMP", { igd: false, natpmp: true, config: RANGE }, "nat-pmp"],
+    ["PCP", { igd: false, pcp: true, config: RANGE }, "pcp"],
+  ])(
+    "%s: a router that lets programs map a range alone has a port of it, and confirms that it is gone",
+    async ([, upnp, via]) => {
+      await using lab = await Lab.create();
+      const gateway = await lab.gateway({ upnp });
+      const host = await gateway.host();
+      const process = sallyport(host, "map", "7777", "--via", via, "--json");
+      const { externalPort } = await next(process, "mapped");
+      expect(externalPort).toBeGreaterThanOrEqual(7801);
+      expect(externalPort).toBeLessThanOrEqual(7900);
+      expect(await portsOf(gateway)).toEqual([
+        `tcp ${externalPort} ${host.address}`,
+        `udp ${externalPort} ${host.address}`,
+      ]);
+      process.kill();
+      expect((await next(process, "unmapped")).reason).toBe("it was given back");
+      await process.exited;
+      expect(await portsOf(gateway)).toEqual([]);
+      expect(journalOf(host)).toEqual([]);
+    },
+  );
+
+  test.for(["pcp", "nat-pmp"])("%s: a mapping that another program deleted is back within a minute", async (via) => {
+    await using lab = await Lab.create();
+    const gateway = await lab.gateway({ upnp: { igd: 2, pcp: true } });
+    const host = await gateway.host();
+    const process = sallyport(host, "map", "7777", "--via", via, "--json");
+    await next(process, "mapped");
+    await gateway.removeMapping("udp", 7777);
+    await eventually("it is back", async () => (await portsOf(gateway)).includes(`udp 7777 ${host.address}`), 66_000);
+    process.kill();
+    await process.exited;
+    expect(await portsOf(gateway)).toEqual([]);
+  });
+
+  test("unmap says that another program made a mapping; a computer with two addresses sees each router once", async () => {
+    await using lab = await Lab.create();
+    const gateway = await lab.gateway({ upnp: { igd: 2, pcp: true } });
+    const host = await gateway.host();
+    const { code } = await host.exec(["ip", "addr", "add", `${gateway.lanPrefix}.99/24`, "dev", "eth0"]);
+    expect(code).toBe(0);
+    await gateway.addMapping({ host, protocol: "udp", externalPort: 7777, description: "somebody's" });
+    const list = sallyport(host, "list", "--json");
+    await list.exited;
+    const lines = list.stdout
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as Line & { isMadeHere?: boolean });
+    const gateways = lines.filter(({ event }) => event === "gateway");
+    expect(gateways.map(({ via }) => via).sort()).toEqual(["nat-pmp", "pcp", "upnp"]);
+    for (const { externalAddress } of gateways) expect(externalAddress).toBe(gateway.wanAddress);
+    expect(lines.find(({ event }) => event === "mapping")).toMatchObject({ isOurs: true, isMadeHere: false });
+    const shown = sallyport(host, "list");
+    await shown.exited;
+    expect(shown.stdout.split("\n").filter((line) => line.includes(` at ${gateway.lanAddress} `))).toHaveLength(1);
+    const unmap = sallyport(host, "unmap", "7777");
+    expect(await unmap.exited).toMatchObject({ code: 0 });
+    expect(unmap.stdout).toMatch(/was not ours: another program made it \(somebody's\)/);
+    expect(await portsOf(gateway)).toEqual([]);
+  });
+
+  test("an option names the router: the default gateway is not asked", async () => {
+    await using lab = await Lab.create();
+    const first = await lab.gateway({ upnp: { igd: 2, pcp: true } });
+    const second = await lab.gateway({ upnp: { igd: 2 } });
+    const host = await first.host();
+    await plugInto(host, second);
+    const process = sallyport(host, "map", "7777", "--json", "--gateway", second.lanAddress);
+    expect(await next(process, "mapped")).toMatchObject({ externalAddress: second.wanAddress, proof: "router" });
+    expect(await portsOf(first)).toEqual([]);
+  });
+
   test("UPNP.discoverIpv6", async () => {
     await using lab = await Lab.create({ ipv6: true });
     const gateway = await lab.gateway({ upnp: { igd: 2 } });

@@ -312,14 +312,16 @@ class Attempts {
       return keeper.request(gateway, request, this.#signal);
     };
     for (let chosen = 1; ; chosen++) {
-      const first = await ask(protocol === "tcp" ? "tcp" : "udp", port, isExact);
+      // NAT-PMP has no way to refuse a port: it gives another one, which is as good.
+      const isOpen = !isExact || gateway.info.via === "nat-pmp";
+      const first = await ask(protocol === "tcp" ? "tcp" : "udp", port, !isOpen);
       try {
         await this.#requirePublic(gateway, first.externalAddress);
         return protocol === "both" ? [first, await ask("tcp", first.externalPort, true)] : [first];
       } catch (error) {
         await keeper.release(gateway, first);
         const isTaken = error instanceof GatewayError && error.kind === "conflict";
-        if (isExact || !isTaken || chosen >= MAX_CHOSEN_PAIRS || first.externalPort >= 65_535) throw error;
+        if (!isOpen || !isTaken || chosen >= MAX_CHOSEN_PAIRS || first.externalPort >= 65_535) throw error;
         port = first.externalPort + 1;
       }
     }

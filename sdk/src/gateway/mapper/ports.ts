@@ -10,7 +10,7 @@ const LAST = 49_151;
 
 /** How many ports are tried on one gateway before it is given up. */
 const MAX_CANDIDATES = 10;
-/** Ports that are asked for exactly. After these, the gateway may choose. */
+/** Ports that are asked for exactly. After these, the gateway may choose, nearest to the one that was wished for. */
 const EXACT_TRIES = 8;
 /** Ports that are tried where the router refuses without a reason: its table may be full. */
 const MAX_UNEXPLAINED = 3;
@@ -119,6 +119,8 @@ export class PortPlan {
     } else {
       this.#cause ??= refusal;
     }
+    // A gateway that chooses begins at the port that was wished for.
+    if (this.#refused === EXACT_TRIES && !wantsSamePort) this.#rest.splice(0, 1, this.#wishes.externalPort);
     const next = this.#unexplained < MAX_UNEXPLAINED ? this.#rest.shift() : undefined;
     if (next === undefined) {
       const { kind, message, code } = this.#cause;

@@ -21,20 +21,23 @@ function run(plan: PortPlan, refuse: (port: number) => GatewayError): { ports: n
   return expect.fail("it does not end");
 }
 
-test("ten ports, each once: the requested one, the game's own, alternatives", () => {
+test("the requested port, the game's own, alternatives, and at last what the gateway has near the requested one", () => {
   const { ports, error } = run(new PortPlan(WISHES, "192.168.1.1"), () => refusal("conflict", 718));
   expect(ports.slice(0, 2)).toEqual([9000, 7777]);
-  expect(new Set(ports).size).toBe(10);
+  expect(new Set(ports.slice(0, 8)).size).toBe(8);
+  expect(ports[8]).toBe(9000);
+  expect(ports.length).toBe(10);
   expect(error).toMatchObject({ kind: "conflict", code: 718, message: "all 10 ports tried are taken: it is conflict" });
 });
 
 test("a preferred port comes first, and the others are the same", () => {
   const { ports } = run(new PortPlan(WISHES, "192.168.1.1"), () => refusal("conflict"));
   const { ports: again } = run(new PortPlan(WISHES, "192.168.1.1", 30_000), () => refusal("conflict"));
-  expect(again).toEqual([30_000, ...ports]);
+  expect(again.slice(0, 8)).toEqual([30_000, ...ports.slice(0, 7)]);
+  expect(again.length).toBe(11);
   const { ports: own } = run(new PortPlan(WISHES, "192.168.1.1", 7777), () => refusal("conflict"));
   expect(own[0]).toBe(7777);
-  expect(new Set(own)).toEqual(new Set(ports));
+  expect(new Set(own.slice(0, 8))).toEqual(new Set(ports.slice(0, 8)));
 });
 
 test("the last ports are not asked for exactly: the gateway may choose", () => {
