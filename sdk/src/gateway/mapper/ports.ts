@@ -124,8 +124,11 @@ export class PortPlan {
     const next = this.#unexplained < MAX_UNEXPLAINED ? this.#rest.shift() : undefined;
     if (next === undefined) {
       const { kind, message, code } = this.#cause;
-      const many = `all ${this.#refused} ports tried`;
-      throw new GatewayError(kind, kind === "conflict" ? `${many} are taken: ${message}` : message, { code });
+      throw new GatewayError(
+        kind,
+        kind === "conflict" ? `all ${this.#refused} ports tried are taken: ${message}` : message,
+        { code },
+      );
     }
     this.port = next;
   }
