@@ -1,7 +1,7 @@
 import type { Reachability, Verdict } from "../../../connectivity/reachability.ts";
 import type { PlayerConnection } from "./diagnostics.ts";
 import type { Players, Traffic } from "./players.ts";
-import type { Refusals } from "./refusals.ts";
+import type { RefusalCounts, Refusals } from "./refusals.ts";
 
 export interface Distribution {
   p50: number;
@@ -25,14 +25,7 @@ export interface TransportMetrics {
     /** Connections that stood, of both kinds. */
     opened: number;
   };
-  refusals: {
-    /** TCP connections that were closed to keep within limits, by reason. */
-    connections: Record<string, number>;
-    /** Requests that did not get as far as Colyseus, by HTTP status. */
-    requests: Record<string, number>;
-    /** Connect tokens that were not given, by HTTP status. */
-    tokens: Record<string, number>;
-  };
+  refusals: RefusalCounts;
   /** Null with `connectivity: false`. */
   reachability: { verdict: Verdict; mapped: boolean; expiresAt: number } | null;
   publicAddress: string | null;
