@@ -15,15 +15,17 @@ async function descriptors(): Promise<number> {
   return readdirSync("/proc/self/fd").length;
 }
 
-/** A miniupnpd that is asked by three hosts without a pause may keep one waiting beyond the verdict: that one asks again. */
-async function once(tries = 5): Promise<void> {
+/**
+ * The verdict comes within a second, and a miniupnpd that three hosts ask without a pause may take longer on a busy machine: the
+ * mapper goes on trying.
+ */
+async function once(): Promise<void> {
   await using mapper = new PortMapper({ via: [via], journal: state });
-  try {
-    await mapper.map({ internalPort: port, protocol: "udp" });
-  } catch (error) {
-    if (!(error instanceof PortMapError) || tries === 1) throw error;
-    await once(tries - 1);
-  }
+  const mapped = new Promise<void>((resolve) => mapper.once("mapped", () => resolve()));
+  await mapper.map({ internalPort: port, protocol: "udp" }).catch((error: unknown) => {
+    if (!(error instanceof PortMapError)) throw error;
+  });
+  await mapped;
 }
 
 // What is loaded and kept for good is there after a few.
