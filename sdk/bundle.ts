@@ -1,19 +1,20 @@
 /**
- * Makes `dist/standalone/` of the door for browsers: one ES module with everything in it, for pages without a bundler, and a second one
- * that it loads when an invite is used. What others wrote of it stands in LICENSES.txt beside it.
+ * Makes `dist/standalone/` of the door for browsers: `sallyport.js`, an ES module for pages without a bundler, and the files that it
+ * loads itself, some of them only when an invite is used. What others wrote of it stands in LICENSES.txt beside it.
  */
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
-const sdk = fileURLToPath(new URL(".//", import.meta.url));
+const sdk = fileURLToPath(new URL("./", import.meta.url));
 const { metafile } = await build({
   absWorkingDir: sdk,
   entryPoints: { sallyport: "dist/doors/browser.js" },
   outdir: "dist/standalone",
   bundle: true,
   splitting: true,
-  chunkNames: "[name]",
+  chunkNames: "[name]-[hash]",
   minify: true,
   format: "esm",
   platform: "browser",
@@ -23,6 +24,12 @@ const { metafile } = await build({
   metafile: true,
   logLevel: "warning",
 });
+
+// The names change with the content: what an earlier build left must not be published.
+const made = new Set(Object.keys(metafile.outputs).map((output) => basename(output)));
+for (const name of readdirSync(`${sdk}dist/standalone`)) {
+  if (!made.has(name)) rmSync(`${sdk}dist/standalone/${name}`);
+}
 
 /** The folder of each package that is in it. */
 const packages = new Set(
@@ -40,3 +47,6 @@ const licences = [...packages].toSorted().map((folder) => {
   return `${name} ${version}, ${license ?? "see its text"}\n\n${text}`;
 });
 writeFileSync(`${sdk}dist/standalone/LICENSES.txt`, `${licences.join(`\n\n${"-".repeat(80)}\n\n`)}\n`);
+
+// npm makes a command executable where it installs it; a copy or a link of this folder has none to do that.
+chmodSync(`${sdk}dist/cli/main.js`, 0o755);

@@ -1,9 +1,8 @@
 /** A game session over TURN, 20 datagrams a second there and back through coturn, held past every expiry. */
 import { setTimeout as sleep } from "node:timers/promises";
-
+import { UDPSocket } from "../../sdk/src/net/udp-socket.ts";
 import type { TurnTiming } from "../../sdk/src/turn/allocation-options.ts";
 import { openTurnRelay } from "../../sdk/src/turn/open.ts";
-import { UDPSocket } from "../../sdk/src/udp/udp-socket.ts";
 import { Coturn, CREDENTIALS, coturnPresent } from "../interop/turn/coturn.ts";
 import type { BenchRow } from "./row.ts";
 

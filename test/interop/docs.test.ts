@@ -174,7 +174,7 @@ describe("troubleshooting", () => {
   });
 
   test("each step that the ladder can take is there", () => {
-    const manager = globSync("sdk/src/connectivity/*.ts", { cwd: ROOT }).map(read).join("\n");
+    const manager = globSync("sdk/src/connectivity/**/*.ts", { cwd: ROOT }).map(read).join("\n");
     const steps = new Set([...(manager.match(/(?<=\bstep: ")[\w-]+(?=")/g) ?? []), "pcp", "nat-pmp"]);
     for (const step of ["interfaces", "stun", "turn", "upnp"]) expect(steps).toContain(step);
     for (const step of steps) expect(page).toMatch(new RegExp(`^\\|[^|]*\\b${step}\\b`, "m"));

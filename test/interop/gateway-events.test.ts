@@ -1,11 +1,12 @@
 /** GENA: what a router tells of itself, and what nobody else may tell in its name (CVE-2020-12695 and its kin). */
+
 import { request } from "node:http";
 import { expect, test } from "vitest";
-import { systemClock } from "../../sdk/src/gateway/clock.ts";
 import { PortMapper } from "../../sdk/src/gateway/mapper/port-mapper.ts";
 import { pinholeGateways } from "../../sdk/src/gateway/upnp/inspect.ts";
 import { Subscription } from "../../sdk/src/gateway/upnp/service/gena.ts";
 import { type HttpClient, httpRequest } from "../../sdk/src/gateway/upnp/service/http.ts";
+import { systemClock } from "../../sdk/src/net/clock.ts";
 import { reply, ScriptedGateway, type ScriptedRequest } from "./scripted-gateway.ts";
 
 const event = (variables: Record<string, string>): string =>

@@ -1,14 +1,15 @@
 /** A router that was met before is asked at once, and is believed no more than one that answers the search. */
+
 import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { type Clock, systemClock } from "../../sdk/src/gateway/clock.ts";
 import { REVISIT_TIMEOUT_MS } from "../../sdk/src/gateway/discovery/upnp-discovery.ts";
 import { KnownRouters } from "../../sdk/src/gateway/journal/known-routers.ts";
 import { PortMapper } from "../../sdk/src/gateway/mapper/port-mapper.ts";
+import { type Clock, systemClock } from "../../sdk/src/net/clock.ts";
 import { ScriptedGateway } from "./scripted-gateway.ts";
 
 const REQUEST = { internalPort: 7777, protocol: "udp" } as const;

@@ -1,9 +1,9 @@
 /** What tests of the port mapper at a scripted gateway share. */
+
 import { expect } from "vitest";
-import type { Clock } from "../../sdk/src/gateway/clock.ts";
-import { systemClock } from "../../sdk/src/gateway/clock.ts";
 import { PortMapper } from "../../sdk/src/gateway/mapper/port-mapper.ts";
 import { type MappingEvent, type MapRequest, PortMapError, type PortMapping } from "../../sdk/src/gateway/types.ts";
+import { type Clock, systemClock } from "../../sdk/src/net/clock.ts";
 import { type Entry, ScriptedGateway, type ScriptedOptions } from "./scripted-gateway.ts";
 
 export const REQUEST: MapRequest = { internalPort: 7777, protocol: "udp", description: "My Arena-Game" };

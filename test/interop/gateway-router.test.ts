@@ -1,12 +1,13 @@
 /** What a router maps, for showing and clearing up by hand: each router once, and whose each entry is. */
+
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { systemClock } from "../../sdk/src/gateway/clock.ts";
 import { discoverGateways } from "../../sdk/src/gateway/discovery/gateways.ts";
 import type { Discover } from "../../sdk/src/gateway/gateway.ts";
 import { Router } from "../../sdk/src/gateway/mapper/router.ts";
+import { systemClock } from "../../sdk/src/net/clock.ts";
 import { entryOf, mapperAt, REQUEST } from "./gateway-mapping.ts";
 import { PortControlServer } from "./port-control-server.ts";
 import { ScriptedGateway, type ScriptedOptions } from "./scripted-gateway.ts";

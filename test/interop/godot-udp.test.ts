@@ -2,11 +2,10 @@ import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, test } from "vitest";
-
+import { UDPSocket } from "../../sdk/src/net/udp-socket.ts";
 import { GodotError } from "../../sdk/src/udp/godot-error.ts";
 import { PacketPeerUDP } from "../../sdk/src/udp/packet-peer-udp.ts";
 import { UDPServer } from "../../sdk/src/udp/udp-server.ts";
-import { UDPSocket } from "../../sdk/src/udp/udp-socket.ts";
 import type { Variant } from "../../sdk/src/udp/variant.ts";
 
 const GODOT = process.env["GODOT3_SERVER"] ?? "godot3-server";

@@ -7,7 +7,7 @@ import { parseIceCredentials } from "../../sdk/src/ice/credentials.ts";
 import { IceMux } from "../../sdk/src/ice/mux.ts";
 import { type IcePeer } from "../../sdk/src/ice/peer.ts";
 import { onLocalNetwork } from "../../sdk/src/ice/remote-policy.ts";
-import { UDPSocket } from "../../sdk/src/udp/udp-socket.ts";
+import { UDPSocket } from "../../sdk/src/net/udp-socket.ts";
 
 const LOOPBACK = "127.0.0.1";
 

@@ -4,8 +4,8 @@ import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { introduce } from "../../sdk/src/rendezvous/guest/introduce.ts";
 import { type Introduction } from "../../sdk/src/rendezvous/sealed/introduction.ts";
-import { parsePassageMessage } from "../../sdk/src/rendezvous/wire/passage.ts";
-import type { ResponseMessage } from "../../sdk/src/rendezvous/wire/passage-http.ts";
+import { parseInviteTunnelMessage } from "../../sdk/src/rendezvous/wire/invite-tunnel.ts";
+import type { ResponseMessage } from "../../sdk/src/rendezvous/wire/invite-tunnel-http.ts";
 import { hostilePaths } from "../hostile-paths.ts";
 import { freePort, RunningProgram } from "./lobby-programs.ts";
 
@@ -13,6 +13,8 @@ let lobby: RunningProgram;
 let host: RunningProgram;
 let hostUrl: string;
 let invite: string;
+/** The link to the host's own page. */
+let own: string;
 /** Who is never to be asked anything. */
 const asked: string[] = [];
 const other = createServer((request, response) => {
@@ -28,6 +30,7 @@ beforeAll(async () => {
   await lobby.line(/Lobby at/);
   hostUrl = `http://127.0.0.1:${GAME_PORT}`;
   host = stack.use(new RunningProgram("host.ts", ["--json", "--lobby", `http://127.0.0.1:${PORT}`], environment));
+  own = String((await host.event("listening"))["page"]);
   invite = String((await host.event("invite"))["url"]).replace("localhost", "127.0.0.1");
   await new Promise<void>((resolve) => other.listen(0, "127.0.0.1", resolve));
 });
@@ -46,7 +49,7 @@ class Player implements Disposable {
   private constructor(introduction: Introduction) {
     this.#introduction = introduction;
     introduction.onMessage((bytes) => {
-      const message = parsePassageMessage(bytes);
+      const message = parseInviteTunnelMessage(bytes);
       if (message?.type === "response") this.#waiting.get(message.id)?.(message);
     });
     introduction.onClose(({ reason }) => {
@@ -78,13 +81,16 @@ const seat = { method: "POST", path: "/matchmake/joinOrCreate/arena", headers: j
 
 describe("an introduced player", () => {
   test("takes a seat, and reaches neither the host's own page nor another server", async () => {
-    const page = await fetch(`${hostUrl}/host`);
+    // The page is there, for whoever has its key.
+    const { searchParams } = new URL(own);
+    const headers = { authorization: `Bearer ${searchParams.get("key")}` };
+    const page = await fetch(`${hostUrl}/host`, { headers });
     expect([page.status, await page.text()]).toEqual([200, expect.stringContaining("<html")]);
 
     const { port } = other.address() as AddressInfo;
     const authority = `127.0.0.1:${port}`;
     const isRead = (path: string): boolean =>
-      parsePassageMessage(
+      parseInviteTunnelMessage(
         Buffer.from(JSON.stringify({ type: "request", id: 1, method: "GET", path, headers: {}, body: "" })),
       ) !== null;
     const paths = hostilePaths(authority).filter(isRead);

@@ -8,8 +8,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vite
 import { RendezvousRoom } from "../../sdk/src/colyseus/lobby/room.ts";
 import { resolveInvite } from "../../sdk/src/rendezvous/guest/resolve.ts";
 import { HostRegistration, type HostRegistrationOptions } from "../../sdk/src/rendezvous/host/registration.ts";
-import { toBase64Url } from "../../sdk/src/rendezvous/sealed/seal.ts";
 import { createHostSecret, hostIdentityOf } from "../../sdk/src/rendezvous/sealed/secret.ts";
+import { toBase64Url } from "../../sdk/src/rendezvous/wire/base64url.ts";
 import { RendezvousError } from "../../sdk/src/rendezvous/wire/errors.ts";
 import { type Invite } from "../../sdk/src/rendezvous/wire/invite.ts";
 import { until } from "../until.ts";
@@ -149,6 +149,16 @@ describe("a host that comes back", () => {
     await untilListed((text) => text.includes('"online":true'));
   });
 
+  test("notices that a connection has died without a word, and comes back under the same invite", async () => {
+    const registration = host({ retryMs: [10, 50], heartbeatMs: 50 });
+    const { code } = await registration.open();
+    const lost = once(registration, "lost");
+    const registered = once(registration, "registered");
+    local.freezeConnections();
+    expect((await lost)[0]).toMatchObject({ code: "unreachable", message: "The lobby no longer answers." });
+    expect((await registered)[0]).toMatchObject({ code });
+  });
+
   test("has the same invite from another process by its secret, and the older one is told and stays away", async () => {
     const first = host();
     const { code } = await first.open();
@@ -181,6 +191,71 @@ describe("a host that comes back", () => {
   });
 });
 
+describe("an invite that is taken back", () => {
+  test("leads nowhere at once, and the next one leads to the game", async () => {
+    const registration = host();
+    const lost: unknown[] = [];
+    registration.on("lost", (error) => lost.push(error));
+    const old = await registration.open();
+    const { secret } = registration;
+    const told = once(registration, "registered");
+    const next = await registration.newInvite();
+    expect((await told)[0]).toEqual(next);
+    expect(registration.invite).toEqual(next);
+    expect([next.code, next.url]).not.toEqual([old.code, old.url]);
+    await expect(resolveInvite(old.code, { lobby })).rejects.toMatchObject({ code: "unknown-invite" });
+    expect(await resolveInvite(next.code, { lobby })).toMatchObject({ name: "Arena", online: true });
+    expect(JSON.parse(await untilListed((text) => text !== "[]"))).toHaveLength(1);
+    expect(lost).toEqual([]);
+    // Who has kept the old secret gets the old invite, and that is another game.
+    expect(registration.secret).not.toBe(secret);
+  });
+
+  test("throws out who is asking by it", async () => {
+    const registration = host();
+    const { code } = await registration.open();
+    const room = await new ColyseusSDK(lobby).join("rendezvous", { invite: code });
+    room.reconnection.enabled = false;
+    room.onMessage("*", () => undefined);
+    const left = new Promise<number>((resolve) => room.onLeave((reason) => resolve(reason)));
+    await registration.newInvite();
+    expect(await left).toBe(4312);
+  });
+
+  test("while the lobby is away: only the next one comes back with it", async () => {
+    const registration = host({ retryMs: [60_000, 60_000] });
+    const old = await registration.open();
+    const lost = once(registration, "lost");
+    local.breakConnections();
+    await lost;
+    // It does not wait for the minute.
+    const next = await registration.newInvite();
+    expect(next.code).not.toBe(old.code);
+    expect(await resolveInvite(next.code, { lobby })).toMatchObject({ online: true });
+    // The lobby has kept a place for the old one, which is given back.
+    await until(() =>
+      resolveInvite(old.code, { lobby }).then(
+        () => false,
+        ({ code }: RendezvousError) => code === "unknown-invite",
+      ),
+    );
+    await untilListed((listing) => (JSON.parse(listing) as unknown[]).length === 1);
+  });
+
+  test("several times at once, at any moment: all get the last one", async () => {
+    const registration = host();
+    const opening = registration.open();
+    const asked = [registration.newInvite(), registration.newInvite()];
+    await new Promise((resolve) => setImmediate(resolve));
+    asked.push(registration.newInvite());
+    const codes = new Set((await Promise.all([opening, ...asked])).map(({ code }) => code));
+    expect(codes).toEqual(new Set([registration.invite?.code]));
+    expect(JSON.parse(await untilListed((text) => text !== "[]"))).toHaveLength(1);
+    await registration.close();
+    await expect(registration.newInvite()).rejects.toMatchObject({ code: "aborted" });
+  });
+});
+
 describe("strangers", () => {
   test("a wrong code, no code, no lobby", async () => {
     await host().open();
@@ -191,7 +266,9 @@ describe("strangers", () => {
       code: "unreachable",
     });
     const noLobby = resolveInvite("2222-2222", { lobby, roomName: "nothing" });
-    await expect(noLobby).rejects.toMatchObject({ code: "refused", message: expect.stringContaining("no lobby") });
+    const refused = { code: "refused", message: expect.stringContaining("no lobby") };
+    await expect(noLobby).rejects.toMatchObject(refused);
+    await expect(host({ roomName: "nothing" }).open()).rejects.toMatchObject(refused);
   });
 
   test("get no game by leaving the invite out, by its shape, or by the room's id", async () => {
@@ -206,7 +283,8 @@ describe("strangers", () => {
   });
 
   test("do not become hosts of somebody's invite, nor of one that is not theirs to have", async () => {
-    const { code } = await host().open();
+    const first = host();
+    const { code } = await first.open();
     const sdk = new ColyseusSDK(lobby);
     const { proof, key: keys } = await hostIdentityOf(createHostSecret());
     const key = toBase64Url(keys.publicKey);
@@ -216,6 +294,10 @@ describe("strangers", () => {
       expect((await refusal(sdk.joinOrCreate("rendezvous", { ...taken, proof: theirs }))).code).toBe(403);
     }
     expect((await refusal(sdk.create("rendezvous", { ...taken, proof }))).code).toBe(403);
+    // Nor does anybody open a second game under an invite that is live, not even its own host.
+    const own = await hostIdentityOf(first.secret);
+    const ownOptions = { role: "host", invite: code, details, proof: own.proof, key: toBase64Url(own.key.publicKey) };
+    expect((await refusal(sdk.create("rendezvous", ownOptions))).code).toBe(403);
     const free = { role: "host", invite: "2222-2222", details, key };
     expect((await refusal(sdk.joinOrCreate("rendezvous", { ...free, proof }))).code).toBe(403);
     expect((await refusal(sdk.joinOrCreate("rendezvous", { invite: "2222-2222" }))).code).toBe(400);

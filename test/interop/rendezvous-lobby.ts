@@ -18,6 +18,8 @@ export interface TestLobby extends AsyncDisposable {
   http: Server;
   /** As when the lobby's network goes away. */
   breakConnections(): void;
+  /** As when a NAT on the way has forgotten the WebSockets: nothing arrives any more, and nobody is told. */
+  freezeConnections(): void;
 }
 
 /** One at a time: Colyseus' matchmaker is one for each process. */
@@ -49,6 +51,10 @@ export async function startLobby(options: RendezvousOptions = {}): Promise<TestL
     url: `http://127.0.0.1:${(http.address() as AddressInfo).port}/`,
     http,
     breakConnections,
+    freezeConnections() {
+      http.closeIdleConnections();
+      for (const socket of sockets) socket.pause();
+    },
     async [Symbol.asyncDispose]() {
       await matchMaker.gracefullyShutdown();
       http.close();

@@ -1,10 +1,7 @@
 /** A lobby of two processes that share a Redis: hosts at one, players at the other, and one that is killed. */
-import { type ChildProcess, fork, spawn, spawnSync } from "node:child_process";
+import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
 import { connect, createServer, type Socket } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { introduce } from "../../sdk/src/rendezvous/guest/introduce.ts";
@@ -14,27 +11,7 @@ import { type Introduction } from "../../sdk/src/rendezvous/sealed/introduction.
 import { parseInvite } from "../../sdk/src/rendezvous/wire/invite.ts";
 import { until } from "../until.ts";
 import { freePort } from "./lobby-programs.ts";
-
-/** What is not there, or nothing. */
-async function missing(): Promise<string> {
-  if (spawnSync("redis-server", ["--version"]).status !== 0) return "redis-server";
-  for (const name of ["@colyseus/redis-driver", "@colyseus/redis-presence"]) {
-    const found = await import(name).then(
-      () => true,
-      () => false,
-    );
-    if (!found) return name;
-  }
-  return "";
-}
-
-const absent = await missing();
-if (absent !== "") {
-  const line = `the lobby of several processes is not tested: ${absent} is missing`;
-  // Where all is said to be tested, a test that did not run is a failure.
-  if (process.env["CI"] === "true") throw new Error(line);
-  console.warn(line);
-}
+import { hasRedis, Redis } from "./redis.ts";
 
 class LobbyProcess {
   readonly url: string;
@@ -80,10 +57,8 @@ class LobbyProcess {
   }
 }
 
-describe.skipIf(absent !== "")("two lobby processes and a Redis", () => {
-  let folder = "";
-  let redis: ChildProcess;
-  let socket = "";
+describe.runIf(hasRedis)("two lobby processes and a Redis", () => {
+  let redis: Redis;
   let a: LobbyProcess;
   let b: LobbyProcess;
   const registrations: HostRegistration[] = [];
@@ -91,28 +66,14 @@ describe.skipIf(absent !== "")("two lobby processes and a Redis", () => {
   beforeAll(async () => {
     vi.spyOn(console, "warn").mockReturnValue();
     vi.spyOn(console, "info").mockReturnValue();
-    folder = await mkdtemp(join(tmpdir(), "sallyport-redis-"));
-    socket = join(folder, "redis.sock");
-    redis = spawn("redis-server", ["--port", "0", "--unixsocket", socket, "--dir", folder, "--save", ""], {
-      stdio: ["ignore", "pipe", "inherit"],
-    });
-    await new Promise<void>((resolve, reject) => {
-      redis.stdout?.on("data", (text) => {
-        if (/ready to accept connections/i.test(String(text))) resolve();
-      });
-      redis.once("exit", () => reject(new Error("redis-server ended")));
-    });
-    [a, b] = await Promise.all([LobbyProcess.start(socket), LobbyProcess.start(socket)]);
+    redis = await Redis.start();
+    [a, b] = await Promise.all([LobbyProcess.start(redis.socket), LobbyProcess.start(redis.socket)]);
   });
 
   afterAll(async () => {
     await Promise.all(registrations.map((registration) => registration.close()));
     await Promise.all([a?.kill(), b?.kill()]);
-    redis?.removeAllListeners("exit");
-    const exited = once(redis, "exit");
-    redis.kill("SIGKILL");
-    await exited;
-    await rm(folder, { recursive: true });
+    await redis?.[Symbol.asyncDispose]();
   });
 
   async function host(lobby: string, name: string, options: Partial<HostRegistrationOptions> = {}) {

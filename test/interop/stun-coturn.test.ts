@@ -1,13 +1,12 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { afterEach, describe, expect, test } from "vitest";
-
+import { UDPSocket } from "../../sdk/src/net/udp-socket.ts";
 import { StunBuilder } from "../../sdk/src/stun/builder.ts";
 import { stunBinding } from "../../sdk/src/stun/client.ts";
 import { StunAttribute as A, StunMethod } from "../../sdk/src/stun/constants.ts";
 import { StunMessage } from "../../sdk/src/stun/message.ts";
 import { StunServer } from "../../sdk/src/stun/server.ts";
-import { UDPSocket } from "../../sdk/src/udp/udp-socket.ts";
 
 const present = ["turnserver", "turnutils_natdiscovery"].every((name) => spawnSync(name, ["-h"]).error === undefined);
 if (!present) {

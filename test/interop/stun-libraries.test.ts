@@ -1,13 +1,12 @@
 import stun from "stun";
 import { describe, expect, test } from "vitest";
 import { classes, Message, methods, parseMessage } from "werift-ice";
-
+import { UDPSocket } from "../../sdk/src/net/udp-socket.ts";
 import { StunBuilder } from "../../sdk/src/stun/builder.ts";
 import { stunBinding } from "../../sdk/src/stun/client.ts";
 import { StunAttribute as A, StunMethod } from "../../sdk/src/stun/constants.ts";
 import { StunMessage } from "../../sdk/src/stun/message.ts";
 import { StunServer } from "../../sdk/src/stun/server.ts";
-import { UDPSocket } from "../../sdk/src/udp/udp-socket.ts";
 
 const id = Buffer.from("0123456789ab");
 const key = "secret";

@@ -60,6 +60,13 @@ afterAll(async () => {
 });
 
 describe("the scaffolded game", () => {
+  test("its packages install without a warning", { timeout: 2 * MINUTE }, async () => {
+    // As by hand, without what the scaffolder keeps quiet: an install script that nobody has decided on is a warning of npm 11.
+    const installed = await run(["npm", "install", "--no-audit"], { cwd: game });
+    expect(installed.code, installed.output).toBe(0);
+    expect(installed.output).not.toMatch(/npm warn/);
+  });
+
   test("its types are right, its tests pass", { timeout: 2 * MINUTE }, async () => {
     const check = await run(["npm", "run", "check"], { cwd: game });
     expect(check.code, check.output).toBe(0);
@@ -94,6 +101,11 @@ describe("the scaffolded game", () => {
     await using server = new Terminal(["npm", "run", "dev"], { cwd: game, env });
     await server.line(/^Play in this machine's browser: http:\/\/localhost:/);
     await server.line(/^Only players on this network can join/);
+    const own = new URL(/http:\S+/.exec(await server.line(/^How it goes, for you alone: /))?.[0] ?? "");
+    const authorization = `Bearer ${own.searchParams.get("key")}`;
+    const metrics = await fetch(`http://127.0.0.1:${port}/metrics`, { headers: { authorization } });
+    expect([metrics.status, await metrics.text()]).toEqual([200, expect.stringContaining("sallyport_")]);
+    expect((await fetch(`http://127.0.0.1:${port}/metrics`)).status).toBe(403);
     const play = (): ReturnType<typeof run> =>
       run(["npm", "run", "play", "--", `http://127.0.0.1:${port}`, "--seconds", "1"], { cwd: game });
     const first = await play();

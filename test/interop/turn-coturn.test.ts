@@ -1,15 +1,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, test } from "vitest";
-
+import { UDPSocket } from "../../sdk/src/net/udp-socket.ts";
 import { stunBindingOverTCP } from "../../sdk/src/stun/binding-tcp.ts";
 import { stunBinding } from "../../sdk/src/stun/client.ts";
-import { connectStream, connectUDP } from "../../sdk/src/turn/connection.ts";
+import { connectTurnStream, connectUDP } from "../../sdk/src/turn/connection.ts";
 import { mintTurnCredentials } from "../../sdk/src/turn/credentials.ts";
 import { TurnError } from "../../sdk/src/turn/errors.ts";
 import { TurnKeeper } from "../../sdk/src/turn/keeper.ts";
 import { type OpenTurnRelayOptions, openTurnRelay, type TurnProgress } from "../../sdk/src/turn/open.ts";
 import { TurnRelay } from "../../sdk/src/turn/relay.ts";
-import { UDPSocket } from "../../sdk/src/udp/udp-socket.ts";
 import { until } from "../until.ts";
 import { Conversation } from "./turn/conversation.ts";
 import { Coturn, type CoturnOptions, CREDENTIALS, coturnPresent } from "./turn/coturn.ts";
@@ -288,7 +287,7 @@ describe.skipIf(!coturnPresent)("coturn", () => {
     ]);
     const tls = { ca: coturn.ca };
     const named = await failureOf(
-      connectStream(
+      connectTurnStream(
         { address: LOOPBACK, port: coturn.tlsPort },
         {
           tls: { ...tls, servername: "turn.example.org" },

@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import type { Reachability } from "../../sdk/src/connectivity/reachability.ts";
@@ -49,16 +51,33 @@ describeLab("sallyport doctor", () => {
     await using lab = await Lab.create();
     const gateway = await lab.gateway({ upnp: { igd: 2 } });
     const [host, coturn] = await Promise.all([gateway.host(), lab.coturn()]);
-    const { code, stdout } = await host.exec([process.execPath, MAIN, "doctor", "--stun", `${coturn.address}:3478`], {
-      timeoutMs: 30_000,
-      env: { NO_COLOR: "1" },
-    });
+    const file = join(host.directory, "trace.jsonl");
+    const { code, stdout, output } = await host.exec(
+      [process.execPath, MAIN, "doctor", "--stun", `${coturn.address}:3478`, "--trace", file],
+      { timeoutMs: 30_000, env: { NO_COLOR: "1" } },
+    );
     expect(code, stdout).toBe(0);
     expect(stdout).toMatch(/✓ probe +A packet that nobody here asked for came in by/);
     expect(stdout).toMatch(/mapped {2}Anyone can join at 11\.0\.\d+\.2:7777/);
+    expect(stdout).toMatch(
+      /candidate {2}host 192\.168\.\d+\.\d+:7777, this computer's own: for players in the same network/,
+    );
+    expect(stdout).toMatch(/candidate {2}mapped 11\.0\.\d+\.2:7777, the router forwards it to us, by upnp/);
     // oxlint-disable-next-line no-control-regex
     expect(stdout).not.toMatch(/\u001b/);
     expect(await gateway.mappings()).toEqual([]);
+    // From the first step to the last clean-up.
+    expect(output).toContain(`Trace written to ${file}; it names addresses of your network.`);
+    const events = readFileSync(file, "utf8")
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+    expect(events[0]).toMatchObject({ event: "trace", program: "sallyport doctor" });
+    const of = (name: string) => events.filter(({ event }) => event === name);
+    expect(of("soap").length).toBeGreaterThan(3);
+    expect(of("mapped")[0]).toMatchObject({ room: "gateway", via: expect.any(String) });
+    expect(of("port-probe")).toContainEqual(expect.objectContaining({ room: "nat", result: "arrived" }));
+    expect(of("unmapped").length).toBeGreaterThan(0);
   });
 
   test("a router that maps behind another NAT is found out", async () => {

@@ -2,14 +2,16 @@
 // a number every 50 ms and prints which way it goes and what it hears.
 import { networkInterfaces } from "node:os";
 import { createInterface } from "node:readline";
-
-import { candidateToJSON, localCandidate, parseCandidates } from "../../sdk/src/ice/candidate.ts";
-import { parseIceCredentials } from "../../sdk/src/ice/credentials.ts";
+import { candidatePriority, candidateToJSON, localCandidate, parseCandidates } from "../../sdk/src/ice/candidate.ts";
+import { type IceCredentials, parseIceCredentials } from "../../sdk/src/ice/credentials.ts";
 import { IceMux } from "../../sdk/src/ice/mux.ts";
 import { guessPorts, type PortGuessingOptions } from "../../sdk/src/ice/port-guessing.ts";
+import type { Endpoint } from "../../sdk/src/net/endpoint.ts";
+import { UDPSocket } from "../../sdk/src/net/udp-socket.ts";
+import { StunBuilder } from "../../sdk/src/stun/builder.ts";
 import { stunBinding } from "../../sdk/src/stun/client.ts";
+import { StunAttribute, StunMethod } from "../../sdk/src/stun/constants.ts";
 import { openTurnRelay } from "../../sdk/src/turn/open.ts";
-import { UDPSocket } from "../../sdk/src/udp/udp-socket.ts";
 
 const { stun, turn, role } = JSON.parse(process.argv[2] ?? "{}") as {
   stun: string;
@@ -36,6 +38,7 @@ async function relayed(urls: string[]): Promise<void> {
 await Promise.all([reflexive(), turn === undefined ? undefined : relayed(turn)]);
 const peer = mux.open({ role });
 peer.onPath = (path) => print("path", { path });
+peer.onState = (state) => print("state", { state });
 let heard = 0;
 let heardAt = performance.now();
 let longest = 0;
@@ -44,8 +47,25 @@ peer.onData = () => {
   heardAt = performance.now();
   if (heard++ === 0) print("first");
 };
+let remote: IceCredentials | undefined;
 let count = 0;
 setInterval(() => peer.send(Buffer.from(String(count++))), 50);
+
+/** An authentic check, sent from another socket, whose packets the test gives another source. */
+function forge(remote: IceCredentials, port: number, to: Endpoint): void {
+  const check = new StunBuilder(StunMethod.BINDING, "request")
+    .text(StunAttribute.USERNAME, `${remote.ufrag}:${peer.localCredentials.ufrag}`)
+    .uint32(StunAttribute.PRIORITY, candidatePriority("peer-reflexive"))
+    .uint64(StunAttribute.ICE_CONTROLLING, 1n)
+    .flag(StunAttribute.USE_CANDIDATE)
+    .integrity(Buffer.from(remote.password))
+    .fingerprint()
+    .build();
+  forging ??= UDPSocket.open({ port });
+  forging.send(check, to.port, to.address);
+  print("forged", { bytes: check.length });
+}
+let forging: UDPSocket | undefined;
 
 const local = (): void =>
   print("local", { credentials: peer.localCredentials, candidates: peer.localCandidates.map(candidateToJSON) });
@@ -53,7 +73,8 @@ local();
 for await (const line of createInterface({ input: process.stdin })) {
   const message = JSON.parse(line) as Record<string, unknown>;
   const credentials = parseIceCredentials(message["credentials"]);
-  if (credentials !== null) peer.setRemoteCredentials(credentials);
+  if (credentials !== null) peer.setRemoteCredentials((remote = credentials));
+  if (message["do"] === "forge" && remote) forge(remote, message["port"] as number, message["to"] as Endpoint);
   for (const candidate of parseCandidates(message["candidates"])) peer.addRemoteCandidate(candidate);
   if (message["do"] === "guess") {
     const { ours, theirs, remote } = message as unknown as Pick<PortGuessingOptions, "ours" | "theirs" | "remote">;

@@ -160,7 +160,10 @@ describeLab("ICE", () => {
     const coturn = await lab.coturn();
     const gateways = await Promise.all([lab.gateway({ nat: "symmetric" }), lab.gateway({ nat: "port-restricted" })]);
     const hosts = [await gateways[0].host(), await gateways[1].host()] as const;
-    const players = await introduce(`${coturn.addresses[0]}:3478`, ...hosts);
+    // Ports are guessed at who has answered over a relay.
+    const server = `${coturn.addresses[0]}:3478`;
+    const players = await introduce(server, ...hosts, [`turn:${server}`]);
+    await Promise.all(players.map(async (player) => await path(player, ({ kind }) => kind === "relayed")));
     const filtering = "address-and-port-dependent";
     const views = [
       { mapping: "address-and-port-dependent", filtering },

@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import type { EndpointKind, Reachability } from "../../sdk/src/connectivity/reachability.ts";
 import type { IcePath } from "../../sdk/src/ice/types.ts";
-import { type Endpoint, formatEndpoint } from "../../sdk/src/udp/endpoint.ts";
+import { type Endpoint, formatEndpoint } from "../../sdk/src/net/endpoint.ts";
 import { type GatewayOptions, type Host, Lab, type LabProcess } from "./lab/index.ts";
 import { describeLab } from "./lab/vitest.ts";
 

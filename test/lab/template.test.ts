@@ -64,8 +64,11 @@ describeLab("a newcomer's game behind a home router", () => {
     const env = { XDG_STATE_HOME: `/tmp/${lab.prefix}-panel`, NO_COLOR: "1" };
     await using _ = { [Symbol.asyncDispose]: () => rm(env.XDG_STATE_HOME, { recursive: true, force: true }) };
     const host = machine.spawn([process.execPath, HOST], { cwd: ROOT, env });
+    const page = /http:\S+/.exec(await host.waitForLine(/^Your page/, 30_000))?.[0] ?? "";
     await host.waitForLine(/^mapped: Your router forwards port/, 30_000);
-    const told = await machine.exec(["curl", "-sS", "--max-time", "2", "http://localhost:7777/host/events"]);
+    // As a browser does: the link sets a cookie, and leads on.
+    const events = page.replace("/host?", "/host/events?");
+    const told = await machine.exec(["curl", "-sS", "-L", "-b", "", "--max-time", "2", events]);
     const event = told.stdout.split("\n").find((line) => line.includes('"event":"reachability"')) ?? "";
     const reachability = JSON.parse(event.replace(/^data: /, "")) as Record<string, unknown>;
     expect(reachability).toMatchObject({

@@ -57,7 +57,8 @@ const steps = setInterval(() => {
   say("steps", { roomId: room.roomId, steps: room.state.players?.get(room.sessionId)?.steps ?? 0 });
 }, 200);
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  process.once(signal, () => {
+  // npm passes on what the terminal has sent already: it may come twice.
+  process.on(signal, () => {
     clearInterval(steps);
     // Between two rooms there is nobody to say goodbye to.
     void Promise.race([room.leave(), wait(1000)]).then(() => process.exit(0));

@@ -1,6 +1,7 @@
 // One process of a fleet. With REDIS_URL it shares its rooms with all others that have the same; without, it is on its own.
 import { type Client, defineRoom, defineServer, LobbyRoom, matchMaker, Room } from "@colyseus/core";
 import { schema, t } from "@colyseus/schema";
+import { optionsFromEnvironment } from "sallyport";
 import { SallyportTransport } from "sallyport/colyseus";
 
 const Player = schema({ name: t.string(), steps: t.number() }, "Player");
@@ -53,6 +54,7 @@ async function shared(url: string) {
 const { REDIS_URL, PORT = "2567" } = process.env;
 const transport = new SallyportTransport({
   description: `Fleet ${PORT}`,
+  connectivity: optionsFromEnvironment(),
   // Who is silent for three seconds is gone; so is a process.
   pingInterval: 1000,
   // How long a restart waits for rooms that do not end.

@@ -43,7 +43,7 @@ void hosting?.reachability().then((reachability) => console.log(reachability?.su
 
 const over = Promise.withResolvers<void>();
 room.onLeave(() => over.resolve());
-for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => over.resolve());
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => over.resolve());
 createInterface({ input: process.stdin }).on("line", (text) => room.send("say", text));
 await over.promise;
 

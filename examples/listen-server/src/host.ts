@@ -1,7 +1,7 @@
 // The server inside the game. In Electron this is called from the main process, when the player presses "Host".
 import { type Client, defineRoom, defineServer, Room } from "@colyseus/core";
 import { schema, t } from "@colyseus/schema";
-import type { Reachability } from "sallyport";
+import { optionsFromEnvironment, type Reachability } from "sallyport";
 import { SallyportTransport } from "sallyport/colyseus";
 
 const Table = schema({ players: t.map("string") }, "Table");
@@ -36,6 +36,7 @@ export interface Hosting extends AsyncDisposable {
 export async function host(name: string, port: number): Promise<Hosting> {
   const transport = new SallyportTransport({
     description: `${name}'s table`,
+    connectivity: optionsFromEnvironment(),
     lan: { application: "listen-server", maxPlayers: 8 },
   });
   const server = defineServer({

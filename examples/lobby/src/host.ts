@@ -1,7 +1,9 @@
 /** `npm run host` */
 import { hostname } from "node:os";
+import { OwnPages } from "sallyport/colyseus";
 import { readArguments, readPort, readUrl, type Usage } from "./cli/arguments.ts";
 import { interruption, keepOutputForJson, runProgram } from "./cli/program.ts";
+import { openTrace, TRACE_OPTION } from "./cli/trace.ts";
 import { ArenaHost } from "./host/arena-host.ts";
 import { type HostEvent, Narrator, type TimedHostEvent } from "./host/events.ts";
 import { HostPanel } from "./host/panel.ts";
@@ -14,6 +16,7 @@ const USAGE: Usage = {
     port: { type: "string", value: "N", help: "port of the game, UDP and TCP (GAME_PORT, else 7777)" },
     name: { type: "string", value: "TEXT", help: "what the lobby's list shows" },
     json: { type: "boolean", help: "JSON lines: listening, lan, reachability, invite, lobby, joined, left" },
+    trace: TRACE_OPTION,
   },
   environment: { GAME_PORT: "port of the game, UDP and TCP", LOBBY_URL: "lobby to be listed in" },
   examples: [
@@ -30,9 +33,11 @@ await runProgram(async ({ signal, onExit }) => {
   const lobby = readUrl(options.text("lobby"), "--lobby") ?? readUrl(process.env["LOBBY_URL"], "LOBBY_URL");
   const json = options.flag("json");
   if (json) keepOutputForJson();
+  openTrace(options.text("trace"), "npm run host", onExit);
 
   const narrator = new Narrator();
-  const panel = new HostPanel();
+  const own = new OwnPages();
+  const panel = new HostPanel(own);
   const report = (event: HostEvent): void => {
     const timed: TimedHostEvent = { ...event, ms: Math.round(performance.now() - began) };
     panel.tell(timed);
@@ -40,7 +45,8 @@ await runProgram(async ({ signal, onExit }) => {
     for (const line of lines) process.stdout.write(`${line}\n`);
   };
   const name = options.text("name") ?? `Arena on ${hostname()}`;
-  const host = new ArenaHost({ port, lobby, name: name.slice(0, 64), panel, report });
+  const page = own.link(port, "/host");
+  const host = new ArenaHost({ port, lobby, name: name.slice(0, 64), page, panel, report });
   onExit(() => host.close());
   await Promise.race([host.open(signal), interruption(signal)]);
   await interruption(signal);

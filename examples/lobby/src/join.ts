@@ -1,21 +1,25 @@
 /** `npm run join` */
 import { readArguments, readUrl, type Usage, UsageError } from "./cli/arguments.ts";
+import { readLine } from "./cli/line.ts";
 import { Failure, keepOutputForJson, runProgram } from "./cli/program.ts";
 import { style } from "./cli/style.ts";
+import { openTrace, TRACE_OPTION } from "./cli/trace.ts";
 import { type Measurement, measure } from "./join/measure.ts";
+import { PairWatch, type TriedPair } from "./join/pairs.ts";
 import { joinGame } from "./network/client.ts";
 
 const USAGE: Usage = {
   command: "npm run join --",
   positional: "INVITE-OR-URL",
   summary:
-    'Joins an arena as a bot that plays for a while, and says how good the connection is. "lan" joins whoever hosts on this network.',
+    'Joins an arena as a bot that plays for a while, and says how good the connection is. "lan" joins whoever hosts on this network; "-" reads the invite from standard input, where no other user of this machine sees it.',
   options: {
     lobby: { type: "string", value: "URL", help: "lobby to ask (LOBBY_URL, else http://localhost:2567)" },
     seconds: { type: "string", value: "N", help: "how long to play (10)" },
     name: { type: "string", value: "TEXT", help: "the player's name" },
     until: { type: "string", value: "PATH", help: "end a second after this path is reached: direct, punched, relayed" },
     json: { type: "boolean", help: "one JSON line at the end" },
+    trace: TRACE_OPTION,
   },
   environment: { LOBBY_URL: "lobby to ask when the invite is a bare code" },
   examples: [
@@ -23,6 +27,7 @@ const USAGE: Usage = {
     "npm run join -- 'https://lobby.example/#K7Q2-9FXM' --seconds 60",
     "npm run join -- http://203.0.113.7:7777 --json",
     "npm run join -- lan",
+    "npm run join -- - < invite.txt",
   ],
 };
 
@@ -34,13 +39,15 @@ export interface JoinReport extends Omit<Measurement, "ended"> {
   remote: string | null;
   connectMs: number | null;
   upgrades: number;
+  /** What ICE tried, where it was asked: by invite. */
+  pairs: TriedPair[];
   /** Why this path, in plain words. */
   pathReason: string | null;
   /** Why there is no connection, or why it ended early, and what to do. */
   reason: string | null;
 }
 
-const NOTHING: JoinReport = {
+const NOTHING: Omit<JoinReport, "pairs"> = {
   connected: false,
   path: null,
   pathReason: null,
@@ -63,7 +70,10 @@ const AFTER_REACHED_MS = 1000;
 
 await runProgram(async ({ signal, onExit }) => {
   const options = readArguments(USAGE, process.argv.slice(2));
-  const target = options.positionals[0];
+  const [given] = options.positionals;
+  // A link on the command line is there for all users of this machine to see, its seal too.
+  const target = given === "-" ? await readLine("Invite or URL: ", signal) : given;
+  if (signal.aborted) return 1;
   if (target === undefined)
     throw new UsageError(
       'What to join? Give an invite (K7Q2-9FXM), the host\'s URL, or "lan" for a game on this network. See --help.',
@@ -74,14 +84,18 @@ await runProgram(async ({ signal, onExit }) => {
     readUrl(process.env["LOBBY_URL"], "LOBBY_URL") ??
     "http://localhost:2567/";
   const json = options.flag("json");
+  openTrace(options.text("trace"), "npm run join", onExit);
+  using watch = new PairWatch();
   if (json) keepOutputForJson();
-  else console.log(`Joining ${target} …`);
+  else console.log(given === "-" ? "Joining …" : `Joining ${target} …`);
 
-  const report = await play(target);
-  process.stdout.write(json ? `${JSON.stringify(report)}\n` : `${summaryOf(report).join("\n")}\n`);
+  const report: JoinReport = { ...(await play(target)), pairs: watch.pairs };
+  const isCurious = !report.connected || options.text("trace") !== undefined;
+  const lines = [...summaryOf(report), ...(isCurious ? watch.describe() : [])];
+  process.stdout.write(json ? `${JSON.stringify(report)}\n` : `${lines.join("\n")}\n`);
   return report.connected ? 0 : 1;
 
-  async function play(goal: string): Promise<JoinReport> {
+  async function play(goal: string): Promise<Omit<JoinReport, "pairs">> {
     const began = performance.now();
     try {
       const game = await joinGame(goal, { lobby, name: options.text("name") ?? "Bot", signal });

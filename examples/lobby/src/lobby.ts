@@ -12,10 +12,12 @@ const USAGE: Usage = {
   options: { port: { type: "string", value: "N", help: "TCP port to listen on (PORT, else 2567)" } },
   environment: {
     PORT: "TCP port to listen on",
+    HOST: "address to listen on: all, or with TRUST_PROXY 127.0.0.1",
     PUBLIC_URL: "the lobby's URL as players know it, e.g. https://lobby.example",
     STUN_PORT: "UDP port of the lobby's STUN responder (3478); 0: none",
     STUN_URLS: "STUN servers that hosts are told of instead",
-    TRUST_PROXY: "1 when a reverse proxy sets x-forwarded-for",
+    TRUST_PROXY: "1 when a reverse proxy on this machine or a private address sets x-forwarded-for",
+    REDIS_URL: "Redis by which several processes are one lobby",
   },
   examples: ["npm run lobby", "PUBLIC_URL=https://lobby.example npm run lobby -- --port 8080"],
 };
@@ -26,14 +28,19 @@ await runProgram(async ({ signal, onExit }) => {
   const publicUrl = readUrl(process.env["PUBLIC_URL"], "PUBLIC_URL") ?? `http://localhost:${port}/`;
   const { port: stunPort, urls: stunUrls } = readStunOptions(process.env);
   const trustProxy = process.env["TRUST_PROXY"] === "1";
+  // Who is reached directly is not asked for by a proxy.
+  const host = process.env["HOST"] || (trustProxy ? "127.0.0.1" : undefined);
+  const redisUrl = process.env["REDIS_URL"] || undefined;
   const warn = (text: string): void => console.error(text);
   const lobby = await startLobby({
     port,
+    host,
     publicUrl,
     trustProxy,
     stunPort,
     stunUrls,
     turn: readTurnOptions(process.env),
+    redisUrl,
     warn,
   });
   onExit(() => lobby.close());

@@ -1,6 +1,7 @@
 // Any server behind a home router: PORT -- COMMAND. The port is open on the router as long as the command runs.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { optionsFromEnvironment } from "sallyport";
 import { PortMapError, PortMapper, type PortMapping } from "sallyport/gateway";
 
 const separator = process.argv.indexOf("--");
@@ -12,10 +13,10 @@ if (!Number.isInteger(port) || port < 1 || port > 65_535 || command === undefine
 }
 
 const interrupted = new AbortController();
-for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => interrupted.abort());
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => interrupted.abort());
 
 // `await using` gives the port back on every way out.
-await using mapper = new PortMapper(process.env["SALLYPORT_VIA"] === "none" ? { via: [] } : {});
+await using mapper = new PortMapper({ via: optionsFromEnvironment().via });
 const mapping = await open();
 mapping?.on("changed", () => console.error(`Now reached at ${mapping.externalAddress}:${mapping.externalPort}`));
 mapping?.on("lost", ({ reason }) => console.error(`Not reached for now: ${reason}`));

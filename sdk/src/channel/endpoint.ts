@@ -1,4 +1,4 @@
-import { inRange, MAX_PACKET_BYTES, resolveOptions } from "./options.ts";
+import { inRange, resolveOptions } from "./options.ts";
 import { AckSchedule } from "./receive/ack-schedule.ts";
 import { Inbox } from "./receive/inbox.ts";
 import { Pacer } from "./recovery/pacer.ts";
@@ -19,6 +19,7 @@ import {
   FrameReader,
   MAX_ACK_DELAY_MS,
   MAX_OLDER_ACK_BYTES,
+  MAX_PACKET_BYTES,
   MAX_PACKET_OVERHEAD,
   MODE_SEQUENCED,
   MODES,

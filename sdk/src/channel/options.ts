@@ -1,8 +1,6 @@
-import { MAX_MESSAGE_BYTES } from "./wire/frames.ts";
+import { MAX_MESSAGE_BYTES, MAX_PACKET_BYTES } from "./wire/frames.ts";
 import type { MessageEndpointOptions } from "./wire/types.ts";
 
-/** netcode's largest payload. */
-export const MAX_PACKET_BYTES = 1200;
 const MIN_PACKET_BYTES = 256;
 /** 4096 blocks of 128 bytes are the window, and no part of an unreliable message is ever acknowledged. */
 const MAX_UNRELIABLE_BYTES = 256 * 1024;

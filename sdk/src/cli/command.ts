@@ -1,10 +1,13 @@
 import { isIP } from "node:net";
 import { type ParseArgsConfig, parseArgs } from "node:util";
+import { messageOf } from "../net/message-of.ts";
 
 /** sysexits.h: the command was used wrongly. */
 export const EXIT_USAGE = 64;
 /** sysexits.h: an error of the program itself. */
 export const EXIT_SOFTWARE = 70;
+/** sysexits.h: a file cannot be made. */
+export const EXIT_CANNOT_CREATE = 73;
 /** What was asked for is not to be had here. */
 export const EXIT_UNAVAILABLE = 1;
 
@@ -21,12 +24,17 @@ export class UsageError extends Error {
   override name = "UsageError";
 }
 
+/** A file that was asked for cannot be made, said in one sentence. */
+export class CannotCreateError extends Error {
+  override name = "CannotCreateError";
+}
+
 /** `parseArgs`, whose complaints become usage errors. */
 export function parseOptions<Config extends ParseArgsConfig>(config: Config): ReturnType<typeof parseArgs<Config>> {
   try {
     return parseArgs(config);
   } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error));
+    throw new UsageError(messageOf(error));
   }
 }
 

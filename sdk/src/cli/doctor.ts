@@ -1,12 +1,17 @@
-import { ConnectivityManager } from "../connectivity/manager.ts";
-import { type ConnectivityOptions } from "../connectivity/options.ts";
-import { type Reachability, type Verdict } from "../connectivity/reachability.ts";
-import { type TurnServer } from "../turn/open.ts";
+import { optionsFromEnvironment } from "../connectivity/environment.ts";
+import { ConnectivityManager } from "../connectivity/manager/manager.ts";
+import type { ConnectivityOptions } from "../connectivity/options.ts";
+import type { Reachability, Verdict } from "../connectivity/reachability.ts";
+import { formatEndpoint } from "../net/endpoint.ts";
+import { messageOf } from "../net/message-of.ts";
+import { UDPSocketError } from "../net/udp-error.ts";
+import type { TurnServer } from "../turn/open.ts";
 import { parseTurnUrl } from "../turn/url.ts";
-import { UDPSocketError } from "../udp/errors.ts";
+import { type OfferedCandidate, offeredCandidates } from "./candidates.ts";
 import { type Command, EXIT_SOFTWARE, ipAddress, parseOptions, UsageError, wholeNumber } from "./command.ts";
 import { Output } from "./output.ts";
 import { Interruption } from "./signals.ts";
+import { openTrace, TRACE_OPTION, TRACE_USAGE } from "./trace.ts";
 
 const EXIT_CODES: Record<Verdict, number> = { open: 0, mapped: 0, punchable: 0, "relay-only": 2, "lan-only": 3 };
 
@@ -26,6 +31,7 @@ export const doctor: Command = {
   --lobby URL             a lobby, whose STUN servers are asked too
   --lifetime              also measure how long the router remembers a silent connection; takes 1 to 3 minutes
   --json                  the report as JSON, for programs
+${TRACE_USAGE}
 
 Exit code: 0 open, mapped or punchable; 2 through a relay only; 3 on this network only.
 Ports that were opened for the test are given back at the end.
@@ -47,17 +53,20 @@ Ports that were opened for the test are given back at the end.
         "accept-private-address": { type: "boolean", default: false },
         lifetime: { type: "boolean", default: false },
         json: { type: "boolean", default: false },
+        trace: TRACE_OPTION,
       },
     });
     if (positionals.length > 0) throw new UsageError(`doctor takes options only, not ${positionals[0]}`);
     const port = values.port === undefined ? undefined : wholeNumber("--port", values.port, 1, 65535);
     const lobby = values.lobby === undefined ? undefined : lobbyUrl(values.lobby);
     const gateway = ipAddress("--gateway", values.gateway);
+    using _trace = openTrace(values.trace, "doctor");
     const output = new Output(values.json);
     using interruption = new Interruption();
     const stunServers = [...(values.stun ?? []), ...(lobby ? await stunServersOf(lobby, output) : [])];
     const turn = turnServer(values.turn, values["turn-username"], values["turn-credential"]);
     const options: ConnectivityOptions = {
+      ...optionsFromEnvironment(),
       description: "Sallyport doctor",
       lifetimeWaitsMs: [],
       acceptPrivateAddress: values["accept-private-address"],
@@ -78,8 +87,9 @@ Ports that were opened for the test are given back at the end.
     }
     if (interruption.signal.aborted) return 130;
     const { reachability } = connectivity;
-    if (values.json) process.stdout.write(`${JSON.stringify(reachability)}\n`);
-    else report(reachability, output);
+    const candidates = offeredCandidates(reachability);
+    if (values.json) process.stdout.write(`${JSON.stringify({ ...reachability, candidates })}\n`);
+    else report(reachability, candidates, output);
     return EXIT_CODES[reachability.verdict];
   },
 };
@@ -151,7 +161,7 @@ async function stunServersOf(lobby: URL, output: Output): Promise<string[]> {
     const { stun } = (await response.json()) as { stun?: unknown };
     return Array.isArray(stun) ? stun.filter((server) => typeof server === "string").slice(0, 8) : [];
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     output.line(`The lobby ${lobby.href} does not answer (${reason}): is it running, and is the URL right?`);
     return [];
   }
@@ -167,7 +177,11 @@ const VERDICT_STYLES = {
 
 const PROOFS = { outside: ", proven from outside", router: ", confirmed by the router", none: "" } as const;
 
-function report({ verdict, summary, endpoints, nat, gateways, steps }: Reachability, output: Output): void {
+function report(
+  { verdict, summary, endpoints, nat, gateways, steps }: Reachability,
+  candidates: readonly OfferedCandidate[],
+  output: Output,
+): void {
   output.line("");
   output.line(`${output.style([VERDICT_STYLES[verdict], "bold"], verdict)}  ${summary}`);
   const row = (name: string, text: string): void => output.line(`  ${output.style("dim", name.padEnd(10))} ${text}`);
@@ -185,4 +199,7 @@ function report({ verdict, summary, endpoints, nat, gateways, steps }: Reachabil
   );
   const lifetime = steps.find(({ step }) => step === "lifetime");
   if (lifetime) row("lifetime", lifetime.reason);
+  for (const { type, address, port, reason } of candidates) {
+    row("candidate", `${type} ${formatEndpoint({ address, port })}, ${reason}`);
+  }
 }

@@ -1,6 +1,13 @@
 #!/usr/bin/env node
 import { enableCompileCache } from "node:module";
-import { type Command, EXIT_SOFTWARE, EXIT_USAGE, UsageError } from "./command.ts";
+import {
+  CannotCreateError,
+  type Command,
+  EXIT_CANNOT_CREATE,
+  EXIT_SOFTWARE,
+  EXIT_USAGE,
+  UsageError,
+} from "./command.ts";
 
 /** Subcommands, each loaded when it is called. */
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
@@ -36,6 +43,10 @@ async function main(args: readonly string[]): Promise<number> {
   try {
     return await command.run(rest);
   } catch (error) {
+    if (error instanceof CannotCreateError) {
+      process.stderr.write(`sallyport ${name}: ${error.message}\n`);
+      return EXIT_CANNOT_CREATE;
+    }
     if (!(error instanceof UsageError)) throw error;
     process.stderr.write(`sallyport ${name}: ${error.message}\n\n${command.usage}\n`);
     return EXIT_USAGE;

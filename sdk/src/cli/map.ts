@@ -3,6 +3,7 @@ import { type MappingEvent, PortMapError, type PortMapping, type Via } from "../
 import { type Command, EXIT_UNAVAILABLE, ipAddress, oneOf, onlyPort, parseOptions, wholeNumber } from "./command.ts";
 import { lease, mappingFields, Output } from "./output.ts";
 import { Interruption } from "./signals.ts";
+import { openTrace, TRACE_OPTION, TRACE_USAGE } from "./trace.ts";
 
 /** Words of `--via`. */
 export const VIA_WORDS: readonly ("auto" | Via)[] = ["auto", "pcp", "nat-pmp", "upnp"];
@@ -23,7 +24,8 @@ export const map: Command = {
                           passes everything on (DMZ, 1:1 NAT)
   --ipv6                  a pinhole through the router's IPv6 firewall instead of a port of its IPv4 address
   --wait                  go on trying when there is no router yet
-  --json                  JSON lines for programs`,
+  --json                  JSON lines for programs
+${TRACE_USAGE}`,
 
   async run(args) {
     const { values, positionals } = parseOptions({
@@ -40,6 +42,7 @@ export const map: Command = {
         ipv6: { type: "boolean", default: false },
         wait: { type: "boolean", default: false },
         json: { type: "boolean", default: false },
+        trace: TRACE_OPTION,
       },
     });
     const externalPort = onlyPort(positionals);
@@ -49,6 +52,7 @@ export const map: Command = {
     const lifetimeSeconds = wholeNumber("--lease", values.lease, 0, 604_800);
     const via = oneOf("--via", values.via, VIA_WORDS);
     const gateway = ipAddress("--gateway", values.gateway);
+    using _trace = openTrace(values.trace, "map");
     const output = new Output(values.json);
 
     using interruption = new Interruption();

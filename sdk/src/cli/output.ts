@@ -10,8 +10,8 @@ export class Output {
 
   constructor(json: boolean) {
     this.json = json;
-    // A reader that has seen enough is no error.
-    process.stdout.on("error", () => undefined);
+    // A reader that has seen enough is no error, nor is a terminal that was closed.
+    for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);
   }
 
   get ms(): number {

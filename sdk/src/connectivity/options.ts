@@ -8,13 +8,16 @@ export interface ConnectivityOptions {
   port?: number;
   /** Address to bind to. Default `*`: all, IPv4 and IPv6. */
   address?: string;
-  /** What the router's page shows beside the mapping. Default "Sallyport". */
+  /** What the router shows as the mapping's description. Default "Sallyport". */
   description?: string;
   /** `both` asks for one external number for UDP and TCP, as a game with a WebSocket fallback wants. Default `both`. */
   protocol?: "udp" | "both";
-  /** Which gateway protocols may be used; an empty list asks no router. Default: `SALLYPORT_VIA` (`none`, or names with commas), or all. */
+  /**
+   * Which gateway protocols may be used; an empty list asks no router, and so does `SALLYPORT_VIA=none` in the environment, whatever
+   * is given here. Default: all.
+   */
   via?: readonly Via[];
-  /** STUN servers, `host:port` or `stun:` URLs. Default: `SALLYPORT_STUN_URLS`, separated by commas or blanks. */
+  /** STUN servers, `host:port` or `stun:` URLs. Default none. */
   stunServers?: readonly string[];
   /** TURN servers, with credentials, for players who cannot be reached otherwise. Default none. */
   turnServers?: readonly TurnServer[];
@@ -27,16 +30,24 @@ export interface ConnectivityOptions {
   gateway?: string;
   /** How long a mapping lasts without renewal, s. Default 7200. */
   lifetimeSeconds?: number;
-  /** How often everything is asked anew although nothing seems wrong, ms. Default: `SALLYPORT_RENEW_INTERVAL_MS`, or 300 000. */
+  /** How often everything is asked again although nothing seems wrong, ms. Default 300 000. */
   renewIntervalMs?: number;
   /**
    * Silences, in ms, that are tried in the background to learn how long the NAT remembers a mapping (RFC 5780 section 4.6), where
    * invites depend on it; 1 to 32 of less than an hour, or none for no measurement. Default: from 10 s to 3 min.
    */
   lifetimeWaitsMs?: readonly number[];
-  /** `open()` answers after this many ms at the latest, and improves its answer by `change` events. Default 1000. */
+  /**
+   * From `open()` to `close()` the process listens to the signals that end it, so that Ctrl-C, a service manager or a closed terminal
+   * leave nothing open on the router: a signal that nobody else handles closes the manager, and is then raised again. See `signals` of
+   * PortMapperOptions. Default true.
+   */
+  signals?: boolean;
+  /** `open()` answers after this many ms at the latest; what is learnt later comes as `change` events. Default 1000. */
   openTimeoutMs?: number;
 }
+
+export const ALL_VIA: readonly Via[] = ["pcp", "nat-pmp", "upnp"];
 
 /** @throws RangeError for a port outside 0-65535, and for `lifetimeWaitsMs` that are no times */
 export function withDefaults(options: ConnectivityOptions): Required<ConnectivityOptions> {
@@ -51,28 +62,18 @@ export function withDefaults(options: ConnectivityOptions): Required<Connectivit
     address: options.address ?? "*",
     description: options.description ?? "Sallyport",
     protocol: options.protocol ?? "both",
-    via: options.via ?? protocolsFromEnvironment(),
-    stunServers: options.stunServers ?? serversFromEnvironment(),
+    via: isSwitchedOff() ? [] : (options.via ?? ALL_VIA),
+    stunServers: options.stunServers ?? [],
     turnServers: options.turnServers ?? [],
     acceptPrivateAddress: options.acceptPrivateAddress ?? false,
     gateway: options.gateway ?? "",
     lifetimeSeconds: options.lifetimeSeconds ?? 7200,
-    renewIntervalMs: options.renewIntervalMs ?? fromEnvironment("SALLYPORT_RENEW_INTERVAL_MS", 300_000),
+    renewIntervalMs: options.renewIntervalMs ?? 300_000,
     lifetimeWaitsMs,
+    signals: options.signals ?? true,
     openTimeoutMs: options.openTimeoutMs ?? 1000,
   };
 }
 
-function fromEnvironment(name: string, fallback: number): number {
-  const value = Number(process.env[name]);
-  return Number.isFinite(value) && value > 0 ? value : fallback;
-}
-
-function protocolsFromEnvironment(): Via[] {
-  const named = process.env["SALLYPORT_VIA"]?.split(/[\s,]+/);
-  return (["pcp", "nat-pmp", "upnp"] as const).filter((via) => named === undefined || named.includes(via));
-}
-
-function serversFromEnvironment(): string[] {
-  return (process.env["SALLYPORT_STUN_URLS"] ?? "").split(/[\s,]+/).filter(Boolean);
-}
+/** `SALLYPORT_VIA=none` is a safety switch: it holds whatever options a program gives, so the library reads it by itself. */
+const isSwitchedOff = (): boolean => process.env["SALLYPORT_VIA"]?.trim() === "none";

@@ -1,5 +1,5 @@
-import { addressScope } from "../udp/address-scope.ts";
-import { formatEndpoint } from "../udp/endpoint.ts";
+import { formatEndpoint } from "../net/endpoint.ts";
+import { addressScope } from "../net/scope.ts";
 import type {
   NatBehaviour,
   NatDescription,

@@ -1,9 +1,10 @@
-/** Invites: a lobby brings hosts and players together. */
+/**
+ * Invites: a lobby brings hosts and players together. It can be loaded without Colyseus; a lobby's URL needs `@colyseus/sdk`.
+ * The lobby's own room is in `sallyport/colyseus`.
+ */
 
-export type { RendezvousLimits } from "../colyseus/lobby/quota.ts";
-export { defineRendezvous, type RendezvousOptions, RendezvousRoom } from "../colyseus/lobby/room.ts";
+export { firstReachable, type ReachOptions } from "../colyseus/client/reach.ts";
 export { type IntroduceOptions, introduce } from "../rendezvous/guest/introduce.ts";
-export { firstReachable, type ReachOptions } from "../rendezvous/guest/reach.ts";
 export { type ResolvedInvite, type ResolveOptions, resolveInvite } from "../rendezvous/guest/resolve.ts";
 export {
   HostRegistration,

@@ -9,7 +9,6 @@ export {
   type NatSubject,
 } from "../nat/behaviour.ts";
 export { isLocalEndpoint, type NatBehaviourOptions, natBehaviour } from "../nat/behaviour-discovery.ts";
-export { KEEP_ALIVE_MS, keepAliveFor } from "../nat/keep-alive.ts";
 export {
   DEFAULT_WAITS_MS,
   type NatLifetime,
@@ -36,11 +35,14 @@ export {
 } from "../stun/constants.ts";
 export { StunError, type StunFailure } from "../stun/errors.ts";
 export { type IntegrityAlgorithm, longTermKey, shortTermKey, userHash } from "../stun/integrity.ts";
+export { KEEP_ALIVE_MS, keepAliveFor } from "../stun/keep-alive.ts";
 export { isStun, type StunClass, StunMessage } from "../stun/message.ts";
+export type { StunReplyLimits } from "../stun/reply-limiter.ts";
 export { respondToStun, type StunLocal, type StunReply, type StunResponderOptions } from "../stun/responder.ts";
 export { answerStun, StunServer, type StunServerOptions } from "../stun/server.ts";
 export { parseStunServer, type StunServerAddress } from "../stun/server-url.ts";
 export { StunBindingSession } from "../stun/session.ts";
+export { TurnStreamReader } from "../stun/stream-reader.ts";
 export {
   REALTIME_SCHEDULE_MS,
   type StunOutcome,
@@ -50,7 +52,6 @@ export {
 } from "../stun/transaction.ts";
 export { TurnAllocation, type TurnState } from "../turn/allocation.ts";
 export type { TurnAllocationOptions, TurnAllocationSink, TurnTiming } from "../turn/allocation-options.ts";
-export { TurnStreamReader } from "../turn/channel-data.ts";
 export {
   checkTurnCredentials,
   mintTurnCredentials,

@@ -1,5 +1,5 @@
-import { isIPv4 } from "node:net";
-import { addressScope } from "../udp/address-scope.ts";
+import { addressFamily } from "../net/address.ts";
+import { addressScope } from "../net/scope.ts";
 import type { GatewayInfo } from "./types.ts";
 
 /** Why nobody on the internet can reach an external address, in words for the person who hosts; `undefined` if they can. */
@@ -37,7 +37,7 @@ export function isKnownToBePrivate({ via, externalAddress }: GatewayInfo): boole
 
 /** An address that a host can have: not unspecified, broadcast or multicast. */
 function isAssigned(address: string): boolean {
-  if (!isIPv4(address)) return address !== "::" && !address.toLowerCase().startsWith("ff");
+  if (addressFamily(address) !== 4) return address !== "::" && !address.toLowerCase().startsWith("ff");
   const first = Number(address.slice(0, address.indexOf(".")));
   return first !== 0 && first < 224;
 }

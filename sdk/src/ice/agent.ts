@@ -1,19 +1,31 @@
 import { randomBytes } from "node:crypto";
-import { KEEP_ALIVE_MS } from "../nat/keep-alive.ts";
+import { addressScope } from "../net/scope.ts";
+import { TokenBucket } from "../net/token-bucket.ts";
+import { type IntroductionBudget, UnansweredBudget } from "../net/unanswered-budget.ts";
 import { StunAttribute, StunErrorCode, StunMethod, TRANSACTION_ID_BYTES } from "../stun/constants.ts";
+import { KEEP_ALIVE_MS } from "../stun/keep-alive.ts";
 import { StunMessage } from "../stun/message.ts";
-import { Budget } from "./budget.ts";
+import { AgentTrace } from "./agent-trace.ts";
 import { DEFAULT_MAX_CANDIDATES, type IceCandidate, type LocalCandidate } from "./candidate.ts";
 import { CheckCredentials, nominationOf, roleOf } from "./check-message.ts";
 import { Checklist, checkPriority } from "./checklist.ts";
 import type { IceCredentials } from "./credentials.ts";
-import { byPriority, type CandidatePair } from "./pair.ts";
+import { byPriority, type CandidatePair, type RemoteCandidate } from "./pair.ts";
 import { sharesNetwork } from "./remote-policy.ts";
 import { CheckSchedule } from "./schedule.ts";
-import { choosePair } from "./selection.ts";
+import { choosePair, successorOf, whyChosen } from "./selection.ts";
 import { SilenceWatch } from "./silence.ts";
 import { type Transaction, Transactions } from "./transactions.ts";
-import type { IceAgentOptions, IceCounters, IceHandler, IcePairInfo, IcePath, IceRole, IceState } from "./types.ts";
+import type {
+  IceAgentOptions,
+  IceCounters,
+  IceHandler,
+  IcePairInfo,
+  IcePath,
+  IceRole,
+  IceState,
+  SelectionReason,
+} from "./types.ts";
 import { isSocket } from "./via.ts";
 
 const DEFAULT_PACE_MS = 50;
@@ -46,18 +58,21 @@ export class IceAgent {
     dropped: 0,
     switches: 0,
   };
+  readonly #trace = new AgentTrace();
   readonly #handler: IceHandler;
   readonly #random: (bytes: number) => Uint8Array;
   readonly #checklist: Checklist;
   readonly #schedule: CheckSchedule;
   readonly #transactions: Transactions = new Transactions();
   readonly #silence: SilenceWatch = new SilenceWatch();
-  readonly #requests: Budget = new Budget(MAX_REQUEST_BURST, REQUESTS_PER_SECOND);
+  readonly #requests: TokenBucket = new TokenBucket(MAX_REQUEST_BURST, REQUESTS_PER_SECOND);
+  readonly #budget: IntroductionBudget;
   #credentials: CheckCredentials;
   #role: IceRole;
   #tieBreaker: bigint;
   #state: IceState = "new";
   #selected: CandidatePair | null = null;
+  #why: SelectionReason = "first-answer";
   #path: IcePath | null = null;
   /** The pair that the controlling side chose. */
   #nominated: CandidatePair | null = null;
@@ -71,6 +86,7 @@ export class IceAgent {
     this.#handler = handler;
     this.#random = random;
     this.#role = options.role;
+    this.#budget = options.budget ?? new UnansweredBudget().introduction();
     this.#tieBreaker = options.tieBreaker ?? this.#newTieBreaker();
     this.#credentials = new CheckCredentials(options.local);
     this.#checklist = new Checklist({
@@ -79,6 +95,11 @@ export class IceAgent {
       allowRemote: options.allowRemote ?? sharesNetwork,
     });
     this.#checklist.onRemoved = (pair) => this.#forget(pair);
+    this.#checklist.onRefused = (candidate) => {
+      const scope = addressScope(candidate.address);
+      if (this.#trace.on)
+        this.#trace.candidate("candidate-refused", candidate, { scope, reason: "not-on-a-shared-network" });
+    };
     this.#schedule = new CheckSchedule(this.#checklist, { paceMs, keepAliveMs, random });
     if (options.remote !== undefined) {
       this.#credentials.remote = options.remote;
@@ -110,6 +131,7 @@ export class IceAgent {
   /** A way of ours, at any time (RFC 8838). @returns `false` for one that is known, or too many */
   addLocalCandidate(candidate: LocalCandidate, now: number): boolean {
     if (this.#state === "closed" || !this.#checklist.addLocal(candidate, now)) return false;
+    if (this.#trace.on) this.#trace.candidate("local-candidate", candidate, { via: candidate.via });
     this.#hope(now);
     return true;
   }
@@ -119,6 +141,7 @@ export class IceAgent {
     if (this.#state === "closed") return false;
     const wasListed = this.#selected !== null && this.#checklist.has(this.#selected);
     if (!this.#checklist.removeLocal(candidate)) return false;
+    if (this.#trace.on) this.#trace.candidate("local-candidate-removed", candidate, { via: candidate.via });
     if (wasListed) this.#chooseAnew(now);
     return true;
   }
@@ -126,6 +149,7 @@ export class IceAgent {
   /** A socket or relay of ours is no more: all that went over it takes another way. */
   removeBase(via: string, now: number): void {
     if (this.#state === "closed") return;
+    if (this.#trace.on) this.#trace.event("base-removed", { via });
     this.#checklist.removeBase(via);
     if (this.#selected?.via === via) this.#chooseAnew(now);
   }
@@ -133,6 +157,7 @@ export class IceAgent {
   /** A way of the peer, at any time. @returns `false` for one that is known, or too many */
   addRemoteCandidate(candidate: IceCandidate, now: number): boolean {
     if (this.#state === "closed" || !this.#checklist.addRemote(candidate, now)) return false;
+    if (this.#trace.on) this.#trace.candidate("remote-candidate", candidate);
     this.#hope(now);
     return true;
   }
@@ -145,12 +170,14 @@ export class IceAgent {
   setRemoteCredentials(remote: IceCredentials, now: number): void {
     if (this.#state === "closed") return;
     this.#credentials.remote = remote;
+    if (this.#trace.on) this.#trace.event("remote-credentials", { role: this.#role });
     if (this.#state === "new") this.#setState("checking");
     this.#hope(now);
   }
 
   /** Checks everything again at once, where the network may have changed: another interface, another address. */
   networkChanged(now: number): void {
+    if (this.#trace.on) this.#trace.event("network-changed");
     this.#schedule.restart(now);
     this.#hope(now);
   }
@@ -163,13 +190,21 @@ export class IceAgent {
   /**
    * Sends one check to where no candidate is, and expects nothing: it opens our translator for who answers, or meets a
    * translator of the peer's that is open for us. What comes of it begins with the peer's own check.
+   * @returns false where it may not leave: the peer has never answered at this address, and the budget is spent
    */
-  knock(via: string, address: string, port: number): void {
-    if (this.#credentials.remote === null || this.#state === "closed") return;
+  knock(via: string, address: string, port: number, now: number): boolean {
+    if (this.#credentials.remote === null || this.#state === "closed") return false;
+    if (!this.#budget.hasAnswered(address) && !this.#budget.take(address, now)) return false;
     this.counters.checksSent++;
     const fields = { role: this.#role, tieBreaker: this.#tieBreaker, priority: checkPriority(via), nomination: null };
     const request = this.#credentials.request(fields, this.#random(TRANSACTION_ID_BYTES));
     this.#handler.send(request, via, address, port);
+    return true;
+  }
+
+  /** Whether the peer has answered at this address, on whatever port and whatever way: it is there, and not only named. */
+  hasAnswered(address: string): boolean {
+    return this.#budget.hasAnswered(address);
   }
 
   /** Checks the path in use at once, where something else has reason to doubt it. */
@@ -183,6 +218,7 @@ export class IceAgent {
    */
   restart(local: IceCredentials, now: number): void {
     if (this.#state === "closed") return;
+    if (this.#trace.on) this.#trace.event("restarted");
     this.#credentials = new CheckCredentials(local);
     this.#transactions.clear();
     this.#schedule.clear();
@@ -214,7 +250,22 @@ export class IceAgent {
 
   /** For diagnosis, best first. */
   pairs(): IcePairInfo[] {
-    return [...this.#checklist.pairs].sort(byPriority).map((pair) => pair.info(pair === this.#selected));
+    return [...this.#checklist.pairs]
+      .sort(byPriority)
+      .map((pair) => (pair === this.#selected ? { ...pair.info(true), why: this.#why } : pair.info(false)));
+  }
+
+  /**
+   * A datagram of the peer's, so many bytes long, that is no STUN message came from where the peer was not known to be, and something
+   * else than ICE has proven that the peer wrote it: its address may have changed. A check finds out.
+   */
+  strayed(via: string, address: string, port: number, bytes: number, now: number): void {
+    if (this.#state === "closed" || this.#credentials.remote === null) return;
+    const pair = this.#checklist.observe(via, address, port, checkPriority(via), this.#selected, now);
+    if (pair === null) return;
+    pair.remote.unproven?.received(bytes);
+    this.#heardFrom(pair, now);
+    this.update(now);
   }
 
   /**
@@ -276,14 +327,19 @@ export class IceAgent {
       if (pair === this.#selected) this.#silence.heard(now);
     }
     if (pair.state === "succeeded") {
-      if (pair.fellSilent(now) && pair === this.#selected) this.#schedule.checkReserve(now);
+      if (pair.fellSilent(now)) {
+        if (this.#trace.on) this.#trace.pair("pair-silent", pair, { inUse: pair === this.#selected });
+        if (pair === this.#selected) this.#schedule.checkReserve(now);
+      }
       if (now < pair.consentExpired) return;
+      if (this.#trace.on) this.#trace.pair("consent-expired", pair);
       this.#retract(pair);
       pair.fail();
       this.#schedule.probeLater(pair, now);
       // An address that the peer had once, and that nobody signalled.
       if (!pair.remote.signalled) this.#checklist.remove(pair);
     } else if (pair.state === "in-progress" && now >= pair.dueAt && pair.exhausted(this.#schedule.isReserve(pair))) {
+      if (this.#trace.on) this.#trace.pair("pair-failed", pair, { checks: pair.checks, reason: "no-answer" });
       pair.fail();
       this.#schedule.probeLater(pair, now);
     }
@@ -293,6 +349,8 @@ export class IceAgent {
     const current = this.#selected;
     let best: CandidatePair | null;
     if (this.#role === "controlled" && this.#nominated?.usable === true) {
+      // For the controlling side it is still the pair that it nominated: its own address changed, which it need not know.
+      this.#nominated = successorOf(this.#checklist.pairs, this.#nominated, now) ?? this.#nominated;
       best = this.#nominated;
     } else {
       // After a restart the old pair is no longer in the list, and any new one replaces it.
@@ -316,6 +374,7 @@ export class IceAgent {
     path.rttMs = selected.rttMs;
     if (path.localType === selected.localType && path.remoteType === selected.remote.type) return;
     this.#path = selected.path();
+    if (this.#trace.on) this.#trace.path(selected, this.#why, path);
     this.#handler.selected?.(this.#path, path);
   }
 
@@ -324,6 +383,12 @@ export class IceAgent {
     const previous = this.#path;
     this.#selected = pair;
     this.#path = pair?.path() ?? null;
+    if (pair !== null) {
+      const isListed = old !== null && this.#checklist.has(old);
+      const isNominated = this.#role === "controlled" && pair === this.#nominated;
+      this.#why = whyChosen(pair, old, { isListed, isNominated, now });
+    }
+    if (this.#trace.on) this.#trace.path(pair, this.#why, previous);
     this.counters.switches++;
     this.#schedule.select(pair, now);
     this.#silence.begin(now);
@@ -343,6 +408,7 @@ export class IceAgent {
     }
     this.#nominated = selected;
     this.#nomination = (this.#nomination + 1) % 2 ** 24;
+    if (this.#trace.on) this.#trace.pair("nominated", selected, { by: "us", nomination: this.#nomination });
     selected.dueAt = now;
   }
 
@@ -356,10 +422,23 @@ export class IceAgent {
       priority: checkPriority(pair.via),
       nomination: nominates ? this.#nomination : null,
     };
+    const request = this.#credentials.request(fields, id);
+    const isFirst = pair.checks === 0;
+    const withheld = !this.#mayAsk(pair.remote, request.length, now);
+    this.#schedule.sent(pair, now, withheld);
+    if (withheld) return;
+    if (this.#trace.on && isFirst) this.#trace.pair("pair-checked", pair);
     this.#transactions.add(id, { pair, sentAt: now, role });
-    this.#schedule.sent(pair, now);
     this.counters.checksSent++;
-    this.#handler.send(this.#credentials.request(fields, id), pair.via, pair.address, pair.port);
+    this.#handler.send(request, pair.via, pair.address, pair.port);
+  }
+
+  /** Whether a check may leave: to who has answered, in return for what came, or else from the budget. */
+  #mayAsk(remote: RemoteCandidate, bytes: number, now: number): boolean {
+    if (remote.unproven === undefined || remote.unproven.take(bytes)) return true;
+    if (remote.asked >= remote.mayAsk || !this.#budget.take(remote.address, now)) return false;
+    remote.asked++;
+    return true;
   }
 
   #mayFail(now: number): void {
@@ -382,15 +461,22 @@ export class IceAgent {
     if (priority === undefined) return true;
     const pair = this.#checklist.observe(via, address, port, priority, this.#selected, now);
     if (pair === null) return true;
-    pair.heardAt = now;
-    if (!pair.announced) this.#handler.sourceHeard?.(pair);
+    pair.remote.unproven?.received(message.bytes);
+    pair.remote.unproven?.take(answer.length);
     const nomination = nominationOf(message);
     if (nomination !== null && this.#role === "controlled") this.#nominatedByPeer(pair, nomination);
+    this.#heardFrom(pair, now);
+    return true;
+  }
+
+  /** The peer's packet came this way: a check of ours finds out whether the peer is there. */
+  #heardFrom(pair: CandidatePair, now: number): void {
+    pair.heardAt = now;
+    if (!pair.announced) this.#handler.sourceHeard?.(pair);
     // Is the old address still there? Asked at once, so that the answer decides between the two.
     const selected = this.#selected;
     if (!pair.remote.signalled && pair.state === "waiting" && selected?.unanswered === 0) this.#check(selected, now);
     this.#schedule.trigger(pair, now);
-    return true;
   }
 
   /** RFC 8445 section 7.3.1.1. @returns an answer 487, or `null` when all is well now */
@@ -405,6 +491,7 @@ export class IceAgent {
 
   #switchRole(now: number): void {
     this.#role = this.#role === "controlling" ? "controlled" : "controlling";
+    if (this.#trace.on) this.#trace.event("role-switched", { role: this.#role });
     this.#nominated = null;
     this.#nomination = 0;
     this.#choose(now);
@@ -417,6 +504,9 @@ export class IceAgent {
       const ahead = (nomination - this.#nomination + 2 ** 24) % 2 ** 24;
       if (this.#nomination !== 0 && ahead >= 2 ** 23) return;
       this.#nomination = nomination;
+    }
+    if (this.#trace.on && pair !== this.#nominated && pair.nominated === null) {
+      this.#trace.pair("nominated", pair, { by: "peer", nomination });
     }
     if (pair.state === "succeeded") this.#nominated = pair;
     else pair.nominated = nomination;
@@ -435,7 +525,14 @@ export class IceAgent {
     if (mapped === null || !this.#checklist.has(pair)) return false;
     this.counters.responsesReceived++;
     if (isSocket(via)) pair.localType = this.#checklist.typeOfOurs(mapped);
+    const known = pair.usable;
     pair.confirm(sentAt, now);
+    if (this.#trace.on && !known) {
+      const { localType, rttMs, checks } = pair;
+      this.#trace.pair("pair-answered", pair, { localType, rttMs, checks });
+    }
+    pair.remote.unproven = undefined;
+    this.#budget.answered(pair.address, now);
     if (this.#role === "controlled" && pair.nominated === this.#nomination) this.#nominated = pair;
     pair.nominated = null;
     this.#schedule.answered(pair, now);
@@ -475,6 +572,7 @@ export class IceAgent {
 
   #setState(state: IceState): void {
     if (state === this.#state) return;
+    if (this.#trace.on) this.#trace.event("state", { state, was: this.#state });
     this.#state = state;
     this.#handler.stateChanged?.(state);
   }

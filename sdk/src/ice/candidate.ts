@@ -1,7 +1,7 @@
 import { crc32 } from "node:zlib";
 
-import { canonicalAddress } from "../udp/address.ts";
-import type { Endpoint } from "../udp/endpoint.ts";
+import { canonicalAddress } from "../net/address.ts";
+import type { Endpoint } from "../net/endpoint.ts";
 import { SOCKET } from "./via.ts";
 
 /**
@@ -129,7 +129,7 @@ export function parseCandidates(value: unknown, max: number = DEFAULT_MAX_CANDID
 /** The canonical spelling of an address that one machine can have; `null` for groups, zones and all else. */
 export function unicastAddress(address: string): string | null {
   const canonical = canonicalAddress(address);
-  if (canonical === null || canonical.includes("%")) return null;
+  if (canonical === undefined || canonical.includes("%")) return null;
   if (canonical.includes(":")) return canonical === "::" || canonical.startsWith("ff") ? null : canonical;
   const first = Number.parseInt(canonical, 10);
   return first === 0 || first >= 224 ? null : canonical;

@@ -1,8 +1,8 @@
+import type { Endpoint } from "../net/endpoint.ts";
 import { StunBuilder } from "../stun/builder.ts";
 import { StunAttribute, StunErrorCode, StunMethod } from "../stun/constants.ts";
 import { shortTermKey } from "../stun/integrity.ts";
 import type { StunMessage } from "../stun/message.ts";
-import type { Endpoint } from "../udp/endpoint.ts";
 import type { IceCredentials } from "./credentials.ts";
 import type { IceRole } from "./types.ts";
 

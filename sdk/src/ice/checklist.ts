@@ -1,5 +1,6 @@
-import { addressScope } from "../udp/address-scope.ts";
-import type { Endpoint } from "../udp/endpoint.ts";
+import type { Endpoint } from "../net/endpoint.ts";
+import { addressScope } from "../net/scope.ts";
+import { UnprovenAddress } from "../net/unproven-address.ts";
 import {
   type CandidateType,
   candidatePriority,
@@ -8,7 +9,8 @@ import {
   localPreferenceOf,
 } from "./candidate.ts";
 import { byPriority, CandidatePair, type RemoteCandidate } from "./pair.ts";
-import type { RemoteContext } from "./types.ts";
+import { FEW_CHECKS } from "./remote-policy.ts";
+import type { RemoteContext, RemoteVerdict } from "./types.ts";
 import { isSocket, SOCKET } from "./via.ts";
 
 /** Addresses of the peer that checks brought to light and that are not proven yet, or are old ones of a peer that moves. */
@@ -17,7 +19,7 @@ const MAX_PEER_REFLEXIVE = 8;
 export interface ChecklistOptions {
   readonly maxCandidates: number;
   readonly maxPairs: number;
-  readonly allowRemote: (candidate: IceCandidate, context: RemoteContext) => boolean;
+  readonly allowRemote: (candidate: IceCandidate, context: RemoteContext) => RemoteVerdict;
 }
 
 /** From where checks to one family of addresses leave. */
@@ -38,8 +40,11 @@ export class Checklist {
   readonly remotes: RemoteCandidate[] = [];
   /** Called for a pair that is no more, whatever it was used for. */
   onRemoved: ((pair: CandidatePair) => void) | null = null;
+  /** Called once for a candidate of the peer that is not tried, as far as is known now. */
+  onRefused: ((candidate: IceCandidate) => void) | null = null;
   readonly #options: ChecklistOptions;
   readonly #pairs: Map<string, CandidatePair> = new Map();
+  readonly #refused: WeakSet<RemoteCandidate> = new WeakSet();
 
   constructor(options: ChecklistOptions) {
     this.#options = options;
@@ -93,7 +98,8 @@ export class Checklist {
   addRemote(candidate: IceCandidate, now: number): boolean {
     const known = this.remotes.find(({ address, port }) => address === candidate.address && port === candidate.port);
     if (known?.signalled === true && known.priority >= candidate.priority) return false;
-    const signalled = { ...candidate, signalled: true, foundAt: known?.foundAt ?? now };
+    const { foundAt, unproven, asked } = known ?? { foundAt: now, unproven: new UnprovenAddress(), asked: 0 };
+    const signalled = { ...candidate, signalled: true, foundAt, unproven, mayAsk: 0, asked };
     if (known !== undefined) {
       this.remotes[this.remotes.indexOf(known)] = signalled;
       for (const pair of this.#pairs.values()) if (pair.remote === known) pair.remote = signalled;
@@ -126,7 +132,9 @@ export class Checklist {
       if (!this.#makeRoom(inUse)) return null;
       // A relay's own checks say so by a preference of 0 (see checkPriority): TURN is not mistaken for a direct way.
       const type = localPreferenceOf(priority) === 0 ? "relayed" : "peer-reflexive";
-      remote = { type, address, port, priority, foundation: "", signalled: false, foundAt: now };
+      const unproven = new UnprovenAddress();
+      const found = { signalled: false, foundAt: now, unproven, mayAsk: 0, asked: 0 };
+      remote = { type, address, port, priority, foundation: "", ...found };
       this.remotes.push(remote);
     }
     const ipv6 = address.includes(":");
@@ -168,7 +176,16 @@ export class Checklist {
     const context = { local: this.locals, remote: this.remotes };
     for (const remote of this.remotes) {
       const ipv6 = remote.address.includes(":");
-      if (remote.signalled && !this.#options.allowRemote(remote, context)) continue;
+      if (remote.signalled) {
+        const verdict = this.#options.allowRemote(remote, context);
+        remote.mayAsk = verdict === "few" ? FEW_CHECKS : verdict ? Number.POSITIVE_INFINITY : 0;
+        if (!verdict) {
+          if (this.#refused.has(remote)) continue;
+          this.#refused.add(remote);
+          this.onRefused?.(remote);
+          continue;
+        }
+      }
       for (const base of bases) {
         if (base.ipv6 !== ipv6 || this.get(base.via, remote.address, remote.port) !== undefined) continue;
         // A relay on the internet reaches nobody's private address.

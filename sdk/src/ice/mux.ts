@@ -1,7 +1,8 @@
-import { EndpointMap } from "../netcode/endpoint-map.ts";
+import { EndpointMap } from "../net/endpoint-map.ts";
+import type { DatagramHandler, UDPSocket } from "../net/udp-socket.ts";
+import { PROCESS_BUDGET, type UnansweredBudget } from "../net/unanswered-budget.ts";
 import { StunAttribute, StunMethod } from "../stun/constants.ts";
 import { isStun, StunMessage } from "../stun/message.ts";
-import type { DatagramHandler, UDPSocket } from "../udp/udp-socket.ts";
 import { IceAgent } from "./agent.ts";
 import type { LocalCandidate } from "./candidate.ts";
 import { localCandidate } from "./candidate.ts";
@@ -18,6 +19,8 @@ export interface IceMuxOptions {
   maxPeers?: number;
   /** Milliseconds of a monotonic clock. */
   now?: () => number;
+  /** What unanswered packets to addresses that peers name may go on. Default: the process's. */
+  budget?: UnansweredBudget;
 }
 
 export interface IcePeerOptions extends Omit<IceAgentOptions, "local" | "random"> {
@@ -33,6 +36,8 @@ export interface AddRelayOptions {
 interface Target {
   readonly peer: IcePeer;
   readonly source: IceSource;
+  /** Else an authentic check came from there, which may have been forged as to its source: what comes may be somebody else's. */
+  readonly proven: boolean;
 }
 
 /** From where datagrams leave: the socket, another one, a relay. */
@@ -55,6 +60,8 @@ const TIMER_SLACK_MS = 1;
  * proven. Checks for nobody here are swallowed without an answer. Everything else is left to those who come after.
  */
 export class IceMux implements Disposable {
+  /** A peer that opens several paths has one {@link UnansweredBudget.introduction} for all. */
+  readonly budget: UnansweredBudget;
   readonly #socket: UDPSocket;
   readonly #maxPeers: number;
   readonly #now: () => number;
@@ -72,6 +79,7 @@ export class IceMux implements Disposable {
   constructor(socket: UDPSocket, options: IceMuxOptions = {}) {
     this.#socket = socket;
     this.#maxPeers = options.maxPeers ?? 1024;
+    this.budget = options.budget ?? PROCESS_BUDGET;
     this.#now = options.now ?? (() => performance.now());
     this.#bases.set(SOCKET, {
       send: (data, address, port) => socket.send(data, port, address),
@@ -99,7 +107,7 @@ export class IceMux implements Disposable {
     if (this.#peers.size >= this.#maxPeers) throw new RangeError(`there are ${this.#maxPeers} peers already`);
     if (this.#byFragment.has(local.ufrag)) throw new RangeError("another peer uses these credentials");
     const agent: IceAgent = new IceAgent(
-      { ...options, local },
+      { budget: this.budget.introduction(), ...options, local },
       {
         send: (data, via, address, port) => this.#send(peer, data, via, address, port),
         selected: (path, previous) => peer.onPath?.(path, previous),
@@ -108,12 +116,12 @@ export class IceMux implements Disposable {
           // Takes nothing away from whoever has proven that it is there: a check may be a copy from a forged address.
           const targets = this.#bases.get(source.via)?.targets;
           if (targets?.get(source.address, source.port) === undefined) {
-            targets?.set(source.address, source.port, { peer, source });
+            targets?.set(source.address, source.port, { peer, source, proven: false });
           }
         },
         sourceAdded: (source) => {
           // The last to prove that it is there has it: a peer that began anew from the same socket.
-          this.#bases.get(source.via)?.targets.set(source.address, source.port, { peer, source });
+          this.#bases.get(source.via)?.targets.set(source.address, source.port, { peer, source, proven: true });
         },
         sourceRemoved: (source) => {
           const targets = this.#bases.get(source.via)?.targets;
@@ -174,6 +182,8 @@ export class IceMux implements Disposable {
       },
     });
     relay.onLost = () => this.removeBase(relay.id);
+    // Peers have relays on the same server, as a rule.
+    this.budget.answered(relay.relayed.address, this.#now());
     const candidate = localCandidate("relayed", relay.relayed, {
       via: relay.id,
       ...(server === undefined ? {} : { server }),
@@ -246,14 +256,15 @@ export class IceMux implements Disposable {
     if (isStun(data)) return this.#receiveStun(data, SOCKET, address, port);
     const target = this.#direct.get(address, port);
     if (target === undefined) return false;
-    this.#deliver(target, data);
-    return true;
+    return this.#deliver(target, data) || target.proven;
   }
 
-  #deliver(target: Target | undefined, data: Buffer): void {
-    if (target === undefined) return;
-    target.source.heard = true;
-    target.peer.onData?.(data);
+  /** False for what the peer does not take. */
+  #deliver(target: Target | undefined, data: Buffer): boolean {
+    if (target === undefined) return false;
+    const taken = target.peer.onData?.(data) !== false;
+    if (taken || target.proven) target.source.heard = true;
+    return taken;
   }
 
   #receiveStun(data: Buffer, via: string, address: string, port: number): boolean {

@@ -1,3 +1,4 @@
+import type { UnprovenAddress } from "../net/unproven-address.ts";
 import type { CandidateType, IceCandidate } from "./candidate.ts";
 import type { IcePairInfo, IcePath, IceSource } from "./types.ts";
 
@@ -6,6 +7,15 @@ export interface RemoteCandidate extends IceCandidate {
   /** `false` for peer-reflexive ones, that no signalling named. */
   readonly signalled: boolean;
   readonly foundAt: number;
+  /**
+   * Until a check of ours was answered from there: what came from it, and what may be sent there in return. Its own checks prove who
+   * wrote them, and not where.
+   */
+  unproven: UnprovenAddress | undefined;
+  /** Checks that may go there though nothing came from it: none where it is only answered, a few where it is only likely. */
+  mayAsk: number;
+  /** Those that went. */
+  asked: number;
 }
 
 /**
@@ -107,8 +117,11 @@ export class CandidatePair implements IceSource {
     if (this.state === "succeeded") {
       if (this.unanswered++ === 0) this.unansweredSince = now;
       this.dueAt = now + (this.healthy ? Math.min(600, Math.max(250, 1.5 * this.rttMs + 50)) : 1000);
-      return;
-    }
+    } else this.passOver(now, reserve);
+  }
+
+  /** One check less of an unanswered pair: it leaves, or may not. */
+  passOver(now: number, reserve: boolean): void {
     if (this.state === "waiting") this.state = "in-progress";
     const pause = PUNCH_SCHEDULE_MS[this.#attempts++];
     this.dueAt = now + (pause === undefined || (reserve && this.#attempts >= RESERVE_CHECKS) ? LAST_ANSWER_MS : pause);

@@ -1,4 +1,4 @@
-import type { UDPSocket } from "../udp/udp-socket.ts";
+import type { UDPSocket } from "../net/udp-socket.ts";
 import type { IceAgent } from "./agent.ts";
 import type { IceCandidate, LocalCandidate } from "./candidate.ts";
 import type { IceCredentials } from "./credentials.ts";
@@ -21,8 +21,11 @@ export interface IcePeerHost {
  * those who send, but that a few datagrams may be lost, doubled or late, as ever with UDP.
  */
 export class IcePeer implements Disposable {
-  /** A datagram of the peer, from an address that it has proven. `data` is the receiver's to keep. */
-  onData: ((data: Buffer) => void) | null = null;
+  /**
+   * A datagram of the peer, from an address that it has proven, or from where an authentic check came: then it may also be somebody
+   * else's, and false says that it is. `data` is the receiver's to keep.
+   */
+  onData: ((data: Buffer) => unknown) | null = null;
   /** Packets go another way from now on; `null` when there is none any more. */
   onPath: ((path: IcePath | null, previous: IcePath | null) => void) | null = null;
   onState: ((state: IceState) => void) | null = null;
@@ -115,6 +118,17 @@ export class IcePeer implements Disposable {
     this.agent.restart(credentials, this.#host.now());
     this.#host.restarted(this, old);
     this.#host.turn(this);
+  }
+
+  /** See {@link IceAgent.strayed}; on the socket. */
+  strayed(address: string, port: number, bytes: number): void {
+    this.agent.strayed(SOCKET, address, port, bytes, this.#host.now());
+    this.#host.turn(this);
+  }
+
+  /** See {@link IceAgent.knock}. */
+  knock(via: string, address: string, port: number): boolean {
+    return this.agent.knock(via, address, port, this.#host.now());
   }
 
   pairs(): IcePairInfo[] {

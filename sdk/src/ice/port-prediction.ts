@@ -1,5 +1,5 @@
 import type { NatDependence } from "../nat/behaviour.ts";
-import type { Endpoint } from "../udp/endpoint.ts";
+import type { Endpoint } from "../net/endpoint.ts";
 
 /**
  * Ways to a peer behind a translator whose mapping depends on the destination ("symmetric"), from behind one that filters

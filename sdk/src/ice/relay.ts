@@ -1,4 +1,4 @@
-import type { Endpoint } from "../udp/endpoint.ts";
+import type { Endpoint } from "../net/endpoint.ts";
 
 /** An allocation on a TURN server, as far as a path goes over it. Whoever uses it for ICE owns its handlers. */
 export interface RelayPath {

@@ -1,4 +1,4 @@
-import { keepAliveFor } from "../nat/keep-alive.ts";
+import { keepAliveFor } from "../stun/keep-alive.ts";
 import type { Checklist } from "./checklist.ts";
 import { byPriority, type CandidatePair } from "./pair.ts";
 
@@ -101,10 +101,11 @@ export class CheckSchedule {
     return Math.max(next, this.#nextSlot);
   }
 
-  /** Notes a check that leaves now. */
-  sent(pair: CandidatePair, now: number): void {
+  /** Notes a check that leaves now; `withheld`: one that was due and may not leave. */
+  sent(pair: CandidatePair, now: number, withheld = false): void {
     const failed = pair.state === "failed";
-    pair.sent(now, this.isReserve(pair));
+    if (withheld) pair.passOver(now, this.isReserve(pair));
+    else pair.sent(now, this.isReserve(pair));
     if (failed) this.probeLater(pair, now);
     if (pair === this.selected && pair.unanswered === 2) this.checkReserve(now);
   }

@@ -1,4 +1,5 @@
 import { byPriority, type CandidatePair } from "./pair.ts";
+import type { SelectionReason } from "./types.ts";
 
 /** Round trips that must be known on both ways before one is preferred for being shorter. */
 const RTT_SAMPLES = 3;
@@ -22,6 +23,35 @@ export function choosePair(
     else if (best === current ? mayReplace(pair, best, now) : comesFirst(pair, best)) best = pair;
   }
   return best;
+}
+
+/**
+ * What spoke for a pair that was chosen, in a word.
+ * @param old the pair that was in use; `null` for none, and `isListed` whether it still could be
+ */
+export function whyChosen(
+  pair: CandidatePair,
+  old: CandidatePair | null,
+  { isListed, isNominated, now }: { isListed: boolean; isNominated: boolean; now: number },
+): SelectionReason {
+  if (old !== null && !isListed) return "old-gone";
+  if (old !== null && hasMoved(pair, old, now)) return "peer-moved";
+  if (isNominated) return "nominated";
+  if (old === null) return "first-answer";
+  if (!old.usable) return "old-silent";
+  return pair.tier < old.tier ? "more-direct" : "shorter-rtt";
+}
+
+/** Where the peer is now that it was seen to leave the end of a pair; undefined where it was not. */
+export function successorOf(
+  pairs: Iterable<CandidatePair>,
+  left: CandidatePair,
+  now: number,
+): CandidatePair | undefined {
+  for (const pair of pairs) {
+    if (pair !== left && pair.usable && pair.tier === left.tier && hasMoved(pair, left, now)) return pair;
+  }
+  return undefined;
 }
 
 /** Among pairs of which none is in use. */

@@ -1,4 +1,5 @@
-import type { Endpoint } from "../udp/endpoint.ts";
+import type { Endpoint } from "../net/endpoint.ts";
+import type { IntroductionBudget } from "../net/unanswered-budget.ts";
 import type { CandidateType, IceCandidate, LocalCandidate } from "./candidate.ts";
 import type { IceCredentials } from "./credentials.ts";
 
@@ -41,6 +42,24 @@ export interface IceSource {
   heard: boolean;
 }
 
+/**
+ * Why packets take a way, and not another that answers:
+ * - `first-answer`: there was none before
+ * - `nominated`: the controlling side chose it
+ * - `more-direct`: fewer relays, or addresses of our own
+ * - `shorter-rtt`: of the same kind, and clearly shorter
+ * - `peer-moved`: the peer shows up there, and no longer where it was
+ * - `old-silent`, `old-gone`: the way before fell silent, or its relay, address or candidate is no more
+ */
+export type SelectionReason =
+  | "first-answer"
+  | "nominated"
+  | "more-direct"
+  | "shorter-rtt"
+  | "peer-moved"
+  | "old-silent"
+  | "old-gone";
+
 /** What an agent wants done. Called inside the agent's own calls; it may be asked and told anything meanwhile. */
 export interface IceHandler {
   /** Sends a STUN message; `data` is the receiver's to keep. `via` is {@link SOCKET}, another socket's name or a relay's id. */
@@ -64,6 +83,12 @@ export interface RemoteContext {
   readonly remote: readonly IceCandidate[];
 }
 
+/**
+ * Whether a candidate that the peer names may be tried; `few`: three checks, until one has come from there. Checks that come from
+ * one that may not be tried are answered, and asked back within what came.
+ */
+export type RemoteVerdict = boolean | "few";
+
 export interface IceAgentOptions {
   role: IceRole;
   /** Ours, signalled to the peer. */
@@ -85,7 +110,9 @@ export interface IceAgentOptions {
    * Whether a candidate that the peer names may be tried. Default: public addresses, and private ones when peer and we
    * share the network (see {@link sharesNetwork}), so that a peer cannot make us scan our own.
    */
-  allowRemote?: (candidate: IceCandidate, context: RemoteContext) => boolean;
+  allowRemote?: (candidate: IceCandidate, context: RemoteContext) => RemoteVerdict;
+  /** What unanswered checks may go on, shared by all paths of one peer. Default: one of this agent alone. */
+  budget?: IntroductionBudget;
   /** Candidates kept for each side. Default 32. */
   maxCandidates?: number;
   /** Pairs that are checked. Default 100 (RFC 8445 section 6.1.2.5). */
@@ -100,6 +127,8 @@ export interface IcePairInfo {
   readonly remoteType: CandidateType;
   readonly state: "waiting" | "in-progress" | "succeeded" | "failed";
   readonly selected: boolean;
+  /** Of the selected one. */
+  readonly why?: SelectionReason;
   /** Whether it answers; only a succeeded pair does. */
   readonly healthy: boolean;
   readonly checks: number;

@@ -1,5 +1,6 @@
 /** Makes a hosted game known on the local network. */
 import { randomBytes } from "node:crypto";
+import { traceOf } from "../net/trace.ts";
 import { type LanNetwork, type LanNetworkState, UDPLanNetwork } from "./network.ts";
 import {
   DEFAULT_APPLICATION,
@@ -10,6 +11,8 @@ import {
   shortened,
 } from "./packet.ts";
 import { LanResponder } from "./responder.ts";
+
+const trace = traceOf("lan");
 
 export interface LanAnnouncerDetails extends Partial<LanDetails> {
   name: string;
@@ -38,6 +41,8 @@ export class LanAnnouncer implements AsyncDisposable {
   readonly #responder: LanResponder;
   #details: LanDetails;
   #timer: NodeJS.Timeout | undefined;
+  /** What the trace said last. */
+  #traced = "";
   #closing: Promise<void> | undefined;
 
   /**
@@ -52,7 +57,9 @@ export class LanAnnouncer implements AsyncDisposable {
     this.#responder = new LanResponder(responder, performance.now());
     this.#network.onPacket = (datagram, remote) => {
       const answer = this.#responder.handlePacket(datagram, remote.address, performance.now());
-      if (answer !== undefined) this.#network.unicast(answer, remote);
+      if (answer === undefined) return;
+      if (trace.on) trace.event("answered", { to: remote });
+      this.#network.unicast(answer, remote);
     };
     this.#schedule();
   }
@@ -79,8 +86,19 @@ export class LanAnnouncer implements AsyncDisposable {
     return this.close();
   }
 
+  /** Once, and again when something is different. */
+  #traceState(): void {
+    const { addresses, problem } = this.#network.state;
+    const { port } = this.#details;
+    const state = JSON.stringify([addresses, problem, port]);
+    if (state === this.#traced) return;
+    this.#traced = state;
+    trace.event("announced", { port, from: addresses, problem: problem || undefined });
+  }
+
   async #close(): Promise<void> {
     clearTimeout(this.#timer);
+    if (trace.on) trace.event("goodbye", { port: this.#details.port });
     this.#network.multicast(this.#responder.goodbye());
     // What is sent leaves in this turn of the event loop.
     await new Promise((resolve) => setImmediate(resolve));
@@ -95,6 +113,7 @@ export class LanAnnouncer implements AsyncDisposable {
       const packet = this.#responder.handleTimeout(performance.now());
       this.#network.refresh();
       if (packet !== undefined) this.#network.multicast(packet);
+      if (trace.on) this.#traceState();
       this.#schedule();
     }, wait);
     this.#timer.unref();

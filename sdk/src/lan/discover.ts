@@ -1,7 +1,13 @@
 /** Finds hosted games on the local network. */
+import { traceOf } from "../net/trace.ts";
+import { TraceLimiter } from "../net/trace-limiter.ts";
 import { type LanEvent, type LanGame, LanListener } from "./listener.ts";
 import { type LanNetwork, UDPLanNetwork } from "./network.ts";
 import { DEFAULT_APPLICATION, MAX_APPLICATION_BYTES, shortened } from "./packet.ts";
+
+const trace = traceOf("lan");
+/** Anybody on the network can announce, and change what it announces. */
+const limiter = new TraceLimiter();
 
 /** Node's timers take no more; 24 days are for ever. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
@@ -34,6 +40,10 @@ export async function discoverLan(options: DiscoverLanOptions = {}): Promise<Lan
   const listener = new LanListener(shortened(application, MAX_APPLICATION_BYTES), performance.now());
   const { promise: over, resolve, reject } = Promise.withResolvers<void>();
   const report = ({ type, game }: LanEvent): void => {
+    if (trace.on) {
+      const count = limiter.take(type, performance.now());
+      if (count > 0) trace.event(type, { name: game.name, addresses: game.addresses, port: game.port, count });
+    }
     try {
       if (type === "lost") onLost?.(game);
       else onGame?.(game);
@@ -50,7 +60,10 @@ export async function discoverLan(options: DiscoverLanOptions = {}): Promise<Lan
     network.refresh();
     const { query, events } = listener.handleTimeout(performance.now());
     events.forEach(report);
-    if (query !== undefined) network.multicast(query);
+    if (query !== undefined) {
+      if (trace.on) trace.event("asked", { application, from: network.state.addresses });
+      network.multicast(query);
+    }
     timer = setTimeout(tick, Math.max(0, listener.nextTimeout - performance.now()));
   };
   const end = (): void => resolve();

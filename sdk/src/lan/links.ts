@@ -1,11 +1,15 @@
 /** Which interfaces lead to a local network, and who is near on them. */
-import { BlockList, isIP } from "node:net";
-import type { networkInterfaces } from "node:os";
-import { type AddressScope, addressScope } from "../udp/address-scope.ts";
+import { addressFamily } from "../net/address.ts";
+import type { Interfaces } from "../net/interfaces.ts";
+import { type AddressScope, addressScope } from "../net/scope.ts";
+import { prefixLengthOf, sharesPrefix } from "../net/subnet.ts";
+import { zoneOf } from "../net/zone.ts";
 
 /** An address of an interface. */
 export interface Link {
   name: string;
+  /** Of link-local addresses on it. */
+  zone: string;
   address: string;
   family: 4 | 6;
   prefixLength: number;
@@ -16,14 +20,15 @@ export interface Link {
  * provider shares among many homes (RFC 6598), leads to strangers, whatever else it has. Loopback too: two programs on a machine
  * without any network are neighbours.
  */
-export function linksOf(interfaces: ReturnType<typeof networkInterfaces>): Link[] {
+export function linksOf(interfaces: Interfaces): Link[] {
   const links: Link[] = [];
   for (const [name, addresses = []] of Object.entries(interfaces)) {
     if (!isLocal(addresses.map(({ address }) => address))) continue;
+    const zone = zoneOf(name, interfaces);
     for (const { address, family, cidr } of addresses) {
-      const prefixLength = Number(cidr?.split("/")[1] ?? (family === "IPv4" ? 32 : 128));
-      if (family === "IPv4") links.push({ name, address, family: 4, prefixLength });
-      else if (address.startsWith("fe80:")) links.push({ name, address, family: 6, prefixLength });
+      const prefixLength = prefixLengthOf(cidr, family === "IPv4" ? 4 : 6);
+      if (family === "IPv4") links.push({ name, zone, address, family: 4, prefixLength });
+      else if (address.startsWith("fe80:")) links.push({ name, zone, address, family: 6, prefixLength });
     }
   }
   return links;
@@ -33,23 +38,19 @@ const LOCAL: ReadonlySet<AddressScope> = new Set(["private", "link-local", "loop
 
 /** Without IPv4 only link-local and unique local addresses (RFC 4193) tell a home from a rented server. */
 function isLocal(addresses: readonly string[]): boolean {
-  const ipv4 = addresses.filter((address) => isIP(address) === 4);
+  const ipv4 = addresses.filter((address) => addressFamily(address) === 4);
   return (ipv4.length > 0 ? ipv4 : addresses).every((address) => LOCAL.has(addressScope(address)));
 }
 
 /**
  * Who is on a network of ours: a source far away was forged, or came through a router that forwards what it should not.
  */
-export function neighbourhoodOf(links: Iterable<Link>): (address: string) => boolean {
-  const near = new BlockList();
-  for (const { address, prefixLength, family } of links) {
-    if (family === 4) near.addSubnet(address, prefixLength, "ipv4");
-  }
-  near.addSubnet("fe80::", 10, "ipv6");
+export function neighbourhoodOf(links: Iterable<Omit<Link, "name" | "zone">>): (address: string) => boolean {
+  const near = [...links].filter(({ family }) => family === 4);
   return (address) => {
-    const bare = address.split("%", 1)[0] ?? "";
+    const scope = addressScope(address);
+    if (address.includes(":")) return scope === "link-local";
     // However wide somebody made the network's mask: no public address is a neighbour.
-    if (!LOCAL.has(addressScope(bare))) return false;
-    return near.check(bare, bare.includes(":") ? "ipv6" : "ipv4");
+    return LOCAL.has(scope) && near.some((link) => sharesPrefix(address, link.address, link.prefixLength));
   };
 }

@@ -1,5 +1,5 @@
 /** The player's state machine: when to ask, and which games there are. No I/O. */
-import { RateLimiter } from "../udp/rate-limiter.ts";
+import { TokenBucket } from "../net/token-bucket.ts";
 import { decodeLanPacket, encodeQuery, type LanDetails } from "./packet.ts";
 import { ANNOUNCE_MS } from "./responder.ts";
 
@@ -30,7 +30,7 @@ interface Entry {
 
 export class LanListener {
   readonly #application: string;
-  readonly #limiter = new RateLimiter({ burst: 400, perSecond: 200, maxKeys: 1 });
+  readonly #limiter = new TokenBucket(400, 200);
   readonly #games = new Map<string, Entry>();
   #asked = 0;
   #nextQuery: number;
@@ -64,7 +64,7 @@ export class LanListener {
 
   /** @param address from which it came, on a network of ours. */
   handlePacket(datagram: Uint8Array, address: string, now: number): LanEvent | undefined {
-    if (!this.#limiter.take("", now)) return undefined;
+    if (!this.#limiter.take(now)) return undefined;
     const packet = decodeLanPacket(datagram);
     if (packet?.kind !== "announcement" && packet?.kind !== "goodbye") return undefined;
     if (packet.application !== this.#application) return undefined;

@@ -1,7 +1,11 @@
 /** Finds the host of a public address in our own network, where the router does not turn its address back to the inside. */
-import { type Endpoint, formatEndpoint } from "../udp/endpoint.ts";
+
+import { type Endpoint, formatEndpoint } from "../net/endpoint.ts";
+import { traceOf } from "../net/trace.ts";
 import { type LanNetwork, UDPLanNetwork } from "./network.ts";
 import { decodeLanPacket, encodeLookup } from "./packet.ts";
+
+const trace = traceOf("lan");
 
 /** When to ask, ms: Wi-Fi loses multicast. */
 const ASK_AT_MS: readonly number[] = [0, 100, 300, 600];
@@ -39,7 +43,9 @@ export async function locateLan(known: Endpoint, options: LocateLanOptions = {})
   timers.push(setTimeout(end, timeoutMs));
   signal?.addEventListener("abort", end, { once: true });
   try {
-    return await promise;
+    const found = await promise;
+    if (trace.on) trace.event("located", { known, at: found ?? null });
+    return found;
   } finally {
     for (const timer of timers) clearTimeout(timer);
     signal?.removeEventListener("abort", end);

@@ -1,8 +1,10 @@
 /** Multicast on every interface of this machine that leads to a local network. */
 import { createSocket, type Socket } from "node:dgram";
-import { networkInterfaces } from "node:os";
-import { addressScope } from "../udp/address-scope.ts";
-import { normalizeAddress } from "../udp/endpoint.ts";
+import { withZone, zoneIn } from "../net/address.ts";
+import { normalizeAddress } from "../net/endpoint.ts";
+import { isExhausted } from "../net/exhaustion.ts";
+import { readInterfaces } from "../net/interfaces.ts";
+import { addressScope } from "../net/scope.ts";
 import { type Link, linksOf, neighbourhoodOf } from "./links.ts";
 import { LAN_GROUP_4, LAN_GROUP_6, LAN_PORT } from "./packet.ts";
 
@@ -56,7 +58,9 @@ export class UDPLanNetwork implements LanNetwork {
   readonly #unref: boolean;
   readonly #senders = new Map<string, Sender>();
   /** Hears what goes to the group; another program that has the port for itself leaves us with answers alone. */
-  #receivers: { 4: Socket | undefined; 6: Socket | undefined } = { 4: undefined, 6: undefined };
+  readonly #receivers: { 4: Socket | undefined; 6: Socket | undefined } = { 4: undefined, 6: undefined };
+  /** Families whose receiver the system had no descriptor for: the next refresh tries again. */
+  readonly #owed = new Set<4 | 6>([4, 6]);
   #deaf = "";
   #isNear: (address: string) => boolean = () => false;
   #closed = false;
@@ -65,7 +69,6 @@ export class UDPLanNetwork implements LanNetwork {
     this.#port = port;
     this.#only = address;
     this.#unref = unref;
-    this.#receivers = { 4: this.#receiver(4), 6: this.#receiver(6) };
     this.refresh();
   }
 
@@ -83,7 +86,7 @@ export class UDPLanNetwork implements LanNetwork {
   multicast(datagram: Uint8Array): void {
     for (const sender of this.#senders.values()) {
       const { link, socket } = sender;
-      const group = link.family === 4 ? LAN_GROUP_4 : `${LAN_GROUP_6}%${link.name}`;
+      const group = link.family === 4 ? LAN_GROUP_4 : withZone(LAN_GROUP_6, link.zone);
       send(socket, datagram, { address: group, port: this.#port }, (error) => {
         sender.problem = error ? `Nothing can be sent from ${link.address}: ${reasonOf(error)}.` : "";
       });
@@ -93,13 +96,15 @@ export class UDPLanNetwork implements LanNetwork {
   unicast(datagram: Uint8Array, remote: LanRemote): void {
     const family = remote.address.includes(":") ? 6 : 4;
     const sender = [...this.#senders.values()].find(
-      ({ link }) => link.family === family && (family === 4 || remote.address.endsWith(`%${link.name}`)),
+      ({ link }) => link.family === family && (family === 4 || zoneIn(remote.address) === link.zone),
     );
     if (sender !== undefined) send(this.#receivers[family] ?? sender.socket, datagram, remote);
   }
 
   refresh(): void {
     if (this.#closed) return;
+    for (const family of this.#owed) this.#receivers[family] = this.#receiver(family);
+    this.#owed.clear();
     const links = new Map(this.#links().map((link) => [`${link.name} ${link.address}`, link]));
     for (const [key, { socket }] of this.#senders) {
       if (links.has(key)) continue;
@@ -120,9 +125,7 @@ export class UDPLanNetwork implements LanNetwork {
   }
 
   #links(): Link[] {
-    let links: Link[] = [];
-    // Some systems do not let every program see them.
-    attempt(() => (links = linksOf(networkInterfaces())));
+    const links = linksOf(readInterfaces());
     if (this.#only === undefined) return links;
     const name = links.find(({ address }) => address === this.#only)?.name;
     return links.filter((link) => link.name === name);
@@ -135,30 +138,31 @@ export class UDPLanNetwork implements LanNetwork {
       if (this.#senders.get(key)?.socket === socket) this.#senders.delete(key);
     });
     const ready = (): void => {
-      const scope = link.family === 4 ? link.address : `::%${link.name}`;
+      const scope = link.family === 4 ? link.address : withZone("::", link.zone);
       attempt(() => socket.setMulticastInterface(scope));
       stayNear(socket);
       this.#join(link);
     };
     // Bound to the interface's own address, so that it is what the others see.
-    const address = link.family === 4 ? link.address : `${link.address}%${link.name}`;
+    const address = link.family === 4 ? link.address : withZone(link.address, link.zone);
     socket.bind({ port: 0, address, exclusive: true }, ready);
     return { link, socket, problem: "" };
   }
 
-  #join({ family, address, name }: Link): void {
+  #join({ family, address, zone }: Link): void {
     const receiver = this.#receivers[family];
     if (receiver === undefined) return;
     // Twice the same is an error, and so is an interface that has just gone.
     if (family === 4) attempt(() => receiver.addMembership(LAN_GROUP_4, address));
-    else attempt(() => receiver.addMembership(LAN_GROUP_6, `::%${name}`));
+    else attempt(() => receiver.addMembership(LAN_GROUP_6, withZone("::", zone)));
   }
 
   #receiver(family: 4 | 6): Socket {
     const socket = this.#open(family);
     socket.once("error", (error: NodeJS.ErrnoException) => {
       this.#receivers[family] = undefined;
-      if (error.code === "EADDRINUSE") {
+      if (isExhausted(error)) this.#owed.add(family);
+      else if (error.code === "EADDRINUSE") {
         this.#deaf = `UDP port ${this.#port} belongs to another program: questions of players are not heard.`;
       }
     });

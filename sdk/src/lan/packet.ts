@@ -15,7 +15,7 @@
  * names no address: what counts is where it comes from. A lookup asks for the host whom the internet knows as
  * `203.0.113.7:7777`; nobody is told that address who does not know it already.
  */
-import { printable } from "../udp/printable.ts";
+import { printable } from "../net/printable.ts";
 
 /** IPv4 Local Scope (RFC 2365 section 6.1). */
 export const LAN_GROUP_4 = "239.255.90.17";

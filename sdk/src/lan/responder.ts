@@ -1,5 +1,6 @@
 /** The host's state machine: when to announce, and whom to answer. No I/O. */
-import { RateLimiter } from "../udp/rate-limiter.ts";
+import { callerKey } from "../net/caller-key.ts";
+import { RateLimiter, TokenBucket } from "../net/token-bucket.ts";
 import { decodeLanPacket, encodeAnnouncement, encodeGoodbye, encodeLocated, type LanDetails } from "./packet.ts";
 
 /** Between announcements that nobody asked for, ms; each is between half of and the whole of it. */
@@ -24,7 +25,7 @@ export class LanResponder {
   readonly #isKnownAs: (endpoint: string) => boolean;
   /** A player asks a few times in its first seconds; whoever asks more, or all together, waits for announcements. */
   readonly #perSource = new RateLimiter({ burst: 4, perSecond: 1, maxKeys: MAX_SOURCES });
-  readonly #all = new RateLimiter({ burst: 40, perSecond: 20, maxKeys: 1 });
+  readonly #all = new TokenBucket(40, 20);
   #details: LanDetails;
   #packet: Uint8Array;
   #announced = 0;
@@ -60,7 +61,8 @@ export class LanResponder {
   /** What to answer, to the address and port from which it came, which must be on a network of ours. */
   handlePacket(datagram: Uint8Array, address: string, now: number): Uint8Array | undefined {
     const answer = this.#answerTo(datagram);
-    if (answer === undefined || !this.#perSource.take(address, now) || !this.#all.take("", now)) return undefined;
+    if (answer === undefined || !this.#perSource.take(callerKey(address), now) || !this.#all.take(now))
+      return undefined;
     return answer;
   }
 

@@ -1,5 +1,8 @@
-import { networkInterfaces } from "node:os";
-import { canonicalAddress } from "../stun/address.ts";
+import { canonicalAddress, withoutZone } from "../net/address.ts";
+import type { Endpoint } from "../net/endpoint.ts";
+import { readInterfaces } from "../net/interfaces.ts";
+import { traceOf } from "../net/trace.ts";
+import { UDPSocket } from "../net/udp-socket.ts";
 import { newTransactionId, StunBuilder } from "../stun/builder.ts";
 import { resolveStunServer } from "../stun/client.ts";
 import { StunAttribute, StunMethod } from "../stun/constants.ts";
@@ -7,9 +10,9 @@ import { StunError } from "../stun/errors.ts";
 import { isStun } from "../stun/message.ts";
 import { StunBindingSession } from "../stun/session.ts";
 import { DEFAULT_TIMEOUT_MS } from "../stun/transaction.ts";
-import type { Endpoint } from "../udp/endpoint.ts";
-import { UDPSocket } from "../udp/udp-socket.ts";
 import { discoverBehaviour, type NatAnswer, type NatAsk, type NatBehaviour } from "./behaviour.ts";
+
+const trace = traceOf("nat");
 
 export interface NatBehaviourOptions {
   /** Milliseconds to wait for an answer that must come. Default 3000. */
@@ -41,15 +44,18 @@ export async function natBehaviour(
     await using fresh = UDPSocket.open({ address: address.address.includes(":") ? "::" : "0.0.0.0" });
     using game = new StunBindingSession(socket, { signal });
     using other = new StunBindingSession(fresh, { signal });
-    return await discoverBehaviour(address, {
+    const behaviour = await discoverBehaviour(address, {
       askFromGame: asker(game, timeoutMs, silenceMs),
       askFromFresh: asker(other, timeoutMs, silenceMs),
       hairpin: (gameMapped, freshMapped) => hairpins(socket, gameMapped, fresh, freshMapped, silenceMs, signal),
       isLocal: isLocalEndpoint(socket),
       localPort: socket.localPort,
     });
+    if (trace.on) traceBehaviour(behaviour, address);
+    return behaviour;
   } catch (error) {
     const cause = error instanceof StunError ? error : new StunError("aborted", String(error), { cause: error });
+    if (trace.on) trace.event("behaviour-unknown", { failure: cause.failure });
     return {
       mapping: "unknown",
       filtering: "unknown",
@@ -61,10 +67,14 @@ export async function natBehaviour(
   }
 }
 
+function traceBehaviour({ error, ...behaviour }: NatBehaviour, server: Endpoint): void {
+  trace.event("behaviour", { server, ...behaviour, failure: error?.failure });
+}
+
 /** Whether an endpoint is this socket's own by an address of one of the machine's interfaces: then there is no NAT. */
 export function isLocalEndpoint(socket: UDPSocket): (endpoint: Endpoint) => boolean {
-  const addresses = new Set<string | null>([canonicalAddress(socket.localAddress)]);
-  for (const each of Object.values(networkInterfaces()).flat()) {
+  const addresses = new Set([canonicalAddress(withoutZone(socket.localAddress))]);
+  for (const each of Object.values(readInterfaces()).flat()) {
     if (each !== undefined) addresses.add(canonicalAddress(each.address));
   }
   return ({ address, port }) => port === socket.localPort && addresses.has(address);

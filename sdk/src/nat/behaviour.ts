@@ -1,6 +1,6 @@
+import type { Endpoint } from "../net/endpoint.ts";
 import { CHANGE_IP, CHANGE_PORT } from "../stun/constants.ts";
 import type { StunError } from "../stun/errors.ts";
-import type { Endpoint } from "../udp/endpoint.ts";
 
 /** RFC 4787's words. `none`: no NAT on the path, or no filter. */
 export type NatDependence =

@@ -1,7 +1,10 @@
+import { traceOf } from "../net/trace.ts";
+import { UDPSocket } from "../net/udp-socket.ts";
 import { resolveStunServer } from "../stun/client.ts";
-import { UDPSocket } from "../udp/udp-socket.ts";
 import { isLocalEndpoint } from "./behaviour-discovery.ts";
 import { type NatLifetime, NatLifetimeProbe, type NatLifetimeProbeOptions } from "./lifetime.ts";
+
+const trace = traceOf("nat");
 
 export interface NatLifetimeOptions extends Omit<NatLifetimeProbeOptions, "servers"> {
   /** Ends it early, with `aborted`. */
@@ -40,8 +43,9 @@ export async function natLifetime(servers: readonly string[], options: NatLifeti
     { ...probeOptions, servers: addresses },
     {
       open: (id) => {
-        const socket = openSocket(address);
-        if (socket === null) return null;
+        // It must not keep the process alive for minutes.
+        const socket = UDPSocket.tryOpen({ address })?.unref();
+        if (socket === undefined) return null;
         sockets.set(id, socket);
         socket.onDatagram = (data, from, port) => {
           if (probe.receive(id, data, from, port, performance.now())) arm();
@@ -57,8 +61,14 @@ export async function natLifetime(servers: readonly string[], options: NatLifeti
         const socket = sockets.get(id);
         return socket !== undefined && isLocalEndpoint(socket)(endpoint);
       },
-      silence: (waitMs, survived) => onSilence?.(waitMs, survived),
-      done: (lifetime) => result.resolve(lifetime),
+      silence: (waitMs, survived) => {
+        if (trace.on) trace.event("silence", { waitMs, survived });
+        onSilence?.(waitMs, survived);
+      },
+      done: (lifetime) => {
+        if (trace.on) trace.event("lifetime", { ...lifetime });
+        result.resolve(lifetime);
+      },
     },
   );
   const arm = (): void => {
@@ -86,14 +96,5 @@ export async function natLifetime(servers: readonly string[], options: NatLifeti
     clearTimeout(timer);
     signal?.removeEventListener("abort", stop);
     for (const socket of sockets.values()) void socket.close();
-  }
-}
-
-/** It must not keep the process alive for minutes. */
-function openSocket(address: string): UDPSocket | null {
-  try {
-    return UDPSocket.open({ address }).unref();
-  } catch {
-    return null;
   }
 }

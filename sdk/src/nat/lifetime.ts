@@ -1,6 +1,6 @@
+import type { Endpoint } from "../net/endpoint.ts";
 import { type StunBindingRequestOptions, type StunBindingResult, StunBindings } from "../stun/binding.ts";
 import { DEFAULT_TIMEOUT_MS } from "../stun/transaction.ts";
-import type { Endpoint } from "../udp/endpoint.ts";
 import { NatSilences } from "./lifetime-search.ts";
 
 /** How long a NAT remembers a UDP mapping over which nothing goes (RFC 4787 section 4.3). */
@@ -108,7 +108,7 @@ export class NatLifetimeProbe {
   start(now: number): void {
     if (this.#handler.open(ASKER) === null) this.#finish("unanswered");
     else this.#tryNextServer(now);
-    this.#turn(now, ASKER);
+    this.#pump(now, ASKER);
   }
 
   /** Ends it; `done` follows at once. */
@@ -120,7 +120,7 @@ export class NatLifetimeProbe {
   receive(socket: number, data: Uint8Array, address: string, port: number, now: number): boolean {
     const own = this.#samples.get(socket)?.bindings.receive(data, address, port, now) ?? false;
     const taken = own || this.#asker.receive(data, address, port, now);
-    if (taken) this.#turn(now, socket);
+    if (taken) this.#pump(now, socket);
     return taken;
   }
 
@@ -143,11 +143,11 @@ export class NatLifetimeProbe {
       if (sample.mapped === null) this.#bind(sample, now);
       else this.#question(sample, sample.mapped, now);
     }
-    this.#turn(now, ASKER);
+    this.#pump(now, ASKER);
   }
 
   /** Results first: they make requests. @param arrivedAt the socket on which the last datagram came in */
-  #turn(now: number, arrivedAt: number): void {
+  #pump(now: number, arrivedAt: number): void {
     for (let each = this.#asker.pollResult(now); each !== null; each = this.#asker.pollResult(now)) {
       this.#answered(each, arrivedAt, now);
     }

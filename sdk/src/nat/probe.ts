@@ -1,13 +1,17 @@
+import type { Endpoint } from "../net/endpoint.ts";
+import { traceOf } from "../net/trace.ts";
+import { UDPSocket } from "../net/udp-socket.ts";
 import { newTransactionId, StunBuilder } from "../stun/builder.ts";
 import { CHANGE_IP, CHANGE_PORT, StunAttribute, StunMethod } from "../stun/constants.ts";
 import { isStun, StunMessage } from "../stun/message.ts";
-import type { Endpoint } from "../udp/endpoint.ts";
-import { UDPSocket } from "../udp/udp-socket.ts";
+
+const trace = traceOf("nat");
 
 /**
  * - `arrived`: a packet from an address that the game has never written to came in
  * - `silent`: none came
- * - `unsupported`: the server does not do this (RFC 5780's RESPONSE-PORT and a second address are optional)
+ * - `unsupported`: it cannot be told: the server does not do this (RFC 5780's RESPONSE-PORT and a second address are optional), or the
+ *   system gives us no socket to ask from
  */
 export type ProbeResult = "arrived" | "silent" | "unsupported";
 
@@ -22,7 +26,7 @@ const SCHEDULE_MS = [0, 200, 500, 900];
 /**
  * Proof from outside that strangers get in: asks the STUN server, from another socket, to send its answer from its other
  * address and port to `port` of our public address (RFC 5780 sections 7.2 and 7.5), and looks whether the game's socket
- * gets it. A mapping that the router only claims to have is found out so.
+ * gets it. A mapping that the router only claims to have is found out so. Never rejects.
  *
  * @param server a server with two addresses, resolved
  * @param port the public port to be proven, 1-65535
@@ -36,7 +40,8 @@ export async function probePort(
   const request = probeRequest(port);
   const transactionId = request.subarray(8, 20);
   const result = Promise.withResolvers<ProbeResult>();
-  await using other = UDPSocket.open({ address: server.address.includes(":") ? "::" : "0.0.0.0" });
+  await using other = UDPSocket.tryOpen({ address: server.address.includes(":") ? "::" : "0.0.0.0" });
+  if (other === null) return "unsupported";
   const isAnswer = (data: Buffer): boolean => isStun(data) && data.subarray(8, 20).equals(transactionId);
   const leave = [
     socket.tap((data) => {
@@ -58,7 +63,9 @@ export async function probePort(
   timers.push(setTimeout(giveUp, timeoutMs).unref());
   try {
     if (signal?.aborted === true) giveUp();
-    return await result.promise;
+    const found = await result.promise;
+    if (trace.on) trace.event("port-probe", { server, port, result: found });
+    return found;
   } finally {
     for (const timer of timers) clearTimeout(timer);
     for (const each of leave) each();

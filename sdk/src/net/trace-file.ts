@@ -13,23 +13,26 @@ export interface TraceFileOptions {
 }
 
 /**
- * Writes each event as one line of JSON, `{ "ms", "room", "event", … }`, until disposed; `ms` counts from the start of
- * the trace. The first line names program, Node and system. The file is readable by its owner alone. Lines are written at once, so that a crash loses none; a disk that is full
- * ends the trace, not the program.
+ * Writes each event as one line of JSON, `{ "t", "room", "event", … }`, until disposed; `t` is in ms from the start of
+ * the trace. The first line names program, Node and system. The file is readable by its owner alone. Lines are written
+ * at once, so that a crash loses none; a disk that is full ends the trace, not the program.
  */
 export class TraceFile implements Disposable {
+  /** For the person who asked for the trace, once it is closed. */
+  readonly notice: string;
   readonly #stop: () => void;
   readonly #startedAt: number = performance.now();
   #file: number | undefined;
   #left: number;
 
-  /** @throws the system's error when the file cannot be created */
+  /** @throws Error with one sentence when the file cannot be created; its cause is the system's */
   constructor(path: string, options: TraceFileOptions = {}) {
     const { rooms = TRACE_ROOMS, program = "sallyport", maxBytes = 64 * 1024 * 1024 } = options;
-    this.#file = openSync(path, "w", 0o600);
+    this.notice = `Trace written to ${path}; it names addresses of your network.`;
+    this.#file = create(path);
     this.#left = maxBytes;
     this.#write({
-      ms: 0,
+      t: 0,
       event: "trace",
       program,
       time: new Date().toISOString(),
@@ -40,8 +43,9 @@ export class TraceFile implements Disposable {
   }
 
   #onEvent({ room, event, fields }: TraceEvent): void {
-    const ms = Math.round((performance.now() - this.#startedAt) * 10) / 10;
-    this.#write({ ms, room, event, ...fields });
+    const t = Math.round((performance.now() - this.#startedAt) * 10) / 10;
+    // First, and whatever a room may call its fields.
+    this.#write(Object.assign({ t, room, event }, fields, { t, room, event }));
   }
 
   #write(line: object): void {
@@ -71,5 +75,14 @@ export class TraceFile implements Disposable {
 
   [Symbol.dispose](): void {
     this.#close();
+  }
+}
+
+function create(path: string): number {
+  try {
+    return openSync(path, "w", 0o600);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new Error(`The trace cannot be written to ${path} (${code ?? String(error)}).`, { cause: error });
   }
 }

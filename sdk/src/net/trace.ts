@@ -30,6 +30,15 @@ export type TraceRoom = (typeof TRACE_ROOMS)[number];
  */
 export type TraceFields = Readonly<Record<string, string | number | boolean | null | undefined | readonly string[]>>;
 
+/**
+ * The fields as a room hands them in. What is text in the event is made only while somebody listens: an endpoint
+ * becomes `address:port`, a URL loses user, query and fragment, which may be secrets. Numbers keep three decimals,
+ * and texts, which strangers may have written, their first 300 characters.
+ */
+export type TraceInput = Readonly<Record<string, Field | readonly Field[]>>;
+type Field = string | number | boolean | null | undefined | URL | AddressAndPort;
+type AddressAndPort = { readonly address: string; readonly port: number };
+
 /** The message on a channel. */
 export interface TraceEvent {
   readonly room: TraceRoom;
@@ -43,7 +52,7 @@ export interface Trace {
   /** Whether anybody listens. Look before making the fields of an event. */
   readonly on: boolean;
   /** Never throws. */
-  event(event: string, fields?: TraceFields): void;
+  event(event: string, fields?: TraceInput): void;
 }
 
 const diagnostics = globalThis.process?.getBuiltinModule?.("node:diagnostics_channel");
@@ -77,11 +86,35 @@ class ChannelTrace implements Trace {
     return this.#channel.hasSubscribers;
   }
 
-  event(event: string, fields: TraceFields = {}): void {
+  event(event: string, fields: TraceInput = {}): void {
     if (!this.#channel.hasSubscribers) return;
-    const message: TraceEvent = { room: this.#room, event, fields };
+    const message: TraceEvent = { room: this.#room, event, fields: plainFields(fields) };
     this.#channel.publish(message);
   }
+}
+
+const MAX_TEXT = 300;
+
+function plainFields(fields: TraceInput): TraceFields {
+  const plain: Record<string, TraceFields[string]> = {};
+  for (const [key, value] of Object.entries(fields)) {
+    plain[key] = isList(value) ? value.map((item) => String(plainField(item))) : plainField(value);
+  }
+  return plain;
+}
+
+/** Array.isArray does not narrow a readonly array away. */
+function isList(value: TraceInput[string]): value is readonly Field[] {
+  return Array.isArray(value);
+}
+
+function plainField(value: Field): string | number | boolean | null | undefined {
+  if (typeof value === "number") return Math.round(value * 1000) / 1000;
+  if (typeof value === "string") return value.length > MAX_TEXT ? `${value.slice(0, MAX_TEXT)}…` : value;
+  if (typeof value !== "object" || value === null) return value;
+  if (value instanceof URL) return `${value.protocol}//${value.host}${value.pathname}`;
+  if (value.address === "") return "none";
+  return value.address.includes(":") ? `[${value.address}]:${value.port}` : `${value.address}:${value.port}`;
 }
 
 const SILENT: Trace = { on: false, event: () => undefined };

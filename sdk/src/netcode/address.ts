@@ -1,4 +1,5 @@
-import { type Endpoint, formatEndpoint } from "../udp/endpoint.ts";
+import { formatAddress, parseAddress } from "../net/address.ts";
+import { type Endpoint, formatEndpoint } from "../net/endpoint.ts";
 import { MAX_SERVER_ADDRESSES } from "./constants.ts";
 import { NetcodeError } from "./errors.ts";
 
@@ -11,61 +12,11 @@ const TYPE_IPV6 = 2;
 const IPV4_BYTES = 7;
 const IPV6_BYTES = 19;
 
-function parseIpv4(text: string): number[] | null {
-  const parts = text.split(".");
-  if (parts.length !== 4) return null;
-  const bytes: number[] = [];
-  for (const part of parts) {
-    if (!/^(0|[1-9]\d{0,2})$/.test(part) || Number(part) > 255) return null;
-    bytes.push(Number(part));
-  }
-  return bytes;
-}
-
-function parseGroups(text: string): number[] | null {
-  if (text === "") return [];
-  const groups: number[] = [];
-  const parts = text.split(":");
-  for (const [position, part] of parts.entries()) {
-    if (position === parts.length - 1 && part.includes(".")) {
-      const tail = parseIpv4(part);
-      if (!tail) return null;
-      const [a = 0, b = 0, c = 0, d = 0] = tail;
-      groups.push((a << 8) | b, (c << 8) | d);
-    } else {
-      if (!/^[0-9a-f]{1,4}$/i.test(part)) return null;
-      groups.push(Number.parseInt(part, 16));
-    }
-  }
-  return groups;
-}
-
-function parseIpv6(text: string): number[] | null {
-  const halves = text.split("::");
-  if (halves.length > 2) return null;
-  const head = parseGroups(halves[0] ?? "");
-  if (!head) return null;
-  if (halves.length === 1) return head.length === 8 ? head : null;
-  const tail = parseGroups(halves[1] ?? "");
-  if (!tail || head.length + tail.length > 7) return null;
-  return [...head, ...Array.from({ length: 8 - head.length - tail.length }, () => 0), ...tail];
-}
-
-/** RFC 5952 section 4: lower case, no leading zeros, the first longest run of two or more zero groups as "::". */
-function formatIpv6(groups: readonly number[]): string {
-  let start = -1;
-  let length = 1;
-  for (let from = 0; from < 8; from++) {
-    let to = from;
-    while (to < 8 && groups[to] === 0) to++;
-    if (to - from > length) {
-      start = from;
-      length = to - from;
-    }
-  }
-  const hex = groups.map((group) => group.toString(16));
-  if (start < 0) return hex.join(":");
-  return `${hex.slice(0, start).join(":")}::${hex.slice(start + length).join(":")}`;
+/** Network order to netcode's groups, and back. */
+function swapGroups(bytes: Uint8Array): Uint8Array {
+  const swapped = new Uint8Array(bytes.length);
+  for (let index = 0; index < bytes.length; index++) swapped[index] = bytes[index ^ 1] ?? 0;
+  return swapped;
 }
 
 /**
@@ -74,20 +25,18 @@ function formatIpv6(groups: readonly number[]): string {
  */
 export function encodeAddress(endpoint: Endpoint): Uint8Array {
   const { address, port } = endpoint;
-  const ipv6 = address.includes(":");
-  const parts = ipv6 ? parseIpv6(address) : parseIpv4(address);
-  if (!parts || !Number.isInteger(port) || port < 0 || port > 65535) {
+  const parsed = parseAddress(address);
+  if (parsed === undefined || parsed.zone !== undefined || !Number.isInteger(port) || port < 0 || port > 65535) {
     throw new NetcodeError(
       "invalid-address",
       `${formatEndpoint(endpoint)} is not an IP address and a port: tokens hold no names and no zones.`,
     );
   }
+  const ipv6 = parsed.bytes.length === 16;
   const bytes = new Uint8Array(ipv6 ? IPV6_BYTES : IPV4_BYTES);
-  const view = new DataView(bytes.buffer);
   bytes[0] = ipv6 ? TYPE_IPV6 : TYPE_IPV4;
-  if (ipv6) for (const [index, group] of parts.entries()) view.setUint16(1 + 2 * index, group, true);
-  else bytes.set(parts, 1);
-  view.setUint16(bytes.length - 2, port, true);
+  bytes.set(ipv6 ? swapGroups(parsed.bytes) : parsed.bytes, 1);
+  new DataView(bytes.buffer).setUint16(bytes.length - 2, port, true);
   return bytes;
 }
 
@@ -133,11 +82,8 @@ export function decodeAddressList(list: Uint8Array): Endpoint[] {
   const endpoints: Endpoint[] = [];
   for (let offset = 4; offset < list.length; ) {
     const length = list[offset] === TYPE_IPV4 ? IPV4_BYTES : IPV6_BYTES;
-    const at = offset + 1;
-    const address =
-      length === IPV4_BYTES
-        ? list.subarray(at, at + 4).join(".")
-        : formatIpv6(Array.from({ length: 8 }, (_, group) => view.getUint16(at + 2 * group, true)));
+    const bytes = list.subarray(offset + 1, offset + length - 2);
+    const address = formatAddress(length === IPV4_BYTES ? bytes : swapGroups(bytes));
     endpoints.push({ address, port: view.getUint16(offset + length - 2, true) });
     offset += length;
   }

@@ -1,4 +1,4 @@
-import type { Endpoint } from "../udp/endpoint.ts";
+import type { Endpoint } from "../net/endpoint.ts";
 import { readConnectToken } from "./connect-token.ts";
 import {
   DISCONNECT_PACKETS,

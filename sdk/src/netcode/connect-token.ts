@@ -1,4 +1,4 @@
-import type { Endpoint } from "../udp/endpoint.ts";
+import type { Endpoint } from "../net/endpoint.ts";
 import { decodeAddressList, encodeAddressList, measureAddressList } from "./address.ts";
 import {
   CONNECT_TOKEN_BYTES,

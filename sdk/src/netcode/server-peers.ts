@@ -39,6 +39,7 @@ export class ServerClient implements NetcodeServerClient {
   confirmed = false;
   connected = true;
   newest = false;
+  strayed = false;
   lastReceiveTime: number;
   lastSendTime: number;
   context: unknown = undefined;

@@ -1,4 +1,5 @@
-import type { Endpoint } from "../udp/endpoint.ts";
+import type { Endpoint } from "../net/endpoint.ts";
+import { traceOf } from "../net/trace.ts";
 import { encodeAddress } from "./address.ts";
 import { Admission, type AdmissionHost, type AdmissionOptions } from "./admission.ts";
 import { checkPrivateKey } from "./connect-token.ts";
@@ -14,10 +15,13 @@ import {
 import { countRefused, type NetcodeServerCounters, newServerCounters } from "./counters.ts";
 import { NetcodeError } from "./errors.ts";
 import { SERVER_READS } from "./packet.ts";
+import { RefusalTrace } from "./refusal-trace.ts";
 import { type Handshake, ServerClient } from "./server-peers.ts";
 import { getSlab, type Slab } from "./sodium.ts";
 import { SourceTable } from "./source-table.ts";
 import { type NetcodeDisconnectReason, type NetcodeServerClient, type RandomSource, systemRandom } from "./types.ts";
+
+const trace = traceOf("netcode");
 
 export interface NetcodeServerHandler {
   /** A datagram to send. `data` is valid during the call only: a socket that queues must copy. */
@@ -55,6 +59,7 @@ const TWO_32 = 0x1_0000_0000;
 export class NetcodeServer {
   readonly maxClients: number;
   readonly counters: NetcodeServerCounters = newServerCounters();
+  readonly #refusals = new RefusalTrace();
   readonly #handler: NetcodeServerHandler;
   readonly #options: Omit<AdmissionOptions, "startSeconds">;
   readonly #slab: Slab;
@@ -160,21 +165,24 @@ export class NetcodeServer {
     } else {
       const source = this.#sources.get(address, port);
       if (!source) this.counters.refusedNoKey++;
-      else if (source.slotted) accepted = this.#packet(admission, source, data, now);
+      else if (source.slotted) accepted = this.#packet(admission, source, data, now, false);
       else accepted = this.#response(admission, source, data, now);
     }
     if (accepted) this.counters.accepted++;
+    if (trace.on && (!accepted || data[0] === 0)) this.#refusals.tell(this.counters, now, { address, port });
     return accepted;
   }
 
   /**
    * As {@link receive}, for a datagram that came from elsewhere but seems to be this client's. True means that it is:
-   * authentic and no replay. A layer that follows moving clients may then {@link rebind}, if `client.newest`.
+   * authentic and no replay. It is read, but the client does not count as heard: nothing proves that it is at that address,
+   * and its own may have fallen silent. A layer that follows moving clients has the address proven, by what it sends there
+   * with {@link sendTo}, and then {@link rebind}s.
    */
-  receiveAs(client: NetcodeServerClient, data: Uint8Array, now: number): boolean {
+  receiveAs(client: NetcodeServerClient, data: Uint8Array): boolean {
     this.counters.received++;
     const slot = this.#slotOf(client);
-    if (!this.#admission || !slot || !this.#packet(this.#admission, slot, data, now)) return false;
+    if (!this.#admission || !slot || !this.#packet(this.#admission, slot, data, 0, true)) return false;
     this.counters.accepted++;
     return true;
   }
@@ -183,6 +191,7 @@ export class NetcodeServer {
   update(now: number): void {
     if (!this.#admission) return;
     this.#lastUpdate = now;
+    if (trace.on) this.#refusals.tell(this.counters, now);
     this.#sources.dropLate(now);
     this.#nextUpdate = Number.POSITIVE_INFINITY;
     let next = Number.POSITIVE_INFINITY;
@@ -221,6 +230,21 @@ export class NetcodeServer {
     return true;
   }
 
+  /**
+   * Sends 1 to 1200 bytes to where the client may be, as the layer above wants to know: the client stays where it is, and no
+   * keep alive is put off.
+   * @returns bytes of the datagram; 0 if the client is gone or the size is wrong: then nothing was sent
+   */
+  sendTo(client: NetcodeServerClient, payload: Uint8Array, address: string, port: number): number {
+    const slot = this.#slotOf(client);
+    const admission = this.#admission;
+    if (!slot || !admission || payload.length < 1 || payload.length > MAX_PAYLOAD_BYTES) return 0;
+    const sequence = slot.sequence++;
+    const bytes = admission.codec.sealPayload(payload, sequence >>> 0, Math.floor(sequence / TWO_32), slot.sendKey);
+    this.#handler.send(this.#slab.wireOutView(bytes), address, port);
+    return bytes;
+  }
+
   /** Tells the client, ten times, and frees its slot. */
   disconnect(client: NetcodeServerClient, now: number): void {
     const slot = this.#slotOf(client);
@@ -237,12 +261,15 @@ export class NetcodeServer {
   }
 
   /**
-   * Moves a client to another address, which the layer above has proven to be the client's. False if the client is gone
-   * or another one is there. A handshake under way from there is dropped.
+   * Moves a client to another address, which the layer above has proven to be the client's: it was heard there just now. False
+   * if the client is gone or another one is there. A handshake under way from there is dropped.
    */
-  rebind(client: NetcodeServerClient, address: string, port: number): boolean {
+  rebind(client: NetcodeServerClient, address: string, port: number, now: number): boolean {
     const slot = this.#slotOf(client);
-    return slot !== null && this.#sources.move(slot, address, port);
+    if (!slot || !this.#sources.move(slot, address, port)) return false;
+    slot.strayed = false;
+    slot.lastReceiveTime = now;
+    return true;
   }
 
   #slotOf(client: NetcodeServerClient): ServerClient | null {
@@ -266,14 +293,15 @@ export class NetcodeServer {
     this.#byId.set(client.clientId, client);
     this.#sources.install(handshake, client);
     this.counters.connected++;
+    if (trace.on) trace.event("connected", { from: client, handshakeMs: client.handshakeMs, slot: index });
     this.#nextUpdate = Math.min(this.#nextUpdate, now + SEND_INTERVAL_MS);
     this.#sendKeepAlive(client, now);
     if (client.connected) this.#handler.clientConnected(client);
     return true;
   }
 
-  /** A packet from a connected client. */
-  #packet(admission: Admission, client: ServerClient, data: Uint8Array, now: number): boolean {
+  /** A packet from a connected client; `elsewhere`: not from its address. */
+  #packet(admission: Admission, client: ServerClient, data: Uint8Array, now: number, elsewhere: boolean): boolean {
     const type = admission.codec.open(data, client.receiveKey, client.window, SERVER_READS);
     if (type < 0) {
       countRefused(this.counters, type);
@@ -284,12 +312,13 @@ export class NetcodeServer {
       return false;
     }
     client.newest = admission.codec.newest;
+    if (client.newest) client.strayed = elsewhere;
     if (type === PACKET_DISCONNECT) {
       this.#free(client, "client");
       return true;
     }
     client.confirmed = true;
-    client.lastReceiveTime = now;
+    if (!elsewhere) client.lastReceiveTime = now;
     if (type === PACKET_PAYLOAD) this.#handler.payload(client, this.#slab.plainView(admission.codec.length));
     return true;
   }
@@ -313,6 +342,7 @@ export class NetcodeServer {
   #free(client: ServerClient, reason: NetcodeDisconnectReason): void {
     if (!client.connected) return;
     client.connected = false;
+    if (trace.on) trace.event("disconnected", { from: client, reason });
     this.#slots[client.index] = null;
     this.#byId.delete(client.clientId);
     this.#sources.remove(client);

@@ -1,4 +1,4 @@
-import { EndpointMap } from "./endpoint-map.ts";
+import { EndpointMap } from "../net/endpoint-map.ts";
 import type { PrivateToken } from "./private-token.ts";
 import { Handshake, type ServerClient } from "./server-peers.ts";
 import type { Slab } from "./sodium.ts";

@@ -1,4 +1,4 @@
-import type { Endpoint } from "../udp/endpoint.ts";
+import type { Endpoint } from "../net/endpoint.ts";
 
 /** Fills all of `bytes` with unpredictable bytes. A test hands in a seeded one. */
 export type RandomSource = (bytes: Uint8Array) => void;
@@ -74,12 +74,14 @@ export interface NetcodeServerClient {
   readonly confirmed: boolean;
   /** False once the slot was freed. */
   readonly connected: boolean;
-  /** Time of the last keep alive or payload, ms. */
+  /** Time of the last keep alive or payload from its address, ms. */
   readonly lastReceiveTime: number;
   /** Time of the last packet to it, ms. */
   readonly lastSendTime: number;
   /** Whether the last accepted packet had the highest sequence so far; only such a one may move a path (RFC 9000 section 9.3). */
   readonly newest: boolean;
+  /** Whether the packet with the highest sequence so far came from elsewhere (`receiveAs`), not from its address. */
+  readonly strayed: boolean;
   /** For the layer above: hang its own object here, to find it without a look-up. */
   context: unknown;
 }

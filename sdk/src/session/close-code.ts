@@ -1,7 +1,9 @@
 import type { CloseReason } from "./types.ts";
 
-/** The close codes of RFC 6455 section 7.4.1 that say how a connection ended when nobody gave a code. */
+/** The close codes of RFC 6455 section 7.4.1 that a session uses as WebSocket does. */
+export const CLOSE_NORMAL = 1000;
 export const CLOSE_GOING_AWAY = 1001;
+export const CLOSE_PROTOCOL_ERROR = 1002;
 export const CLOSE_NO_STATUS = 1005;
 export const CLOSE_ABNORMAL = 1006;
 export const CLOSE_TOO_BIG = 1009;

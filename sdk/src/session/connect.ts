@@ -1,21 +1,30 @@
 import type { NetworkConditions } from "../channel/conditioner.ts";
+import { type Endpoint, formatEndpoint } from "../net/endpoint.ts";
+import { traceOf } from "../net/trace.ts";
+import type { UDPSocket } from "../net/udp-socket.ts";
 import { NetcodeClient } from "../netcode/client.ts";
 import { readConnectToken } from "../netcode/connect-token.ts";
 import { netcodeReady } from "../netcode/sodium.ts";
 import { NetcodeClientState } from "../netcode/types.ts";
-import { formatEndpoint } from "../udp/endpoint.ts";
-import type { UDPSocket } from "../udp/udp-socket.ts";
 import { SessionError, type SessionErrorCode } from "./errors.ts";
 import type { SessionLimits } from "./limits.ts";
 import type { SessionPath } from "./path.ts";
+import { isPathPacket, responseTo } from "./path-packet.ts";
 import { SessionPump } from "./pump.ts";
 import type { CloseReason, Session } from "./types.ts";
 import { UDPSession } from "./udp-session.ts";
-import { PathWay, SocketWay, type Way } from "./way.ts";
+import { dialableAddresses, PathWay, SocketWay, type Way } from "./way.ts";
+
+const trace = traceOf("session");
 
 export interface ConnectSessionOptions extends SessionLimits {
   /** Default: a socket of its own, closed with the session. A socket that is handed in stays open. */
   socket?: UDPSocket;
+  /**
+   * The address at which the token's issuer was dialed: private and loopback addresses in the token are tried only where it is one. Default:
+   * the issuer is trusted with all addresses.
+   */
+  dialed?: string;
   /** A way to the server that was found otherwise, as by ICE, in place of the token's addresses; closed with the session. */
   path?: SessionPath;
   /** Gives the attempt up; has no effect once the session is open. */
@@ -38,8 +47,8 @@ const UPDATE_MS = 20;
 
 /**
  * Opens a secure session with the server that a connect token names. Its addresses are taken as ways to one server, as
- * {@link UDPSessionServer} writes them: the first has a head start of 100 ms, then all are asked at once, and the first that
- * answers is kept.
+ * {@link UDPSessionServer} writes them: the first has a head start of 100 ms, then all are asked, the others twice a second, and the first
+ * that answers is kept. No more than 8 are tried.
  * @param token a netcode connect token, 2048 bytes; good for one session
  * @throws SessionError whose `code` says why: `timeout`, `full`, `expired`, `invalid-token`, `aborted`, `shutdown`
  */
@@ -48,8 +57,17 @@ export async function connectSession(token: Uint8Array, options: ConnectSessionO
   if (options.signal?.aborted) throw new SessionError("aborted", "The attempt was given up before it began.");
   const parsed = readConnectToken(token);
   if (typeof parsed === "string") throw new SessionError("invalid-token");
-  const way = options.path ? new PathWay(options.path) : new SocketWay(options.socket, parsed.serverAddresses);
-  return new ClientConnection(way, options).open(token);
+  if (trace.on) {
+    trace.event("connecting", options.path ? { by: "path" } : { by: "addresses", addresses: parsed.serverAddresses });
+  }
+  return new ClientConnection(wayTo(parsed.serverAddresses, options), options).open(token);
+}
+
+function wayTo(addresses: readonly Endpoint[], { path, socket, dialed }: ConnectSessionOptions): Way {
+  if (path) return new PathWay(path);
+  const dialable = dialableAddresses(addresses, dialed);
+  if (dialable.length === 0) throw new SessionError("invalid-token", "The token names no address that may be dialed.");
+  return new SocketWay(socket, dialable, () => performance.now());
 }
 
 /** A netcode client on a way to its server, and the session that stands on it once it is connected. */
@@ -57,6 +75,7 @@ class ClientConnection {
   readonly #way: Way;
   readonly #options: ConnectSessionOptions;
   readonly #pump = new SessionPump();
+  readonly #beganAt: number = this.#pump.now();
   readonly #netcode: NetcodeClient;
   readonly #timer: NodeJS.Timeout;
   #limit: NodeJS.Timeout | undefined;
@@ -75,7 +94,10 @@ class ClientConnection {
     this.#netcode = new NetcodeClient({
       send: (data) => way.send(data),
       stateChanged: (state) => this.#stateChanged(state),
-      payload: (data) => this.#session?.receive(data, this.#now),
+      payload: (data) => {
+        if (isPathPacket(data)) this.#answerPath(data);
+        else this.#session?.receive(data, this.#now);
+      },
     });
     this.#timer = setInterval(() => this.#netcode.update(this.#pump.now()), UPDATE_MS);
     this.#timer.unref();
@@ -104,6 +126,12 @@ class ClientConnection {
     this.#netcode.receive(data, serverAddress.address, serverAddress.port, this.#now);
   }
 
+  /** The server asks whether we are where our packets came from: answered at once, the way that all goes. */
+  #answerPath(payload: Uint8Array): void {
+    const response = responseTo(payload);
+    if (response) this.#netcode.send(response, this.#now);
+  }
+
   readonly #abort = (): void => this.#giveUp("aborted", "The attempt was given up.");
   readonly #late = (): void => this.#giveUp("timeout");
 
@@ -118,6 +146,9 @@ class ClientConnection {
     const now = this.#pump.now();
     if (state > NetcodeClientState.sendingRequest) this.#handshakeMs = Math.min(this.#handshakeMs, now - this.#stageAt);
     this.#stageAt = now;
+    if (trace.on) {
+      trace.event("handshake", { state: NAMES.get(state), server: this.#way.remote, ms: now - this.#beganAt });
+    }
     // Only the token's server can have written the challenge that leads here.
     if (state === NetcodeClientState.sendingResponse) this.#way.keep();
     this.#options.onProgress?.({ state, server: formatEndpoint(this.#way.remote) });
@@ -137,6 +168,7 @@ class ClientConnection {
         get kind() {
           return way.kind;
         },
+        pairs: () => way.pairs?.() ?? [],
         send: (payload, now) => netcode.send(payload, now),
         disconnect: (now) => {
           netcode.disconnect(now);
@@ -152,6 +184,10 @@ class ClientConnection {
         conditions: this.#options.conditions ?? null,
       },
     );
+    if (trace.on) {
+      const { remote, kind } = way;
+      trace.event("connected", { remote, kind, handshakeMs: this.#handshakeMs, ms: this.#pump.now() - this.#beganAt });
+    }
     this.#options.signal?.removeEventListener("abort", this.#abort);
     const settle = this.#settle;
     this.#settle = undefined;
@@ -167,6 +203,8 @@ class ClientConnection {
   #fail(code: SessionErrorCode, detail = ""): void {
     const settle = this.#settle;
     this.#settle = undefined;
+    if (trace.on && settle)
+      trace.event("failed", { code, server: this.#way.remote, ms: this.#pump.now() - this.#beganAt });
     settle?.reject(new SessionError(code, detail));
   }
 
@@ -180,6 +218,10 @@ class ClientConnection {
     this.#way.close();
   }
 }
+
+const NAMES: ReadonlyMap<NetcodeClientState, string> = new Map(
+  Object.entries(NetcodeClientState).map(([name, state]) => [state, name]),
+);
 
 const FINAL_STATES: Partial<Record<NetcodeClientState, CloseReason>> = {
   [NetcodeClientState.tokenExpired]: "expired",

@@ -1,6 +1,5 @@
 import { NetworkConditioner, type NetworkConditions } from "../channel/conditioner.ts";
-
-const MAX_PAYLOAD_BYTES = 1200;
+import { MAX_PAYLOAD_BYTES } from "../netcode/constants.ts";
 
 /** A bad line between a session and its peer, each way its own. */
 export class Line {

@@ -1,4 +1,7 @@
-import type { Endpoint } from "../udp/endpoint.ts";
+import { type Endpoint, NOWHERE } from "../net/endpoint.ts";
+import { traceOf } from "../net/trace.ts";
+
+const trace = traceOf("session");
 
 /** `direct`: dialed as it is; `punched`: both sides had to send first; `relayed`: through TURN. */
 export type SessionPathKind = "direct" | "punched" | "relayed";
@@ -9,19 +12,39 @@ export interface SessionPathState {
   readonly remote: Endpoint;
 }
 
+/** One of the ways that were tried for a path: ICE's pairs. */
+export interface SessionPathPair {
+  /** Our socket, or the id of our relay. */
+  readonly via: string;
+  readonly remote: Endpoint;
+  readonly localType: string;
+  readonly remoteType: string;
+  readonly state: string;
+  readonly selected: boolean;
+  /** Of the selected one: why it, and not another that answers. */
+  readonly why?: string;
+  /** 0 before the first answer. */
+  readonly rttMs: number;
+}
+
 /** A way to one peer that may change under the session, as ICE's does. */
 export interface SessionPath {
   /** Null while there is no way. */
   readonly path: SessionPathState | null;
   /** False when it cannot leave. `data` may be reused at once. */
   send(data: Uint8Array): boolean;
-  onData: ((data: Buffer) => void) | null;
+  /** For diagnosis, best first. */
+  pairs?(): readonly SessionPathPair[];
+  /** Answers false for what is not the peer's after all, which others may take then. */
+  onData: ((data: Buffer) => unknown) | null;
+  /**
+   * A datagram of the peer's, so many bytes long, came from an address that the path does not know, outside of it: where the path can,
+   * it finds out whether the peer is there now.
+   */
+  strayed?(address: string, port: number, bytes: number): void;
   onPath: ((path: never, previous: never) => void) | null;
   close(): void;
 }
-
-/** Stands in where a path leads nowhere at the moment. */
-const NOWHERE: Endpoint = { address: "", port: 0 };
 
 /** A path whose peer is awaited or connected. */
 export class PathEntry {
@@ -59,7 +82,9 @@ export class PathTable {
     const entry = new PathEntry(`path:${++this.#count}`, path);
     this.#entries.set(entry.name, entry);
     setTimeout(() => {
-      if (entry.session === null) this.remove(entry);
+      if (entry.session !== null || !this.#entries.has(entry.name)) return;
+      if (trace.on) trace.event("path-given-up", { path: entry.name, timeoutMs });
+      this.remove(entry);
     }, timeoutMs).unref();
     return entry;
   }

@@ -1,5 +1,10 @@
+import { traceOf } from "../net/trace.ts";
 import type { NetcodeServer } from "../netcode/server.ts";
 import type { NetcodeServerClient } from "../netcode/types.ts";
+import { type RandomSource, systemRandom } from "../netcode/types.ts";
+import { type PathCandidate, PathCandidates } from "./path-candidates.ts";
+
+const trace = traceOf("session");
 
 /** Connected clients send at 10 Hz at least; one that has been silent this long (ms) may have moved. */
 const SILENT_MS = 150;
@@ -12,27 +17,47 @@ const LOOK_INTERVAL_MS = 20;
 /** Prefix byte, shortest sequence, tag: less is no encrypted packet (netcode 1.02). */
 const MIN_PACKET_BYTES = 18;
 
+export interface RoamingHandler {
+  /** The client has another address, and has proven it. */
+  moved(client: NetcodeServerClient): void;
+  /**
+   * A client's newest packet, so many bytes long, came from elsewhere.
+   * @returns true where the client's way finds out by itself whether it is there, as ICE does: then nothing is asked here
+   */
+  strayed(client: NetcodeServerClient, address: string, port: number, bytes: number): boolean;
+}
+
 /**
  * Follows clients whose address changed in mid-game: the NAT forgot them, or the Wi-Fi gave way to mobile. netcode has no
- * connection id, so a datagram from nowhere is held against the keys of those who fell silent. It moves its client only
- * if it is authentic, no replay, and the newest so far (RFC 9000 section 9.3 asks the same).
+ * connection id, so a datagram from nowhere is held against the keys of those who fell silent.
+ *
+ * An authentic packet proves who wrote it, and not where that is: its source may be forged, by a player who wants somebody flooded,
+ * or a copy's. So what comes from elsewhere is read, and all that is sent still goes to the client's address, until an answer to
+ * eight unpredictable bytes comes from the new one (RFC 9000 sections 8.2 and 9.3). A challenge is sent only when such a packet
+ * comes, so that nobody is sent anything who says nothing.
  */
 export class Roaming {
   readonly #netcode: NetcodeServer;
+  readonly #handler: RoamingHandler;
+  readonly #candidates: PathCandidates;
   #silent: NetcodeServerClient[] = [];
   #lookedAt = Number.NEGATIVE_INFINITY;
   #tries = TRIES_PER_SECOND;
   #refilledAt = 0;
-  readonly #moved: (client: NetcodeServerClient) => void;
+  /** Whence the datagram came that netcode is reading. */
+  #reading: PathCandidate | null = null;
 
-  constructor(netcode: NetcodeServer, moved: (client: NetcodeServerClient) => void) {
+  constructor(netcode: NetcodeServer, handler: RoamingHandler, random: RandomSource = systemRandom) {
     this.#netcode = netcode;
-    this.#moved = moved;
+    this.#handler = handler;
+    this.#candidates = new PathCandidates(random);
   }
 
-  /** For a datagram that netcode did not know. @returns whether it was a client's, which now has the new address */
+  /** For a datagram that netcode did not know. @returns whether it was a client's */
   receive(data: Uint8Array, address: string, port: number, now: number): boolean {
     if (data.length < MIN_PACKET_BYTES || !isMidGame(data[0] ?? 0)) return false;
+    const known = this.#candidates.get(address, port, now);
+    if (known && this.#readFrom(known, data, now)) return true;
     this.#look(now);
     if (this.#silent.length === 0) return false;
     this.#refill(now);
@@ -40,16 +65,76 @@ export class Roaming {
       const client = this.#silent[position];
       if (!client || this.#tries < 1) return false;
       this.#tries--;
-      // Rebinding comes after: receiving hands the payload up, and the answer may leave in the same tick.
-      if (!this.#netcode.receiveAs(client, data, now)) continue;
+      if (!this.#netcode.receiveAs(client, data)) continue;
       this.#silent.splice(position, 1);
-      if (!client.connected || !client.newest || !this.#netcode.rebind(client, address, port)) return true;
-      this.#moved(client);
+      if (client.connected && client.newest) this.#suspect(client, address, port, data.length, now);
       return true;
     }
     // Those who were not it go to the end, so that every silent client has its turn.
     this.#silent.push(...this.#silent.splice(0, TRIES_PER_DATAGRAM));
     return false;
+  }
+
+  /** A payload of path validation, of the datagram that netcode is reading. */
+  pathPacket(client: NetcodeServerClient, payload: Uint8Array): void {
+    // One that came from the client's own address answers nothing.
+    if (this.#reading?.client === client) this.#reading.answer(payload);
+  }
+
+  /** The client is gone. */
+  forget(client: NetcodeServerClient): void {
+    this.#candidates.forget(client);
+  }
+
+  /** Addresses that are being proven, or are kept for what comes late. */
+  get candidates(): number {
+    return this.#candidates.count();
+  }
+
+  #suspect(client: NetcodeServerClient, address: string, port: number, bytes: number, now: number): void {
+    if (this.#handler.strayed(client, address, port, bytes)) return;
+    const candidate = this.#candidates.add(client, address, port, now);
+    candidate.heard(bytes, now);
+    this.#ask(candidate, now);
+  }
+
+  /** A datagram from where a client was heard before. */
+  #readFrom(candidate: PathCandidate, data: Uint8Array, now: number): boolean {
+    const { client } = candidate;
+    let taken: boolean;
+    try {
+      this.#reading = candidate;
+      taken = this.#netcode.receiveAs(client, data);
+    } finally {
+      this.#reading = null;
+    }
+    if (!taken || !client.connected) return taken;
+    candidate.heard(data.length, now);
+    if (client.newest) this.#ask(candidate, now);
+    // The answer may have been overtaken by what the client said after it.
+    if (candidate.proven && candidate.leads && client.strayed) this.#move(candidate, now);
+    return true;
+  }
+
+  /** Its newest packet came from there. As long as the client is heard at its own address too, it is there. */
+  #ask(candidate: PathCandidate, now: number): void {
+    const { client, challenge, address, port } = candidate;
+    this.#candidates.lead(candidate);
+    if (now - client.lastReceiveTime <= SILENT_MS || !candidate.takeChallenge(now)) return;
+    if (trace.on) trace.event("path-asked", { from: client, to: candidate });
+    this.#netcode.sendTo(client, challenge, address, port);
+  }
+
+  /** What the datagram brought may be answered in this very tick, so that the answer goes to the new address already. */
+  #move(candidate: PathCandidate, now: number): void {
+    const { client, address, port } = candidate;
+    const before = { address: client.address, port: client.port };
+    this.#candidates.remove(candidate);
+    const isMoved = this.#netcode.rebind(client, address, port, now);
+    if (trace.on) trace.event(isMoved ? "path-proven" : "path-refused", { was: before, now: candidate });
+    if (!isMoved) return;
+    this.#candidates.add(client, before.address, before.port, now);
+    this.#handler.moved(client);
   }
 
   #look(now: number): void {

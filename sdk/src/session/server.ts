@@ -1,18 +1,23 @@
 import { randomBytes } from "node:crypto";
 import type { NetworkConditions } from "../channel/conditioner.ts";
+import type { Endpoint } from "../net/endpoint.ts";
+import { traceOf } from "../net/trace.ts";
+import type { UDPSocket } from "../net/udp-socket.ts";
 import { generateConnectToken } from "../netcode/connect-token.ts";
 import { NetcodeServer } from "../netcode/server.ts";
 import { netcodeReady } from "../netcode/sodium.ts";
-import { type NetcodeDisconnectReason, type NetcodeServerClient } from "../netcode/types.ts";
-import type { Endpoint } from "../udp/endpoint.ts";
-import type { UDPSocket } from "../udp/udp-socket.ts";
+import type { NetcodeDisconnectReason, NetcodeServerClient } from "../netcode/types.ts";
+import { CLOSE_GOING_AWAY } from "./close-code.ts";
 import type { SessionLimits } from "./limits.ts";
 import { PATH_PORT, PathTable, type SessionPath } from "./path.ts";
+import { isPathPacket } from "./path-packet.ts";
 import { SESSION_PROTOCOL_ID } from "./protocol.ts";
 import { SessionPump } from "./pump.ts";
 import { Roaming } from "./roaming.ts";
 import type { CloseReason, Session, SessionServer, SessionTokenOptions } from "./types.ts";
 import { type SessionLink, UDPSession } from "./udp-session.ts";
+
+const trace = traceOf("session");
 
 export interface UDPSessionServerOptions extends SessionLimits {
   /** 32 bytes that servers which accept each other's tokens share. Default: random for each server. */
@@ -31,7 +36,6 @@ export interface UDPSessionServerOptions extends SessionLimits {
 }
 
 const DEFAULT_TIMEOUT_SECONDS = 10;
-const CLOSE_GOING_AWAY = 1001;
 const UPDATE_MS = 100;
 /** How long a path's peer may take to come. */
 const PATH_TIMEOUT_MS = 30_000;
@@ -84,11 +88,21 @@ export class UDPSessionServer implements SessionServer, AsyncDisposable {
         },
         clientConnected: (client) => this.#connected(client),
         clientDisconnected: (client, reason) => this.#disconnected(client, reason),
-        payload: (client, data) => sessionOf(client)?.receive(data, this.#now),
+        payload: (client, data) => {
+          if (isPathPacket(data)) this.#roaming.pathPacket(client, data);
+          else sessionOf(client)?.receive(data, this.#now);
+        },
       },
     );
     this.#netcode.start(this.#pump.now(), unixSeconds());
-    this.#roaming = new Roaming(this.#netcode, (client) => sessionOf(client)?.moved());
+    this.#roaming = new Roaming(this.#netcode, {
+      moved: (client) => sessionOf(client)?.moved(),
+      strayed: (client, from, port, bytes) => {
+        const entry = this.#paths.get(client.address, client.port);
+        entry?.path.strayed?.(from, port, bytes);
+        return entry !== null;
+      },
+    });
     socket.onDatagram = (data, address, port) => {
       const now = this.#pump.now();
       this.#now = now;
@@ -107,6 +121,7 @@ export class UDPSessionServer implements SessionServer, AsyncDisposable {
   }
 
   createToken(options: SessionTokenOptions): Uint8Array {
+    if (trace.on) trace.event("token-made", { addresses: options.addresses });
     return generateConnectToken({
       protocolId: SESSION_PROTOCOL_ID,
       privateKey: this.#privateKey,
@@ -127,9 +142,10 @@ export class UDPSessionServer implements SessionServer, AsyncDisposable {
       return;
     }
     const { name } = this.#paths.add(path, timeoutMs);
+    if (trace.on) trace.event("path-awaited", { path: name, timeoutMs });
     path.onData = (data) => {
       this.#now = this.#pump.now();
-      this.#netcode.receive(data, name, PATH_PORT, this.#now, this.#unixSeconds);
+      return this.#netcode.receive(data, name, PATH_PORT, this.#now, this.#unixSeconds);
     };
   }
 
@@ -162,6 +178,7 @@ export class UDPSessionServer implements SessionServer, AsyncDisposable {
       get kind() {
         return entry?.kind ?? "direct";
       },
+      pairs: () => entry?.path.pairs?.() ?? [],
       send: (payload, now) => netcode.send(client, payload, now),
       disconnect: (now) => netcode.disconnect(client, now),
     };
@@ -175,10 +192,15 @@ export class UDPSessionServer implements SessionServer, AsyncDisposable {
     client.context = session;
     if (entry) entry.session = session;
     this.#live.add(session);
+    if (trace.on) {
+      const { remote, pathKind: kind } = session;
+      trace.event("opened", { remote, kind, path: entry?.name, handshakeMs: client.handshakeMs });
+    }
     this.onSession?.(session);
   }
 
   #disconnected(client: NetcodeServerClient, reason: NetcodeDisconnectReason): void {
+    this.#roaming.forget(client);
     const session = sessionOf(client);
     if (!session) return;
     client.context = undefined;

@@ -1,7 +1,7 @@
 import type { NetworkConditions } from "../channel/conditioner.ts";
 import type { DeliveryMode, SendOptions } from "../channel/wire/types.ts";
-import type { Endpoint } from "../udp/endpoint.ts";
-import type { SessionPath, SessionPathKind } from "./path.ts";
+import type { Endpoint } from "../net/endpoint.ts";
+import type { SessionPath, SessionPathKind, SessionPathPair } from "./path.ts";
 
 /**
  * Why a session ended.
@@ -63,6 +63,8 @@ export interface Session {
   /** How the far end is reached. */
   readonly pathKind: SessionPathKind;
   readonly stats: SessionStats;
+  /** The ways that ICE tried, best first, where it was ICE that found the path; for diagnosis. */
+  pairs?(): readonly SessionPathPair[];
   readonly open: boolean;
   /**
    * Copies `data` at once; it leaves at the end of the tick, together with all else for this peer.
@@ -80,7 +82,7 @@ export interface Session {
   close(code?: number, reason?: string): void;
   /**
    * A bad line, for trying the game out: what is sent and what arrives passes through it, each way on its own, so that a
-   * delay of 50 ms makes the round trip 100 ms longer. netcode's handshake and keep alives are spared. Null: as it is.
+   * delay of 50 ms makes the round trip 100 ms longer. netcode's handshake and keep alives, and questions for the path, are spared. Null: as it is.
    */
   conditions: NetworkConditions | null;
   /** `data` is valid only during the call. */

@@ -1,18 +1,23 @@
-import { type NetworkConditions } from "../channel/conditioner.ts";
+import type { NetworkConditions } from "../channel/conditioner.ts";
 import { MessageEndpoint } from "../channel/endpoint.ts";
-import { type SendOptions } from "../channel/wire/types.ts";
-import type { Endpoint } from "../udp/endpoint.ts";
+import type { SendOptions } from "../channel/wire/types.ts";
+import type { Endpoint } from "../net/endpoint.ts";
+import { traceOf } from "../net/trace.ts";
+import { MAX_PAYLOAD_BYTES } from "../netcode/constants.ts";
+import { CLOSE_ABNORMAL, CLOSE_NORMAL, CLOSE_PROTOCOL_ERROR } from "./close-code.ts";
 import { type CloseFrame, decodeClose, encodeClose } from "./close-frame.ts";
 import { limitsOf, type SessionLimits } from "./limits.ts";
 import { Line } from "./line.ts";
-import type { SessionPathKind } from "./path.ts";
+import type { SessionPathKind, SessionPathPair } from "./path.ts";
 import type { Pumped, SessionPump } from "./pump.ts";
+import { TrafficTrace } from "./traffic-trace.ts";
 import type { CloseReason, Session, SessionMode, SessionStats } from "./types.ts";
+
+const trace = traceOf("session");
 
 /** What the sessions say to each other: the close frame. All other channels are the application's. */
 const CONTROL_CHANNEL = 255;
 
-const MAX_PAYLOAD_BYTES = 1200;
 // One for the process: a packet is built and sealed before the next one is begun.
 const packet = new Uint8Array(MAX_PAYLOAD_BYTES);
 /** Its beginnings by length, so that sending a packet makes no object. */
@@ -34,15 +39,11 @@ const MAX_EARLY_BYTES = 8 << 20;
  */
 const CLOSE_LINGER_MS = 5000;
 
-/** Codes of RFC 6455 section 7.4.1 that a session uses as WebSocket does. */
-const CLOSE_NORMAL = 1000;
-const CLOSE_PROTOCOL_ERROR = 1002;
-const CLOSE_ABNORMAL = 1006;
-
 /** The secure path below a session: netcode's client, or one of its server's slots. */
 export interface SessionLink {
   readonly remote: Endpoint;
   readonly kind?: SessionPathKind;
+  pairs?(): readonly SessionPathPair[];
   /** Seals and sends one payload of 1-1200 bytes; `payload` is read during the call. */
   send(payload: Uint8Array, now: number): boolean;
   /** Says goodbye (netcode's redundant disconnect packets) and forgets the peer. */
@@ -82,6 +83,8 @@ export class UDPSession implements Session, Pumped {
   #remoteClose: CloseFrame | null = null;
   #lingerUntil = Number.POSITIVE_INFINITY;
   #line: Line | null = null;
+  #traffic: TrafficTrace | null = null;
+  #closeTraced = false;
 
   constructor(link: SessionLink, pump: SessionPump, options: UDPSessionOptions) {
     this.clientId = options.clientId;
@@ -120,6 +123,10 @@ export class UDPSession implements Session, Pumped {
 
   get pathKind(): SessionPathKind {
     return this.#link.kind ?? "direct";
+  }
+
+  pairs(): readonly SessionPathPair[] {
+    return this.#link.pairs?.() ?? [];
   }
 
   get open(): boolean {
@@ -192,6 +199,7 @@ export class UDPSession implements Session, Pumped {
   /** @internal The far end has another address now: what waits is sent there at once. */
   moved(): void {
     if (this.#state === "closed") return;
+    if (trace.on) trace.event("path-changed", { remote: this.remote, kind: this.pathKind });
     this.#endpoint.pathChanged(this.#pump.now());
     this.#pump.flushAtEndOfTick(this);
     this.onPath?.(this.remote);
@@ -208,6 +216,7 @@ export class UDPSession implements Session, Pumped {
 
   /** @internal Sends what is due. @returns when to come back, in ms. */
   flushAt(now: number): number {
+    if (trace.on) (this.#traffic ??= new TrafficTrace()).look(now, this);
     if (this.#line) this.#readLine(this.#line, now);
     if (this.#state === "closed") return Number.POSITIVE_INFINITY;
     const line = this.#line;
@@ -285,6 +294,10 @@ export class UDPSession implements Session, Pumped {
 
   #finish(reason: CloseReason, code: number, text: string): void {
     const { onClose } = this;
+    if (trace.on && !this.#closeTraced) {
+      trace.event("closed", { remote: this.remote, reason, code, text: text || undefined });
+    }
+    this.#closeTraced = true;
     this.onClose = null;
     onClose?.(reason, code, text);
   }

@@ -1,13 +1,15 @@
-import { isIPv4 } from "node:net";
-import type { Endpoint } from "../udp/endpoint.ts";
-import { UDPSocket } from "../udp/udp-socket.ts";
-import type { SessionPath, SessionPathKind } from "./path.ts";
+import { addressFamily } from "../net/address.ts";
+import { type Endpoint, NOWHERE } from "../net/endpoint.ts";
+import { type AddressScope, addressScope } from "../net/scope.ts";
+import { UDPSocket } from "../net/udp-socket.ts";
+import type { SessionPath, SessionPathKind, SessionPathPair } from "./path.ts";
 
 /** How a client's datagrams get to its server and back. */
 export interface Way {
   /** Where it leads, or is tried first. */
   readonly remote: Endpoint;
   readonly kind: SessionPathKind;
+  pairs?(): readonly SessionPathPair[];
   open(receive: (data: Buffer) => void, moved: () => void): void;
   send(data: Uint8Array): void;
   /** What is being received proves that the server is at its other end. */
@@ -15,9 +17,33 @@ export interface Way {
   close(): void;
 }
 
-const NOWHERE: Endpoint = { address: "", port: 0 };
 /** Game updates come in bursts, and a burst that overruns the system's default buffer is loss. */
 const RECEIVE_BUFFER_BYTES = 1 << 20;
+
+/** Of a token's addresses that are tried, and how often all but the first are: its issuer names them, and may name anybody. */
+export const MAX_ADDRESSES = 8;
+const OTHERS_EVERY_MS = 500;
+/** The others wait for netcode's second request, which comes 100 ms after the first, or a moment sooner. */
+const HEAD_START_MS = 50;
+const LOCAL_SCOPES: ReadonlySet<AddressScope> = new Set(["private", "carrier-grade", "link-local"]);
+
+/**
+ * A token's addresses that may be tried: 8 at most. Private ones count only where the token's issuer was dialed at a private or loopback
+ * address itself, and loopback ones only where it was dialed at a loopback address: nobody else's server reaches into our network.
+ * @param dialed the issuer's address; undefined where the application vouches for the token
+ */
+export function dialableAddresses(addresses: readonly Endpoint[], dialed: string | undefined): Endpoint[] {
+  const from = dialed === undefined ? "loopback" : addressScope(dialed);
+  const isLocal = from === "loopback" || LOCAL_SCOPES.has(from);
+  const allowed = addresses.filter(({ address }) => {
+    const scope = addressScope(address);
+    if (address === dialed) return true;
+    if (scope === "loopback") return from === "loopback";
+    // Reserved are `0.0.0.0`, which means this machine, and broadcast.
+    return LOCAL_SCOPES.has(scope) ? isLocal : scope === "public" || scope === "documentation";
+  });
+  return allowed.slice(0, MAX_ADDRESSES);
+}
 
 /** The token's addresses, as ways to one server: the first has a head start, then all are asked, and the first answer stays. */
 export class SocketWay implements Way {
@@ -28,9 +54,12 @@ export class SocketWay implements Way {
   #kept: Endpoint | null = null;
   /** Where the datagram that is being read came from. */
   #source: Endpoint = NOWHERE;
-  #sent = 0;
+  readonly #now: () => number;
+  #othersAt: number = Number.POSITIVE_INFINITY;
 
-  constructor(socket: UDPSocket | undefined, candidates: readonly Endpoint[]) {
+  /** @param now milliseconds of a monotonic clock */
+  constructor(socket: UDPSocket | undefined, candidates: readonly Endpoint[], now: () => number) {
+    this.#now = now;
     this.#socket = socket ?? openSocket(candidates);
     this.#isOurs = socket === undefined;
     this.#candidates = candidates;
@@ -60,8 +89,13 @@ export class SocketWay implements Way {
       this.#socket.send(data, kept.port, kept.address);
       return;
     }
-    const ways = this.#sent++ === 0 ? this.#candidates.slice(0, 1) : this.#candidates;
-    for (const { address, port } of ways) this.#socket.send(data, port, address);
+    const now = this.#now();
+    if (this.#othersAt === Number.POSITIVE_INFINITY) this.#othersAt = now + HEAD_START_MS;
+    const toOthers = now >= this.#othersAt;
+    if (toOthers) this.#othersAt = now + OTHERS_EVERY_MS;
+    for (const [index, { address, port }] of this.#candidates.entries()) {
+      if (index === 0 || toOthers) this.#socket.send(data, port, address);
+    }
   }
 
   keep(): void {
@@ -76,7 +110,7 @@ export class SocketWay implements Way {
 
 /** Of the servers' family, if they have one in common: a dual-stack socket costs more per packet. */
 function openSocket(servers: readonly Endpoint[]): UDPSocket {
-  const address = servers.every((server) => isIPv4(server.address)) ? "0.0.0.0" : "*";
+  const address = servers.every((server) => addressFamily(server.address) === 4) ? "0.0.0.0" : "*";
   return UDPSocket.open({ address, receiveBufferSize: RECEIVE_BUFFER_BYTES });
 }
 
@@ -94,6 +128,10 @@ export class PathWay implements Way {
 
   get kind(): SessionPathKind {
     return this.#path.path?.kind ?? "direct";
+  }
+
+  pairs(): readonly SessionPathPair[] {
+    return this.#path.pairs?.() ?? [];
   }
 
   open(receive: (data: Buffer) => void, moved: () => void): void {

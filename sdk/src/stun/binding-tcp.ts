@@ -1,7 +1,10 @@
-import { connectStream } from "../turn/connection.ts";
-import type { Endpoint } from "../udp/endpoint.ts";
+import type { Endpoint } from "../net/endpoint.ts";
+import { messageOf } from "../net/message-of.ts";
+import { connectStream } from "../net/stream.ts";
+import { abortable } from "../net/wait.ts";
 import { StunBindings } from "./binding.ts";
 import { StunError } from "./errors.ts";
+import { TurnStreamReader } from "./stream-reader.ts";
 
 export interface StunTCPOptions {
   /** Milliseconds for connection and answer. Default 3000. */
@@ -23,41 +26,33 @@ export async function stunBindingOverTCP(server: Endpoint, options: StunTCPOptio
   const { timeoutMs = 3000, signal } = options;
   const over = AbortSignal.any([AbortSignal.timeout(timeoutMs), ...(signal === undefined ? [] : [signal])]);
   const answered = Promise.withResolvers<StunTCPResult>();
-  const fail = (message: string, cause?: unknown): void => {
-    const failure = signal?.aborted === true ? "aborted" : "timeout";
-    answered.reject(new StunError(failure, message, { cause }));
-  };
-  const aborted = (): void => fail("The STUN server did not answer over TCP in time.", over.reason);
-  let connection: Awaited<ReturnType<typeof connectStream>>;
-  try {
-    connection = await connectStream(server, { signal: over });
-  } catch (cause) {
-    fail(
-      `The STUN server could not be reached over TCP: ${cause instanceof Error ? cause.message : String(cause)}`,
-      cause,
-    );
-    return await answered.promise;
-  }
+  const failed = (message: string, cause: unknown): StunError =>
+    new StunError(signal?.aborted === true ? "aborted" : "timeout", message, { cause });
+  const stream = await connectStream(server, { peer: "the STUN server", signal: over }).catch((cause: unknown) => {
+    throw failed(messageOf(cause), cause);
+  });
   try {
     const bindings = new StunBindings<null>();
     bindings.ask(null, server, performance.now(), { timeoutMs, scheduleMs: [0] });
-    connection.onFrame = (data) => {
+    const receive = (frame: Buffer): void => {
       const now = performance.now();
-      if (!bindings.receive(data, server.address, server.port, now)) return false;
+      if (!bindings.receive(frame, server.address, server.port, now)) return;
       const result = bindings.pollResult(now);
       if (result?.mapped !== undefined) answered.resolve({ mapped: result.mapped, rttMs: result.rttMs ?? 0 });
       // A redirection is not followed: the connection goes to this server.
       else answered.reject(result?.error ?? new StunError("refused", "The STUN server sends its clients elsewhere."));
-      return true;
     };
-    connection.onClosed = (error) => fail(error.message, error);
-    if (over.aborted) aborted();
-    else over.addEventListener("abort", aborted, { once: true });
+    const reader = new TurnStreamReader();
+    stream.onData = (chunk) => {
+      if (!reader.push(chunk, receive)) stream.destroy();
+    };
+    stream.onClosed = (error) => answered.reject(failed(error.message, error));
     const request = bindings.pollTransmit();
-    if (request !== null) connection.send(request.data);
-    return await answered.promise;
+    if (request !== null) stream.send(request.data);
+    return await abortable(answered.promise, over, (reason) =>
+      failed("The STUN server did not answer over TCP in time.", reason),
+    );
   } finally {
-    over.removeEventListener("abort", aborted);
-    connection.close();
+    stream.close();
   }
 }

@@ -1,4 +1,5 @@
-import { type Endpoint, formatEndpoint } from "../udp/endpoint.ts";
+import { type Endpoint, formatEndpoint } from "../net/endpoint.ts";
+import { traceOf } from "../net/trace.ts";
 import { StunBuilder } from "./builder.ts";
 import { StunAttribute, StunErrorCode, StunMethod } from "./constants.ts";
 import { StunError } from "./errors.ts";
@@ -10,6 +11,8 @@ import {
   StunTransactions,
   type StunTransmit,
 } from "./transaction.ts";
+
+const trace = traceOf("stun");
 
 /** What one server said about the socket that asked. */
 export interface StunBindingResult<T> {
@@ -91,6 +94,7 @@ export class StunBindings<T> {
     if (options.responsePort !== undefined)
       builder.uint32(StunAttribute.RESPONSE_PORT, options.responsePort * 0x1_0000);
     const request = builder.fingerprint().build();
+    if (trace.on) trace.event("request", { server: asked.server, change: options.change });
     this.#transactions.start(asked, request, asked.server, now, { ...options, timeoutMs });
   }
 
@@ -99,6 +103,7 @@ export class StunBindings<T> {
     const { context, server, redirected, startedAt, options } = outcome.context;
     const name = formatEndpoint(server);
     if (outcome.type === "timeout") {
+      if (trace.on) trace.event("timeout", { server, ms: now - startedAt, change: options.change });
       const error = new StunError("timeout", `The STUN server ${name} did not answer: it is down, or UDP is blocked.`);
       return { context, error };
     }
@@ -109,15 +114,18 @@ export class StunBindings<T> {
       const left = (options.timeoutMs ?? DEFAULT_TIMEOUT_MS) - (now - startedAt);
       if (refusal?.code === StunErrorCode.TRY_ALTERNATE && alternate !== null && !redirected && left > 0) {
         if (alternate.port > 0 && sameFamily(alternate, server)) {
+          if (trace.on) trace.event("redirected", { server, to: alternate, ms: rttMs });
           this.#ask({ ...outcome.context, server: alternate, redirected: true }, now, left);
           return null;
         }
       }
       const stunCode = refusal?.code ?? 0;
+      if (trace.on) trace.event("refused", { server, code: stunCode, reason: refusal?.reason, ms: rttMs });
       const message = `The STUN server ${name} refused: ${stunCode} ${refusal?.reason ?? "without a reason"}.`;
       return { context, rttMs, response, error: new StunError("refused", message, { stunCode }) };
     }
     const mapped = response.mappedAddress();
+    if (trace.on) trace.event("answer", { server, mapped, ms: rttMs });
     if (mapped === null) {
       const error = new StunError("malformed", `The STUN server ${name} answered without an address.`);
       return { context, rttMs, response, error };

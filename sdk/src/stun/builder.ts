@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 
-import type { Endpoint } from "../udp/endpoint.ts";
+import type { Endpoint } from "../net/endpoint.ts";
 import { writeAddress } from "./address.ts";
 import { MAGIC_COOKIE, STUN_HEADER_BYTES, StunAttribute, TRANSACTION_ID_BYTES } from "./constants.ts";
 import { fingerprint, INTEGRITY_BYTES, type IntegrityAlgorithm, messageHmac } from "./integrity.ts";

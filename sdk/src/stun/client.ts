@@ -1,13 +1,16 @@
 import { lookup } from "node:dns/promises";
-
-import type { Endpoint } from "../udp/endpoint.ts";
-import type { UDPSocket } from "../udp/udp-socket.ts";
-import { canonicalAddress } from "./address.ts";
+import { canonicalAddress } from "../net/address.ts";
+import type { Endpoint } from "../net/endpoint.ts";
+import { traceOf } from "../net/trace.ts";
+import type { UDPSocket } from "../net/udp-socket.ts";
+import { abortable } from "../net/wait.ts";
 import { StunAttribute } from "./constants.ts";
 import { StunError } from "./errors.ts";
 import { parseStunServer } from "./server-url.ts";
 import { StunBindingSession } from "./session.ts";
 import { DEFAULT_TIMEOUT_MS } from "./transaction.ts";
+
+const trace = traceOf("stun");
 
 /** What became of one server's Binding. Either `mapped` or `error` is there. */
 export interface StunServerOutcome {
@@ -50,10 +53,16 @@ export async function stunBinding(
   const { timeoutMs = DEFAULT_TIMEOUT_MS, signal, onOutcome } = options;
   const deadline = performance.now() + timeoutMs;
   using session = new StunBindingSession(socket, { signal });
+  const over = AbortSignal.any([AbortSignal.timeout(timeoutMs), ...(signal === undefined ? [] : [signal])]);
+  // A look-up cannot itself be cancelled.
+  const givenUp = (cause: unknown): StunError =>
+    signal?.aborted === true
+      ? new StunError("aborted", "Given up before an answer came.", { cause })
+      : new StunError("unresolvable", `The name had no answer within ${timeoutMs} ms: check the DNS.`);
   const ask = async (server: string): Promise<StunServerOutcome> => {
     const outcome: StunServerOutcome = { server };
     try {
-      const address = await within(timeoutMs, signal, resolveStunServer(server, socket, options.family));
+      const address = await abortable(resolveStunServer(server, socket, options.family), over, givenUp);
       outcome.address = address;
       const answer = await session.ask(address, { timeoutMs: Math.max(1, deadline - performance.now()) });
       if (answer.mapped !== undefined) outcome.mapped = answer.mapped;
@@ -63,6 +72,9 @@ export async function stunBinding(
       if (other !== null) outcome.otherAddress = other;
     } catch (error) {
       outcome.error = error instanceof StunError ? error : new StunError("aborted", String(error), { cause: error });
+      // The text that names no server may hold anything.
+      const { failure, message } = outcome.error;
+      if (trace.on) trace.event("not-asked", { failure, reason: failure === "invalid-server" ? undefined : message });
     }
     onOutcome?.(outcome);
     return outcome;
@@ -83,7 +95,7 @@ export async function resolveStunServer(
   }
   const { host, port } = parsed;
   const literal = canonicalAddress(host);
-  if (literal !== null) return { address: literal, port };
+  if (literal !== undefined) return { address: literal, port };
   try {
     const found = await lookup(host, { all: true, order: "ipv4first", family: family ?? 0 });
     const usable = found.find(({ address }) => socket.canReach(address));
@@ -94,24 +106,4 @@ export async function resolveStunServer(
     });
   }
   throw new StunError("unresolvable", `The name ${host} has no address of a family that this socket carries.`);
-}
-
-/** Ends the wait for a look-up, which cannot itself be cancelled. */
-async function within<T>(ms: number, signal: AbortSignal | undefined, promise: Promise<T>): Promise<T> {
-  const over = AbortSignal.any([AbortSignal.timeout(ms), ...(signal === undefined ? [] : [signal])]);
-  const ended = Promise.withResolvers<never>();
-  const end = (): void => {
-    ended.reject(
-      signal?.aborted === true
-        ? new StunError("aborted", "Given up before an answer came.", { cause: signal.reason })
-        : new StunError("unresolvable", `The name had no answer within ${ms} ms: check the DNS.`),
-    );
-  };
-  if (over.aborted) end();
-  else over.addEventListener("abort", end, { once: true });
-  try {
-    return await Promise.race([promise, ended.promise]);
-  } finally {
-    over.removeEventListener("abort", end);
-  }
 }

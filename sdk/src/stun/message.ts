@@ -1,4 +1,4 @@
-import type { Endpoint } from "../udp/endpoint.ts";
+import type { Endpoint } from "../net/endpoint.ts";
 import { readAddress } from "./address.ts";
 import { COMPREHENSION_OPTIONAL, STUN_HEADER_BYTES, StunAttribute, TRANSACTION_ID_BYTES } from "./constants.ts";
 import { fingerprint, hmacMatches, INTEGRITY_BYTES, type IntegrityAlgorithm, messageHmac } from "./integrity.ts";
@@ -72,6 +72,11 @@ export class StunMessage {
       offset = end + (-length & 3);
     }
     return new StunMessage(buffer, attributes);
+  }
+
+  /** Bytes of the whole message. */
+  get bytes(): number {
+    return this.#data.length;
   }
 
   /** The transaction id as a key for maps. */

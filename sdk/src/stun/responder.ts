@@ -1,10 +1,10 @@
-import type { Endpoint } from "../udp/endpoint.ts";
+import type { Endpoint } from "../net/endpoint.ts";
 import { StunBuilder } from "./builder.ts";
 import { CHANGE_IP, CHANGE_PORT, StunAttribute, StunErrorCode, StunMethod } from "./constants.ts";
 import { isStun, StunMessage } from "./message.ts";
 
 export interface StunResponderOptions {
-  /** SOFTWARE's text, at most 127 characters; empty for none. */
+  /** SOFTWARE's text, at most 127 characters, for requests that are long enough. Default: none. */
   software?: string;
 }
 
@@ -42,10 +42,16 @@ const KNOWN = new Set<number>([
 const KNOWN_WITH_CHANGE = new Set<number>([...KNOWN, StunAttribute.CHANGE_REQUEST]);
 
 /**
- * Sources can be forged, so an answer must not be much larger than its request. A Binding cannot be answered in less
- * than 1.6 times an empty request; what is only nice to have is left out beyond this.
+ * Sources can be forged, so an answer must not be much larger than its request. Over IPv4 a Binding cannot be answered in less than
+ * 1.6 times an empty request (32 bytes to 20), over IPv6 in less than 2.2 (44 bytes); what is only nice to have is left out beyond
+ * this. A server with two addresses has to tell of both (RFC 5780 section 6.1): 2.8 times.
  */
-const MAX_AMPLIFICATION = 3;
+const MAX_AMPLIFICATION = 1.6;
+
+/** Of attributes, with their headers and padding. */
+const FINGERPRINT_BYTES = 8;
+const addressBytes = ({ address }: Endpoint): number => (address.includes(":") ? 24 : 12);
+const textBytes = (text: string): number => 4 + ((Buffer.byteLength(text) + 3) & ~3);
 
 /**
  * Answers Binding requests, without I/O and without state (RFC 8489 section 6.3, RFC 5780 section 6.1). `null` for
@@ -77,30 +83,26 @@ export function respondToStun(
   builder.xorAddress(StunAttribute.XOR_MAPPED_ADDRESS, source);
   const changeAddress = (change & CHANGE_IP) !== 0;
   const changePort = (change & CHANGE_PORT) !== 0;
-  if (origin !== undefined) {
+  const most = MAX_AMPLIFICATION * data.length - (request.has(StunAttribute.FINGERPRINT) ? FINGERPRINT_BYTES : 0);
+  if (origin !== undefined && (other !== undefined || builder.length + addressBytes(origin) <= most)) {
     builder.address(StunAttribute.RESPONSE_ORIGIN, {
       address: changeAddress && other !== undefined ? other.address : origin.address,
       port: changePort && other !== undefined ? other.port : origin.port,
     });
   }
   if (other !== undefined) builder.address(StunAttribute.OTHER_ADDRESS, other);
-  finish(builder, request, data.length, options.software ?? "sallyport");
+  const { software = "" } = options;
+  if (software !== "" && builder.length + textBytes(software) <= most) builder.text(StunAttribute.SOFTWARE, software);
+  if (request.has(StunAttribute.FINGERPRINT)) builder.fingerprint();
   // Its value is a port and two bytes of padding. The address stays the source's, so that nobody else can be bothered.
   const responsePort = (request.uint32(StunAttribute.RESPONSE_PORT) ?? 0) >>> 16;
   return { data: builder.build(), changeAddress, changePort, port: responsePort === 0 ? source.port : responsePort };
 }
 
+/** Without a phrase, which is for people and would be more than half of the answer. */
 function refuse(request: StunMessage, unknown: readonly number[]): Buffer {
   const builder = new StunBuilder(StunMethod.BINDING, "error", request.transactionId);
-  builder.errorCode(StunErrorCode.UNKNOWN_ATTRIBUTE, "Unknown Attribute").unknownAttributes(unknown);
+  builder.errorCode(StunErrorCode.UNKNOWN_ATTRIBUTE, "").unknownAttributes(unknown);
   if (request.has(StunAttribute.FINGERPRINT)) builder.fingerprint();
   return builder.build();
-}
-
-function finish(builder: StunBuilder, request: StunMessage, requestBytes: number, software: string): void {
-  const fingerprint = request.has(StunAttribute.FINGERPRINT);
-  const softwareBytes = 4 + ((Buffer.byteLength(software) + 3) & ~3);
-  const length = builder.length + softwareBytes + (fingerprint ? 8 : 0);
-  if (software !== "" && length <= MAX_AMPLIFICATION * requestBytes) builder.text(StunAttribute.SOFTWARE, software);
-  if (fingerprint) builder.fingerprint();
 }

@@ -1,4 +1,4 @@
-import { isIPv6 } from "node:net";
+import { addressFamily, endsInNumber } from "../net/address.ts";
 
 import { STUN_PORT } from "./constants.ts";
 
@@ -17,11 +17,12 @@ export function parseStunServer(text: string): StunServerAddress | null {
     .trim()
     .replace(/^stun:(\/\/)?/i, "")
     .replace(/\?transport=udp$/i, "");
-  if (isIPv6(address)) return { host: address, port: STUN_PORT };
+  if (addressFamily(address) === 6) return { host: address, port: STUN_PORT };
   const match = /^(?:\[([0-9a-f:.]+(?:%[\w.-]+)?)\]|([\w.-]+))(?::(\d{1,5}))?$/i.exec(address);
   if (match === null) return null;
   const [, v6, name, digits] = match;
+  if (name !== undefined && endsInNumber(name) && addressFamily(name) === 0) return null;
   const port = digits === undefined ? STUN_PORT : Number(digits);
-  if (port < 1 || port > 65535 || (v6 !== undefined && !isIPv6(v6))) return null;
+  if (port < 1 || port > 65535 || (v6 !== undefined && addressFamily(v6) !== 6)) return null;
   return { host: v6 ?? name ?? "", port };
 }

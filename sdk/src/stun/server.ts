@@ -1,6 +1,7 @@
-import type { Endpoint } from "../udp/endpoint.ts";
-import { UDPSocket } from "../udp/udp-socket.ts";
+import type { Endpoint } from "../net/endpoint.ts";
+import { UDPSocket } from "../net/udp-socket.ts";
 import { STUN_PORT } from "./constants.ts";
+import { StunReplyLimiter, type StunReplyLimits } from "./reply-limiter.ts";
 import { respondToStun, type StunLocal, type StunResponderOptions } from "./responder.ts";
 
 export interface StunServerOptions extends StunResponderOptions {
@@ -13,6 +14,8 @@ export interface StunServerOptions extends StunResponderOptions {
   addresses?: readonly [string] | readonly [string, string];
   /** The second port, for RFC 5780. Default: one that the system chooses, when there are two addresses. */
   alternatePort?: number;
+  /** How many answers it sends, to one network and to all. */
+  limits?: StunReplyLimits;
 }
 
 const UNSPECIFIED = new Set(["*", "::", "0.0.0.0"]);
@@ -21,14 +24,18 @@ const UNSPECIFIED = new Set(["*", "::", "0.0.0.0"]);
  * Lets a socket that has other work answer STUN Binding requests too; the function returned ends that. Nothing but
  * Binding requests is taken from the socket's other readers.
  */
-export function answerStun(socket: UDPSocket, options: StunResponderOptions = {}): () => void {
+export function answerStun(
+  socket: UDPSocket,
+  options: StunResponderOptions & Pick<StunServerOptions, "limits"> = {},
+): () => void {
+  const limiter = new StunReplyLimiter(options.limits);
   const local: StunLocal = UNSPECIFIED.has(socket.localAddress)
     ? {}
     : { origin: { address: socket.localAddress, port: socket.localPort } };
   return socket.tap((data, address, port) => {
     const reply = respondToStun(data, { address, port }, local, options);
     if (reply === null) return false;
-    socket.send(reply.data, reply.port, address);
+    if (limiter.take(address, performance.now())) socket.send(reply.data, reply.port, address);
     return true;
   });
 }
@@ -40,7 +47,8 @@ export class StunServer implements AsyncDisposable {
   /** By address, then by port: two of each with RFC 5780, else one. */
   readonly #sockets: readonly UDPSocket[][];
 
-  private constructor(sockets: readonly UDPSocket[][], options: StunResponderOptions) {
+  private constructor(sockets: readonly UDPSocket[][], options: StunServerOptions) {
+    const limiter = new StunReplyLimiter(options.limits);
     this.#sockets = sockets;
     this.port = sockets[0]?.[0]?.localPort ?? 0;
     for (const [a, row] of sockets.entries()) {
@@ -48,7 +56,7 @@ export class StunServer implements AsyncDisposable {
         const local = localOf(sockets, a, p);
         socket.onDatagram = (data, address, port) => {
           const reply = respondToStun(data, { address, port }, local, options);
-          if (reply === null) return;
+          if (reply === null || !limiter.take(address, performance.now())) return;
           const from = sockets[reply.changeAddress ? 1 - a : a]?.[reply.changePort ? 1 - p : p];
           from?.send(reply.data, reply.port, address);
         };

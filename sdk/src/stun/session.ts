@@ -1,5 +1,5 @@
-import type { Endpoint } from "../udp/endpoint.ts";
-import type { UDPSocket } from "../udp/udp-socket.ts";
+import type { Endpoint } from "../net/endpoint.ts";
+import type { UDPSocket } from "../net/udp-socket.ts";
 import { type StunBindingRequestOptions, type StunBindingResult, StunBindings } from "./binding.ts";
 import { StunError } from "./errors.ts";
 

@@ -1,4 +1,4 @@
-import type { Endpoint } from "../udp/endpoint.ts";
+import type { Endpoint } from "../net/endpoint.ts";
 import { isStun, StunMessage } from "./message.ts";
 
 /**

@@ -1,5 +1,5 @@
-import { KEEP_ALIVE_MS } from "../nat/keep-alive.ts";
-import type { Endpoint } from "../udp/endpoint.ts";
+import type { Endpoint } from "../net/endpoint.ts";
+import { KEEP_ALIVE_MS } from "../stun/keep-alive.ts";
 import type { TurnCredentials } from "./credentials.ts";
 import type { TurnError } from "./errors.ts";
 

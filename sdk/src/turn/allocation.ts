@@ -1,8 +1,9 @@
-import { keepAliveFor } from "../nat/keep-alive.ts";
+import { type Endpoint, formatEndpoint } from "../net/endpoint.ts";
+import { type TraceInput, traceOf } from "../net/trace.ts";
 import { StunAttribute as A, StunErrorCode as Code, StunMethod } from "../stun/constants.ts";
+import { keepAliveFor } from "../stun/keep-alive.ts";
 import { isStun, messageType, StunMessage } from "../stun/message.ts";
 import { type StunOutcome, StunTransactions } from "../stun/transaction.ts";
-import { type Endpoint, formatEndpoint } from "../udp/endpoint.ts";
 import {
   allocationSettings,
   type TurnAllocationOptions,
@@ -15,6 +16,8 @@ import { TurnError } from "./errors.ts";
 import { describeRefusal } from "./refusal.ts";
 import { buildRequest, type TurnAsk, type TurnRequest } from "./request.ts";
 import { TurnTraffic } from "./traffic.ts";
+
+const trace = traceOf("turn");
 
 export type TurnState = "new" | "allocating" | "allocated" | "releasing" | "ended";
 
@@ -180,6 +183,7 @@ export class TurnAllocation {
       dontFragment: this.#traffic.dontFragment,
     });
     const request = this.#authentication.sign(builder);
+    if (trace.on) this.#trace("request", ask, { signed });
     this.#transactions.start({ ask, signed, challenges }, request, this.server, now, {
       scheduleMs: this.#settings.reliable ? RELIABLE_SCHEDULE_MS : RTO_SCHEDULE_MS,
       timeoutMs: ask.kind === "release" ? RELEASE_TIMEOUT_MS : REQUEST_TIMEOUT_MS,
@@ -205,11 +209,13 @@ export class TurnAllocation {
   #judge(outcome: StunOutcome<TurnRequest>, now: number): void {
     const { ask, signed, challenges } = outcome.context;
     if (outcome.type === "timeout") {
+      if (trace.on) this.#trace("timeout", ask);
       this.#unanswered(ask, now);
       return;
     }
-    const { response } = outcome;
+    const { response, rttMs: ms } = outcome;
     if (response.class === "success") {
+      if (trace.on) this.#trace("granted", ask, { lifetimeSeconds: response.uint32(A.LIFETIME), ms });
       this.#succeeded(ask, response, now - outcome.rttMs, now);
       return;
     }
@@ -217,11 +223,14 @@ export class TurnAllocation {
     if (code === Code.UNAUTHENTICATED || code === Code.STALE_NONCE) {
       // Requests in flight together all fail with the nonce that went stale; each is signed anew with the latest.
       if (this.#authentication.challenged(response, signed) && challenges < MAX_CHALLENGES) {
+        if (trace.on) this.#trace("challenged", ask, { code, ms });
         this.#request(ask, now, challenges + 1);
         return;
       }
     }
-    this.#failed(ask, response, describeRefusal(this.server, ask, response, code), now);
+    const error = describeRefusal(this.server, ask, response, code);
+    if (trace.on) this.#trace("refused", ask, { code, failure: error.failure, reason: error.message, ms });
+    this.#failed(ask, response, error, now);
   }
 
   #succeeded(ask: TurnAsk, response: StunMessage, grantedAt: number, now: number): void {
@@ -259,6 +268,7 @@ export class TurnAllocation {
     this.#relayed = relayed;
     this.#mapped = response.mappedAddress();
     this.#state = "allocated";
+    if (trace.on) trace.event("relayed", { server: this.server, relayed, mapped: this.#mapped });
     this.#extend(response, grantedAt);
     this.#maintain(now);
     this.#sink.allocated();
@@ -350,6 +360,10 @@ export class TurnAllocation {
   #end(error: TurnError): void {
     if (this.#state === "ended") return;
     this.#state = "ended";
+    // What was never allocated has failed, and whoever asked for it says so.
+    if (trace.on && this.#relayed !== null) {
+      trace.event("ended", { server: this.server, failure: error.failure, reason: error.message });
+    }
     this.#maintainAt = Number.POSITIVE_INFINITY;
     this.#transactions.cancel(() => true);
     this.#sink.ended(error);
@@ -358,6 +372,11 @@ export class TurnAllocation {
   /** Somewhat earlier, so that what began together does not all fall due together. */
   #jittered(ms: number): number {
     return ms * (1 - JITTER * this.#settings.random());
+  }
+
+  #trace(event: string, ask: TurnAsk, more: TraceInput = {}): void {
+    const peer = ask.kind === "permission" ? ask.permission.address : ask.kind === "channel" ? ask.peer : undefined;
+    trace.event(event, { ask: ask.kind, server: this.server, peer, ...more });
   }
 
   #name(): string {

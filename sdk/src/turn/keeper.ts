@@ -1,7 +1,11 @@
+import { traceOf } from "../net/trace.ts";
+import { sleep } from "../net/wait.ts";
 import { StunErrorCode } from "../stun/constants.ts";
 import { TurnError } from "./errors.ts";
 import { type OpenTurnRelayOptions, openTurnRelay, type TurnServer } from "./open.ts";
 import type { TurnRelay } from "./relay.ts";
+
+const trace = traceOf("turn");
 
 export interface TurnKeeperOptions extends Omit<OpenTurnRelayOptions, "servers"> {
   /** The servers; a function is asked before each attempt, so that short-lived credentials are fresh. */
@@ -70,6 +74,7 @@ export class TurnKeeper implements AsyncDisposable {
         : Math.min(MAX_BACKOFF_MS, backoffMs * 2 ** failures);
       failures++;
       const retryInMs = backoff * (0.75 + Math.random() / 2);
+      if (trace.on) trace.event("retry", { failure: error.failure, code: error.stunCode, retryInMs });
       onLost?.(error, retryInMs);
       await sleep(retryInMs, signal);
     }
@@ -95,17 +100,4 @@ export class TurnKeeper implements AsyncDisposable {
       this.#relay = null;
     }
   }
-}
-
-function sleep(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms).unref();
-    if (signal.aborted) done();
-    else signal.addEventListener("abort", done, { once: true });
-  });
 }

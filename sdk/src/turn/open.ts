@@ -1,14 +1,19 @@
 import { lookup } from "node:dns/promises";
-import { canonicalAddress } from "../stun/address.ts";
-import { type Endpoint, formatEndpoint } from "../udp/endpoint.ts";
-import type { UDPSocket } from "../udp/udp-socket.ts";
+import { canonicalAddress } from "../net/address.ts";
+import { type Endpoint, formatEndpoint } from "../net/endpoint.ts";
+import type { StreamTLSOptions } from "../net/stream.ts";
+import { traceOf } from "../net/trace.ts";
+import type { UDPSocket } from "../net/udp-socket.ts";
+import { abortable, sleep } from "../net/wait.ts";
 import type { TurnTiming } from "./allocation-options.ts";
-import { connectStream, connectUDP, type TurnTLSOptions } from "./connection.ts";
+import { connectTurnStream, connectUDP } from "./connection.ts";
 import type { TurnCredentials } from "./credentials.ts";
 import { TurnError } from "./errors.ts";
 import { TurnRedirect } from "./refusal.ts";
 import { TurnRelay } from "./relay.ts";
 import { parseTurnUrl, type TurnServerUrl } from "./url.ts";
+
+const trace = traceOf("turn");
 
 /** As WebRTC's RTCIceServer. */
 export interface TurnServer extends Partial<TurnCredentials> {
@@ -38,7 +43,7 @@ export interface OpenTurnRelayOptions {
   timeoutMs?: number;
   /** How long TCP and TLS wait for UDP, which serves a game better. Default 300 ms; 0 where there is no URL over UDP. */
   streamDelayMs?: number;
-  tls?: Pick<TurnTLSOptions, "ca">;
+  tls?: Pick<StreamTLSOptions, "ca">;
   signal?: AbortSignal | undefined;
   onProgress?: (progress: TurnProgress) => void;
   dontFragment?: boolean;
@@ -84,15 +89,17 @@ export async function openTurnRelay(options: OpenTurnRelayOptions): Promise<Turn
   if (signal?.aborted === true) cancelled();
   else signal?.addEventListener("abort", cancelled, { once: true });
 
-  const udpFailed = Promise.withResolvers<void>();
+  const udpFailed = new AbortController();
   let udpLeft = attempts.filter(({ url }) => url?.transport === "udp").length;
-  if (udpLeft === 0 || options.socket === undefined) udpFailed.resolve();
+  if (udpLeft === 0 || options.socket === undefined) udpFailed.abort();
   let winner: TurnRelay | null = null;
   const run = async (attempt: Attempt): Promise<TurnRelay> => {
     const isUDP = attempt.url?.transport === "udp";
     try {
       if (!isUDP && attempt.url !== null) {
-        await delay(options.streamDelayMs ?? DEFAULT_STREAM_DELAY_MS, udpFailed.promise, over.signal);
+        const sooner = AbortSignal.any([udpFailed.signal, over.signal]);
+        await sleep(options.streamDelayMs ?? DEFAULT_STREAM_DELAY_MS, sooner);
+        if (over.signal.aborted) throw givenUp(over.signal.reason);
       }
       const relay = await follow(attempt, options, over.signal);
       if (winner !== null) {
@@ -103,7 +110,7 @@ export async function openTurnRelay(options: OpenTurnRelayOptions): Promise<Turn
       giveUp(new TurnError("aborted", "Another server was faster."));
       return relay;
     } finally {
-      if (isUDP && --udpLeft === 0) udpFailed.resolve();
+      if (isUDP && --udpLeft === 0) udpFailed.abort();
     }
   };
   try {
@@ -130,16 +137,23 @@ function attemptsOf(servers: readonly TurnServer[]): Attempt[] {
   return [...attempts.values()];
 }
 
+/** Messages are shown and traced: somebody may have written user and password before the host, where RFC 7065 has none. */
+function withoutUser(text: string): string {
+  return text.replace(/^([a-z]*:)?.*@/is, "$1…@");
+}
+
 /** One URL, and where its server sends us. */
 async function follow(attempt: Attempt, options: OpenTurnRelayOptions, signal: AbortSignal): Promise<TurnRelay> {
   const { text, url, credentials } = attempt;
   const begun = performance.now();
   const tell = (step: TurnProgress["step"], more: Partial<TurnProgress> = {}): void => {
-    options.onProgress?.({ url: text, step, ms: performance.now() - begun, ...more });
+    const ms = performance.now() - begun;
+    options.onProgress?.({ url: text, step, ms, ...more });
+    if (trace.on) traceProgress(url, step, ms, more);
   };
   try {
     if (url === null) {
-      const message = `"${text}" names no TURN server: write turn:HOST:PORT, turn:HOST:PORT?transport=tcp or turns:HOST:PORT.`;
+      const message = `"${withoutUser(text)}" names no TURN server: write turn:HOST:PORT, turn:HOST:PORT?transport=tcp or turns:HOST:PORT.`;
       throw new TurnError("invalid-server", message);
     }
     tell("resolving");
@@ -171,6 +185,23 @@ async function follow(attempt: Attempt, options: OpenTurnRelayOptions, signal: A
   }
 }
 
+function traceProgress(
+  url: TurnServerUrl | null,
+  step: TurnProgress["step"],
+  ms: number,
+  { server, error }: Partial<TurnProgress>,
+): void {
+  trace.event(step, {
+    host: url === null ? "none" : { address: url.host, port: url.port },
+    transport: url?.transport,
+    server,
+    failure: error?.failure,
+    code: error?.stunCode,
+    reason: error?.message,
+    ms,
+  });
+}
+
 async function allocate(
   server: Endpoint,
   servername: string,
@@ -188,7 +219,7 @@ async function allocate(
   const connection =
     transport === "udp" && socket !== undefined
       ? connectUDP(socket, server)
-      : await connectStream(server, { signal, tls: transport === "tls" ? { ...tls, servername } : undefined });
+      : await connectTurnStream(server, { signal, tls: transport === "tls" ? { ...tls, servername } : undefined });
   tell("allocating", { server });
   return await TurnRelay.allocate(connection, {
     transport,
@@ -206,41 +237,21 @@ async function resolve(url: TurnServerUrl, { socket }: OpenTurnRelayOptions, sig
     throw new TurnError("invalid-server", `${host} is named over UDP, and there is no UDP socket.`);
   }
   const literal = canonicalAddress(host);
-  if (literal !== null) return { address: literal, port };
-  const given = await withSignal(
+  if (literal !== undefined) return { address: literal, port };
+  const given = await abortable(
     lookup(host, { all: true, order: "ipv4first" }).catch((cause: unknown) => {
       throw new TurnError("unresolvable", `The name ${host} has no address: check the name and the DNS.`, { cause });
     }),
     signal,
+    givenUp,
   );
   const usable = transport === "udp" ? given.find(({ address }) => socket?.canReach(address) === true) : given[0];
   if (usable !== undefined) return { address: usable.address, port };
   throw new TurnError("unresolvable", `The name ${host} has no address of a family that this socket carries.`);
 }
 
-/** Waits until the time is over or `sooner` has come. @throws {TurnError} */
-async function delay(ms: number, sooner: Promise<void>, signal: AbortSignal): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const elapsed = new Promise<void>((done) => {
-    timer = setTimeout(done, ms).unref();
-  });
-  try {
-    await withSignal(Promise.race([elapsed, sooner]), signal);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-async function withSignal<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  const ended = Promise.withResolvers<never>();
-  const aborted = (): void => ended.reject(new TurnError("aborted", "Given up.", { cause: signal.reason }));
-  if (signal.aborted) aborted();
-  else signal.addEventListener("abort", aborted, { once: true });
-  try {
-    return await Promise.race([promise, ended.promise]);
-  } finally {
-    signal.removeEventListener("abort", aborted);
-  }
+function givenUp(cause: unknown): TurnError {
+  return new TurnError("aborted", "Given up.", { cause });
 }
 
 function summary(
@@ -262,7 +273,7 @@ function summary(
   const failure = best.failure === "aborted" && timedOut ? "timeout" : best.failure;
   const lines = errors.map((error, i) => {
     const text = error.failure === "aborted" && timedOut ? "no answer in time" : error.message;
-    return attempts.length === 1 ? text : `${attempts[i]?.text}: ${text}`;
+    return attempts.length === 1 ? text : `${withoutUser(attempts[i]?.text ?? "")}: ${text}`;
   });
   return new TurnError(failure, lines.join(" "), { cause: all, stunCode: best.stunCode });
 }

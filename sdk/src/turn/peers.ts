@@ -1,4 +1,4 @@
-import { canonicalAddress } from "../stun/address.ts";
+import { canonicalAddress, withoutZone } from "../net/address.ts";
 import { FIRST_CHANNEL, LAST_CHANNEL } from "./channel-data.ts";
 
 /** RFC 8656 section 12: a number is not given to another peer before 5 minutes have passed since its binding lapsed. */
@@ -75,8 +75,9 @@ export class TurnPeers {
   permit(address: string, family: 4 | 6, now: number): TurnPermission | null {
     const known = this.#permissions.get(address);
     if (known !== undefined) return known;
-    const canonical = canonicalAddress(address);
-    if (canonical === null || canonical.includes(":") !== (family === 6)) return null;
+    // A zone of ours means nothing to the server (RFC 4007 section 6).
+    const canonical = canonicalAddress(withoutZone(address));
+    if (canonical === undefined || canonical.includes(":") !== (family === 6)) return null;
     const other = this.#permissions.get(canonical);
     if (other !== undefined) return other;
     if (this.#permissions.size >= this.#limits.maxPermissions && !this.#makeRoom()) return null;

@@ -1,6 +1,6 @@
+import { type Endpoint, formatEndpoint } from "../net/endpoint.ts";
 import { StunAttribute as A, StunErrorCode as Code } from "../stun/constants.ts";
 import type { StunMessage } from "../stun/message.ts";
-import { type Endpoint, formatEndpoint } from "../udp/endpoint.ts";
 import { TurnError, type TurnFailure } from "./errors.ts";
 import type { TurnAsk } from "./request.ts";
 

@@ -1,4 +1,4 @@
-import type { Endpoint } from "../udp/endpoint.ts";
+import type { Endpoint } from "../net/endpoint.ts";
 import type { TurnError } from "./errors.ts";
 
 /** An address on a relay, through which datagrams go to peers and come from them. */

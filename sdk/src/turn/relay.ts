@@ -1,4 +1,4 @@
-import { type Endpoint, formatEndpoint } from "../udp/endpoint.ts";
+import { type Endpoint, formatEndpoint } from "../net/endpoint.ts";
 import { TurnAllocation } from "./allocation.ts";
 import type { TurnAllocationOptions } from "./allocation-options.ts";
 import type { TurnConnection } from "./connection.ts";

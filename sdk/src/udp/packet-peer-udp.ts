@@ -1,13 +1,12 @@
 import { lookup } from "node:dns/promises";
 import { EventEmitter } from "node:events";
-import { isIPv6 } from "node:net";
 
-import { canonicalAddress } from "./address.ts";
-import { UDPSocketError } from "./errors.ts";
+import { addressFamily, canonicalAddress, endsInNumber } from "../net/address.ts";
+import { UDPSocketError } from "../net/udp-error.ts";
+import { UDPSocket } from "../net/udp-socket.ts";
 import { GodotError } from "./godot-error.ts";
 import { interfaceAddress } from "./interfaces.ts";
 import { PacketRing } from "./packet-ring.ts";
-import { UDPSocket } from "./udp-socket.ts";
 import { decodeVariant, encodeVariant, type Variant, type VariantFormat } from "./variant.ts";
 
 export interface PacketPeerUDPEvents {
@@ -115,7 +114,7 @@ export class PacketPeerUDP
   bind(port: number, bindAddress = "*", recvBufSize: number = DEFAULT_RING_BYTES): GodotError {
     if (this.isBound()) return GodotError.ALREADY_IN_USE;
     if (!Number.isInteger(port) || port < 0 || port > 65535 || !(recvBufSize > 0)) return GodotError.INVALID_PARAMETER;
-    if (bindAddress !== "*" && canonicalAddress(bindAddress) === null) return GodotError.INVALID_PARAMETER;
+    if (bindAddress !== "*" && canonicalAddress(bindAddress) === undefined) return GodotError.INVALID_PARAMETER;
     const error = this.#open(port, bindAddress);
     if (error === GodotError.OK) this.#ring = new PacketRing(recvBufSize);
     return error;
@@ -129,7 +128,7 @@ export class PacketPeerUDP
   connectToHost(host: string, port: number): GodotError {
     if (this.#host !== null) return GodotError.LOCKED;
     const address = literalAddress(host);
-    if (address === null || !isRemotePort(port)) return GodotError.INVALID_PARAMETER;
+    if (address === undefined || !isRemotePort(port)) return GodotError.INVALID_PARAMETER;
     if (this.#socket === null && this.#open(0, anyAddressLike(address)) !== GodotError.OK) return GodotError.CANT_OPEN;
     if (this.#socket?.canReach(address) !== true) {
       this.close();
@@ -146,7 +145,7 @@ export class PacketPeerUDP
   setDestAddress(host: string, port: number): GodotError {
     if (this.#connected) return GodotError.LOCKED;
     const address = literalAddress(host);
-    if (address === null) return GodotError.CANT_RESOLVE;
+    if (address === undefined) return GodotError.CANT_RESOLVE;
     if (!isRemotePort(port)) return GodotError.INVALID_PARAMETER;
     this.#address = address;
     this.#port = port;
@@ -155,6 +154,7 @@ export class PacketPeerUDP
 
   /** {@link setDestAddress} for names: Godot's resolves in the call, which Node cannot. */
   async resolveDestAddress(host: string, port: number): Promise<GodotError> {
+    if (endsInNumber(host) && addressFamily(host) === 0) return GodotError.CANT_RESOLVE;
     try {
       return this.setDestAddress((await lookup(host)).address, port);
     } catch {
@@ -271,8 +271,8 @@ export class PacketPeerUDP
   joinMulticastGroup(multicastAddress: string, interfaceName: string): GodotError {
     if (this.#host !== null) return GodotError.LOCKED;
     const group = canonicalAddress(multicastAddress);
-    const on = group === null ? null : interfaceAddress(interfaceName, isIPv6(group));
-    if (group === null || on === null) return GodotError.INVALID_PARAMETER;
+    const on = group === undefined ? null : interfaceAddress(interfaceName, group.includes(":"));
+    if (group === undefined || on === null) return GodotError.INVALID_PARAMETER;
     if (this.#socket === null) {
       const error = this.#open(0, anyAddressLike(group));
       if (error !== GodotError.OK) return error;
@@ -287,8 +287,8 @@ export class PacketPeerUDP
     if (this.#host !== null) return GodotError.LOCKED;
     if (this.#socket === null) return GodotError.UNCONFIGURED;
     const group = canonicalAddress(multicastAddress);
-    const on = group === null ? null : interfaceAddress(interfaceName, isIPv6(group));
-    if (group === null || on === null) return GodotError.INVALID_PARAMETER;
+    const on = group === undefined ? null : interfaceAddress(interfaceName, group.includes(":"));
+    if (group === undefined || on === null) return GodotError.INVALID_PARAMETER;
     return this.#configure((socket) => {
       socket.dropMembership(group, on);
     });
@@ -397,10 +397,10 @@ function isRemotePort(port: number): boolean {
 }
 
 /** RFC 6761 section 6.3: `localhost` is loopback without asking anybody. */
-function literalAddress(host: string): string | null {
+function literalAddress(host: string): string | undefined {
   return host === "localhost" ? "127.0.0.1" : canonicalAddress(host);
 }
 
 function anyAddressLike(address: string): string {
-  return isIPv6(address) ? "::" : "0.0.0.0";
+  return address.includes(":") ? "::" : "0.0.0.0";
 }

@@ -1,7 +1,8 @@
 import { EventEmitter } from "node:events";
 
-import { canonicalAddress } from "./address.ts";
-import { UDPSocketError } from "./errors.ts";
+import { canonicalAddress } from "../net/address.ts";
+import { UDPSocketError } from "../net/udp-error.ts";
+import { UDPSocket } from "../net/udp-socket.ts";
 import { GodotError } from "./godot-error.ts";
 import {
   acceptPeer,
@@ -12,7 +13,6 @@ import {
   type PacketPeerUDP,
   type PeerHost,
 } from "./packet-peer-udp.ts";
-import { UDPSocket } from "./udp-socket.ts";
 import type { VariantFormat } from "./variant.ts";
 
 export interface UDPServerEvents {
@@ -139,7 +139,7 @@ export class UDPServer
   listen(port: number, bindAddress = "*"): GodotError {
     if (this.#socket !== null) return GodotError.ALREADY_IN_USE;
     if (!Number.isInteger(port) || port < 0 || port > 65535) return GodotError.INVALID_PARAMETER;
-    if (bindAddress !== "*" && canonicalAddress(bindAddress) === null) return GodotError.INVALID_PARAMETER;
+    if (bindAddress !== "*" && canonicalAddress(bindAddress) === undefined) return GodotError.INVALID_PARAMETER;
     let socket: UDPSocket;
     try {
       socket = UDPSocket.open({ port, address: bindAddress });

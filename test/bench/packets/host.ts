@@ -1,8 +1,8 @@
 // A game server with encrypted sessions: sends each player its state 60 times a second, echoes what is sent reliably.
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
+import { UDPSocket } from "../../../sdk/src/net/udp-socket.ts";
 import { UDPSessionServer } from "../../../sdk/src/session/server.ts";
-import { UDPSocket } from "../../../sdk/src/udp/udp-socket.ts";
 import { LOOPBACK, RECEIVE_BUFFER_BYTES } from "./contender.ts";
 import { serve, Ticker } from "./part.ts";
 

@@ -1,6 +1,6 @@
+import { UDPSocket } from "../../../sdk/src/net/udp-socket.ts";
 import { PacketPeerUDP } from "../../../sdk/src/udp/packet-peer-udp.ts";
 import { UDPServer } from "../../../sdk/src/udp/udp-server.ts";
-import { UDPSocket } from "../../../sdk/src/udp/udp-socket.ts";
 import { type Contender, LOOPBACK, type Make, RECEIVE_BUFFER_BYTES } from "./contender.ts";
 
 /** Plain framing: UDPServer and its peers, as a game that needs no encryption uses them. */

@@ -1,8 +1,8 @@
+import { UDPSocket } from "../../../sdk/src/net/udp-socket.ts";
 import { netcodeReady } from "../../../sdk/src/netcode/sodium.ts";
 import { connectSession } from "../../../sdk/src/session/connect.ts";
 import { UDPSessionServer } from "../../../sdk/src/session/server.ts";
 import { type Session, type SessionMode } from "../../../sdk/src/session/types.ts";
-import { UDPSocket } from "../../../sdk/src/udp/udp-socket.ts";
 import { type Contender, LOOPBACK, type Make, RECEIVE_BUFFER_BYTES } from "./contender.ts";
 
 /** Sessions: encrypted, acknowledged, aggregated. */

@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { connect } from "node:net";
 import { text } from "node:stream/consumers";
 import { describe, expect, test } from "vitest";
@@ -9,6 +10,15 @@ async function ask(port: number, bytes: string): Promise<string> {
   socket.on("error", () => {});
   socket.end(bytes);
   return await text(socket).catch(() => "");
+}
+
+/** Sends raw bytes and a reset right after them. */
+async function reset(port: number, bytes: string): Promise<void> {
+  const socket = connect(port, "127.0.0.1");
+  socket.on("error", () => {});
+  await once(socket, "connect");
+  socket.write(bytes);
+  socket.resetAndDestroy();
 }
 
 const statusOf = (answer: string): number => Number(answer.split(" ", 2)[1]);
@@ -55,6 +65,15 @@ describe.each([
     for (const host of ["localhost", "my_game.example:80", "127.0.0.1:1", "[::1]:7777", "[::ffff:1.2.3.4]"]) {
       expect([host, statusOf(await ask(port, `${POST}Host: ${host}\r\n${JSON_BODY}`))]).toEqual([host, 200]);
     }
+    expect(statusOf(await ask(port, "GET /__healthcheck HTTP/1.0\r\n\r\n"))).toBe(200);
+    expect(program.over).toBe(false);
+  });
+
+  test("a caller who resets its connection as soon as it has asked ends nothing", async () => {
+    await using program = new Program("guarded.ts", [kind]);
+    const port = Number(await program.line(/^listening (\d+)/));
+    const asked = [...HOSTILE.map(([, bytes]) => bytes), `GET /a/b?sessionId=1 HTTP/1.1\r\nHost: x\r\n${UPGRADE}`];
+    for (const bytes of asked) for (let i = 0; i < 4; i++) await reset(port, bytes);
     expect(statusOf(await ask(port, "GET /__healthcheck HTTP/1.0\r\n\r\n"))).toBe(200);
     expect(program.over).toBe(false);
   });

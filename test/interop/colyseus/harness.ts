@@ -2,8 +2,8 @@ import type { AddressInfo } from "node:net";
 import { logger, Server } from "@colyseus/core";
 import { Encoder } from "@colyseus/schema";
 import { SallyportClient, type SallyportClientOptions } from "../../../sdk/src/colyseus/client/client.ts";
-import type { SessionHost } from "../../../sdk/src/colyseus/server/session-host.ts";
-import { SallyportTransport } from "../../../sdk/src/colyseus/server/transport.ts";
+import type { SessionHost } from "../../../sdk/src/colyseus/server/hosts/session-host.ts";
+import { type SallyportTransport, TransportWithHost } from "../../../sdk/src/colyseus/server/transport.ts";
 import { type SallyportTransportOptions } from "../../../sdk/src/colyseus/server/transport-options.ts";
 import { Link } from "./link.ts";
 import { ArenaRoom, TableRoom } from "./rooms.ts";
@@ -25,7 +25,7 @@ export async function startServer(options: SallyportTransportOptions = {}, host?
   // Refusals and losses are what many of these tests are about; Colyseus tells the console of each.
   logger.error = console.info = console.warn = () => {};
   Encoder.BUFFER_SIZE = 2 ** 21;
-  const transport = new SallyportTransport({ connectivity: false, ...options }, host);
+  const transport = new TransportWithHost({ connectivity: false, ...options }, host);
   const server = new Server({ transport, greet: false, gracefullyShutdown: false });
   server.define("arena", ArenaRoom);
   server.define("table", TableRoom);

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
-import { matchMaker } from "@colyseus/core";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { ConnectReply } from "../../../sdk/src/colyseus/wire/connect-request.ts";
+import { logger, matchMaker } from "@colyseus/core";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { CONNECT_PROTOCOL, type ConnectReply } from "../../../sdk/src/colyseus/wire/connect-request.ts";
 import { startServer, type TestServer } from "./harness.ts";
 
 let arena: TestServer;
@@ -16,8 +16,8 @@ beforeAll(async () => {
 });
 afterAll(() => arena[Symbol.asyncDispose]());
 
-function post(body: unknown, init: RequestInit = {}): Promise<Response> {
-  const text = typeof body === "string" ? body : JSON.stringify(body);
+function post(body: string | object, init: RequestInit = {}): Promise<Response> {
+  const text = typeof body === "string" ? body : JSON.stringify({ protocol: CONNECT_PROTOCOL, ...body });
   return fetch(`${arena.url}/sallyport/connect`, { method: "POST", body: text, ...init });
 }
 
@@ -30,7 +30,7 @@ test("gives a token to whoever holds a seat, with the dialed address first", asy
   const response = await post({ ...(await seat()), dialed: [{ address: "198.51.100.7", port: 1234 }] });
   const reply = (await response.json()) as ConnectReply;
   expect(response.status).toBe(200);
-  expect(reply.protocol).toBe(1);
+  expect(reply.protocol).toBe(CONNECT_PROTOCOL);
   expect(Buffer.from(reply.token, "base64").length).toBe(2048);
   expect(reply.endpoints[0]).toEqual({ kind: "dialed", address: "198.51.100.7", port: 1234 });
   expect(reply.endpoints.length).toBeGreaterThan(1);
@@ -42,8 +42,34 @@ test("a token does not take the seat: it is still there for WebSocket", async ()
   expect(matchMaker.getLocalRoomById(mine.roomId).hasReservedSeat(mine.sessionId)).toBe(true);
 });
 
+test("tells a client of another version, which keeps its seat and is slowed down by nothing; the log says it once", async () => {
+  const warn = vi.spyOn(logger, "warn");
+  const ours = CONNECT_PROTOCOL;
+  const mine = await seat();
+  for (const protocol of [1, ours + 1]) {
+    for (let n = 0; n < 40; n++) {
+      const response = await post({ ...mine, protocol: protocol === 1 ? undefined : protocol });
+      expect(response.status).toBe(409);
+      const update = protocol < ours ? "client" : "server";
+      expect(await response.json()).toEqual({
+        code: 409,
+        error: `This game's server speaks Sallyport protocol ${ours}, this client ${protocol}: update the ${update}`,
+        protocol: ours,
+      });
+    }
+    const said = warn.mock.calls.flat().filter((line) => String(line).includes(`protocol ${protocol}, this server`));
+    expect(said.length).toBe(1);
+  }
+  expect((await post(mine)).status).toBe(200);
+  // Only whoever holds a seat is told.
+  expect((await post({ ...mine, sessionId: "another", protocol: 9 })).status).toBe(404);
+  expect(warn.mock.calls.flat().some((line) => String(line).includes("protocol 9"))).toBe(false);
+  warn.mockRestore();
+});
+
 test.each([
   ["no JSON", "{", 400],
+  ["a version that is none", { roomId: "a", sessionId: "b", protocol: "two" }, 400],
   ["a request without a seat", {}, 400],
   ["names too long for a token", { roomId: "x".repeat(200), sessionId: "y".repeat(100) }, 404],
   ["a room that is not here", { roomId: "nowhere", sessionId: "s" }, 404],

@@ -1,6 +1,6 @@
+import { UDPSocket } from "../../../sdk/src/net/udp-socket.ts";
 import { connectSession } from "../../../sdk/src/session/connect.ts";
 import { type Session } from "../../../sdk/src/session/types.ts";
-import { UDPSocket } from "../../../sdk/src/udp/udp-socket.ts";
 
 /** A client's way to the world, which a test can make bad. */
 export class Link implements AsyncDisposable {

@@ -4,7 +4,7 @@ import { logger, matchMaker, Server } from "@colyseus/core";
 import { afterEach, beforeAll, expect, test } from "vitest";
 import { SallyportTransport } from "../../../sdk/src/colyseus/server/transport.ts";
 import { type SallyportTransportOptions } from "../../../sdk/src/colyseus/server/transport-options.ts";
-import { UDPSocket } from "../../../sdk/src/udp/udp-socket.ts";
+import { UDPSocket } from "../../../sdk/src/net/udp-socket.ts";
 
 const transports: SallyportTransport[] = [];
 beforeAll(() => {

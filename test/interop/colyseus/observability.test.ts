@@ -2,7 +2,7 @@ import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { matchMaker, Room } from "@colyseus/core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type DiagnosticsChannels } from "../../../sdk/src/colyseus/server/observability/diagnostics.ts";
-import { formatPrometheus } from "../../../sdk/src/colyseus/server/observability/metrics.ts";
+import { formatPrometheus } from "../../../sdk/src/colyseus/server/observability/prometheus.ts";
 import { until } from "../../until.ts";
 import { startServer, type TestServer } from "./harness.ts";
 
@@ -44,7 +44,7 @@ test("who is connected and how: in metrics, in events, and in what the monitor a
   expect(metrics).toMatchObject({
     players: { direct: 1, punched: 0, relayed: 0, websocket: 1 },
     handshakes: { granted: 1, opened: 2 },
-    refusals: { requests: {}, tokens: {} },
+    refusals: { connections: {}, requests: {}, tokens: {} },
     loss: { p50: 0, max: 0 },
     reachability: null,
     publicAddress: null,
@@ -88,7 +88,11 @@ test("refusals are counted by status, and told", async () => {
   });
   const long = "x".repeat(20_000);
   await fetch(`${arena.url}/matchmake/create/arena`, { method: "POST", body: long });
-  expect(arena.transport.metrics().refusals).toEqual({ requests: { 413: 1 }, tokens: { 400: 1, 404: 1 } });
+  expect(arena.transport.metrics().refusals).toEqual({
+    connections: {},
+    requests: { 413: 1 },
+    tokens: { 400: 1, 404: 1 },
+  });
   expect(of("sallyport:request:refused")).toEqual([
     { address: "127.0.0.1", status: 413, url: "/matchmake/create/arena" },
   ]);

@@ -31,6 +31,11 @@ export class Program implements AsyncDisposable {
     return this.#lines.over;
   }
 
+  /** All that it has printed so far on a stream. */
+  text(stream: "stdout" | "stderr"): string {
+    return this.#lines.text(stream);
+  }
+
   /** The first line that matches, now or later: what its first group says. */
   line(pattern: RegExp): Promise<string> {
     return this.#lines.find(`a line like ${pattern}`, (lines) => {

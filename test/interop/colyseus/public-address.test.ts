@@ -1,8 +1,8 @@
 import { type IRoomCache, LobbyRoom, matchMaker } from "@colyseus/core";
 import { Client } from "@colyseus/sdk";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { SocketHost } from "../../../sdk/src/colyseus/server/socket-host.ts";
-import type { Endpoint } from "../../../sdk/src/udp/endpoint.ts";
+import { SocketHost } from "../../../sdk/src/colyseus/server/hosts/socket-host.ts";
+import type { Endpoint } from "../../../sdk/src/net/endpoint.ts";
 import { until } from "../../until.ts";
 import { next, startServer, type TestServer } from "./harness.ts";
 

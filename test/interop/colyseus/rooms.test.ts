@@ -2,7 +2,7 @@ import { CloseCode, matchMaker } from "@colyseus/core";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { SallyportClient } from "../../../sdk/src/colyseus/client/client.ts";
 import type { SallyportRoom } from "../../../sdk/src/colyseus/client/room.ts";
-import { broadcastUnreliable, sendUnreliable } from "../../../sdk/src/colyseus/server/unreliable.ts";
+import { broadcastUnreliable, sendUnreliable } from "../../../sdk/src/colyseus/server/clients/unreliable.ts";
 import { until } from "../../until.ts";
 import { next, startServer, type TestClientOptions, type TestServer } from "./harness.ts";
 import { type ArenaOptions, ArenaRoom, type ArenaState, type Move, players, type TableState } from "./rooms.ts";

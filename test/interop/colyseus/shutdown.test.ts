@@ -33,6 +33,21 @@ test.each([
   },
 );
 
+test.each<[string, readonly NodeJS.Signals[], number]>([
+  ["Ctrl-C, which npm passes on", ["SIGINT", "SIGINT"], 0],
+  ["two signals, while the server prepares for its end", ["SIGINT", "SIGTERM"], 300],
+  ["a closed terminal, of which the shell tells too", ["SIGHUP", "SIGHUP"], 0],
+])("%s: rooms have the time to save, and the process ends well", async (_, signals, beforeMs) => {
+  await using program = new Program("saving.ts", [String(beforeMs)]);
+  await program.line(/^listening/);
+  for (const name of signals) {
+    program.process.kill(name);
+    await program.line(/^shutting down/);
+  }
+  await program.line(/^saved/);
+  expect(await program.exited).toBe(0);
+});
+
 test("devMode: the server is started anew, and its players are back with their state", async () => {
   const first = new Program("game.ts", ["sallyport", "0", "dev"], { cwd });
   const port = await first.line(/^listening (\d+)/);

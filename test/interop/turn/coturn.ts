@@ -6,7 +6,7 @@ import { createConnection, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { UDPSocket } from "../../../sdk/src/udp/udp-socket.ts";
+import { UDPSocket } from "../../../sdk/src/net/udp-socket.ts";
 import { until } from "../../until.ts";
 
 export const coturnPresent: boolean = spawnSync("turnserver", ["-h"]).error === undefined;

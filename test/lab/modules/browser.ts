@@ -14,7 +14,7 @@ const { address, invite, url } = JSON.parse(process.argv[2] ?? "{}") as {
 
 const FILES = fileURLToPath(new URL("../../../sdk/dist/standalone/", import.meta.url));
 const server = createServer((request, response) => {
-  const name = /^\/(\w+\.js)$/.exec(request.url ?? "")?.[1];
+  const name = /^\/([\w-]+\.js)$/.exec(request.url ?? "")?.[1];
   if (name === undefined) response.setHeader("content-type", "text/html").end("<!doctype html><title>A game</title>");
   else createReadStream(FILES + name).pipe(response.setHeader("content-type", "text/javascript"));
 });

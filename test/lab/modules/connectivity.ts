@@ -1,5 +1,5 @@
 // A ConnectivityManager in a machine of the lab: a JSON line for what open() answers, one for each change, until stdin says close.
-import { ConnectivityManager } from "../../../sdk/src/connectivity/manager.ts";
+import { ConnectivityManager } from "../../../sdk/src/connectivity/manager/manager.ts";
 import { type ConnectivityOptions } from "../../../sdk/src/connectivity/options.ts";
 
 const options = JSON.parse(process.argv[2] ?? "{}") as ConnectivityOptions;

@@ -2,10 +2,10 @@
 // `ws`, at the same time, both ways. Prints what arrived.
 import { once } from "node:events";
 import { WebSocket, WebSocketServer } from "ws";
+import { UDPSocket } from "../../../sdk/src/net/udp-socket.ts";
 import { connectSession } from "../../../sdk/src/session/connect.ts";
 import { UDPSessionServer } from "../../../sdk/src/session/server.ts";
 import { type Session } from "../../../sdk/src/session/types.ts";
-import { UDPSocket } from "../../../sdk/src/udp/udp-socket.ts";
 
 export const KINDS = ["reliable", "unreliable", "ws"] as const;
 export type Kind = (typeof KINDS)[number];

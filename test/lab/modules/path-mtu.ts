@@ -1,10 +1,10 @@
 // One end of a session on a path whose MTU changes, server or player: small messages at 60 Hz all the time, 200 kB when a line
 // "transfer" is read. Says when what arrives is complete, and how long packets are.
 import { createInterface } from "node:readline";
+import { UDPSocket } from "../../../sdk/src/net/udp-socket.ts";
 import { connectSession } from "../../../sdk/src/session/connect.ts";
 import { UDPSessionServer } from "../../../sdk/src/session/server.ts";
 import { type Session } from "../../../sdk/src/session/types.ts";
-import { UDPSocket } from "../../../sdk/src/udp/udp-socket.ts";
 
 export interface PathMtuArgs {
   /** Server: where it listens. */

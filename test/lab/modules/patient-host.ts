@@ -1,7 +1,7 @@
 // A host that waits for friends: a ConnectivityManager whose socket echoes what strangers say, and for whom every line on standard
 // input is a player whom a lobby introduces. Prints each change, and the ways to players.
 import { createInterface } from "node:readline";
-import { ConnectivityManager } from "../../../sdk/src/connectivity/manager.ts";
+import { ConnectivityManager } from "../../../sdk/src/connectivity/manager/manager.ts";
 import { type ConnectivityOptions } from "../../../sdk/src/connectivity/options.ts";
 import { candidateToJSON, parseCandidates } from "../../../sdk/src/ice/candidate.ts";
 import { parseIceCredentials } from "../../../sdk/src/ice/credentials.ts";

@@ -1,9 +1,9 @@
 // Our own STUN server on one address, as a lobby runs it; or a plain one, of RFC 8489 alone.
 
+import { UDPSocket } from "../../../sdk/src/net/udp-socket.ts";
 import { STUN_PORT } from "../../../sdk/src/stun/constants.ts";
 import { respondToStun } from "../../../sdk/src/stun/responder.ts";
 import { StunServer } from "../../../sdk/src/stun/server.ts";
-import { UDPSocket } from "../../../sdk/src/udp/udp-socket.ts";
 
 const { ignoresResponsePort } = JSON.parse(process.argv[2] ?? "{}") as { ignoresResponsePort?: boolean };
 if (ignoresResponsePort === true) {

@@ -1,8 +1,8 @@
 // Two relayed addresses of one machine talk to each other. Prints a line with what it saw.
 
+import { UDPSocket } from "../../../sdk/src/net/udp-socket.ts";
 import { TurnError } from "../../../sdk/src/turn/errors.ts";
 import { openTurnRelay } from "../../../sdk/src/turn/open.ts";
-import { UDPSocket } from "../../../sdk/src/udp/udp-socket.ts";
 
 interface Args {
   urls: string[];

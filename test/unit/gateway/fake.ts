@@ -1,6 +1,5 @@
 /** A gateway and a clock that tests hold in their hands. */
 import { EventEmitter } from "node:events";
-import type { Clock } from "../../../sdk/src/gateway/clock.ts";
 import {
   type Discover,
   type Gateway,
@@ -13,6 +12,7 @@ import {
   type SearchEvents,
 } from "../../../sdk/src/gateway/gateway.ts";
 import type { GatewayInfo, Via } from "../../../sdk/src/gateway/types.ts";
+import { type Clock } from "../../../sdk/src/net/clock.ts";
 
 /** Time that passes when it is told to. */
 export class FakeClock implements Clock {

@@ -243,6 +243,48 @@ describe("change", () => {
     expect(isDirect(mover, stayer)).toBe(true);
   });
 
+  test.each(["controlling", "controlled"] as const)(
+    "the %s side's address changes, it does not know, and its packets tell: two round trips",
+    (role) => {
+      const {
+        clock,
+        one: mover,
+        other: stayer,
+        world,
+      } = playing({
+        one: { role },
+        other: { role: role === "controlling" ? "controlled" : "controlling" },
+        otherHome: "public",
+      });
+      world.nats.get(mover.host)?.renumber("11.77.0.2");
+      let heardAt = 0;
+      world.internet.onPacket = ({ from }) => {
+        if (from.address === "11.77.0.2" && heardAt === 0) heardAt = clock.now;
+      };
+      const hear = stayer.host.onPacket;
+      stayer.host.onPacket = (packet) => {
+        // As a session does, whose keys tell whose packet it is.
+        if (packet.from.address === "11.77.0.2" && !isStun(packet.data)) {
+          const { address, port } = packet.from;
+          stayer.do((agent, now) => agent.strayed("socket", address, port, packet.data.length, now));
+        }
+        hear?.(packet);
+      };
+      // Forty bytes, as a player's move.
+      const chat = (): void => {
+        mover.say("x".repeat(39));
+        clock.after(16, chat);
+      };
+      chat();
+      expect(clock.run(3000, () => stayer.agent.path?.remote.address === "11.77.0.2")).toBe(true);
+      // It may take a second packet until a check may be sent.
+      expect(clock.now - heardAt).toBeLessThanOrEqual(1.5 * 2 * (world.internet.delay + 2) + 16);
+      clock.run(20_000);
+      expect(stayer.agent.path?.remote.address).toBe("11.77.0.2");
+      expect(isDirect(mover, stayer)).toBe(true);
+    },
+  );
+
   test("addresses that the peer has left are forgotten", () => {
     const { clock, one, other, world } = playing({ otherHome: "public" });
     for (const address of ["11.77.0.2", "11.77.0.3", "11.77.0.4"]) {
@@ -281,7 +323,7 @@ describe("change", () => {
     };
     const seen = world.reflexive(one.host);
     if (seen === null) throw new Error("no answer from STUN");
-    other.agent.knock("socket", seen.address, seen.port);
+    other.agent.knock("socket", seen.address, seen.port, clock.now);
     clock.run(400);
     expect(answeredAt).toBeGreaterThan(cameAt);
     expect(answeredAt - cameAt).toBeLessThan(80);
@@ -613,6 +655,58 @@ describe("forgery", () => {
     expect(other.agent.isRemote("socket", "11.66.0.6", 1000)).toBe(false);
     // An answer for each, and a few checks; never more than twice what came.
     expect(toAttacker).toBeLessThan(600);
+  });
+
+  test.each([
+    { plays: false, checks: 1 },
+    { plays: false, checks: 40 },
+    { plays: true, checks: 1 },
+    { plays: true, checks: 40 },
+  ])("$checks authentic checks from a forged source earn it three bytes for one (while they play: $plays)", (many) => {
+    const { clock, one, other, world } = many.plays ? playing() : game({ world: { relays: false } });
+    if (!many.plays) other.agent.close();
+    clock.run(2000);
+    const victim = { address: "11.66.0.6", port: 666 };
+    let [bytesTo, bytesFrom] = [0, 0];
+    world.internet.onPacket = ({ data, to }) => {
+      if (to.address !== victim.address) return;
+      bytesTo += data.length;
+      expect(bytesTo).toBeLessThanOrEqual(3 * bytesFrom);
+    };
+    const { ufrag, password } = one.agent.localCredentials;
+    for (let n = 0; n < many.checks; n++) {
+      const data = check(`${ufrag}:${other.agent.localCredentials.ufrag}`, password, true);
+      bytesFrom += data.length;
+      one.do((agent, now) => expect(agent.receive(data, "socket", victim.address, victim.port, now)).toBe(true));
+      clock.run(100);
+    }
+    // It is asked all the same, beside the answers: it could be the peer.
+    expect(bytesTo).toBeGreaterThan(64 * many.checks);
+    // Whatever else makes the agent try: a second way of its own, another network, silence.
+    one.do((agent, now) => agent.addLocalCandidate(localCandidate("host", { address: "11.5.0.9", port: 7 }), now));
+    one.do((agent, now) => agent.networkChanged(now));
+    clock.run(180_000);
+    expect(one.agent.isRemote("socket", victim.address, victim.port)).toBe(false);
+    expect(one.agent.path?.remote.address).not.toBe(victim.address);
+  });
+
+  test("nor does what the layer above has authenticated", () => {
+    const { clock, one, world } = playing();
+    const victim = { address: "11.66.0.6", port: 666 };
+    let [bytesTo, bytesFrom] = [0, 0];
+    world.internet.onPacket = ({ data, to }) => {
+      if (to.address !== victim.address) return;
+      bytesTo += data.length;
+      expect(bytesTo).toBeLessThanOrEqual(3 * bytesFrom);
+    };
+    for (let n = 0; n < 20; n++) {
+      bytesFrom += 26;
+      one.do((agent, now) => agent.strayed("socket", victim.address, victim.port, 26, now));
+      clock.run(100);
+    }
+    expect(bytesTo).toBeGreaterThan(0);
+    clock.run(60_000);
+    expect(one.agent.path?.remote.address).not.toBe(victim.address);
   });
 
   test("answers from another address, with a wrong key, or to nothing are not taken", () => {

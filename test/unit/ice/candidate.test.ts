@@ -11,7 +11,8 @@ import {
   parseCandidates,
 } from "../../../sdk/src/ice/candidate.ts";
 import { newIceCredentials, parseIceCredentials } from "../../../sdk/src/ice/credentials.ts";
-import { onLocalNetwork, sharesNetwork } from "../../../sdk/src/ice/remote-policy.ts";
+import { onLocalNetwork, sharesAttestedNetwork, sharesNetwork } from "../../../sdk/src/ice/remote-policy.ts";
+import type { RemoteVerdict } from "../../../sdk/src/ice/types.ts";
 
 const numRuns = Number(process.env["SALLYPORT_FUZZ_RUNS"] ?? 300);
 
@@ -147,11 +148,11 @@ describe("whose candidates are tried", () => {
   const local = (type: "host" | "reflexive", address: string) => localCandidate(type, { address, port: 7 });
   const home = [local("host", "192.168.1.10"), local("reflexive", "11.1.1.2")];
 
-  test("private ones only of the same network behind the same public address", () => {
+  test("private ones a little, and only of the same network behind what is said to be the same public address", () => {
     const neighbour = remote("host", "192.168.1.20");
-    const judge = (locals: typeof home, ...others: IceCandidate[]): boolean =>
+    const judge = (locals: typeof home, ...others: IceCandidate[]): RemoteVerdict =>
       sharesNetwork(neighbour, { local: locals, remote: [neighbour, ...others] });
-    expect(judge(home, remote("reflexive", "11.1.1.2"))).toBe(true);
+    expect(judge(home, remote("reflexive", "11.1.1.2"))).toBe("few");
     expect(judge(home, remote("reflexive", "11.1.1.3"))).toBe(false);
     expect(judge(home)).toBe(false);
     expect(
@@ -163,18 +164,26 @@ describe("whose candidates are tried", () => {
     ).toBe(false);
   });
 
+  test("private ones of the same network where a third party has seen both at one public address", () => {
+    const judge = (address: string): RemoteVerdict => {
+      const candidate = remote("host", address);
+      return sharesAttestedNetwork(candidate, { local: home, remote: [candidate] });
+    };
+    expect(["192.168.1.20", "192.168.2.20", "127.0.0.1", "9.9.9.9"].map(judge)).toEqual([true, false, false, true]);
+  });
+
   test("the same holds for unique local IPv6 addresses", () => {
     const neighbour = remote("host", "fd00:1::20");
     const context = (address: string) => ({
       local: [local("host", address), local("reflexive", "11.1.1.2")],
       remote: [neighbour, remote("reflexive", "11.1.1.2")],
     });
-    expect(sharesNetwork(neighbour, context("fd00:1::10"))).toBe(true);
+    expect(sharesNetwork(neighbour, context("fd00:1::10"))).toBe("few");
     expect(sharesNetwork(neighbour, context("fd00:2::10"))).toBe(false);
   });
 
   test("public ones always; loopback and reserved ones never", () => {
-    const judge = (address: string): boolean => {
+    const judge = (address: string): RemoteVerdict => {
       const candidate = remote("host", address);
       return sharesNetwork(candidate, {
         local: [local("host", address), ...home],
@@ -188,7 +197,8 @@ describe("whose candidates are tried", () => {
       false,
       false,
     ]);
-    expect(onLocalNetwork(remote("host", "127.0.0.1"))).toBe(true);
+    expect(onLocalNetwork(remote("host", "127.0.0.1"))).toBe("few");
+    expect(onLocalNetwork(remote("host", "192.168.7.1"))).toBe(true);
     expect(onLocalNetwork(remote("host", "203.0.113.1"))).toBe(false);
   });
 });

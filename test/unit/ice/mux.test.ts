@@ -6,9 +6,9 @@ import { IceMux } from "../../../sdk/src/ice/mux.ts";
 import { type IcePeer } from "../../../sdk/src/ice/peer.ts";
 import { type RelayPath } from "../../../sdk/src/ice/relay.ts";
 import { onLocalNetwork } from "../../../sdk/src/ice/remote-policy.ts";
+import { UDPSocket } from "../../../sdk/src/net/udp-socket.ts";
 import { StunBuilder } from "../../../sdk/src/stun/builder.ts";
 import { StunAttribute, StunMethod } from "../../../sdk/src/stun/constants.ts";
-import { UDPSocket } from "../../../sdk/src/udp/udp-socket.ts";
 
 const LOOPBACK = "127.0.0.1";
 
@@ -187,13 +187,48 @@ test("the packets of a peer that was closed are others' again", async () => {
   expect(await text).toBe("anybody?");
 });
 
+test("an authentic check takes nobody else's packets: its source may be forged", async () => {
+  await using stack = new AsyncDisposableStack();
+  const [host, villain] = [openMux(stack), openMux(stack)];
+  // A player without ICE, whose address the villain gives as its own.
+  const player = stack.use(UDPSocket.open({ address: LOOPBACK }));
+  const answered = new Promise<Buffer>((resolve) => {
+    player.onDatagram = (data) => resolve(data);
+  });
+  const { here, there, up } = meet(host, villain);
+  await up;
+  const { ufrag, password } = here.localCredentials;
+  const check = new StunBuilder(StunMethod.BINDING, "request")
+    .text(StunAttribute.USERNAME, `${ufrag}:${there.localCredentials.ufrag}`)
+    .uint32(StunAttribute.PRIORITY, 1)
+    .uint64(StunAttribute.ICE_CONTROLLING, 1n)
+    .integrity(Buffer.from(password))
+    .fingerprint()
+    .build();
+  player.send(check, host.socket.localPort, LOOPBACK);
+  await answered;
+  const shown: string[] = [];
+  here.onData = (data) => {
+    shown.push(data.toString());
+    return data.toString() !== "the player's";
+  };
+  const text = new Promise<string>((resolve) => {
+    host.socket.onDatagram = (data) => resolve(data.toString());
+  });
+  // What is the peer's after all is not given to others too.
+  player.send(Buffer.from("the peer's, early"), host.socket.localPort, LOOPBACK);
+  player.send(Buffer.from("the player's"), host.socket.localPort, LOOPBACK);
+  expect(await text).toBe("the player's");
+  expect(shown).toEqual(["the peer's, early", "the player's"]);
+});
+
 test("a peer is met on a further socket, which no candidate names", async () => {
   await using stack = new AsyncDisposableStack();
   const [host, guest] = [openMux(stack), openMux(stack)];
   const further = stack.use(UDPSocket.open({ address: LOOPBACK }));
   host.mux.addSocket("socket:1", further);
   const { here, there, up } = meet(host, guest, () => false);
-  there.agent.knock("socket", LOOPBACK, further.localPort);
+  there.knock("socket", LOOPBACK, further.localPort);
   await up;
   expect(here.path).toMatchObject({ via: "socket:1", localType: "peer-reflexive" });
   expect(there.path?.remote).toEqual({ address: LOOPBACK, port: further.localPort });

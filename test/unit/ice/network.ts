@@ -1,6 +1,6 @@
 /** A seeded network of hosts and translators (RFC 4787) in simulated time. */
 import { seededRandom } from "../../../sdk/src/channel/random.ts";
-import type { Endpoint } from "../../../sdk/src/udp/endpoint.ts";
+import type { Endpoint } from "../../../sdk/src/net/endpoint.ts";
 
 export interface Packet {
   readonly data: Uint8Array;

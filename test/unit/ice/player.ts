@@ -5,8 +5,8 @@ import { type IceCandidate, localCandidate } from "../../../sdk/src/ice/candidat
 import { newIceCredentials } from "../../../sdk/src/ice/credentials.ts";
 import { type IceAgentOptions, type IcePath, type IceSource, type IceState } from "../../../sdk/src/ice/types.ts";
 import { SOCKET } from "../../../sdk/src/ice/via.ts";
+import type { Endpoint } from "../../../sdk/src/net/endpoint.ts";
 import { isStun } from "../../../sdk/src/stun/message.ts";
-import type { Endpoint } from "../../../sdk/src/udp/endpoint.ts";
 import {
   type Allocation,
   type Clock,

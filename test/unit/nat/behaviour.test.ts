@@ -1,5 +1,4 @@
 import { describe, expect, test } from "vitest";
-
 import {
   discoverBehaviour,
   mappingFromBindings,
@@ -8,11 +7,11 @@ import {
   type NatDependence,
 } from "../../../sdk/src/nat/behaviour.ts";
 import { natBehaviour } from "../../../sdk/src/nat/behaviour-discovery.ts";
+import type { Endpoint } from "../../../sdk/src/net/endpoint.ts";
+import { UDPSocket } from "../../../sdk/src/net/udp-socket.ts";
 import { stunBinding } from "../../../sdk/src/stun/client.ts";
 import { StunError } from "../../../sdk/src/stun/errors.ts";
 import { StunServer } from "../../../sdk/src/stun/server.ts";
-import type { Endpoint } from "../../../sdk/src/udp/endpoint.ts";
-import { UDPSocket } from "../../../sdk/src/udp/udp-socket.ts";
 
 const server = { address: "192.0.2.1", port: 3478 };
 const other = { address: "192.0.2.2", port: 3479 };

@@ -1,14 +1,13 @@
 import { describe, expect, test } from "vitest";
-import { KEEP_ALIVE_MS, keepAliveFor } from "../../../sdk/src/nat/keep-alive.ts";
 import { DEFAULT_WAITS_MS, type NatLifetime, NatLifetimeProbe } from "../../../sdk/src/nat/lifetime.ts";
 import { natLifetime } from "../../../sdk/src/nat/lifetime-discovery.ts";
 import { NatSilences } from "../../../sdk/src/nat/lifetime-search.ts";
+import { UDPSocket } from "../../../sdk/src/net/udp-socket.ts";
 import { StunBuilder } from "../../../sdk/src/stun/builder.ts";
 import { StunAttribute, StunMethod } from "../../../sdk/src/stun/constants.ts";
 import { StunMessage } from "../../../sdk/src/stun/message.ts";
 import { respondToStun } from "../../../sdk/src/stun/responder.ts";
 import { StunServer } from "../../../sdk/src/stun/server.ts";
-import { UDPSocket } from "../../../sdk/src/udp/udp-socket.ts";
 import { Clock, Nat, type NatOptions, Network, type Packet } from "../ice/network.ts";
 
 /** What a server makes of RESPONSE-PORT (RFC 5780 section 7.5 leaves it to it). */
@@ -265,26 +264,6 @@ test("a silence survived after a longer one that seemed gone: the longer one was
   silences.note(30, true);
   expect(silences.nextRound()).toBeNull();
   expect([silences.longestSurvived, silences.shortestGone]).toEqual([30, Number.POSITIVE_INFINITY]);
-});
-
-describe("keepAliveFor", () => {
-  test.each([
-    [null, KEEP_ALIVE_MS],
-    [300, KEEP_ALIVE_MS],
-    [30, 15_000],
-    [28, 14_000],
-    [16, 8_000],
-    [7, 5_000],
-    [0.5, 5_000],
-  ])("a lifetime of %s s: every %i ms", (seconds, ms) => {
-    expect(keepAliveFor(seconds)).toBe(ms);
-  });
-
-  test("never more seldom than was asked for", () => {
-    expect([keepAliveFor(300, 2_000), keepAliveFor(4, 2_000), keepAliveFor(null, 2_000)]).toEqual([
-      2_000, 2_000, 2_000,
-    ]);
-  });
 });
 
 describe("on loopback", () => {

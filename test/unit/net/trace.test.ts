@@ -45,6 +45,30 @@ test("an event reaches whoever subscribed, with its fields, and nobody afterward
   expect(heard).toEqual([{ room: "ice", event: "pair-selected", fields: { rttMs: 3, remote: "192.0.2.1:7777" } }]);
 });
 
+test("endpoints and URLs become text that holds no secret", () => {
+  const heard: TraceEvent[] = [];
+  onTestFinished(listenToTrace(["stun"], (event) => heard.push(event)));
+  traceOf("stun").event("answer", {
+    server: { address: "192.0.2.1", port: 3478 },
+    mapped: [
+      { address: "2001:db8::1", port: 7777 },
+      { address: "", port: 0 },
+    ],
+    url: new URL("https://user:secret@host.test:8443/control?token=secret#secret"),
+    ms: 12.345678,
+    nobody: null,
+    long: "x".repeat(100_000),
+  });
+  expect(heard[0]?.fields).toEqual({
+    server: "192.0.2.1:3478",
+    mapped: ["[2001:db8::1]:7777", "none"],
+    url: "https://host.test:8443/control",
+    ms: 12.346,
+    nobody: null,
+    long: `${"x".repeat(300)}…`,
+  });
+});
+
 test("the channel is a diagnostics channel that anybody can subscribe to", () => {
   const heard: unknown[] = [];
   const listener = (message: unknown): void => void heard.push(message);
@@ -87,6 +111,8 @@ test("a trace file holds JSON lines for its owner alone, and ends at its limit",
   const path = join(directory, "trace.jsonl");
   {
     using _file = new TraceFile(path, { program: "doctor", maxBytes: 600 });
+    // Fields don't hide the time, whatever they are called.
+    traceOf("session").event("answer", { ms: 1e9, t: -1, room: "other", event: "other" });
     for (let count = 0; count < 100; count++) traceOf("session").event("path", { count, remote: "[2001:db8::1]:7777" });
     expect(traceOf("session").on).toBe(false);
   }
@@ -98,7 +124,9 @@ test("a trace file holds JSON lines for its owner alone, and ends at its limit",
     .split("\n")
     .map((line) => JSON.parse(line) as object);
   expect(lines[0]).toMatchObject({ event: "trace", program: "doctor", node: process.version });
-  expect(lines[1]).toMatchObject({ room: "session", event: "path", count: 0, remote: "[2001:db8::1]:7777" });
+  expect(lines[1]).toEqual({ t: expect.any(Number), room: "session", event: "answer", ms: 1e9 });
+  expect((lines[1] as { t: number }).t).toBeGreaterThanOrEqual(0);
+  expect(lines[2]).toMatchObject({ room: "session", event: "path", count: 0, remote: "[2001:db8::1]:7777" });
   expect(lines.at(-1)).toEqual({ event: "trace-full" });
   expect(readFileSync(path).length).toBeLessThan(700);
 });

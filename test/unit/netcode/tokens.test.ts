@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { beforeAll, expect, test } from "vitest";
-import { encodeAddress } from "../../../sdk/src/netcode/address.ts";
+import { decodeAddressList, encodeAddress, encodeAddressList } from "../../../sdk/src/netcode/address.ts";
 import {
   type GenerateConnectTokenOptions,
   generateConnectToken,
@@ -126,6 +126,7 @@ test.for<[code: string, wrong: Partial<GenerateConnectTokenOptions>]>([
   ["invalid-address", { publicAddresses: endpoints("1.2.3") }],
   ["invalid-address", { publicAddresses: endpoints("1.2.3.256") }],
   ["invalid-address", { publicAddresses: endpoints("01.2.3.4") }],
+  ["invalid-address", { publicAddresses: endpoints("010.0.0.1") }],
   ["invalid-address", { publicAddresses: endpoints("1::2::3") }],
   ["invalid-address", { publicAddresses: endpoints("1:2:3:4:5:6:7:8::") }],
   ["invalid-address", { publicAddresses: endpoints("1:2:3:4:5:6:7") }],
@@ -150,6 +151,9 @@ test("an IPv4-mapped IPv6 address is an IPv6 address", () => {
   expect(encodeAddress({ address: "::ffff:192.0.2.1", port: 1 })).toEqual(
     encodeAddress({ address: "::ffff:c000:201", port: 1 }),
   );
+  // RFC 5952 section 5.
+  const list = encodeAddressList([{ address: "::ffff:c000:201", port: 1 }]);
+  expect(decodeAddressList(list)).toEqual([{ address: "::ffff:192.0.2.1", port: 1 }]);
 });
 
 test("reading never throws, and never reads a token whose beginning is damaged", () => {

@@ -1,8 +1,8 @@
+import type { Endpoint } from "../../../sdk/src/net/endpoint.ts";
 import { NetcodeClient } from "../../../sdk/src/netcode/client.ts";
 import { generateConnectToken } from "../../../sdk/src/netcode/connect-token.ts";
 import { NetcodeServer } from "../../../sdk/src/netcode/server.ts";
 import type { NetcodeClientState, NetcodeDisconnectReason } from "../../../sdk/src/netcode/types.ts";
-import type { Endpoint } from "../../../sdk/src/udp/endpoint.ts";
 import { Random } from "./random.ts";
 
 export const PROTOCOL_ID = 0x5a11_7907n;

@@ -5,12 +5,12 @@ import { runInNewContext } from "node:vm";
 import fc from "fast-check";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { MessageEndpoint } from "../../../sdk/src/channel/endpoint.ts";
+import type { UDPSocket } from "../../../sdk/src/net/udp-socket.ts";
 import { NetcodeClient } from "../../../sdk/src/netcode/client.ts";
 import { NetcodeClientState } from "../../../sdk/src/netcode/types.ts";
 import { connectSession } from "../../../sdk/src/session/connect.ts";
 import { UDPSessionServer } from "../../../sdk/src/session/server.ts";
 import { type Session } from "../../../sdk/src/session/types.ts";
-import type { UDPSocket } from "../../../sdk/src/udp/udp-socket.ts";
 
 const DATAGRAMS = Number(process.env["SALLYPORT_FUZZ_RUNS"] ?? 20_000);
 const PER_RUN = 64;

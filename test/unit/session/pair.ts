@@ -1,7 +1,7 @@
+import { UDPSocket } from "../../../sdk/src/net/udp-socket.ts";
 import { type ConnectSessionOptions, connectSession } from "../../../sdk/src/session/connect.ts";
 import { UDPSessionServer, type UDPSessionServerOptions } from "../../../sdk/src/session/server.ts";
 import { type Session } from "../../../sdk/src/session/types.ts";
-import { UDPSocket } from "../../../sdk/src/udp/udp-socket.ts";
 
 const LOOPBACK = "127.0.0.1";
 

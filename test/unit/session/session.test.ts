@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { UDPSocket } from "../../../sdk/src/net/udp-socket.ts";
 import { connectSession } from "../../../sdk/src/session/connect.ts";
 import { SessionError } from "../../../sdk/src/session/errors.ts";
 import { UDPSessionServer } from "../../../sdk/src/session/server.ts";
 import { type Session } from "../../../sdk/src/session/types.ts";
-import { UDPSocket } from "../../../sdk/src/udp/udp-socket.ts";
 import { until } from "../../until.ts";
 
 const LOOPBACK = "127.0.0.1";

@@ -1,9 +1,8 @@
 import { describe, expect, test } from "vitest";
-
+import { UDPSocket } from "../../../sdk/src/net/udp-socket.ts";
 import { type StunServerOutcome, stunBinding } from "../../../sdk/src/stun/client.ts";
 import { isStun } from "../../../sdk/src/stun/message.ts";
 import { answerStun, StunServer } from "../../../sdk/src/stun/server.ts";
-import { UDPSocket } from "../../../sdk/src/udp/udp-socket.ts";
 
 test("several servers at once: each with its outcome, in order, told as it comes", async () => {
   await using server = StunServer.open({ port: 0, addresses: ["127.0.0.1"] });

@@ -29,6 +29,12 @@ test.each([
   "[::1",
   "[zz]:1",
   "x:1?transport=tcp",
+  // RFC 6943 section 3.1.1: resolvers read these as other addresses than people do.
+  "010.0.0.1",
+  "stun:0x7f.0.0.1:3478",
+  "127.1",
+  "1.2.3.4.",
+  "2001:db8::1::",
 ])("%j is none", (text) => {
   expect(parseStunServer(text)).toBeNull();
 });

@@ -1,16 +1,15 @@
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Server } from "node:net";
 import { afterEach, expect, test } from "vitest";
-
+import { UDPSocket } from "../../../sdk/src/net/udp-socket.ts";
 import { stunBindingOverTCP } from "../../../sdk/src/stun/binding-tcp.ts";
 import { StunBuilder } from "../../../sdk/src/stun/builder.ts";
 import { StunAttribute as A, StunMethod } from "../../../sdk/src/stun/constants.ts";
 import { StunMessage } from "../../../sdk/src/stun/message.ts";
 import { respondToStun } from "../../../sdk/src/stun/responder.ts";
-import { TurnStreamReader } from "../../../sdk/src/turn/channel-data.ts";
+import { TurnStreamReader } from "../../../sdk/src/stun/stream-reader.ts";
 import { TurnError } from "../../../sdk/src/turn/errors.ts";
 import { openTurnRelay, type TurnProgress } from "../../../sdk/src/turn/open.ts";
-import { UDPSocket } from "../../../sdk/src/udp/udp-socket.ts";
 import { until } from "../../until.ts";
 import { CREDENTIALS, ScriptedTurnServer } from "./scripted-server.ts";
 

@@ -1,11 +1,11 @@
 /** A TURN server by RFC 8656 without I/O, as strict as the specification allows, that can be told to misbehave. */
 
+import type { Endpoint } from "../../../sdk/src/net/endpoint.ts";
 import { readAddress } from "../../../sdk/src/stun/address.ts";
 import { StunBuilder } from "../../../sdk/src/stun/builder.ts";
 import { StunAttribute as A, StunErrorCode as Code, StunMethod } from "../../../sdk/src/stun/constants.ts";
 import { type IntegrityAlgorithm, longTermKey, userHash } from "../../../sdk/src/stun/integrity.ts";
 import { StunMessage } from "../../../sdk/src/stun/message.ts";
-import type { Endpoint } from "../../../sdk/src/udp/endpoint.ts";
 
 export const SERVER: Endpoint = { address: "192.0.2.1", port: 3478 };
 export const MAPPED: Endpoint = { address: "203.0.113.9", port: 40_000 };

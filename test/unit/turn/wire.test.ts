@@ -3,7 +3,8 @@ import { describe, expect, test } from "vitest";
 
 import { StunBuilder } from "../../../sdk/src/stun/builder.ts";
 import { StunAttribute as A, StunMethod } from "../../../sdk/src/stun/constants.ts";
-import { ChannelDataWriter, TurnStreamReader } from "../../../sdk/src/turn/channel-data.ts";
+import { TurnStreamReader } from "../../../sdk/src/stun/stream-reader.ts";
+import { ChannelDataWriter } from "../../../sdk/src/turn/channel-data.ts";
 import { checkTurnCredentials, mintTurnCredentials, turnCredentialsExpiry } from "../../../sdk/src/turn/credentials.ts";
 import { parseTurnUrl } from "../../../sdk/src/turn/url.ts";
 import { SERVER } from "./scripted-server.ts";

@@ -1,10 +1,9 @@
 import { once } from "node:events";
 import { afterEach, describe, expect, test } from "vitest";
-
+import { UDPSocket } from "../../../sdk/src/net/udp-socket.ts";
 import { GodotError } from "../../../sdk/src/udp/godot-error.ts";
 import { PacketPeerUDP } from "../../../sdk/src/udp/packet-peer-udp.ts";
 import { UDPServer, type UDPServerOptions } from "../../../sdk/src/udp/udp-server.ts";
-import { UDPSocket } from "../../../sdk/src/udp/udp-socket.ts";
 import { until } from "../../until.ts";
 
 const { OK } = GodotError;

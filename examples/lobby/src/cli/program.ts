@@ -13,14 +13,14 @@ export class Failure extends Error {
   }
 }
 
-/** sysexits.h: EX_USAGE, EX_UNAVAILABLE, EX_SOFTWARE. */
-export const EXIT = { usage: 64, unavailable: 69, software: 70 } as const;
+/** sysexits.h: EX_USAGE, EX_UNAVAILABLE, EX_SOFTWARE, EX_CANTCREAT. */
+export const EXIT = { usage: 64, unavailable: 69, software: 70, cannotCreate: 73 } as const;
 
 /** All clean-up together; then the process ends whatever is still open. Unmapping a port may take 5 s. */
 export const SHUTDOWN_MS = 6000;
 
 export interface Program {
-  /** Aborted by SIGINT, SIGTERM, or by the end of the process that started this one. */
+  /** Aborted by SIGINT, SIGTERM, SIGHUP, or by the end of the process that started this one. */
   signal: AbortSignal;
   /** To be done before the process ends, last registered first. */
   onExit: (cleanUp: () => Promise<void> | void) => void;
@@ -33,20 +33,14 @@ export async function runProgram(
 ): Promise<never> {
   const interrupted = new AbortController();
   const cleanUps: (() => Promise<void> | void)[] = [];
-  const interrupt = (): void => {
-    // Whoever presses Ctrl-C a second time does not want to wait.
-    if (interrupted.signal.aborted) process.exit(130);
-    interrupted.abort();
-  };
-  process.on("SIGINT", interrupt);
-  process.on("SIGTERM", interrupt);
-  process.on("SIGHUP", interrupt);
+  // npm passes on what the terminal has sent already: a second Ctrl-C may be the first one. The end comes within its time anyway.
+  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, () => interrupted.abort());
   if (process.channel !== undefined && process.channel !== null) {
     process.on("disconnect", () => interrupted.abort());
     process.channel.unref();
   }
-  // Standard output may be gone (`| head`): that is no reason to leave a port mapped.
-  process.stdout.on("error", () => interrupted.abort());
+  // The reader may be gone (`| head`), or the terminal: that is no reason to leave a port mapped.
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => interrupted.abort());
 
   // Something is broken beyond repair, but mappings and listings are still ours to take back.
   let broken = false;

@@ -15,6 +15,8 @@ export interface ArenaHostOptions {
   port: number;
   lobby?: string | undefined;
   name: string;
+  /** The link to the panel. */
+  page: string;
   panel: HostPanel;
   report: (event: HostEvent) => void;
 }
@@ -33,7 +35,7 @@ export class ArenaHost {
 
   /** @throws Failure when the port cannot be had */
   async open(signal: AbortSignal): Promise<void> {
-    const { port, lobby, name, panel, report } = this.#options;
+    const { port, lobby, name, page, panel, report } = this.#options;
     if (signal.aborted) return;
     const arena = defineRoom(ArenaRoom);
     arena.on("join", (_room, client: ArenaClient) => this.#onPlayer("joined", client));
@@ -52,8 +54,9 @@ export class ArenaHost {
       way.http.closeAllConnections();
       await way.close();
     };
-    await listen(server, way.http, port, "End that program, or choose another port: npm run host -- --port 7778");
-    report({ event: "listening", port });
+    await listen(server, way.http, { port }, "End that program, or choose another port: npm run host -- --port 7778");
+    panel.onNewInvite = async () => void (await way.newInvite());
+    report({ event: "listening", port, page });
     if (way.lan) {
       way.lan.onChange = (state) => report({ event: "lan", ...state });
       report({ event: "lan", ...way.lan.state });

@@ -3,7 +3,8 @@ import type { Reachability } from "sallyport";
 import { style } from "../cli/style.ts";
 
 export type HostEvent =
-  | { event: "listening"; port: number }
+  /** `page` is the link to the host's own page, with its key. */
+  | { event: "listening"; port: number; page: string }
   | { event: "lan"; addresses: string[]; problem: string }
   | ({ event: "reachability" } & Reachability)
   | { event: "invite"; code: string; url: string }
@@ -25,7 +26,7 @@ export class Narrator {
       case "listening":
         return [
           `Arena on port ${event.port}; looking for a way in …`,
-          `Your page: ${style("cyan", `http://localhost:${event.port}/host`)}`,
+          `Your page, for this machine's browser: ${style("cyan", event.page)}`,
         ];
       case "lan":
         return event.addresses.length > 0

@@ -4,12 +4,17 @@ import type { Server as HttpServer } from "node:http";
 import { EXIT, Failure } from "../cli/program.ts";
 
 interface Listening {
-  listen(port: number): Promise<unknown>;
+  listen(port: number, hostname?: string): Promise<unknown>;
+}
+interface Place {
+  port: number;
+  /** An address of this machine; undefined: all of them. */
+  host?: string | undefined;
 }
 
-/** @throws Failure that says what to do about the port */
-export async function listen(server: Listening, http: HttpServer, port: number, advice: string): Promise<void> {
-  const listening = Promise.resolve(server.listen(port));
+/** @throws Failure that says what to do about the port or the address */
+export async function listen(server: Listening, http: HttpServer, place: Place, advice: string): Promise<void> {
+  const listening = Promise.resolve(server.listen(place.port, place.host));
   listening.catch(() => undefined);
   const failed = new AbortController();
   try {
@@ -20,19 +25,22 @@ export async function listen(server: Listening, http: HttpServer, port: number, 
       }),
     ]);
   } catch (error) {
-    throw explain(error, port, advice);
+    throw explain(error, place, advice);
   } finally {
     failed.abort();
   }
 }
 
-function explain(error: unknown, port: number, advice: string): unknown {
+function explain(error: unknown, { port, host }: Place, advice: string): unknown {
   const code = (error as NodeJS.ErrnoException | null)?.code;
   if (code === "EADDRINUSE") {
     return new Failure(`Port ${port} is in use by another program. ${advice}`, EXIT.unavailable);
   }
   if (code === "EACCES") {
     return new Failure(`Port ${port} needs privileges that this program does not have. ${advice}`, EXIT.unavailable);
+  }
+  if (code === "EADDRNOTAVAIL" || code === "ENOTFOUND") {
+    return new Failure(`This machine has no address ${host}: HOST names one, or is left out.`, EXIT.unavailable);
   }
   return error;
 }

@@ -1,6 +1,7 @@
 /** The lobby's page: its files, the client for browsers beside them, and the list of games. */
+import { readdirSync } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { RendezvousRoom } from "sallyport/rendezvous";
+import { RendezvousRoom } from "sallyport/colyseus";
 import { renderPage } from "./game-list.ts";
 import { type App, file, HEADERS, LIBRARIES, sendFile } from "./static.ts";
 import type { LobbyConnectivity } from "./stun.ts";
@@ -13,10 +14,11 @@ const FILES: Record<string, string> = {
   "/motion.js": file("motion.js"),
   "/share.js": file("share.js"),
   "/qr.js": LIBRARIES.qr,
-  "/sallyport.js": `${LIBRARIES.sallyport}sallyport.js`,
-  "/chunk.js": `${LIBRARIES.sallyport}chunk.js`,
-  "/passage.js": `${LIBRARIES.sallyport}passage.js`,
 };
+// `sallyport.js`, and what it loads.
+for (const name of readdirSync(LIBRARIES.sallyport)) {
+  if (name.endsWith(".js")) FILES[`/${name}`] = LIBRARIES.sallyport + name;
+}
 
 export function servePage(app: App, connectivity: LobbyConnectivity): void {
   for (const [path, name] of Object.entries(FILES)) app.get(path, (_request, response) => sendFile(response, name));

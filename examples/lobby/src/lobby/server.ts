@@ -1,17 +1,19 @@
 /** The lobby: a Colyseus server with the rendezvous room and a page. */
-import { createServer } from "node:http";
 import { defineServer } from "@colyseus/core";
 import { WebSocketTransport } from "@colyseus/ws-transport";
-import { guardRequests } from "sallyport/colyseus";
-import { defineRendezvous, RENDEZVOUS_ROOM, type TurnOptions } from "sallyport/rendezvous";
+import { createLimitedServer, defineRendezvous, guardRequests, limitConnections, limitLog } from "sallyport/colyseus";
+import { RENDEZVOUS_ROOM, type TurnOptions } from "sallyport/rendezvous";
 import { listen } from "./listen.ts";
 import { quietLogger } from "./logger.ts";
 import { servePage } from "./page.ts";
+import { shareByRedis } from "./redis.ts";
 import { type LobbyConnectivity, startStun, stunUrlOf } from "./stun.ts";
 
 export interface LobbyOptions {
   /** TCP, 1-65535. */
   port: number;
+  /** The address to listen on; undefined: all of this machine's. */
+  host: string | undefined;
   /** The lobby's URL as players know it; invites' links begin with it. */
   publicUrl: string;
   /** A reverse proxy of ours stands before us and says who is asking. */
@@ -22,6 +24,8 @@ export interface LobbyOptions {
   stunUrls: string[] | undefined;
   /** TURN servers to tell of. */
   turn: TurnOptions | undefined;
+  /** Redis by which several processes are one lobby. */
+  redisUrl: string | undefined;
   warn: (text: string) => void;
 }
 
@@ -31,8 +35,9 @@ export interface Lobby {
 
 /** @throws Failure when the port cannot be had */
 export async function startLobby(options: LobbyOptions): Promise<Lobby> {
-  const { port, publicUrl, trustProxy, stunPort, stunUrls, turn, warn } = options;
-  const http = createServer();
+  const { port, host, publicUrl, trustProxy, stunPort, stunUrls, turn, redisUrl, warn } = options;
+  const http = createLimitedServer();
+  const transport = new WebSocketTransport({ server: http });
   // Before the room is defined, which tells hosts and players of it.
   const stun = startStun(stunPort, warn);
   const connectivity: LobbyConnectivity = { stun: stunUrls ?? (stun ? [stunUrlOf(publicUrl, stun.port)] : []) };
@@ -40,7 +45,8 @@ export async function startLobby(options: LobbyOptions): Promise<Lobby> {
     greet: false,
     gracefullyShutdown: false,
     logger: quietLogger,
-    transport: new WebSocketTransport({ server: http }),
+    ...(redisUrl === undefined ? {} : await shareByRedis(redisUrl, publicUrl)),
+    transport,
     rooms: {
       [RENDEZVOUS_ROOM]: defineRendezvous({
         publicUrl,
@@ -50,9 +56,11 @@ export async function startLobby(options: LobbyOptions): Promise<Lobby> {
     },
     express: (app) => servePage(app, connectivity),
   });
+  limitLog();
   guardRequests(http, { trustProxy });
+  limitConnections(http, { trustProxy, webSocket: transport });
   try {
-    await listen(server, http, port, "End that program, or choose another port: PORT=2568 npm run lobby");
+    await listen(server, http, { port, host }, "End that program, or choose another port: PORT=2568 npm run lobby");
   } catch (error) {
     await stun?.close();
     throw error;

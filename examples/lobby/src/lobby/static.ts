@@ -1,25 +1,21 @@
 /** What the pages have in common: their files and the headers that they are sent with. */
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { fileURLToPath } from "node:url";
 
-interface Request {
-  path: string;
-  headers: Record<string, string | string[] | undefined>;
-  socket: { remoteAddress?: string | undefined };
-  on(event: "close", listener: () => void): unknown;
-}
-interface Response {
-  set(headers: Record<string, string>): Response;
+/** As much of Express as is used here. */
+type Request = IncomingMessage & { path: string };
+interface Response extends ServerResponse {
+  set(headers: Record<string, string>): this;
   json(body: unknown): void;
   sendFile(path: string, options: { dotfiles: "allow" }, done: (error?: Error) => void): void;
-  readonly headersSent: boolean;
-  status(code: number): Response;
-  type(type: string): Response;
+  status(code: number): this;
+  type(type: string): this;
   send(body: string): void;
-  write(chunk: string): unknown;
 }
-/** As much of an Express application as is used here. */
+type Handler = (request: Request, response: Response) => void | Promise<void>;
 export interface App {
-  get(path: string, handler: (request: Request, response: Response) => void | Promise<void>): unknown;
+  get(path: string, handler: Handler): unknown;
+  post(path: string, handler: Handler): unknown;
 }
 export type { Request, Response };
 

@@ -1,9 +1,9 @@
 /** The host's way to its players. */
 import type { Server as HttpServer } from "node:http";
 import type { Transport } from "@colyseus/core";
-import type { Reachability } from "sallyport";
+import { optionsFromEnvironment, type Reachability } from "sallyport";
 import { type LanListing, SallyportTransport } from "sallyport/colyseus";
-import type { HostRegistration } from "sallyport/rendezvous";
+import type { HostRegistration, Invite } from "sallyport/rendezvous";
 import { APPLICATION } from "../arena/rules.ts";
 
 export interface GameTransport {
@@ -14,6 +14,8 @@ export interface GameTransport {
   onChange(listener: (reachability: Reachability) => void): void;
   /** The entry in the lobby; undefined without one, and before the server listens. */
   registration(): HostRegistration | undefined;
+  /** Takes the invite back and gets another. @throws RendezvousError */
+  newInvite(): Promise<Invite>;
   /** How the game is known on the local network; undefined where that is switched off. */
   lan: LanListing | undefined;
   /** Resolves when sockets are closed and ports unmapped. */
@@ -34,6 +36,7 @@ export function createTransport({ port, description, lobby, maxPlayers }: GameTr
     port,
     description,
     lobby,
+    connectivity: optionsFromEnvironment(),
     webrtc: "auto",
     lan: { application: APPLICATION },
     listing: { description: "Walk about, collect coins.", maxPlayers },
@@ -46,6 +49,7 @@ export function createTransport({ port, description, lobby, maxPlayers }: GameTr
     reachability: () => connectivity.open(),
     onChange: (listener) => void connectivity.on("change", listener),
     registration: () => transport.registration,
+    newInvite: () => transport.newInvite(),
     lan: transport.lan,
     close: () => transport[Symbol.asyncDispose](),
   };

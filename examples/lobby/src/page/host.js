@@ -32,8 +32,26 @@ source.addEventListener("open", () => {
 source.addEventListener("error", () => {
   $("verdict").dataset.verdict = "gone";
   $("verdict-word").textContent = "The host is not running";
-  $("summary").textContent = "Start it again with npm start or npm run host; this page comes back by itself.";
+  $("summary").textContent = "Start it again with npm start or npm run host, and open the link that it shows.";
 });
+
+$("new-invite").addEventListener("click", () => void takeInviteBack());
+
+async function takeInviteBack() {
+  const [button, status] = [$("new-invite"), $("new-invite-status")];
+  button.disabled = true;
+  status.textContent = "Taking the invite back …";
+  try {
+    const response = await fetch("host/new-invite", { method: "POST" });
+    status.textContent = response.ok
+      ? "This is a new invite. The old one leads nowhere any more."
+      : `There is no new invite yet: ${await response.text()}`;
+  } catch {
+    status.textContent = "There is no new invite yet: the host does not answer.";
+  } finally {
+    button.disabled = false;
+  }
+}
 
 function showReachability({ verdict, summary, steps }) {
   $("verdict").dataset.verdict = verdict;

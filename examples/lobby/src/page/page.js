@@ -12,7 +12,7 @@ const VERDICTS = {
 
 const $ = (id) => document.getElementById(id);
 const list = $("list");
-const base = new URL(".//", location.href);
+const base = new URL("./", location.href);
 
 // --- The list -----------------------------------------------------------------------------------------------------
 

@@ -1,5 +1,7 @@
+import { MAX_PACKET_BYTES } from "../wire/frames.ts";
+
 /** Units of the window's arithmetic; every packet counts as it is, up to this. */
-const PACKET = 1200;
+const PACKET = MAX_PACKET_BYTES;
 const INITIAL_WINDOW = 10 * PACKET;
 /** RFC 9002 section 7.2 recommends 2; a game whose packets are small and whose losses are the air's needs somewhat more. */
 const MIN_WINDOW = 4 * PACKET;

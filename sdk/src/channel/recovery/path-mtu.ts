@@ -1,4 +1,7 @@
+import { traceOf } from "../../net/trace.ts";
 import { MAX_PACKET_OVERHEAD } from "../wire/frames.ts";
+
+const trace = traceOf("channel");
 
 /**
  * What every path carries: with netcode's 25 bytes, TURN's 4 (ChannelData) and UDP's and IPv4's 28 they make a packet of 569
@@ -157,6 +160,7 @@ export class PathMtu {
       return;
     }
     this.#doubted = 0;
+    if (trace.on) trace.event("path-mtu", { bytes: this.probeBytes, was: this.size, tooLarge: this.#tooLarge });
     this.#setSize(this.probeBytes);
     this.#search(now);
   }
@@ -175,6 +179,7 @@ export class PathMtu {
     this.#clear();
     this.#since = now;
     this.#doubted = this.size;
+    if (trace.on) trace.event("black-hole", { bytes: this.size, fallback: this.floor });
     this.#raiseMs = FIRST_RAISE_MS;
     this.#setSize(this.floor);
     // If it was chance, the size that was takes one round trip to come back.

@@ -1,3 +1,4 @@
+import { traceOf } from "../../net/trace.ts";
 import { AWAITED_ACK_DELAY_MS } from "../wire/frames.ts";
 import { sequenceDistance, sequenceNewer } from "../wire/sequence.ts";
 import type { ChannelStats } from "../wire/types.ts";
@@ -5,6 +6,8 @@ import { CongestionControl } from "./congestion.ts";
 import type { PathMtu } from "./path-mtu.ts";
 import { GRANULARITY_MS, RttEstimator } from "./rtt.ts";
 import { SENT_WINDOW, type SentPackets } from "./sent-packets.ts";
+
+const trace = traceOf("channel");
 
 /** RFC 9002 section 6.1. Both grow on paths that reorder more (section 6.1.1 allows it). */
 const PACKET_THRESHOLD = 3;
@@ -147,10 +150,17 @@ export class Recovery {
     this.#detectLosses(now);
   }
 
-  /** Packets take another path from now on. */
+  /**
+   * Packets take another path from now on. Those that are under way on the old one fill nothing of the new one's window: most of
+   * them are lost, as the path was, and what waits shall not wait for that to be noticed.
+   */
   onPathChanged(now: number): void {
     this.rtt.onPathChanged();
     this.congestion.onPathChanged(now);
+    this.forEachInFlight((sequence) => {
+      this.congestion.onForgotten(this.#sent.forgetBytes(sequence % SENT_WINDOW));
+      return true;
+    });
     this.#mtu.onPathChanged(now);
     this.onProbe(now);
     this.probeCount = 0;
@@ -217,6 +227,7 @@ export class Recovery {
       if (this.#mtu.onProbeLost(this.#sent.sentAt(slot), now)) this.congestion.undo(now);
       return;
     }
+    if (trace.on && now >= this.#lossyUntil) this.#traceLoss("loss-begins");
     this.#lossyUntil = now + LOSSY_MS;
     this.#stats.packetsLost++;
     this.#stats.loss += (1 - this.#stats.loss) * LOSS_SMOOTHING;
@@ -264,7 +275,17 @@ export class Recovery {
     }
     if (settled) this.#oldest = this.#newestAcked;
     const persistent = (rtt.probeMs + (AWAITED_ACK_DELAY_MS[2] ?? 0)) * PERSISTENT_CONGESTION;
-    if (rtt.sampled && longestLoss > persistent) this.congestion.onPersistentCongestion();
+    if (rtt.sampled && longestLoss > persistent) {
+      this.congestion.onPersistentCongestion();
+      if (trace.on) this.#traceLoss("persistent-congestion");
+    }
+  }
+
+  /** Once for all losses that follow within {@link LOSSY_MS}: how many there were, the session says each second. */
+  #traceLoss(event: string): void {
+    const { rtt, congestion } = this;
+    const { packetsLost } = this.#stats;
+    trace.event(event, { rttMs: rtt.smoothed, window: congestion.window, inFlight: this.#inFlight, packetsLost });
   }
 
   #onSpuriousLoss(sequence: number, elapsedMs: number): void {

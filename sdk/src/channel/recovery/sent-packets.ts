@@ -46,6 +46,13 @@ export class SentPackets {
     return this.#fate(slot) >>> BYTES_SHIFT;
   }
 
+  /** What becomes of it counts for no window any more. @returns the bytes that it had */
+  forgetBytes(slot: number): number {
+    const bytes = this.bytes(slot);
+    this.#numbers[slot * STRIDE + FATE] = this.#fate(slot) & ((1 << BYTES_SHIFT) - 1);
+    return bytes;
+  }
+
   /** Whether it must not be lost. */
   reliable(slot: number): boolean {
     return (this.#fate(slot) & RELIABLE) !== 0;

@@ -66,6 +66,8 @@ export const BLOCK_BYTES = 128;
 export const BLOCK_WINDOW = 4096;
 /** How many messages a sender may be ahead of the oldest that is not acknowledged, by channel and mode. */
 export const MESSAGE_WINDOW = 2048;
+/** netcode's largest payload. */
+export const MAX_PACKET_BYTES = 1200;
 /** The longest message that a varint of 4 bytes can tell. */
 export const MAX_MESSAGE_BYTES = 0x0fffffff;
 

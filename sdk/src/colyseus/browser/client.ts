@@ -9,7 +9,7 @@ import {
 } from "../client/session-client.ts";
 import type { SessionWay } from "../client/transport.ts";
 import type { ServerTypes, Untyped } from "../client/types.ts";
-import { webRTCWay } from "./webrtc-way.ts";
+import { webRTCDialer } from "./webrtc-dialer.ts";
 
 export interface SallyportBrowserClientOptions extends SessionClientOptions {
   /** False: WebSocket only. Default true. */
@@ -52,7 +52,7 @@ export class SallyportBrowserClient<Types extends ServerTypes = Untyped, UserDat
     const fetch: typeof globalThis.fetch = fetchFn ?? ((input, init) => globalThis.fetch(input, init));
     const { endpoints = [] } = found ?? {};
     this.host = found;
-    this.way = webRTCWay({ enabled: webrtc, timeoutMs: webrtcTimeoutMs, iceServers, fetch, endpoints });
+    this.way = webRTCDialer({ enabled: webrtc, timeoutMs: webrtcTimeoutMs, iceServers, fetch, endpoints });
   }
 
   /**
@@ -66,8 +66,8 @@ export class SallyportBrowserClient<Types extends ServerTypes = Untyped, UserDat
     invite: string,
     { lobby, signal, timeoutMs, ...options }: BrowserInviteOptions = {},
   ): Promise<SallyportBrowserClient<Types, UserData>> {
-    const { openPassage } = await import("./passage.ts");
-    const { fetch, details, iceServers } = await openPassage(invite, {
+    const { openInviteTunnel } = await import("./invite-tunnel.ts");
+    const { fetch, details, iceServers } = await openInviteTunnel(invite, {
       lobby,
       signal,
       ...(timeoutMs === undefined ? {} : { timeoutMs }),

@@ -1,5 +1,5 @@
+import { type Endpoint, formatEndpoint } from "../../net/endpoint.ts";
 import type { SessionPathKind } from "../../session/path.ts";
-import { type Endpoint, formatEndpoint } from "../../udp/endpoint.ts";
 import { PING_INTERVAL_MS } from "../webrtc/liveness.ts";
 import { type DataChannelPort, DataChannelSession, type PeerLink } from "../webrtc/session.ts";
 import { RELIABLE_CHANNEL, UNRELIABLE_CHANNEL } from "../wire/webrtc-request.ts";
@@ -119,10 +119,10 @@ export class BrowserLink implements PeerLink {
         session.ended("timeout", `the connection is ${connectionState}`);
       }
     });
-    let known = this.#way();
+    let known = this.#pathText();
     this.#iceTransport?.addEventListener("selectedcandidatepairchange", () => {
       const before = known;
-      known = this.#way();
+      known = this.#pathText();
       if (known !== before) session.onPath?.(session.remote);
     });
     this.#timer = setInterval(() => session.tick(), PING_INTERVAL_MS);
@@ -133,7 +133,7 @@ export class BrowserLink implements PeerLink {
   }
 
   /** Kind and far end: all of a path that people see. */
-  #way(): string {
+  #pathText(): string {
     return `${this.pathKind} ${formatEndpoint(this.remote)}`;
   }
 

@@ -1,5 +1,12 @@
-import { describeSeat, isAddress } from "../client/seat-request.ts";
-import { WEBRTC_PATH, WEBRTC_PROTOCOL, type WebRTCReply, type WebRTCRequest } from "../wire/webrtc-request.ts";
+import { checkProtocol, describeSeat, isAddress } from "../client/seat-request.ts";
+import { STATUS_OTHER_PROTOCOL } from "../wire/connect-request.ts";
+import {
+  WEBRTC_PATH,
+  WEBRTC_PROTOCOL,
+  WEBRTC_PROTOCOL_NAME,
+  type WebRTCReply,
+  type WebRTCRequest,
+} from "../wire/webrtc-request.ts";
 
 export type WebRTCAnswer = Extract<WebRTCReply, { answer: string }>;
 
@@ -14,7 +21,7 @@ export async function requestAnswer(
   headers: Readonly<Record<string, string>>,
   signal: AbortSignal,
 ): Promise<WebRTCAnswer> {
-  const { url, authorization, request } = describeSeat(roomURL, WEBRTC_PATH);
+  const { url, authorization, request } = describeSeat(roomURL, WEBRTC_PATH, WEBRTC_PROTOCOL);
   // A page cannot ask which address a name has; where the URL has one, the host may not know that it is reached by it.
   const { hostname, port, protocol: scheme } = url;
   const address = hostname.replace(/^\[|\]$/g, "");
@@ -40,12 +47,12 @@ export async function requestAnswer(
     error?: string;
   };
   if (response.status === 404 && reply.error === undefined) throw new Error("this server does not speak Sallyport");
-  if (response.status !== 200) throw new Error(reply.error ?? `HTTP status ${response.status}`);
-  if (reply.protocol !== WEBRTC_PROTOCOL) throw new Error("the server speaks another version of Sallyport");
-  if (typeof reply.unavailable === "string") throw new Error(reply.unavailable);
-  const { protocol, answer, timeoutMs } = reply;
-  if (typeof answer !== "string" || typeof timeoutMs !== "number") {
-    throw new Error("the server speaks another version of Sallyport");
+  if (response.status === 200 || response.status === STATUS_OTHER_PROTOCOL) {
+    checkProtocol(reply, WEBRTC_PROTOCOL, WEBRTC_PROTOCOL_NAME);
   }
-  return { protocol, answer, timeoutMs };
+  if (response.status !== 200) throw new Error(reply.error ?? `HTTP status ${response.status}`);
+  if (typeof reply.unavailable === "string") throw new Error(reply.unavailable);
+  const { answer, timeoutMs } = reply;
+  if (typeof answer !== "string" || typeof timeoutMs !== "number") throw new Error("the server's answer has no SDP");
+  return { protocol: WEBRTC_PROTOCOL, answer, timeoutMs };
 }

@@ -1,8 +1,8 @@
 import type { EndpointSettings } from "@colyseus/sdk";
 import { connectSession as connectUDP } from "../../session/connect.ts";
 import { type DiscoverOptions, discoverEachGame, discoverGames, type FoundGame } from "./found-game.ts";
+import { InviteTunnel } from "./invite-tunnel.ts";
 import { Nearby } from "./nearby.ts";
-import { Passage } from "./passage.ts";
 import {
   INVITED_TIMEOUT_MS,
   type InviteSettings,
@@ -87,16 +87,16 @@ export class SallyportClient<Types extends ServerTypes = Untyped, UserData = Unt
     invite: string,
     { lobby, signal, timeoutMs, ...options }: InviteOptions = {},
   ): Promise<SallyportClient<Types, UserData>> {
-    const { passage, endpoints } = await Passage.open(invite, {
+    const { tunnel, endpoints } = await InviteTunnel.open(invite, {
       ...(lobby !== undefined && { lobby }),
       ...(signal && { signal }),
       ...(timeoutMs !== undefined && { timeoutMs }),
     });
     return new SallyportClient<Types, UserData>(endpoints[0] ?? NO_ENDPOINT, {
       udpTimeoutMs: INVITED_TIMEOUT_MS,
-      fetchFn: passage.fetch,
-      connectSession: passage.connectSession,
-      requestToken: requestTokenThrough(passage.fetch),
+      fetchFn: tunnel.fetch,
+      connectSession: tunnel.connectSession,
+      requestToken: requestTokenThrough(tunnel.fetch),
       ...options,
     });
   }

@@ -1,8 +1,13 @@
 import { lookup } from "node:dns/promises";
-import { connect, isIP } from "node:net";
+import { connect } from "node:net";
 import { type LocateLanOptions, locateLan } from "../../lan/locate.ts";
-import { addressScope } from "../../udp/address-scope.ts";
-import { type Endpoint, formatEndpoint } from "../../udp/endpoint.ts";
+import { addressFamily } from "../../net/address.ts";
+import { type Endpoint, formatEndpoint } from "../../net/endpoint.ts";
+import { addressScope } from "../../net/scope.ts";
+import { traceOf } from "../../net/trace.ts";
+import { sleep } from "../../net/wait.ts";
+
+const trace = traceOf("colyseus");
 
 /** How long an address may be silent before others are tried too, ms (RFC 8305 section 5). */
 const PATIENCE_MS = 250;
@@ -71,6 +76,7 @@ export class Nearby {
   };
 
   #move(url: URL, to: Endpoint): void {
+    if (trace.on) trace.event("detour", { from: url.host, to });
     url.host = formatEndpoint(to);
     this.onMove?.(to);
   }
@@ -88,12 +94,12 @@ export class Nearby {
     if (!mayBePublic(url)) return undefined;
     const over = new AbortController();
     try {
-      if ((await Promise.race([answered, elapsed(PATIENCE_MS, over.signal)])) === true) return undefined;
+      if ((await Promise.race([answered, sleep(PATIENCE_MS, over.signal)])) === true) return undefined;
       if (signal?.aborted) return undefined;
       const found = this.#locate(url, over.signal);
       // What is there, and only slow, is waited for; who answers next door must not overtake it.
       const connected = (this.#options.connects ?? connects)(url, over.signal).then(() => undefined);
-      const patience = elapsed(PATIENCE_MS, over.signal);
+      const patience = sleep(PATIENCE_MS, over.signal);
       return await Promise.race([
         connected,
         answered.then((isThere) => (isThere ? undefined : found)),
@@ -119,7 +125,7 @@ export class Nearby {
 /** IPv6 knows no such trouble: inside and outside are one address. */
 function mayBePublic({ protocol, hostname }: URL): boolean {
   if (protocol !== "http:" || hostname.startsWith("[")) return false;
-  return isIP(hostname) === 0 || addressScope(hostname) === "public";
+  return addressFamily(hostname) === 0 || addressScope(hostname) === "public";
 }
 
 const portOf = ({ port }: URL): number => Number(port || 80);
@@ -130,13 +136,6 @@ function connects(url: URL, signal: AbortSignal): Promise<void> {
     socket.once("connect", resolve);
     socket.on("error", () => undefined);
     signal.addEventListener("abort", () => socket.destroy(), { once: true });
-  });
-}
-
-function elapsed(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    signal.addEventListener("abort", () => clearTimeout(timer), { once: true });
   });
 }
 

@@ -1,5 +1,5 @@
+import { formatEndpoint } from "../../net/endpoint.ts";
 import type { Session } from "../../session/types.ts";
-import { formatEndpoint } from "../../udp/endpoint.ts";
 import type { PathRecord, RoomPath } from "./path.ts";
 
 const MAX_RECORDS = 16;

@@ -1,3 +1,4 @@
+import { describeServer, ProtocolMismatchError, readProtocol } from "../../session/versions.ts";
 import type { ConnectRequest } from "../wire/connect-request.ts";
 
 /** Whether `URL.hostname` is an address, not a name: URL writes IPv4 in dots and IPv6 in brackets, however they were given. */
@@ -5,15 +6,24 @@ export function isAddress(hostname: string): boolean {
   return /^(?:\[.*\]|\d+\.\d+\.\d+\.\d+)$/.test(hostname);
 }
 
+/** Who answers names the version that it speaks. @throws ProtocolMismatchError for another than ours */
+export function checkProtocol({ protocol }: { protocol?: unknown }, ours: number, name: string): void {
+  const theirs = protocol === undefined ? null : readProtocol(protocol);
+  if (theirs === null) throw new Error("the server's answer is none of Sallyport's");
+  if (theirs !== ours) throw new ProtocolMismatchError(describeServer(name, theirs, ours));
+}
+
 /**
  * What to ask the process that has the room, and where.
  *
  * @param roomURL Colyseus' WebSocket address of the seat: `ws://host:port/PREFIX/processId/roomId?sessionId=…`
  * @param path the end of the URL: the same prefix stands before it
+ * @param protocol what we speak there
  */
 export function describeSeat(
   roomURL: URL,
   path: string,
+  protocol: number,
 ): {
   url: URL;
   authorization: Record<string, string>;
@@ -34,6 +44,7 @@ export function describeSeat(
     url,
     authorization: authToken === null ? {} : { authorization: `Bearer ${authToken}` },
     request: {
+      protocol,
       roomId,
       sessionId: searchParams.get("sessionId") ?? "",
       ...(reconnectionToken === null ? {} : { reconnectionToken }),

@@ -6,13 +6,17 @@ import {
   type SeatReservation,
 } from "@colyseus/sdk";
 import type { SchemaConstructor } from "@colyseus/sdk/serializer/SchemaSerializer";
+import { traceOf } from "../../net/trace.ts";
+import { abortable } from "../../net/wait.ts";
 import type { AvailableRoom } from "./available-room.ts";
-import { abortable, type JoinSettings } from "./join.ts";
+import type { JoinSettings } from "./join.ts";
 import type { JoinProgress } from "./path.ts";
 import { SallyportRoom, type StateOf } from "./room.ts";
 import { isAddress } from "./seat-request.ts";
 import type { SessionWay } from "./transport.ts";
 import type { OptionsOf, RoomOf, ServerRoom, ServerTypes, Untyped } from "./types.ts";
+
+const trace = traceOf("colyseus");
 
 /** How a game is found by an invite. */
 export interface InviteSettings {
@@ -184,6 +188,7 @@ export abstract class SessionClient<Types extends ServerTypes = Untyped, UserDat
     settings?: JoinSettings,
   ): Promise<SallyportRoom<Untyped, State>> {
     const root = rootSchema as SchemaConstructor<Untyped>;
+    if (trace.on) trace.event("seat", { name: seat.name, roomId: seat.roomId, publicAddress: seat.publicAddress });
     const consume = (client: Untyped): Promise<Untyped> => super.consumeSeatReservation.call(client, seat, root);
     // Colyseus calls this for the joins above too.
     return this.joinContext ? consume(this) : join(this, settings, consume);
@@ -252,7 +257,19 @@ function join<Types extends ServerTypes, UserData>(
     copy.http = Object.create(client.http, { options: { value: options } }) as typeof client.http;
   }
   report(onProgress, startedAt, "matchmaking");
-  return abortable(work(copy), signal);
+  const joined = abortable(work(copy), signal);
+  if (trace.on) traceJoin(joined, startedAt);
+  return joined;
+}
+
+function traceJoin(joined: Promise<Untyped>, startedAt: number): void {
+  joined.then(
+    ({ name, roomId }: SallyportRoom) => trace.event("joined", { name, roomId, ms: performance.now() - startedAt }),
+    (error: unknown) => {
+      const { code, message } = error as { code?: number; message?: string };
+      trace.event("join-failed", { code, reason: message ?? String(error), ms: performance.now() - startedAt });
+    },
+  );
 }
 
 function report(
@@ -261,5 +278,6 @@ function report(
   stage: JoinProgress["stage"],
   detail?: string,
 ): void {
+  if (trace.on) trace.event("join", { stage, detail, ms: performance.now() - startedAt });
   onProgress?.({ stage, ms: Math.round(performance.now() - startedAt), ...(detail !== undefined && { detail }) });
 }

@@ -1,18 +1,22 @@
 import http from "node:http";
 import https from "node:https";
-import { type Endpoint, normalizeAddress } from "../../udp/endpoint.ts";
+import { type Endpoint, normalizeAddress } from "../../net/endpoint.ts";
 import {
   CONNECT_PATH,
   CONNECT_PROTOCOL,
+  CONNECT_PROTOCOL_NAME,
   type ConnectEndpoint,
   type ConnectReply,
   type ConnectRequest,
+  STATUS_OTHER_PROTOCOL,
 } from "../wire/connect-request.ts";
-import { describeSeat } from "./seat-request.ts";
+import { checkProtocol, describeSeat } from "./seat-request.ts";
 
 export interface ConnectGrant {
   token: Uint8Array;
   endpoints: ConnectEndpoint[];
+  /** The address that was asked, where one was. */
+  dialed?: string;
 }
 
 const MAX_REPLY_BYTES = 16_384;
@@ -34,14 +38,15 @@ export async function requestToken(
   headers: Readonly<Record<string, string>>,
   signal: AbortSignal,
 ): Promise<ConnectGrant> {
-  const { url, authorization, request } = describeSeat(roomURL, CONNECT_PATH);
-  return grantOf(await post(url, { ...authorization, ...headers }, request, signal));
+  const { url, authorization, request } = describeSeat(roomURL, CONNECT_PATH, CONNECT_PROTOCOL);
+  const { dialed, ...reply } = await post(url, { ...authorization, ...headers }, request, signal);
+  return { ...grantOf(reply), ...(dialed === undefined ? {} : { dialed }) };
 }
 
 /** The same by way of something like `fetch` that needs no port of the server's. */
 export function requestTokenThrough(fetch: typeof globalThis.fetch): RequestToken {
   return async (roomURL, headers, signal) => {
-    const { url, authorization, request } = describeSeat(roomURL, CONNECT_PATH);
+    const { url, authorization, request } = describeSeat(roomURL, CONNECT_PATH, CONNECT_PROTOCOL);
     const response = await fetch(url, {
       method: "POST",
       headers: { ...authorization, ...headers, "content-type": "application/json" },
@@ -55,9 +60,10 @@ export function requestTokenThrough(fetch: typeof globalThis.fetch): RequestToke
 function grantOf({ status, body }: { status: number; body: string }): ConnectGrant {
   const reply = parseJSON(body) as Partial<ConnectReply> & { error?: string };
   if (status === 404 && reply.error === undefined) throw new Error("this server does not speak Sallyport");
+  if (status === 200 || status === STATUS_OTHER_PROTOCOL) checkProtocol(reply, CONNECT_PROTOCOL, CONNECT_PROTOCOL_NAME);
   if (status !== 200) throw new Error(`no connect token: ${reply.error ?? `HTTP status ${status}`}`);
-  if (reply.protocol !== CONNECT_PROTOCOL || typeof reply.token !== "string" || !Array.isArray(reply.endpoints)) {
-    throw new Error("the server speaks another version of Sallyport");
+  if (typeof reply.token !== "string" || !Array.isArray(reply.endpoints)) {
+    throw new Error("no connect token: the server's answer has none");
   }
   return { token: Buffer.from(reply.token, "base64"), endpoints: reply.endpoints };
 }
@@ -68,7 +74,8 @@ function post(
   headers: Record<string, string>,
   body: ConnectRequest,
   signal: AbortSignal,
-): Promise<{ status: number; body: string }> {
+): Promise<{ status: number; body: string; dialed: string | undefined }> {
+  let dialed: Endpoint[] = [];
   return new Promise((resolve, reject) => {
     const secure = url.protocol === "https:";
     const request = (secure ? https : http).request(url, {
@@ -80,7 +87,8 @@ function post(
     });
     request.once("socket", (socket) => {
       const send = (): void => {
-        request.end(JSON.stringify({ ...body, dialed: endpointOf(socket.remoteAddress, socket.remotePort) }));
+        dialed = endpointOf(socket.remoteAddress, socket.remotePort);
+        request.end(JSON.stringify({ ...body, dialed }));
       };
       if (socket.connecting) socket.once(secure ? "secureConnect" : "connect", send);
       else send();
@@ -94,7 +102,7 @@ function post(
         if (text.length > MAX_REPLY_BYTES) response.destroy(new Error("the reply is too long"));
       });
       response.once("error", reject);
-      response.once("end", () => resolve({ status: response.statusCode ?? 0, body: text }));
+      response.once("end", () => resolve({ status: response.statusCode ?? 0, body: text, dialed: dialed[0]?.address }));
     });
   });
 }

@@ -1,14 +1,19 @@
 import { CloseCode } from "@colyseus/sdk";
 import type { ITransport, ITransportEventMap } from "@colyseus/sdk/transport/ITransport";
 import { WebSocketTransport } from "@colyseus/sdk/transport/WebSocketTransport";
-import { CLOSE_ABNORMAL, CLOSE_NO_STATUS, webSocketCloseCode } from "../../session/close-code.ts";
+import { formatEndpoint } from "../../net/endpoint.ts";
+import { messageOf } from "../../net/message-of.ts";
+import { traceOf } from "../../net/trace.ts";
+import { abortable } from "../../net/wait.ts";
+import { CLOSE_ABNORMAL, CLOSE_NO_STATUS, CLOSE_PROTOCOL_ERROR, webSocketCloseCode } from "../../session/close-code.ts";
 import type { Session, SessionMode } from "../../session/types.ts";
-import { formatEndpoint } from "../../udp/endpoint.ts";
+import { ProtocolMismatchError } from "../../session/versions.ts";
 import type { ConnectEndpoint } from "../wire/connect-request.ts";
 import { BATCH, readBatch } from "../wire/frame-batch.ts";
-import { abortable } from "./join.ts";
 import type { JoinProgress, RoomPath } from "./path.ts";
 import { PathHistory } from "./path-history.ts";
+
+const trace = traceOf("colyseus");
 
 /** A way to a room that is tried before WebSocket. */
 export interface SessionWay {
@@ -44,8 +49,6 @@ export interface RoomTransportSettings {
   onPathChange: () => void;
 }
 
-/** RFC 6455 section 7.4.1. */
-const CLOSE_PROTOCOL_ERROR = 1002;
 const CODE_MASK = 0x1f;
 const ROOM_STATE = 14;
 const UNRELIABLE_PATCH = 0x4f;
@@ -120,15 +123,20 @@ export class RoomTransport implements ITransport {
     const url = isReconnection ? await this.#locate(original, attempt.signal) : original;
     const { way, onProgress } = this.#settings;
     const { signal } = attempt;
+    const begun = performance.now();
     let reason = `${way.name} is switched off`;
+    let isOutdated = false;
     if (way.enabled) {
+      if (trace.on) trace.event("way-tried", { way: way.name, timeoutMs: way.timeoutMs, isReconnection });
       try {
         const { session, endpoints } = await way.dial(new URL(url), { headers, signal, onProgress });
         if (signal.aborted) session.close();
         else this.#adoptSession(session, endpoints);
         return;
       } catch (error) {
-        reason = `${way.name}: ${error instanceof Error ? error.message : String(error)}`;
+        reason = `${way.name}: ${messageOf(error)}`;
+        isOutdated = error instanceof ProtocolMismatchError;
+        if (trace.on) trace.event("way-failed", { way: way.name, reason, ms: performance.now() - begun });
       }
     }
     const fallback = way.locateWebSocket
@@ -137,7 +145,8 @@ export class RoomTransport implements ITransport {
           () => url,
         )
       : url;
-    if (!signal.aborted) this.#connectWebSocket(fallback, headers, reason);
+    const meanwhile = isOutdated ? "; playing over WebSocket meanwhile" : "";
+    if (!signal.aborted) this.#connectWebSocket(fallback, headers, reason, meanwhile);
   }
 
   /** The room's URL at the server's present address. */
@@ -187,18 +196,25 @@ export class RoomTransport implements ITransport {
     this.events.onopen?.({});
   }
 
-  #connectWebSocket(url: string, headers: Record<string, string>, reason: string): void {
+  /** @param meanwhile what is to be said once it is open */
+  #connectWebSocket(url: string, headers: Record<string, string>, reason: string, meanwhile: string): void {
     const { onProgress } = this.#settings;
     onProgress("websocket", reason);
+    // The path names the seat.
+    if (trace.on) trace.event("way-tried", { way: "WebSocket", server: new URL(url).host, because: reason });
     const webSocket = new WebSocketTransport({
       onopen: (event) => {
-        this.#moved("websocket", new URL(url).host, reason);
+        this.#moved("websocket", new URL(url).host, reason + meanwhile);
         this.events.onopen?.(event);
       },
       onmessage: (event) => this.events.onmessage?.(event),
-      onclose: (event) => this.events.onclose?.(event),
+      onclose: (event) => {
+        if (trace.on) trace.event("websocket-closed", { code: event.code, reason: event.reason });
+        this.events.onclose?.(event);
+      },
       onerror: (event: { message?: string }) => {
         const problem = `WebSocket: ${event.message || "no connection"}; ${reason}`;
+        if (trace.on) trace.event("way-failed", { way: "WebSocket", reason: event.message || "no connection" });
         this.events.onerror?.({ code: CLOSE_ABNORMAL, reason: problem });
       },
     });
@@ -207,7 +223,7 @@ export class RoomTransport implements ITransport {
       webSocket.connect(url, headers);
     } catch (error) {
       // A secure page may not even try (mixed content).
-      const problem = `WebSocket: ${error instanceof Error ? error.message : String(error)}; ${reason}`;
+      const problem = `WebSocket: ${messageOf(error)}; ${reason}`;
       this.#webSocket = undefined;
       this.events.onerror?.({ code: CLOSE_ABNORMAL, reason: problem });
     }
@@ -215,6 +231,7 @@ export class RoomTransport implements ITransport {
 
   #moved(kind: RoomPath["kind"], remote: string, reason: string): void {
     const detour = this.#settings.detour?.() ?? "";
+    if (trace.on) trace.event("path", { kind, remote, reason, detour: detour || undefined });
     this.#history.moved({ kind, remote, reason: detour ? `${reason}; ${detour}` : reason, since: Date.now() });
     this.#settings.onPathChange();
   }

@@ -1,12 +1,16 @@
+import { formatEndpoint } from "../../net/endpoint.ts";
+import { traceOf } from "../../net/trace.ts";
 import type { Session } from "../../session/types.ts";
 import type { ConnectEndpoint } from "../wire/connect-request.ts";
 import { type RequestToken, requestToken as requestTokenOverHTTP } from "./token-request.ts";
 import type { DialOptions, SessionWay } from "./transport.ts";
 
+const trace = traceOf("colyseus");
+
 /** Opens a session with a connect token: `connectSession` of session/. */
 export type ConnectSession = (
   token: Uint8Array,
-  options: { signal: AbortSignal; onProgress: (progress: { state: number; server: string }) => void },
+  options: { signal: AbortSignal; dialed?: string; onProgress: (progress: { state: number; server: string }) => void },
 ) => Promise<Session>;
 
 export interface UDPWayOptions {
@@ -48,12 +52,16 @@ export async function attemptUDP(
   const deadline = new AbortController();
   const timer = setTimeout(() => deadline.abort(new Error(`no answer over UDP within ${timeoutMs} ms`)), timeoutMs);
   const either = AbortSignal.any([signal, deadline.signal]);
+  const begun = performance.now();
   try {
     onProgress("token");
-    const { token, endpoints } = await requestToken(roomURL, headers, either);
+    const { token, endpoints, dialed } = await requestToken(roomURL, headers, either);
+    if (trace.on)
+      trace.event("connect-token", { endpoints: endpoints.map(endpointText), ms: performance.now() - begun });
     let dialing = "";
     const session = await connectSession(token, {
       signal: either,
+      ...(dialed === undefined ? {} : { dialed }),
       onProgress: ({ state, server }) => {
         if (state === SENDING_RESPONSE) clearTimeout(timer);
         if (server !== dialing) onProgress("udp", (dialing = server));
@@ -67,4 +75,8 @@ export async function attemptUDP(
   } finally {
     clearTimeout(timer);
   }
+}
+
+function endpointText({ kind, ...endpoint }: ConnectEndpoint): string {
+  return `${kind} ${formatEndpoint(endpoint)}`;
 }

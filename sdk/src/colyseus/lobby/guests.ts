@@ -1,5 +1,8 @@
 /** The players who are asking for one hosted game at its lobby, and what is relayed between them and their host. */
 import { type Client, ServerError } from "@colyseus/core";
+import { callerKey } from "../../net/caller-key.ts";
+import { networkKey } from "../../net/caller-networks.ts";
+import { RateLimiter } from "../../net/token-bucket.ts";
 import { MAX_RECORD_BYTES } from "../../rendezvous/sealed/records.ts";
 import {
   CLOSE_FLOOD,
@@ -13,10 +16,12 @@ import {
   parseId,
   type RelayMessage,
 } from "../../rendezvous/wire/protocol.ts";
-import { RateLimiter } from "../../udp/rate-limiter.ts";
 
 export interface GuestLimits {
-  /** Players who are being introduced to one host at a time; of them, from one address. */
+  /**
+   * Players who are being introduced to one host at a time; of them, from one address (IPv6: one /64). Of a game that is full, the
+   * address or IPv6 /48 with most of them gives a place to one with fewer.
+   */
   guestsPerGame: number;
   guestsPerAddress: number;
   /** How long a player may stay without an introduction, and how long with one, in milliseconds. */
@@ -31,7 +36,9 @@ export interface GuestLimits {
 
 interface Guest {
   client: Client;
-  address: string;
+  caller: string;
+  /** Whoever has an IPv6 /48 has many callers. */
+  site: string;
   timer: NodeJS.Timeout;
   /** Of the introduction that is going on. */
   id: number | undefined;
@@ -67,12 +74,15 @@ export class Guests {
   /** @throws ServerError */
   add(client: Client, address: string): void {
     const { guestsPerGame, guestsPerAddress, guestMs } = this.#limits;
-    const neighbours = [...this.#guests.values()].filter((guest) => guest.address === address).length;
-    if (this.#guests.size >= guestsPerGame || neighbours >= guestsPerAddress) {
+    const caller = callerKey(address);
+    const site = networkKey(address, { ipv4: 32, ipv6: 48 });
+    const neighbours = [...this.#guests.values()].filter((guest) => guest.caller === caller).length;
+    const isFull = this.#guests.size >= guestsPerGame && !this.#makeWay(site);
+    if (isFull || neighbours >= guestsPerAddress) {
       throw new ServerError(507, "Too many players are asking for this game. Try again.");
     }
     const timer = this.#leaveAfter(client, guestMs);
-    this.#guests.set(client, { client, address, timer, id: undefined, introduced: false, bytes: 0 });
+    this.#guests.set(client, { client, caller, site, timer, id: undefined, introduced: false, bytes: 0 });
   }
 
   remove(client: Client): void {
@@ -136,6 +146,21 @@ export class Guests {
 
   dispose(): void {
     for (const { timer } of this.#guests.values()) clearTimeout(timer);
+  }
+
+  /** The oldest guest of the site that has most goes, if that site has more than this one would. */
+  #makeWay(site: string): boolean {
+    const counts = new Map<string, number>();
+    for (const guest of this.#guests.values()) counts.set(guest.site, (counts.get(guest.site) ?? 0) + 1);
+    const most = Math.max(...counts.values());
+    if (most <= (counts.get(site) ?? 0) + 1) return false;
+    for (const guest of this.#guests.values()) {
+      if (counts.get(guest.site) !== most) continue;
+      this.remove(guest.client);
+      guest.client.leave(CLOSE_IDLE, "others are waiting");
+      return true;
+    }
+    return false;
   }
 
   #mayRelay(guest: Guest, from: "host" | "guest", bytes: number): boolean {

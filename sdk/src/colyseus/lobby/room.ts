@@ -4,12 +4,15 @@ import {
   type Client,
   CloseCode,
   defineRoom,
+  logger,
   type Messages,
   matchMaker,
   type RegisteredHandler,
   Room,
   ServerError,
 } from "@colyseus/core";
+import { callerKey } from "../../net/caller-key.ts";
+import { RateLimiter } from "../../net/token-bucket.ts";
 import { ownsInvite, proofMatches, verifierOf } from "../../rendezvous/sealed/secret.ts";
 import { RendezvousError } from "../../rendezvous/wire/errors.ts";
 import { inviteUrl, parseInviteCode } from "../../rendezvous/wire/invite.ts";
@@ -17,24 +20,29 @@ import {
   CLOSE_ENDED,
   CLOSE_FLOOD,
   CLOSE_REPLACED,
+  checkRendezvousProtocol,
   type GameListing,
   type GameSummary,
   type HostDetails,
   type HostMessage,
   parseHostDetails,
   parseHostUpdate,
+  RENDEZVOUS_PROTOCOL,
   RENDEZVOUS_ROOM,
   type RegisteredMessage,
   summaryOf,
 } from "../../rendezvous/wire/protocol.ts";
 import { checkServersOptions, type ServersOptions } from "../../rendezvous/wire/servers.ts";
-import { RateLimiter } from "../../udp/rate-limiter.ts";
+import { VersionNotices } from "../../session/versions.ts";
 import { Guests } from "./guests.ts";
+import { LIMITS, type RendezvousLimits } from "./limits.ts";
+import { LiveCodes } from "./live-codes.ts";
 import { mintServers, renewServersAfter } from "./mint-servers.ts";
-import { LIMITS, Quota, type RendezvousLimits } from "./quota.ts";
+import { Quota } from "./quota.ts";
+import { WorkQueue } from "./work-queue.ts";
 
 /** The numbers are HTTP's, since that is how Colyseus' matchmaking carries them. */
-const STATUS = { invalid: 400, forbidden: 403, tooMany: 429, full: 507 } as const;
+const STATUS = { invalid: 400, forbidden: 403, tooMany: 429, busy: 503, full: 507 } as const;
 
 export interface RendezvousOptions extends ServersOptions {
   /** The lobby's own URL, as players know it: makes the invite's link. Without it the host uses the URL it knows. */
@@ -56,11 +64,28 @@ interface Caller {
 
 /** Under which the lobby's own options come to a room, which also gets those of the client that makes it. */
 const LOBBY = "~lobby";
+/** Under which {@link RendezvousRoom.onAuth} tells {@link RendezvousRoom.onCreate}, maybe in another process, who is asking. */
+const CALLER = "~caller";
+interface CallerOption {
+  address: string;
+  /** Where it asked. */
+  processId: string;
+}
+
+/** The ways in that look for a game by its invite. By `create` a second game could come under the invite of another. */
+const METHODS: ReadonlySet<string> = new Set(["join", "joinOrCreate"]);
 
 /** Room for a host that has reserved its seat and has not come yet: the seat itself lasts 15 s. */
 const ARRIVAL_MS = 20_000;
 
+/** Each hash takes 16 MiB and 40 ms of a thread that also reads files: libuv has four. */
+const HASHES = { running: 2, waiting: 16 } as const;
+
 const quota = new Quota(LIMITS);
+const hashes = new WorkQueue(HASHES);
+const liveCodes = new LiveCodes();
+/** In the lobby's log, once for each version. */
+const versions = new VersionNotices((sentence) => logger.warn(`Rendezvous: ${sentence}`));
 
 export class RendezvousRoom extends Room<{ metadata: Metadata }> {
   /** For the whole process; change them before the server listens. */
@@ -83,9 +108,11 @@ export class RendezvousRoom extends Room<{ metadata: Metadata }> {
   #key = "";
   #options: RendezvousOptions = {};
   #host: Client | undefined;
+  /** Who is charged with this game. */
   #hostAddress: string | undefined;
   #details: HostDetails | undefined;
   #counted = false;
+  #claimed = false;
   #holdTimer: NodeJS.Timeout | undefined;
   #renewTimer: NodeJS.Timeout | undefined;
   readonly #guests = new Guests(LIMITS);
@@ -94,19 +121,33 @@ export class RendezvousRoom extends Room<{ metadata: Metadata }> {
   /**
    * Every request comes through here before anything is looked up. Colyseus calls it without `this`.
    *
-   * The address is what Colyseus makes of `x-real-ip` and `x-forwarded-for`: whoever faces the internet (a reverse
-   * proxy, or the server itself) must set these, or all callers share one bucket, or write their own.
+   * The address is what Colyseus makes of `x-real-ip` and `x-forwarded-for`: `guardRequests` must have set these, or all callers
+   * share one bucket, or write their own.
    */
   static override async onAuth(_token: string, options: unknown, context: AuthContext): Promise<Caller> {
     const address = context.ip ?? "unknown";
-    if (!quota.takeRequest(address)) {
-      throw new ServerError(STATUS.tooMany, "Too many requests from this address. Wait a minute, then try again.");
+    if (!(await quota.takeRequest(address))) throw tooManyRequests();
+    const asked = (options ?? {}) as Record<string, unknown>;
+    const { invite, protocol } = asked;
+    try {
+      checkRendezvousProtocol(protocol, "lobby");
+    } catch (error) {
+      const { message } = error as RendezvousError;
+      if (typeof protocol === "number") versions.tell(protocol, () => message);
+      throw new ServerError(STATUS.invalid, message);
     }
     // Without this check a request that names no invite would match any game.
-    const invite = (options as { invite?: unknown } | null)?.invite;
     if (typeof invite !== "string" || parseInviteCode(invite) !== invite) {
       throw new ServerError(STATUS.invalid, "An invite such as K7Q2-9FXM is needed.");
     }
+    const method = methodOf(context);
+    if (method !== undefined && !METHODS.has(method)) {
+      throw new ServerError(STATUS.forbidden, "A lobby takes join and joinOrCreate, with an invite.");
+    }
+    // Whoever brings a game pays by the hash; whoever only asks for one guesses, whatever he calls himself.
+    const brings = asked["role"] === "host" && method === "joinOrCreate";
+    if (!brings && !(await quota.takeCode(address, await liveCodes.isLive(invite)))) throw tooManyRequests();
+    asked[CALLER] = { address, processId: matchMaker.processId } satisfies CallerOption;
     return { address };
   }
 
@@ -123,32 +164,28 @@ export class RendezvousRoom extends Room<{ metadata: Metadata }> {
 
   /** Only a host can bring the room into being: it must own the invite that it claims. */
   override async onCreate(options: Record<string, unknown>): Promise<void> {
-    const { invite, proof, key } = options;
-    if (options["role"] !== "host") {
-      throw new ServerError(STATUS.invalid, "No game has this invite, and this is no host that brings one.");
+    const caller = options[CALLER] as CallerOption | undefined;
+    try {
+      await this.#admitHost(options, caller);
+    } catch (error) {
+      this.#giveBack(); // onDispose is not called for a room that was never made
+      throw caller === undefined || caller.processId === matchMaker.processId ? error : forOtherProcess(error);
     }
-    if (!quota.addGame()) {
-      throw new ServerError(STATUS.full, "This lobby is full. Host without it, or use another.");
-    }
-    this.#counted = true;
-    if (!(await ownsInvite(invite, proof, key).catch(() => false))) {
-      this.#uncount(); // onDispose is not called for a room that was never made
-      throw new ServerError(STATUS.forbidden, "This invite belongs to another host.");
-    }
-    const code = invite as string;
-    this.#code = code;
-    this.#verifier = verifierOf(proof as string);
+    const { invite, key } = options;
     this.#key = key as string;
     // The lobby's own: Colyseus lays them over what the host says.
     this.#options = options[LOBBY] as RendezvousOptions;
-    this.metadata = { invite: code, listed: false, online: false };
+    this.metadata = { invite: invite as string, listed: false, online: false };
     // Colyseus' own LobbyRoom shows the metadata of all listed rooms to everybody.
     await this.setMatchmaking({ unlisted: true });
     this.#hold(ARRIVAL_MS);
   }
 
   override async onJoin(client: Client, options: Record<string, unknown>): Promise<void> {
-    if (options?.["invite"] !== this.#code) throw new ServerError(STATUS.forbidden, "This is not the game's invite.");
+    if (options?.["invite"] !== this.#code) {
+      await quota.takeCode(addressOf(client), false);
+      throw new ServerError(STATUS.forbidden, "This is not the game's invite.");
+    }
     if (options["role"] === "host") await this.#onHost(client, options);
     else this.#onGuest(client);
   }
@@ -176,29 +213,45 @@ export class RendezvousRoom extends Room<{ metadata: Metadata }> {
     clearTimeout(this.#holdTimer);
     clearTimeout(this.#renewTimer);
     this.#guests.dispose();
-    this.#uncount();
-    this.#forgetAddress();
+    this.#giveBack();
+  }
+
+  /** What costs little is asked first. @throws ServerError */
+  async #admitHost(options: Record<string, unknown>, caller: CallerOption | undefined): Promise<void> {
+    const { invite, proof, key } = options;
+    if (options["role"] !== "host") {
+      throw new ServerError(STATUS.invalid, "No game has this invite, and this is no host that brings one.");
+    }
+    this.#counted = await quota.addGame();
+    if (!this.#counted) throw new ServerError(STATUS.full, "This lobby is full. Host without it, or use another.");
+    if (caller !== undefined) {
+      await this.#chargeHost(caller.address);
+      if (!(await quota.takeHash(caller.address))) throw tooManyRequests();
+    }
+    const hashed = hashes.run(() => ownsInvite(invite, proof, key));
+    if (hashed === undefined) throw new ServerError(STATUS.busy, "Many games are coming to this lobby. Try again.");
+    if (!(await hashed.catch(() => false))) {
+      if (caller !== undefined) await quota.takeCode(caller.address, false);
+      throw belongsToAnother();
+    }
+    this.#code = invite as string;
+    this.#verifier = verifierOf(proof as string);
+    this.#claimed = await liveCodes.claim(this.#code, this.#owner);
+    if (!this.#claimed) throw belongsToAnother();
   }
 
   async #onHost(client: Client, options: Record<string, unknown>): Promise<void> {
     if (!proofMatches(options["proof"], this.#verifier) || options["key"] !== this.#key) {
-      throw new ServerError(STATUS.forbidden, "This invite belongs to another host.");
+      throw belongsToAnother();
     }
     const details = this.#checked(() => parseHostDetails(options["details"]));
-    const address = addressOf(client);
-    if (address !== this.#hostAddress) {
-      if (!quota.addHost(address)) {
-        throw new ServerError(STATUS.tooMany, "Too many games are hosted from this address. Close one first.");
-      }
-      this.#forgetAddress();
-      this.#hostAddress = address;
-    }
+    await this.#chargeHost(addressOf(client));
     clearTimeout(this.#holdTimer);
     const previous = this.#host;
     this.#setHost(client);
     previous?.leave(CLOSE_REPLACED, "another connection of this host has taken over");
     this.#details = details;
-    const registered: RegisteredMessage = { code: this.#code };
+    const registered: RegisteredMessage = { code: this.#code, protocol: RENDEZVOUS_PROTOCOL };
     if (this.#options.publicUrl !== undefined) registered.url = inviteUrl(this.#options.publicUrl, this.#code);
     client.send("registered", registered);
     this.#sendServers(client);
@@ -232,8 +285,13 @@ export class RendezvousRoom extends Room<{ metadata: Metadata }> {
   }
 
   #hostMessage(details: HostDetails): HostMessage {
-    const verifier = this.#verifier.toString("base64url");
-    return { ...details, online: this.#host !== undefined, key: this.#key, verifier };
+    return {
+      ...details,
+      protocol: RENDEZVOUS_PROTOCOL,
+      online: this.#host !== undefined,
+      key: this.#key,
+      verifier: this.#owner,
+    };
   }
 
   #setHost(host: Client | undefined): void {
@@ -279,9 +337,26 @@ export class RendezvousRoom extends Room<{ metadata: Metadata }> {
     this.#holdTimer.unref();
   }
 
-  #uncount(): void {
+  get #owner(): string {
+    return this.#verifier.toString("base64url");
+  }
+
+  /** The game counts for the caller that hosts it now. @throws ServerError */
+  async #chargeHost(address: string): Promise<void> {
+    if (this.#hostAddress !== undefined && callerKey(address) === callerKey(this.#hostAddress)) return;
+    if (!(await quota.addHost(address))) {
+      throw new ServerError(STATUS.tooMany, "Too many games are hosted from this address. Close one first.");
+    }
+    this.#forgetAddress();
+    this.#hostAddress = address;
+  }
+
+  #giveBack(): void {
     if (this.#counted) quota.removeGame();
+    if (this.#claimed) liveCodes.release(this.#code, this.#owner);
     this.#counted = false;
+    this.#claimed = false;
+    this.#forgetAddress();
   }
 
   #forgetAddress(): void {
@@ -294,10 +369,35 @@ export class RendezvousRoom extends Room<{ metadata: Metadata }> {
     try {
       return parse();
     } catch (error) {
+      // Its own host has made the room, and cannot use it so.
+      if (this.#details === undefined) this.#hold(0);
       if (error instanceof RendezvousError) throw new ServerError(STATUS.invalid, error.message);
       throw error;
     }
   }
+}
+
+function tooManyRequests(): ServerError {
+  return new ServerError(STATUS.tooMany, "Too many requests from this address. Wait a minute, then try again.");
+}
+
+function belongsToAnother(): ServerError {
+  return new ServerError(STATUS.forbidden, "This invite belongs to another host.");
+}
+
+/** Between processes Colyseus hands on an error's message alone, and reads a code out of it if it is JSON. */
+function forOtherProcess(error: unknown): unknown {
+  if (!(error instanceof ServerError)) return error;
+  const { code, message } = error;
+  return new ServerError(code, JSON.stringify({ code, message }));
+}
+
+/** Of Colyseus' matchmaking; undefined where the transport does not tell. */
+function methodOf({ req }: AuthContext): string | undefined {
+  const url: unknown = (req as { url?: unknown } | undefined)?.url;
+  if (typeof url !== "string") return undefined;
+  const { matchmakeRoute } = matchMaker.controller;
+  return new RegExp(`/${matchmakeRoute}/([^/?#]+)/`).exec(url)?.[1];
 }
 
 function addressOf(client: Client): string {

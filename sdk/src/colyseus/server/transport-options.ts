@@ -1,9 +1,10 @@
 import type { TransportOptions } from "@colyseus/ws-transport";
 import type { ConnectivityOptions } from "../../connectivity/options.ts";
+import type { TransportLimits } from "./admission/limits.ts";
 import type { RequestGuardOptions } from "./entrances/request-guard.ts";
-import type { LanListingOptions } from "./lan-listing.ts";
-import type { LobbyListingOptions } from "./lobby-listing.ts";
-import type { WebRTCSwitch } from "./webrtc/entrance.ts";
+import type { LanListingOptions } from "./listings/lan-listing.ts";
+import type { LobbyListingOptions } from "./listings/lobby-listing.ts";
+import type { WebRTCSwitch } from "./webrtc/endpoint.ts";
 
 export interface SallyportTransportOptions
   extends Omit<TransportOptions, "noServer" | "host" | "backlog">,
@@ -17,8 +18,17 @@ export interface SallyportTransportOptions
   lobby?: string | undefined;
   /** More for the lobby's list: the game's name (default: the description), a description, most players, a kept secret. */
   listing?: Partial<Omit<LobbyListingOptions, "lobby">>;
-  /** How the way in is opened and kept; `false` asks nobody, for a LAN or a server with a known address. Default: the whole ladder. */
+  /**
+   * How the way in is opened and kept; `false` asks nobody, for a LAN or a server with a known address. Default: the whole ladder.
+   * `optionsFromEnvironment()` lets the person who hosts choose.
+   */
   connectivity?: Omit<ConnectivityOptions, "port" | "address" | "description"> | false;
+  /**
+   * Colyseus' graceful shutdown has SIGINT, SIGTERM and SIGUSR2; with this SIGHUP too, which a closed terminal sends. Until the
+   * ports are unmapped, an echo of the signal (npm and watchers pass it on) does not kill the process; without a graceful shutdown
+   * the signal unmaps them. See `signals` of ConnectivityOptions. Default true; `false` leaves signals alone.
+   */
+  signals?: boolean;
   /**
    * Lets browsers in by WebRTC (`sallyport/browser`), on a UDP port of its own: the game's port + 10000, or what an object says. It needs
    * the package `node-datachannel`: `true` fails without it, `auto` does without WebRTC then. Default false: browsers use WebSocket.
@@ -50,8 +60,13 @@ export interface SallyportTransportOptions
    */
   maxPayload?: number;
   /**
+   * What strangers may take: how many TCP connections there are, and how long they may be idle. A `server` that is given keeps what its
+   * maker chose. Default: see {@link TransportLimits}.
+   */
+  limits?: TransportLimits;
+  /**
    * How long a graceful shutdown waits for rooms that do not end, ms; then all players are told (4001), ports are unmapped and the
-   * process ends all the same. Default 30 000; 0 waits for ever, as Colyseus does.
+   * process ends without them. Default 30 000; 0 waits for ever, as Colyseus does.
    */
   drainTimeoutMs?: number;
   /**

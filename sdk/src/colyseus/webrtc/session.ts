@@ -1,7 +1,7 @@
-import { CLOSE_TOO_BIG } from "../../session/close-code.ts";
+import type { Endpoint } from "../../net/endpoint.ts";
+import { CLOSE_NORMAL, CLOSE_PROTOCOL_ERROR, CLOSE_TOO_BIG } from "../../session/close-code.ts";
 import type { SessionPathKind } from "../../session/path.ts";
 import type { CloseReason, Session, SessionMode, SessionStats } from "../../session/types.ts";
-import type { Endpoint } from "../../udp/endpoint.ts";
 import { type ControlMessage, encodeControl, PART_BYTES, parseControl } from "./control.ts";
 import { Liveness } from "./liveness.ts";
 import { PartAssembly } from "./part-assembly.ts";
@@ -41,9 +41,6 @@ export interface DataChannelSessionOptions {
 const DEFAULT_MAX_MESSAGE_BYTES = 4 << 20;
 const MAX_BUFFERED_BYTES = 8 << 20;
 const MAX_UNRELIABLE_BUFFERED_BYTES = 64 << 10;
-/** RFC 6455 section 7.4.1. */
-const CLOSE_NORMAL = 1000;
-const CLOSE_PROTOCOL_ERROR = 1002;
 /** How long a goodbye may take to arrive, ms; the other side closes the connection when it has it. */
 const GOODBYE_MS = 1000;
 

@@ -1,4 +1,5 @@
-import type { Endpoint } from "../../udp/endpoint.ts";
+import type { Endpoint } from "../../net/endpoint.ts";
+import { SESSION_PROTOCOL } from "../../session/protocol.ts";
 
 /**
  * How a client comes by a connect token: one HTTP request to the process that has the room, on the port that it already knows
@@ -6,18 +7,26 @@ import type { Endpoint } from "../../udp/endpoint.ts";
  *
  *     POST /sallyport/connect      ConnectRequest as JSON, at most 4 KiB; `Authorization: Bearer …` where the game uses it
  *     200                          ConnectReply as JSON
+ *     409                          { "code": 409, "error": "why", "protocol": number }: the server speaks this version, not the client's
  *     4xx, 5xx                     { "code": number, "error": "why" }: there is no way in over UDP, WebSocket may still work
  *
  * The token brings the session's keys. Over plain http whoever listens on the way learns them, as they learn Colyseus' own
  * tokens; where that matters, serve matchmaking over https.
  */
 export const CONNECT_PATH = "/sallyport/connect";
-export const CONNECT_PROTOCOL = 1;
+/** The session's own version: a token of another one would be refused in silence. */
+export const CONNECT_PROTOCOL: typeof SESSION_PROTOCOL = SESSION_PROTOCOL;
+/** How it is called when server and client speak different ones. */
+export const CONNECT_PROTOCOL_NAME = "Sallyport protocol";
+/** HTTP status of the answer to a client that speaks another version. */
+export const STATUS_OTHER_PROTOCOL = 409;
 export const MAX_CONNECT_REQUEST_BYTES = 4096;
 /** Addresses that a client may name as those it dialed. */
 export const MAX_DIALED = 4;
 
 export interface ConnectRequest {
+  /** What the client speaks; 1 where it is not there. */
+  protocol?: number;
   roomId: string;
   sessionId: string;
   /** Proves the right to a seat that is kept for a player who was here before. */
@@ -34,7 +43,7 @@ export interface ConnectEndpoint extends Endpoint {
 }
 
 export interface ConnectReply {
-  protocol: typeof CONNECT_PROTOCOL;
+  protocol: typeof SESSION_PROTOCOL;
   /** The netcode connect token, 2048 bytes in Base64. */
   token: string;
   /** The token's addresses, in its order. */

@@ -6,6 +6,7 @@ import type { ConnectRequest } from "./connect-request.ts";
  *
  *     POST /sallyport/webrtc       WebRTCRequest as JSON, at most 16 KiB; `Authorization: Bearer …` where the game uses it
  *     200                          WebRTCReply as JSON
+ *     409                          { "code": 409, "error": "why", "protocol": number }: the server speaks this version, not the page's
  *     4xx, 5xx                     { "code": number, "error": "why" }: there is no way in over WebRTC, WebSocket may still work
  *
  * The fingerprints in offer and answer are what DTLS authenticates the two by (RFC 8827 section 6.5): over plain http whoever can
@@ -16,6 +17,7 @@ import type { ConnectRequest } from "./connect-request.ts";
  */
 export const WEBRTC_PATH = "/sallyport/webrtc";
 export const WEBRTC_PROTOCOL = 1;
+export const WEBRTC_PROTOCOL_NAME = "Sallyport's WebRTC protocol";
 export const MAX_WEBRTC_REQUEST_BYTES = 16_384;
 
 /** Stream ids (RFC 8831 section 6.4); `RTCDataChannelInit` and libdatachannel's take these as they are. */

@@ -1,9 +1,9 @@
 import { createSocket, type Socket } from "node:dgram";
+import { isOnLink } from "../../net/subnet.ts";
 import type { Announcement } from "../gateway.ts";
 import type { LocalInterface } from "../interfaces.ts";
 import { decodeNatPmpResponse } from "../port-control/nat-pmp-message.ts";
 import { decodePcpResponse, PCP_CLIENT_PORT } from "../port-control/pcp-message.ts";
-import { isOnLink } from "../subnet.ts";
 import { decodeSsdp, mayBeGateway, SSDP_ADDRESS_4, SSDP_PORT } from "../upnp/ssdp.ts";
 
 /** All hosts of the link: RFC 6886 section 3.2.1, RFC 6887 section 14.1. */

@@ -1,12 +1,18 @@
-import { type Clock, delay } from "../clock.ts";
+import { networkInterfaces } from "node:os";
+import type { Clock } from "../../net/clock.ts";
+import { messageOf } from "../../net/message-of.ts";
+import { type TraceInput, traceOf } from "../../net/trace.ts";
+import { sleep } from "../../net/wait.ts";
 import { isKnownToBePrivate } from "../external-address.ts";
 import { type Discover, type Finding, type Gateway, NO_ANSWER_MS, type SearchEvents } from "../gateway.ts";
-import { defaultRoutes, interfacesTo, type LocalInterface, usableInterfaces } from "../interfaces.ts";
+import { interfacesTo, interfacesToRouters, type LocalInterface } from "../interfaces.ts";
 import type { KnownRouters } from "../journal/known-routers.ts";
 import type { Via } from "../types.ts";
-import { STEP_TIMEOUT_MS } from "../upnp/step-timeout.ts";
+import { STEP_TIMEOUT_MS } from "../upnp/service/step-timeout.ts";
 import { PortControlDiscovery } from "./port-control-discovery.ts";
 import { UpnpDiscovery } from "./upnp-discovery.ts";
+
+const trace = traceOf("gateway");
 
 /** Late answers to a search are taken for this long, and longer only while something is not mapped. */
 const LATE_ANSWERS_MS = 3000;
@@ -103,7 +109,7 @@ export class Gateways implements AsyncDisposable {
   async #listenOn(search: SharedSearch): Promise<void> {
     const { clock, signal, isWanted } = this.#options;
     await search.settled;
-    await delay(clock, LATE_ANSWERS_MS, signal);
+    await sleep(LATE_ANSWERS_MS, signal, clock);
     if (!isWanted() || this.#current?.search !== search) this.#end(search);
   }
 
@@ -113,6 +119,7 @@ export class Gateways implements AsyncDisposable {
 
   /** It does not answer any more, or cannot be asked: only a new search brings it back. */
   markUnreachable(gateway: Gateway): void {
+    if (trace.on) trace.event("gateway-unreachable", describeGateway(gateway));
     for (const [key, known] of this.#known) if (known === gateway) this.#known.delete(key);
     if (!this.#options.isUsed(gateway)) void gateway.close();
   }
@@ -132,6 +139,7 @@ export class Gateways implements AsyncDisposable {
       return;
     }
     void known?.close();
+    if (trace.on) trace.event("gateway-found", describeGateway(gateway));
     // Every mapping listens to its gateway.
     gateway.setMaxListeners(0);
     this.#known.set(gateway.id, gateway);
@@ -153,6 +161,7 @@ export class SharedSearch implements AsyncDisposable {
     this.#search = discover({
       onGateway,
       onFinding: (finding) => {
+        if (trace.on) trace.event("finding", { ...finding });
         this.findings.push(finding);
         for (const listener of this.#listeners) listener(finding);
       },
@@ -198,9 +207,10 @@ export function discoverGateways(options: DiscoverOptions, events: SearchEvents)
   const searches: (Disposable & { settled: Promise<void> })[] = [];
   let disposed = false;
   const begin = async (): Promise<void> => {
-    const all = options.interfaces ?? usableInterfaces(await defaultRoutes());
+    const all = options.interfaces ?? (await interfacesToRouters());
     const usable = gateway === undefined ? all : await interfacesTo(gateway, all);
     if (disposed) return;
+    if (trace.on) traceSearch(via, usable);
     if (usable.length === 0) {
       const reason =
         gateway === undefined
@@ -226,7 +236,13 @@ export function discoverGateways(options: DiscoverOptions, events: SearchEvents)
     }
     await Promise.all(searches.map(({ settled }) => settled));
   };
-  const settled = begin();
+  const settled = begin().catch((error: unknown) => {
+    events.onFinding({
+      step: "interfaces",
+      outcome: "failed",
+      reason: `no search could be begun: ${messageOf(error)}`,
+    });
+  });
   return {
     settled,
     async [Symbol.asyncDispose]() {
@@ -235,4 +251,16 @@ export function discoverGateways(options: DiscoverOptions, events: SearchEvents)
       await settled;
     },
   };
+}
+
+/** Interfaces that are left out have no address of their own, or lead to containers and tunnels: see interfaces.ts. */
+function traceSearch(via: readonly Via[], usable: readonly LocalInterface[]): void {
+  const skipped = Object.keys(networkInterfaces()).filter((name) => !usable.some((each) => each.name === name));
+  const interfaces = usable.map(({ name, address, gateway }) => `${name} ${address} gateway ${gateway ?? "none"}`);
+  trace.event("search", { via, interfaces, skipped });
+}
+
+function describeGateway({ info, localAddress }: Gateway): TraceInput {
+  const { via, name, address, externalAddress } = info;
+  return { via, name, address, externalAddress, localAddress };
 }

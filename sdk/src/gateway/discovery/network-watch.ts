@@ -1,5 +1,5 @@
-import { networkInterfaces } from "node:os";
-import type { Clock } from "../clock.ts";
+import { type Clock } from "../../net/clock.ts";
+import { readInterfaces } from "../../net/interfaces.ts";
 
 /** Between two looks: a look costs some microseconds. */
 const LOOK_INTERVAL_MS = 3000;
@@ -58,7 +58,7 @@ export class NetworkWatch implements Disposable {
 }
 
 function fingerprintOfSystem(): string {
-  return Object.entries(networkInterfaces())
+  return Object.entries(readInterfaces())
     .flatMap(([name, list]) => (list ?? []).map(({ address, cidr }) => `${name} ${address} ${cidr}`))
     .sort()
     .join("\n");

@@ -1,5 +1,6 @@
-import { addressScope } from "../../udp/address-scope.ts";
-import { type Clock, delay } from "../clock.ts";
+import { type Clock } from "../../net/clock.ts";
+import { addressScope } from "../../net/scope.ts";
+import { sleep } from "../../net/wait.ts";
 import { NO_ANSWER_MS, type SearchEvents } from "../gateway.ts";
 import type { LocalInterface } from "../interfaces.ts";
 import { NatPmpGateway } from "../port-control/nat-pmp.ts";
@@ -111,7 +112,7 @@ export class PortControlDiscovery implements Disposable {
     const { clock } = this.#options;
     const address = await Promise.race([
       natPmp.catch(() => undefined),
-      delay(clock, OTHER_PROTOCOL_MS).then(() => undefined),
+      sleep(OTHER_PROTOCOL_MS, undefined, clock).then(() => undefined),
     ]);
     if (this.#abort.signal.aborted) return;
     this.#found.add("pcp");
@@ -136,7 +137,7 @@ export class PortControlDiscovery implements Disposable {
     const { clock, via } = this.#options;
     const answer = await natPmp.catch((error: unknown) => this.#noteAbsence("nat-pmp", socket.gateway, error));
     if (!answer || !via.includes("nat-pmp")) return;
-    await Promise.race([pcpOffered, delay(clock, OTHER_PROTOCOL_MS)]);
+    await Promise.race([pcpOffered, sleep(OTHER_PROTOCOL_MS, undefined, clock)]);
     if (this.#abort.signal.aborted) return;
     this.#found.add("nat-pmp");
     this.#events.onGateway(new NatPmpGateway({ socket, clock, rank, ...answer }));

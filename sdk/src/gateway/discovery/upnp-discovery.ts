@@ -1,8 +1,12 @@
-import { type Clock, delay } from "../clock.ts";
+import type { Clock } from "../../net/clock.ts";
+import { messageOf } from "../../net/message-of.ts";
+import { isOnLink } from "../../net/subnet.ts";
+import { traceOf } from "../../net/trace.ts";
+import { TraceLimiter } from "../../net/trace-limiter.ts";
+import { sleep } from "../../net/wait.ts";
 import { NO_ANSWER_MS, type SearchEvents } from "../gateway.ts";
 import type { LocalInterface } from "../interfaces.ts";
 import type { KnownRouter, KnownRouters } from "../journal/known-routers.ts";
-import { isOnLink } from "../subnet.ts";
 import type { UpnpGateway } from "../upnp/driver.ts";
 import type * as Inspect from "../upnp/inspect.ts";
 import { UpnpError } from "../upnp/service/errors.ts";
@@ -12,6 +16,10 @@ import { mayBeGateway, namesGateway } from "../upnp/ssdp.ts";
 import { type SearchReply, SsdpSearch } from "../upnp/ssdp-search.ts";
 import { DescriptionBudget } from "./description-budget.ts";
 import { rankOf } from "./rank.ts";
+
+const trace = traceOf("gateway");
+/** Everybody on the network may answer, as often as they like. */
+const limiter = new TraceLimiter();
 
 /** Descriptions of devices that do not call themselves gateways are fetched by so many at a time. */
 const MAX_AT_ONCE = 8;
@@ -88,7 +96,10 @@ export class UpnpDiscovery implements Disposable {
       clock: options.clock,
       ...(options.port === undefined ? {} : { port: options.port }),
       onReply: (reply) => this.#onReply(reply),
-      onError: (through, error) => this.#errors.push(`${through.name}: ${error.message}`),
+      onError: (through, error) => {
+        if (trace.on) trace.event("interface-failed", { name: through.name, reason: error.message });
+        this.#errors.push(`${through.name}: ${error.message}`);
+      },
     });
     options.clock.after(options.hasCompany ? HEAD_START_MS : 0, () => {
       // The caller that needs it gets the error.
@@ -107,13 +118,17 @@ export class UpnpDiscovery implements Disposable {
   }
 
   #onReply({ message, responder, through }: SearchReply): void {
+    if (trace.on) traceReply(message, responder, through);
     const isDefault = responder === through.gateway;
     if (!mayBeGateway(message) || (this.#options.onlyDefault && !isDefault)) return;
     let key: string;
     try {
       key = keyOf(message.location, responder);
     } catch (error) {
-      if (error instanceof UpnpError) this.#failure ??= error.message;
+      if (error instanceof UpnpError) {
+        this.#failure ??= error.message;
+        if (trace.on) traceUnused(responder, error.message);
+      }
       return;
     }
     const isNamed = namesGateway(message);
@@ -148,10 +163,12 @@ export class UpnpDiscovery implements Disposable {
   async #follow(key: string, where: Inspect.Whereabouts, isNamed: boolean): Promise<void> {
     try {
       const revisit = this.#revisits.get(key);
-      const gateways = revisit && (await Promise.race([revisit, delay(this.#options.clock, REVISIT_TIMEOUT_MS)]));
+      const gateways =
+        revisit && (await Promise.race([revisit, sleep(REVISIT_TIMEOUT_MS, undefined, this.#options.clock)]));
       if (gateways) for (const gateway of gateways) gateway.noteBootId(where.bootId);
       else await this.#describe(where);
     } catch (error) {
+      if (trace.on) traceUnused(where.responder, messageOf(error));
       // Printers and televisions answer too: only what calls itself a gateway can fail as one.
       if (!(error instanceof UpnpError) || this.#abort.signal.aborted || !isNamed) return;
       this.#failure = `${where.responder} answered the search, but: ${error.message}`;
@@ -167,6 +184,7 @@ export class UpnpDiscovery implements Disposable {
     const through = interfaces.find((each) => each.address === where.localAddress);
     const rank = through === undefined ? 0 : rankOf(where.responder, through, interfaces);
     const found = await inspectGateway(http, where, clock, signal, rank);
+    if (found === undefined && trace.on) traceUnused(where.responder, "it offers no service that maps ports");
     if (found === undefined || signal.aborted) return undefined;
     // A root device may be found under several URLs or versions: one gateway per device and way to it.
     const identity = `${found.udn || where.responder} ${where.responder} ${where.localAddress}`;
@@ -212,7 +230,11 @@ export class UpnpDiscovery implements Disposable {
   }
 
   #load(): ReturnType<typeof loadInspection> {
-    this.#inspection ??= loadInspection();
+    this.#inspection ??= loadInspection().catch((error: unknown) => {
+      // The files could not be opened just now.
+      this.#inspection = undefined;
+      throw error;
+    });
     return this.#inspection;
   }
 
@@ -243,4 +265,16 @@ export class UpnpDiscovery implements Disposable {
     this.#remember();
     this.#settle();
   }
+}
+
+function traceReply(message: SearchReply["message"], from: string, { name }: LocalInterface): void {
+  const count = limiter.take("answer", performance.now());
+  if (count === 0) return;
+  const target = message.kind === "response" ? message.target : undefined;
+  trace.event("search-answer", { from, target, interface: name, mayBeGateway: mayBeGateway(message), count });
+}
+
+function traceUnused(address: string, reason: string): void {
+  const count = limiter.take("unused", performance.now());
+  if (count > 0) trace.event("device-unused", { address, reason, count });
 }

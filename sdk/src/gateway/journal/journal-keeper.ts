@@ -1,9 +1,12 @@
-import type { Clock } from "../clock.ts";
+import type { Clock } from "../../net/clock.ts";
+import { traceOf } from "../../net/trace.ts";
 import type { Gateway, Lease, PortRequest } from "../gateway.ts";
 import type { Via } from "../types.ts";
 import { Journal, type JournalEntry, keyOf, type Orphan } from "./journal.ts";
 import { LeaseKeeper } from "./lease-keeper.ts";
 import { lock } from "./lock.ts";
+
+const trace = traceOf("gateway");
 
 /**
  * Milliseconds for an orphan. A router that is there answers PCP and NAT-PMP at once; UPnP takes several requests. What is not
@@ -75,8 +78,13 @@ export class JournalKeeper extends LeaseKeeper {
         settle();
         continue;
       }
-      const limit = AbortSignal.timeout(ORPHAN_TIMEOUT_MS[entry.via]);
-      if (await gateway.release(asLease(entry), AbortSignal.any([signal, limit])).catch(() => false)) {
+      const limit = AbortSignal.any([signal, AbortSignal.timeout(ORPHAN_TIMEOUT_MS[entry.via])]);
+      const isGone = await gateway.release(asLease(entry), limit).catch(() => false);
+      if (trace.on) {
+        const { via, transport, externalPort } = entry;
+        trace.event("orphan", { via, gateway: entry.gateway, transport, externalPort, removed: isGone });
+      }
+      if (isGone) {
         settle();
         removed = true;
         continue;

@@ -1,6 +1,7 @@
 import { linkSync, mkdirSync, readFileSync, renameSync, unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Clock, delay } from "../clock.ts";
+import type { Clock } from "../../net/clock.ts";
+import { sleep } from "../../net/wait.ts";
 import { isAlive, type Owner, self } from "./owner.ts";
 import { Turns } from "./turns.ts";
 
@@ -55,7 +56,7 @@ async function acquire(path: string, directory: string, clock: Clock, signal: Ab
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== "EEXIST") return false;
       }
-      if (!breakStale(path)) await delay(clock, LOCK_POLL_MS, signal);
+      if (!breakStale(path)) await sleep(LOCK_POLL_MS, signal, clock);
     }
     return false;
   } finally {

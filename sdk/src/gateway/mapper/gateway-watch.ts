@@ -1,10 +1,18 @@
-import { type Clock, delay } from "../clock.ts";
+import type { Clock } from "../../net/clock.ts";
+import { traceOf } from "../../net/trace.ts";
+import { TraceLimiter } from "../../net/trace-limiter.ts";
+import { usableInterfaces } from "../../net/usable-interfaces.ts";
+import { sleep } from "../../net/wait.ts";
 import { AnnouncementListener } from "../discovery/announcements.ts";
 import type { Gateways } from "../discovery/gateways.ts";
 import { NetworkWatch } from "../discovery/network-watch.ts";
 import type { Announcement, Gateway } from "../gateway.ts";
-import { defaultRoutes, type LocalInterface, usableInterfaces } from "../interfaces.ts";
+import { interfacesToRouters, type LocalInterface } from "../interfaces.ts";
 import type { ManagedMapping } from "./managed-mapping.ts";
+
+const trace = traceOf("gateway");
+/** Everybody on the network may announce itself. */
+const limiter = new TraceLimiter();
 
 /** Everybody on the LAN hears an announcement: each waits for a random time up to this (RFC 6887 section 14.1.2). */
 const MAX_ANNOUNCE_DELAY_MS = 5000;
@@ -44,7 +52,7 @@ export class GatewayWatch {
     using _network = new NetworkWatch({ clock, onChange: (reason) => void this.#onNetworkChange(reason) });
     this.#listen();
     while (!signal.aborted) {
-      await delay(clock, watchIntervalMs * (0.9 + 0.2 * random()), signal);
+      await sleep(watchIntervalMs * (0.9 + 0.2 * random()), signal, clock);
       if (signal.aborted) break;
       await Promise.all([...gateways].filter(isUsed).map((each) => this.#probe(each)));
     }
@@ -66,7 +74,7 @@ export class GatewayWatch {
 
   /** Listens for announcements on the interfaces that there are now. */
   #listen(): void {
-    const { ports, interfaces = usableInterfaces([]) } = this.#options;
+    const { ports, interfaces = usableInterfaces() } = this.#options;
     this.#announcements?.[Symbol.dispose]();
     this.#announcements = new AnnouncementListener({
       interfaces,
@@ -77,11 +85,15 @@ export class GatewayWatch {
 
   async #onAnnouncement(heard: Announcement): Promise<void> {
     const { clock, random, signal, gateways, mappings, isUsed, onReturn } = this.#options;
+    if (trace.on) {
+      const count = limiter.take(heard.kind, clock.now());
+      if (count > 0) trace.event("announcement", { kind: heard.kind, from: heard.from, count });
+    }
     const isPortControl = heard.kind === "pcp" || heard.kind === "nat-pmp";
     if (isPortControl) {
       if (this.#announced.has(heard.from)) return;
       this.#announced.add(heard.from);
-      await delay(clock, MAX_ANNOUNCE_DELAY_MS * random(), signal);
+      await sleep(MAX_ANNOUNCE_DELAY_MS * random(), signal, clock);
       this.#announced.delete(heard.from);
       if (signal.aborted) return;
     }
@@ -99,8 +111,9 @@ export class GatewayWatch {
 
   async #onNetworkChange(reason: string): Promise<void> {
     const { interfaces, gateways, mappings, onChange } = this.#options;
+    if (trace.on) trace.event("network-changed", { reason });
     this.#listen();
-    const own = new Set((interfaces ?? usableInterfaces(await defaultRoutes())).map(({ address }) => address));
+    const own = new Set((interfaces ?? (await interfacesToRouters())).map(({ address }) => address));
     gateways.endSearches();
     // A gateway that was asked from an address that is gone cannot be asked any more.
     for (const gateway of gateways) {

@@ -1,10 +1,13 @@
 import { EventEmitter } from "node:events";
-import { delay, whileAwaited } from "../clock.ts";
+import { traceOf } from "../../net/trace.ts";
+import { sleep, whileAwaited } from "../../net/wait.ts";
 import { isUnsaid, whyNotPublic } from "../external-address.ts";
 import { type Gateway, GatewayError, type GatewayErrorKind, type Lease, OTHER_DEVICE } from "../gateway.ts";
 import type { GatewayInfo, MapProtocol, MappingEvent, MappingEvents, PortMapping, Proof, Via } from "../types.ts";
 import { LeaseSchedule } from "./lease-schedule.ts";
 import { type FullRequest, type Grant, type ObtainDeps, obtain, seenFromOutside } from "./obtain.ts";
+
+const trace = traceOf("gateway");
 
 /** What a mapping needs of the mapper that keeps it. */
 export interface MappingDeps extends ObtainDeps {
@@ -119,6 +122,7 @@ export class ManagedMapping extends EventEmitter<MappingEvents> implements PortM
 
   /** Something happened that may have cost us the mapping: looks now. */
   recheck(reason: string): void {
+    if (trace.on && this.#recheckReason === undefined) trace.event("recheck", { port: this.externalPort, reason });
     this.#recheckReason ??= reason;
     this.#wake();
   }
@@ -162,7 +166,7 @@ export class ManagedMapping extends EventEmitter<MappingEvents> implements PortM
       }
       if (signal.aborted) break;
       const restMs = this.#schedule.restMs(clock.now());
-      if (restMs > 0) await delay(clock, restMs, signal);
+      if (restMs > 0) await sleep(restMs, signal, clock);
       if (signal.aborted) break;
       const reason = this.#recheckReason;
       this.#recheckReason = undefined;
@@ -183,7 +187,7 @@ export class ManagedMapping extends EventEmitter<MappingEvents> implements PortM
   async #sleep(ms: number): Promise<void> {
     const waking = new AbortController();
     this.#wake = () => waking.abort();
-    await delay(this.#deps.clock, ms, AbortSignal.any([this.#end.signal, waking.signal]));
+    await sleep(ms, AbortSignal.any([this.#end.signal, waking.signal]), this.#deps.clock);
     this.#wake = () => undefined;
   }
 
@@ -370,6 +374,7 @@ export class ManagedMapping extends EventEmitter<MappingEvents> implements PortM
   #tell(event: MappingEvent["event"], reason: string): void {
     const ms = Math.round(this.#deps.clock.now() - this.#startedAt);
     const told: MappingEvent = { event, mapping: this, reason, ms };
+    if (trace.on) traceMapping(told);
     this.emit(event, told);
     this.#deps.onEvent(told);
   }
@@ -385,4 +390,13 @@ export class ManagedMapping extends EventEmitter<MappingEvents> implements PortM
     this.#tell("unmapped", isSure ? reason : `${reason}, but the router did not confirm that the entry is gone`);
     this.removeAllListeners();
   }
+}
+
+/** One line for each thing that happens to a mapping. */
+export function traceMapping({ event, mapping, reason, ms }: MappingEvent): void {
+  const { via, protocol, verified, expiresAt } = mapping;
+  const external = { address: mapping.externalAddress, port: mapping.externalPort };
+  const internal = { address: mapping.internalAddress, port: mapping.internalPort };
+  const leftSeconds = expiresAt === 0 ? null : Math.round((expiresAt - Date.now()) / 1000);
+  trace.event(event, { via, protocol, external, internal, verified, leftSeconds, reason, ms });
 }

@@ -1,4 +1,6 @@
-import { type Clock, delay } from "../clock.ts";
+import type { Clock } from "../../net/clock.ts";
+import { traceOf } from "../../net/trace.ts";
+import { sleep } from "../../net/wait.ts";
 import type { Gateways, SharedSearch } from "../discovery/gateways.ts";
 import { isUnsaid, whyNotPublic } from "../external-address.ts";
 import { type Finding, type Gateway, GatewayError, type Lease, OTHER_DEVICE } from "../gateway.ts";
@@ -7,6 +9,8 @@ import type { MapRequest, Transport } from "../types.ts";
 import { type Asked, HEDGE_ROUTER_MS, waitMs } from "./hedge.ts";
 import { noMapping } from "./no-mapping-error.ts";
 import { PortPlan } from "./ports.ts";
+
+const trace = traceOf("gateway");
 
 /**
  * What a slower protocol may have made is given back within this, or in the background. Routers answer within milliseconds, and one
@@ -78,7 +82,7 @@ export async function obtain(
       if (search?.isSettled && attempts.running.size === 0 && next === undefined) break;
       using pause = abortable();
       const dueMs = Math.min(next?.waitMs ?? Number.POSITIVE_INFINITY, searchInMs);
-      const due = Number.isFinite(dueMs) ? [delay(deps.clock, dueMs, pause.signal)] : [];
+      const due = Number.isFinite(dueMs) ? [sleep(dueMs, pause.signal, deps.clock)] : [];
       const settled = search === undefined || search.isSettled ? [] : [search.settled];
       const happened = [attempts.aborted, attempts.progress, deps.gateways.arrival];
       await Promise.race([...happened, ...settled, ...attempts.running, ...due]);
@@ -201,7 +205,7 @@ class Attempts {
     const { gateway, leases, contested } = won;
     if (contested === undefined) return won;
     using pause = abortable();
-    const isOver = await Promise.race([contested.then(() => true), delay(clock, CONTEST_MS, pause.signal)]);
+    const isOver = await Promise.race([contested.then(() => true), sleep(CONTEST_MS, pause.signal, clock)]);
     if (isOver !== true) return won;
     try {
       const again: Lease[] = [];
@@ -242,8 +246,12 @@ class Attempts {
     const { via, externalAddress } = gateway.info;
     // PCP tells its external address only with a mapping.
     if (!(via === "pcp" && externalAddress === "")) await this.#requirePublic(gateway, externalAddress);
+    const begun = this.#deps.clock.now();
     this.#noteAsked(gateway, Number.POSITIVE_INFINITY);
     await this.#lock(gateway);
+    if (trace.on) {
+      trace.event("gateway-asked", { via, address: gateway.info.address, lockMs: this.#deps.clock.now() - begun });
+    }
     this.#signal.throwIfAborted();
     this.#noteAsked(gateway, this.#deps.clock.now());
     using restarts = watchingForRestarts(gateway);
@@ -283,6 +291,10 @@ class Attempts {
         return await this.#tryPort(gateway, plan.port, plan.isExact);
       } catch (error) {
         if (!(error instanceof GatewayError)) throw error;
+        if (trace.on) {
+          const { kind, code, message: reason } = error;
+          trace.event("port-refused", { via: gateway.info.via, port: plan.port, kind, code, reason });
+        }
         const mayHelp = (error.kind === "full" || error.kind === "unexplained") && !hasMadeRoom;
         if (mayHelp && (await this.#deps.keeper.removeOrphans(gateway, this.#signal))) hasMadeRoom = true;
         else plan.next(error);
@@ -294,6 +306,10 @@ class Attempts {
   async #tryPort(gateway: Gateway, port: number, isExact: boolean): Promise<readonly Lease[]> {
     const { keeper } = this.#deps;
     const { protocol, internalPort, lifetimeSeconds, description } = this.#request;
+    if (trace.on) {
+      const { via, address } = gateway.info;
+      trace.event("port-tried", { via, gateway: address, protocol, port, internalPort, isExact, lifetimeSeconds });
+    }
     const ask = (transport: Transport, externalPort: number, exact: boolean): Promise<Lease> => {
       const request = { transport, internalPort, externalPort, exact, lifetimeSeconds, description };
       return keeper.request(gateway, request, this.#signal);

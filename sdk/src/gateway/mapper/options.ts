@@ -1,5 +1,5 @@
 import { isIP } from "node:net";
-import { type Clock, systemClock } from "../clock.ts";
+import { type Clock, systemClock } from "../../net/clock.ts";
 import { discoverGateways } from "../discovery/gateways.ts";
 import type { Discover } from "../gateway.ts";
 import type { LocalInterface } from "../interfaces.ts";
@@ -39,6 +39,14 @@ export interface PortMapperOptions {
   journal?: boolean | string | undefined;
   /** Closes the mapper. */
   signal?: AbortSignal | undefined;
+  /**
+   * While something is mapped, or being mapped, the process' main thread listens to the signals that end it (SIGINT, SIGTERM, SIGHUP,
+   * SIGUSR2; on Windows SIGBREAK) and to its `beforeExit`: what nobody else handles closes the mapper, and is then raised again. Signals
+   * within a second of the first are the same one; a later one ends the process at once, and standard error says which port stays
+   * open. Where the program listens itself, it decides: nothing is unmapped before it calls `close()`. Default true; `false` leaves
+   * signals alone.
+   */
+  signals?: boolean | undefined;
   /** Replaces the mapper's dependencies; for tests. */
   environment?: Partial<PortMapperEnvironment> | undefined;
 }

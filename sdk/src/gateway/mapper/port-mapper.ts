@@ -1,6 +1,8 @@
 import { EventEmitter, setMaxListeners } from "node:events";
-import { delay, whileAwaited } from "../clock.ts";
+import { traceOf } from "../../net/trace.ts";
+import { sleep, whileAwaited } from "../../net/wait.ts";
 import { Gateways } from "../discovery/gateways.ts";
+import { exitGuard, type Guarded } from "../exit-guard.ts";
 import type { Finding, Gateway } from "../gateway.ts";
 import {
   type GatewayInfo,
@@ -11,10 +13,12 @@ import {
   type PortMapping,
 } from "../types.ts";
 import { GatewayWatch } from "./gateway-watch.ts";
-import { ManagedMapping, type MappingDeps } from "./managed-mapping.ts";
+import { ManagedMapping, type MappingDeps, traceMapping } from "./managed-mapping.ts";
 import { NoMappingError } from "./no-mapping-error.ts";
 import { describeSuccess, type FullRequest, type Grant, obtain } from "./obtain.ts";
 import { environmentOf, type MapOptions, type PortMapperEvents, type PortMapperOptions } from "./options.ts";
+
+const trace = traceOf("gateway");
 
 /** RFC 6886 section 3.3 recommends two hours. */
 const DEFAULT_LIFETIME_SECONDS = 7200;
@@ -36,13 +40,17 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
   readonly #end = new AbortController();
   readonly #deps: MappingDeps;
   readonly #watch: GatewayWatch;
+  /** Undefined where signals are left alone. */
+  readonly #guarded: Guarded | undefined;
   #hurry = new AbortController();
   #watching: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(options: PortMapperOptions = {}) {
     super();
-    const { interfaces, renewIntervalMs = 300_000, watchIntervalMs = 25_000, signal } = options;
+    const { interfaces, renewIntervalMs = 300_000, watchIntervalMs = 25_000, signal, signals = true } = options;
+    const isClosing = (): boolean => this.#closing !== undefined;
+    if (signals) this.#guarded = { isClosing, close: () => this.close(), mappings: () => this.mappings() };
     const { clock, random, discover, keeper, ports, machine } = environmentOf(options);
     const end = this.#end.signal;
     setMaxListeners(0, end);
@@ -85,6 +93,7 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
     const full = completeRequest(request, this.#machine);
     if (this.#end.signal.aborted) throw new PortMapError("aborted", "the port mapper is closed");
     this.#watching ??= this.#watch.run();
+    if (this.#guarded) exitGuard.add(this.#guarded);
     const { clock } = this.#deps;
     const startedAt = clock.now();
     const both = signal ? AbortSignal.any([signal, this.#end.signal]) : this.#end.signal;
@@ -152,14 +161,26 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
       () => undefined,
     );
     this.#calls.add(ended);
-    void ended.then(() => this.#calls.delete(ended));
+    void ended.then(() => {
+      this.#calls.delete(ended);
+      this.#rest();
+    });
     return work;
   }
 
   /** Remembers work that {@link close} waits for. */
   #inBackground(work: Promise<void>): void {
-    const task = work.finally(() => this.#background.delete(task));
+    const task = work.finally(() => {
+      this.#background.delete(task);
+      this.#rest();
+    });
     this.#background.add(task);
+  }
+
+  /** While nothing is mapped and nothing is tried, the mapper leaves signals alone. */
+  #rest(): void {
+    const isIdle = this.#mappings.size + this.#calls.size + this.#background.size === 0;
+    if (isIdle && this.#guarded) exitGuard.delete(this.#guarded);
   }
 
   async #keep(request: FullRequest, grant: Grant, startedAt: number, signal: AbortSignal): Promise<ManagedMapping> {
@@ -171,12 +192,10 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
     }
     const mapping = new ManagedMapping(this.#deps, request, grant, startedAt);
     this.#mappings.add(mapping);
-    this.emit("mapped", {
-      event: "mapped",
-      mapping,
-      reason: describeSuccess(grant),
-      ms: Math.round(clock.now() - startedAt),
-    });
+    const reason = describeSuccess(grant);
+    const event: MappingEvent = { event: "mapped", mapping, reason, ms: Math.round(clock.now() - startedAt) };
+    if (trace.on) traceMapping(event);
+    this.emit("mapped", event);
     return mapping;
   }
 
@@ -186,7 +205,7 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
       const pauseMs = BACKGROUND_PAUSES_MS[Math.min(attempt, BACKGROUND_PAUSES_MS.length - 1)] ?? 0;
       const hurry = this.#hurry.signal;
       // The search goes on listening: a late answer ends the pause.
-      await Promise.race([delay(clock, pauseMs, AbortSignal.any([signal, hurry])), this.#gateways.arrival]);
+      await Promise.race([sleep(pauseMs, AbortSignal.any([signal, hurry]), clock), this.#gateways.arrival]);
       if (signal.aborted) return;
       try {
         const grant = await obtain(this.#deps, request, signal, () => undefined);
@@ -206,7 +225,7 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
     const { clock, keeper } = this.#deps;
     const end = this.#end.signal;
     if (!(await keeper.cleanUpOrphans(gateway, end)) || end.aborted) return;
-    await delay(clock, CLEAN_UP_AGAIN_MS, end);
+    await sleep(CLEAN_UP_AGAIN_MS, end, clock);
     if (!end.aborted) await keeper.cleanUpOrphans(gateway, end);
   }
 
@@ -219,6 +238,7 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
     this.emit(event.event, event);
     if (event.event !== "unmapped") return;
     for (const mapping of this.#mappings) if (mapping === event.mapping) this.#mappings.delete(mapping);
+    this.#rest();
   }
 
   /** A router came, or came back: what is not mapped is tried now. */

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { hostname, networkInterfaces } from "node:os";
+import { hostname } from "node:os";
+import { readInterfaces } from "../../net/interfaces.ts";
 import { GatewayError } from "../gateway.ts";
 
 /** Alternatives are registered ports: services have those below, ephemeral ports are above (RFC 6335 section 6). */
@@ -26,7 +27,7 @@ export function machineId(): string {
       // Not a systemd system.
     }
   }
-  const hardware = Object.values(networkInterfaces()).flatMap((list) => list?.map(({ mac }) => mac) ?? []);
+  const hardware = Object.values(readInterfaces()).flatMap((list) => list?.map(({ mac }) => mac) ?? []);
   return `${hostname()} ${hardware.find((mac) => mac !== "00:00:00:00:00:00") ?? ""}`;
 }
 

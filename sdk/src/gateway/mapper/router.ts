@@ -1,4 +1,5 @@
-import { delay, systemClock, whileAwaited } from "../clock.ts";
+import { systemClock } from "../../net/clock.ts";
+import { sleep, whileAwaited } from "../../net/wait.ts";
 import { discoverGateways } from "../discovery/gateways.ts";
 import type { Discover, Gateway, Lease, PortMappingEntry, ShownAs } from "../gateway.ts";
 import { Journal, type JournalEntry, stateDirectory } from "../journal/journal.ts";
@@ -96,7 +97,7 @@ export class Router implements AsyncDisposable {
       onFinding: ({ reason }) => reasons.push(reason),
     });
     const enough = new Promise<void>((resolve) => {
-      first.signal.addEventListener("abort", () => void delay(systemClock, MORE_GATEWAYS_MS, signal).then(resolve), {
+      first.signal.addEventListener("abort", () => void sleep(MORE_GATEWAYS_MS, signal, systemClock).then(resolve), {
         once: true,
       });
       signal?.addEventListener("abort", () => resolve(), { once: true });

@@ -1,5 +1,5 @@
 /** PCP's messages (RFC 6887). No I/O. */
-import { addressToBytes, bytesToAddress } from "../ip-bytes.ts";
+import { addressBytes, formatAddress, fromMapped, toMapped } from "../../net/address.ts";
 import type { Transport } from "../types.ts";
 
 /** RFC 6887 section 19.1. */
@@ -67,12 +67,19 @@ export interface PcpResponse {
   map: PcpMap | undefined;
 }
 
+/** Section 5: 16 bytes, IPv4 as an IPv4-mapped address. @throws {RangeError} for text that is no address */
+function wireAddress(address: string): Uint8Array {
+  const bytes = addressBytes(address);
+  if (bytes === undefined) throw new RangeError(`not an IP address: ${address}`);
+  return toMapped(bytes);
+}
+
 function encodeHeader(opcode: number, length: number, lifetimeSeconds: number, clientAddress: string): Uint8Array {
   const bytes = new Uint8Array(length);
   bytes[0] = PCP_VERSION;
   bytes[1] = opcode;
   new DataView(bytes.buffer).setUint32(4, lifetimeSeconds);
-  bytes.set(addressToBytes(clientAddress), 8);
+  bytes.set(wireAddress(clientAddress), 8);
   return bytes;
 }
 
@@ -90,7 +97,7 @@ export function encodePcpMap(request: PcpMapRequest): Uint8Array {
   bytes[HEADER + 12] = PROTOCOLS[request.transport];
   view.setUint16(HEADER + 16, request.internalPort);
   view.setUint16(HEADER + 18, request.externalPort);
-  bytes.set(addressToBytes(request.externalAddress), HEADER + 20);
+  bytes.set(wireAddress(request.externalAddress), HEADER + 20);
   if (request.preferFailure) bytes[HEADER + MAP_LENGTH] = OPTION_PREFER_FAILURE;
   return bytes;
 }
@@ -114,7 +121,7 @@ export function decodePcpResponse(bytes: Uint8Array): PcpResponse | undefined {
       transport,
       internalPort: view.getUint16(HEADER + 16),
       externalPort: view.getUint16(HEADER + 18),
-      externalAddress: bytesToAddress(bytes.subarray(HEADER + 20, HEADER + 36)),
+      externalAddress: formatAddress(fromMapped(bytes.subarray(HEADER + 20, HEADER + 36))),
     },
   };
 }

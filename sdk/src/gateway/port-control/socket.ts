@@ -1,6 +1,9 @@
 import { createSocket, type Socket } from "node:dgram";
-import type { Clock } from "../clock.ts";
+import type { Clock } from "../../net/clock.ts";
+import { type TraceInput, traceOf } from "../../net/trace.ts";
 import { Retransmission, type RetransmitOptions } from "./retransmit.ts";
+
+const trace = traceOf("gateway");
 
 /** The gateway did not answer, or its system said that no program listens. */
 export class NoAnswer extends Error {
@@ -48,15 +51,18 @@ export class PortControlSocket implements Disposable {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.#ready = promise;
     promise.catch(() => undefined);
-    socket.on("error", (error) => {
+    const fail = (error: Error): void => {
       reject(error);
       this.#refuseAll(error);
-    });
+    };
+    socket.on("error", fail);
     socket.on("message", (bytes) => {
       for (const reader of this.#readers) if (reader(bytes)) return;
     });
     socket.bind({ address: localAddress, port: 0 }, () => {
-      socket.connect(port, gateway, () => {
+      // Node's types leave the error out.
+      socket.connect(port, gateway, (error?: Error) => {
+        if (error) return fail(error);
         socket.unref();
         resolve();
       });
@@ -87,9 +93,15 @@ export class PortControlSocket implements Disposable {
     const { promise, resolve, reject } = Promise.withResolvers<T>();
     const retransmission = new Retransmission(schedule, this.#clock.now(), this.#random);
     let cancel = (): void => undefined;
+    const begun = this.#clock.now();
+    if (trace.on) trace.event("request", { ...describeRequest(bytes), to: this.gateway, from: this.localAddress });
     const reader: Reader = (answer) => {
       const result = read(answer);
       if (result === undefined) return false;
+      if (trace.on) {
+        const ms = this.#clock.now() - begun;
+        trace.event("answer", { ...describeRequest(bytes), from: this.gateway, result: resultOf(answer), ms });
+      }
       resolve(result);
       return true;
     };
@@ -108,9 +120,16 @@ export class PortControlSocket implements Disposable {
     this.#refusals.add(refuse);
     signal?.addEventListener("abort", onAbort, { once: true });
     try {
-      await Promise.race([this.#ready.catch((error: Error) => refuse(error)), promise]);
+      const ready = this.#ready.catch((error: Error) => {
+        refuse(error);
+        return promise;
+      });
+      await Promise.race([ready, promise]);
       tick();
       return await promise;
+    } catch (error) {
+      if (trace.on) traceFailure(error, { ...describeRequest(bytes), ms: this.#clock.now() - begun });
+      throw error;
     } finally {
       cancel();
       this.#readers.delete(reader);
@@ -124,4 +143,24 @@ export class PortControlSocket implements Disposable {
     this.#closed = true;
     this.#socket.close();
   }
+}
+
+const PCP_OPERATIONS = ["announce", "map"] as const;
+const NAT_PMP_OPERATIONS = ["external-address", "map-udp", "map-tcp"] as const;
+
+/** RFC 6887 section 7.1 and RFC 6886 section 3.2 begin with version and opcode. */
+function describeRequest([version = 0, opcode = 0]: Uint8Array): TraceInput {
+  return version === 0
+    ? { protocol: "nat-pmp", operation: NAT_PMP_OPERATIONS[opcode] }
+    : { protocol: "pcp", operation: PCP_OPERATIONS[opcode & 0x7f] };
+}
+
+/** PCP's result is one byte, NAT-PMP's two, of which the second tells all that are defined. */
+function resultOf(answer: Uint8Array): number | undefined {
+  return answer[3];
+}
+
+function traceFailure(error: unknown, request: TraceInput): void {
+  if (error instanceof NoAnswer) trace.event("no-answer", { ...request, reason: error.message });
+  else trace.event("given-up", request);
 }

@@ -1,6 +1,7 @@
 import { EventEmitter } from "node:events";
 import { isIPv4 } from "node:net";
-import { type Clock, delay } from "../clock.ts";
+import type { Clock } from "../../net/clock.ts";
+import { sleep } from "../../net/wait.ts";
 import { isUnsaid } from "../external-address.ts";
 import {
   type Announcement,
@@ -164,7 +165,7 @@ export class UpnpGateway extends EventEmitter<GatewayEvents> implements Gateway 
       entry = await this.#look(lease.externalPort, lease.transport, signal);
       // A table that lags may show a new entry late.
       if (entry === undefined && this.#lagsMs > 0) {
-        await delay(this.#clock, this.#lagsMs, signal);
+        await sleep(this.#lagsMs, signal, this.#clock);
         entry = await this.#look(lease.externalPort, lease.transport, signal);
       }
     } catch {
@@ -196,7 +197,7 @@ export class UpnpGateway extends EventEmitter<GatewayEvents> implements Gateway 
       // 200 to everything, some 606 to what they do.
       let answer = await this.#delete(lease, signal);
       for (const pauseMs of [0, ...LAG_PAUSES_MS]) {
-        if (pauseMs > 0) await delay(this.#clock, pauseMs, signal);
+        if (pauseMs > 0) await sleep(pauseMs, signal, this.#clock);
         if (signal?.aborted) return false;
         const after = await look();
         if (after === "absent" || after === "other") return true;
@@ -397,7 +398,7 @@ export class UpnpGateway extends EventEmitter<GatewayEvents> implements Gateway 
     if (entry === undefined) entry = await this.#scan(externalPort, transport, signal);
     for (const pauseMs of this.#ignores ? [LAG_PAUSES_MS[0] ?? 0] : LAG_PAUSES_MS) {
       if (entry !== undefined) break;
-      await delay(this.#clock, pauseMs, signal);
+      await sleep(pauseMs, signal, this.#clock);
       signal?.throwIfAborted();
       entry = await this.#look(externalPort, transport, signal);
       if (entry !== undefined) this.#lagsMs = Math.ceil(this.#clock.now() - began);

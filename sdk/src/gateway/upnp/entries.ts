@@ -1,7 +1,7 @@
 /** Entries of a router's table: which are ours, however the router spells them, and how they are called in messages. */
 import { isIP } from "node:net";
 import { hostname, networkInterfaces } from "node:os";
-import { normalizeAddress } from "../../udp/endpoint.ts";
+import { normalizeAddress } from "../../net/endpoint.ts";
 import type { Lease, PortMappingEntry, PortRequest } from "../gateway.ts";
 
 /** A description that every router's parser takes. */

@@ -1,5 +1,8 @@
-import { addressScope } from "../../udp/address-scope.ts";
-import { type Clock, delay } from "../clock.ts";
+import { withZone } from "../../net/address.ts";
+import type { Clock } from "../../net/clock.ts";
+import { addressScope } from "../../net/scope.ts";
+import { sleep } from "../../net/wait.ts";
+import { zoneOf } from "../../net/zone.ts";
 import { whyNotPublic } from "../external-address.ts";
 import type { LocalInterface } from "../interfaces.ts";
 import { UpnpGateway, usableAddress } from "./driver.ts";
@@ -119,7 +122,7 @@ async function askState(
   signal: AbortSignal,
 ): Promise<Asked | undefined> {
   const address = answerOf(connection.getExternalIpAddress({ signal }));
-  const late = address.then(() => delay(clock, STATE_GRACE_MS, signal)).then(() => undefined);
+  const late = address.then(() => sleep(STATE_GRACE_MS, signal, clock)).then(() => undefined);
   const [told, status] = await Promise.all([
     address,
     asksStatus ? Promise.race([answerOf(connection.getStatusInfo({ signal })), late]) : undefined,
@@ -163,7 +166,7 @@ export function pinholeGateways(
     .filter(({ address, gateway }) => gateway !== undefined && addressScope(address) === "public")
     .slice(0, MAX_ADDRESSES_6)
     .map(({ address: localAddress, gateway = "", name }) => {
-      const address = gateway.startsWith("fe80:") ? `${gateway}%${name}` : gateway;
+      const address = gateway.startsWith("fe80:") ? withZone(gateway, zoneOf(name)) : gateway;
       const target = {
         serviceType: service.serviceType,
         controlUrl: pinUrl(service.controlUrl.href, address),

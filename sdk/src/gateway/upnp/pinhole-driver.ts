@@ -1,5 +1,5 @@
 import { EventEmitter } from "node:events";
-import type { Clock } from "../clock.ts";
+import { type Clock } from "../../net/clock.ts";
 import {
   type Announcement,
   type Gateway,

@@ -1,7 +1,9 @@
 import { createSocket, type Socket } from "node:dgram";
-import type { Clock } from "../clock.ts";
+import { withZone } from "../../net/address.ts";
+import type { Clock } from "../../net/clock.ts";
+import { isOnLink } from "../../net/subnet.ts";
+import { zoneOf } from "../../net/zone.ts";
 import type { LocalInterface } from "../interfaces.ts";
-import { isOnLink } from "../subnet.ts";
 import {
   decodeSsdp,
   encodeSearch,
@@ -72,7 +74,7 @@ export class SsdpSearch implements Disposable {
     socket.bind({ address: through.address, port: localPort }, () => {
       try {
         socket.setMulticastTTL(ttl);
-        socket.setMulticastInterface(six ? `::%${through.name}` : through.address);
+        socket.setMulticastInterface(six ? withZone("::", zoneOf(through.name)) : through.address);
       } catch {
         // Unicast still works.
       }
@@ -93,7 +95,7 @@ export class SsdpSearch implements Disposable {
       socket.send(
         encodeSearch(target, name),
         port,
-        host.startsWith("fe80:") ? `${host}%${through.name}` : host,
+        host.startsWith("fe80:") ? withZone(host, zoneOf(through.name)) : host,
         () => undefined,
       );
     };

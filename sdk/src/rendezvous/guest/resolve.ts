@@ -1,9 +1,9 @@
 /** The player's side: from an invite to the host's endpoints. */
-import type { Room } from "@colyseus/sdk";
-import { enterLobby } from "../mailbox/lobby.ts";
+import type { GuestMailbox } from "../mailbox/mailbox.ts";
+import { openMailbox } from "../mailbox/open.ts";
 import { RendezvousError } from "../wire/errors.ts";
 import { type ParsedInvite, parseInvite } from "../wire/invite.ts";
-import { type HostMessage, parseHostMessage, RENDEZVOUS_ROOM } from "../wire/protocol.ts";
+import type { HostMessage } from "../wire/protocol.ts";
 
 export interface ResolveOptions {
   /** The lobby's URL: needed for a bare code, overruled by the one in a link. */
@@ -15,7 +15,7 @@ export interface ResolveOptions {
   roomName?: string;
 }
 
-export interface ResolvedInvite extends Omit<HostMessage, "key" | "verifier"> {
+export interface ResolvedInvite extends Omit<HostMessage, "key" | "verifier" | "protocol"> {
   /** `K7Q2-9FXM` */
   code: string;
   /** The lobby that answered. */
@@ -31,32 +31,21 @@ export interface ResolvedInvite extends Omit<HostMessage, "key" | "verifier"> {
 export async function resolveInvite(codeOrUrl: string, options: ResolveOptions = {}): Promise<ResolvedInvite> {
   const { code, lobby } = askedInvite(codeOrUrl, options.lobby);
   const patience = patienceOf(lobby, options);
-  let entered: Room | undefined;
+  let entered: GuestMailbox | undefined;
   try {
-    const room = await enterLobby({
-      lobby,
-      roomName: options.roomName ?? RENDEZVOUS_ROOM,
-      method: "join",
-      options: { invite: code },
-      timeoutMs: patience.timeoutMs,
-      signal: options.signal,
+    const mailbox = await Promise.race([openMailbox(lobby, options), patience.over]);
+    entered = await mailbox.openGuest(code, patience);
+    const answer = Promise.withResolvers<HostMessage>();
+    answer.promise.catch(() => undefined);
+    entered.onMessage((mail) => {
+      if (mail.type === "host") answer.resolve(mail.host);
     });
-    entered = room;
-    const answer = new Promise<unknown>((resolve, reject) => {
-      room.onMessage("*", (type, payload: unknown) => {
-        if (type === "host") resolve(payload);
-      });
-      room.onLeave((left) => reject(new RendezvousError("unreachable", `The lobby ended the connection (${left}).`)));
-      room.onError((error, reason) =>
-        reject(new RendezvousError("refused", reason ?? `The lobby refused (${error}).`)),
-      );
-    });
-    answer.catch(() => undefined);
-    const { key: _key, verifier: _verifier, ...host } = parseHostMessage(await Promise.race([answer, patience.over]));
+    entered.onClosed(answer.reject);
+    const { key: _key, verifier: _verifier, ...host } = await Promise.race([answer.promise, patience.over]);
     return { code, lobby, ...host };
   } finally {
     patience.stop();
-    entered?.connection.close();
+    entered?.close();
   }
 }
 
@@ -81,11 +70,16 @@ export function askedInvite(codeOrUrl: string, defaultLobby: string | undefined)
   return { ...invite, lobby };
 }
 
-/** `over` is rejected when the time or the caller's patience has ended. Call `stop` in any case. */
-export function patienceOf(
-  lobby: string,
-  { signal, timeoutMs = 10_000 }: ResolveOptions,
-): { timeoutMs: number; over: Promise<never>; stop: () => void } {
+export interface Patience {
+  timeoutMs: number;
+  signal: AbortSignal | undefined;
+  /** Rejected when the time or the caller's patience has ended. */
+  over: Promise<never>;
+  /** To be called in any case. */
+  stop: () => void;
+}
+
+export function patienceOf(lobby: string, { signal, timeoutMs = 10_000 }: ResolveOptions): Patience {
   const { promise: over, reject } = Promise.withResolvers<never>();
   over.catch(() => undefined);
   const onAbort = (): void =>
@@ -99,5 +93,5 @@ export function patienceOf(
     clearTimeout(timer);
     signal?.removeEventListener("abort", onAbort);
   };
-  return { timeoutMs, over, stop };
+  return { timeoutMs, signal, over, stop };
 }

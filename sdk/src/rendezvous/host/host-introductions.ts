@@ -1,17 +1,23 @@
-/** The host's side of all introductions that one connection to the lobby relays. */
+/** The host's side of all introductions that come through one mailbox. */
 
-import { RateLimiter } from "../../udp/rate-limiter.ts";
+import { TokenBucket } from "../../net/token-bucket.ts";
+import { traceOf } from "../../net/trace.ts";
+import { TraceLimiter } from "../../net/trace-limiter.ts";
+import type { HostMail, HostMailbox } from "../mailbox/mailbox.ts";
 import { SealedIntroduction } from "../sealed/introduction.ts";
 import { NoiseResponder } from "../sealed/noise.ts";
-import { MAX_RECORD_BYTES } from "../sealed/records.ts";
 import type { HostIdentity } from "../sealed/secret.ts";
-import { type EndReason, HELLO, type HostDetails, parseBytes, parseId, prologueOf } from "../wire/protocol.ts";
+import { type EndReason, HELLO, type HostDetails, prologueOf } from "../wire/protocol.ts";
 import type { TraversalServers } from "../wire/servers.ts";
+
+const trace = traceOf("rendezvous");
+/** A lobby, or strangers through it, may ask as often as they like. */
+const limiter = new TraceLimiter();
 
 /** At one time; a lobby that sends more is ill or evil. */
 const MAX_OPEN = 128;
 /** Each costs the host two multiplications on the curve. */
-const HANDSHAKES = { burst: 64, perSecond: 32, maxKeys: 1 } as const;
+const HANDSHAKES = { burst: 64, perSecond: 32 } as const;
 /** How long a player may take to prove that it is there, ms. */
 const CONFIRM_MS = 15_000;
 
@@ -22,9 +28,11 @@ export interface HostIntroductionsOptions {
   /** What players are told. */
   details: () => HostDetails;
   servers: () => TraversalServers;
-  send: (type: "relay" | "end", message: unknown) => void;
+  mailbox: Pick<HostMailbox, "send" | "end">;
   /** False if nobody wants it. */
   onIntroduction: (introduction: SealedIntroduction) => boolean;
+  /** A player speaks another version, and cannot be introduced. */
+  onOutdated: (protocol: number, sentence: string) => void;
   /** Monotonic, ms. */
   now: () => number;
 }
@@ -37,7 +45,7 @@ interface Entry {
 
 export class HostIntroductions {
   readonly #options: HostIntroductionsOptions;
-  readonly #limiter = new RateLimiter(HANDSHAKES);
+  readonly #limiter = new TokenBucket(HANDSHAKES.burst, HANDSHAKES.perSecond);
   readonly #open = new Map<number, Entry>();
 
   constructor(options: HostIntroductionsOptions) {
@@ -48,16 +56,14 @@ export class HostIntroductions {
     return this.#open.size;
   }
 
-  /** Whatever the lobby sends: of other types it takes no notice. */
-  receive(type: unknown, message: unknown): void {
-    const id = parseId(message);
-    if (id === undefined) return;
-    if (type === "introduction") this.#onHello(id, parseBytes(message, "hello", MAX_RECORD_BYTES));
-    else if (type === "relay") this.#onRecord(id, parseBytes(message, "data", MAX_RECORD_BYTES));
-    else if (type === "end") this.#open.get(id)?.introduction.lose("The player has gone.");
+  /** Mail of other types is somebody else's. */
+  receive(mail: HostMail): void {
+    if (mail.type === "introduction") this.#onHello(mail.id, mail.hello);
+    else if (mail.type === "relay") this.#onRecord(mail.id, mail.data);
+    else if (mail.type === "end") this.#open.get(mail.id)?.introduction.lose("The player has gone.");
   }
 
-  /** The connection to the lobby has ended. */
+  /** The mailbox has been lost. */
   lose(reason: string): void {
     for (const { introduction } of this.#open.values()) introduction.lose(reason);
   }
@@ -67,13 +73,17 @@ export class HostIntroductions {
     for (const { introduction } of this.#open.values()) introduction.close(reason);
   }
 
-  #onHello(id: number, hello: Uint8Array | undefined): void {
-    const { identity, linkOnly, send, now } = this.#options;
-    const refuse = (reason: EndReason): void => send("end", { id, reason });
+  #onHello(id: number, hello: Uint8Array): void {
+    const { identity, linkOnly, mailbox, now } = this.#options;
+    const refuse = (reason: EndReason): void => {
+      const count = trace.on ? limiter.take(reason, now()) : 0;
+      if (count > 0) trace.event("introduction-refused", { id, reason, count });
+      mailbox.end(id, reason);
+    };
     if (this.#open.has(id)) return;
-    if (this.#open.size >= MAX_OPEN || !this.#limiter.take("", now())) return refuse("limit");
-    const mode = hello?.[0];
-    if (hello === undefined || (mode !== HELLO.code && mode !== HELLO.link)) return refuse("unreadable");
+    if (this.#open.size >= MAX_OPEN || !this.#limiter.take(now())) return refuse("limit");
+    const [mode] = hello;
+    if (mode !== HELLO.code && mode !== HELLO.link) return refuse("unreadable");
     if (mode === HELLO.code && linkOnly) return refuse("link-required");
     const responder = new NoiseResponder({
       key: identity.key,
@@ -83,7 +93,7 @@ export class HostIntroductions {
     if (responder.read(hello.subarray(1)) === undefined) return refuse("unreadable");
     const answer = responder.write();
     if (answer === undefined || responder.remoteKey === undefined) return refuse("unreadable");
-    send("relay", { id, data: answer.message });
+    mailbox.send(id, answer.message);
     const { details, servers } = this.#options;
     const introduction = new SealedIntroduction({
       code: identity.code,
@@ -93,7 +103,7 @@ export class HostIntroductions {
       servers,
       transport: answer.transport,
       wire: {
-        relay: (data) => send("relay", { id, data }),
+        relay: (record) => mailbox.send(id, record),
         end: () => this.#forget(id),
       },
       now,
@@ -101,16 +111,20 @@ export class HostIntroductions {
     const unconfirmed = setTimeout(() => introduction.lose("The player says nothing."), CONFIRM_MS);
     unconfirmed.unref();
     this.#open.set(id, { introduction, unconfirmed });
+    if (trace.on) trace.event("introduction-begun", { id, withLink: mode === HELLO.link });
     introduction.sendDetails(details());
   }
 
-  #onRecord(id: number, data: Uint8Array | undefined): void {
+  #onRecord(id: number, data: Uint8Array): void {
     const entry = this.#open.get(id);
     if (entry === undefined) return;
     const { introduction } = entry;
-    if (!introduction.receive(data ?? new Uint8Array(0)) || entry.unconfirmed === undefined) return;
+    if (!introduction.receive(data) || entry.unconfirmed === undefined) return;
     clearTimeout(entry.unconfirmed);
     entry.unconfirmed = undefined;
+    if (trace.on) trace.event("introduction-confirmed", { id });
+    const { outdated } = introduction;
+    if (outdated) this.#options.onOutdated(outdated.protocol, outdated.sentence);
     if (introduction.closed === undefined && !this.#options.onIntroduction(introduction)) {
       introduction.close("This host takes no introductions.");
     }
@@ -120,7 +134,8 @@ export class HostIntroductions {
     const entry = this.#open.get(id);
     if (entry === undefined) return;
     clearTimeout(entry.unconfirmed);
+    if (trace.on) trace.event("introduction-ended", { id, ...entry.introduction.closed });
     this.#open.delete(id);
-    this.#options.send("end", { id, reason: "left" });
+    this.#options.mailbox.end(id, "left");
   }
 }

@@ -1,23 +1,21 @@
 /** The host's side: keeps a hosted game known to a lobby, under one invite. */
+
 import { EventEmitter } from "node:events";
-import type { Room } from "@colyseus/sdk";
-import { enterLobby, parseLobbyUrl } from "../mailbox/lobby.ts";
+import { traceOf } from "../../net/trace.ts";
+import { sleep } from "../../net/wait.ts";
+import { VersionNotices } from "../../session/versions.ts";
+import { parseLobbyUrl } from "../mailbox/lobby-url.ts";
+import type { HostMailbox } from "../mailbox/mailbox.ts";
+import { openMailbox } from "../mailbox/open.ts";
 import type { Introduction } from "../sealed/introduction.ts";
-import { toBase64Url } from "../sealed/seal.ts";
 import { createHostSecret, type HostIdentity, hostIdentityOf, isHostSecret } from "../sealed/secret.ts";
-import { RendezvousError } from "../wire/errors.ts";
+import { RendezvousError, type RendezvousErrorCode, traceableFailure } from "../wire/errors.ts";
 import { type Invite, inviteUrl } from "../wire/invite.ts";
-import {
-  CLOSE_REPLACED,
-  type HostDetails,
-  MAX_ENDPOINTS,
-  parseHostDetails,
-  parseHostUpdate,
-  RENDEZVOUS_ROOM,
-  type RegisteredMessage,
-} from "../wire/protocol.ts";
-import { parseServers, type TraversalServers } from "../wire/servers.ts";
+import { type HostDetails, MAX_ENDPOINTS, parseHostDetails, parseHostUpdate } from "../wire/protocol.ts";
+import type { TraversalServers } from "../wire/servers.ts";
 import { HostIntroductions } from "./host-introductions.ts";
+
+const trace = traceOf("rendezvous");
 
 /** What a host says of itself. */
 export interface RegistrationDetails extends HostDetails {
@@ -54,16 +52,18 @@ interface Events {
   failed: [error: RendezvousError];
   /** A player has asked by invite, and has proven that it is there. Without a listener players are refused. */
   introduction: [introduction: Introduction];
+  /** A player cannot be introduced, who speaks another version: told once for each, in a sentence that says what to update. */
+  outdated: [sentence: string];
   /** The lobby's STUN and TURN servers: after each registration, and again before credentials expire. */
   servers: [servers: TraversalServers];
 }
 
+/** Another attempt would end alike. */
+const FINAL: ReadonlySet<RendezvousErrorCode> = new Set(["refused", "invalid", "missing-package"]);
 /** Updates are sent at most this often, so that a full house does not run into the lobby's limits. */
 const UPDATE_MS = 250;
 
 export class HostRegistration extends EventEmitter<Events> implements AsyncDisposable {
-  /** Whoever has it is this host. It never leaves this process; keep it to keep the invite beyond. */
-  readonly secret: string;
   /** Known once the lobby has been reached. */
   invite: Invite | undefined;
   /** Known soon after the lobby has been reached; the last ones while it is lost. */
@@ -72,10 +72,16 @@ export class HostRegistration extends EventEmitter<Events> implements AsyncDispo
   readonly #options: HostRegistrationOptions;
   readonly #lobby: string;
   readonly #closing = new AbortController();
+  readonly #versions = new VersionNotices((sentence) => this.emit("outdated", sentence));
+  #secret: string;
+  /** Of invites that were taken back while the lobby was away: it still keeps a place for them. */
+  readonly #kept = new Set<string>();
+  /** Ends the attempt that is under way, of a secret that is given up. */
+  #attempt = new AbortController();
   #details: HostDetails;
   #sealedEndpoints: string[] = [];
   #introductions: HostIntroductions | undefined;
-  #room: Room | undefined;
+  #mailbox: HostMailbox | undefined;
   #running: Promise<void> | undefined;
   #changed = new Set<keyof HostDetails>();
   #updateTimer: NodeJS.Timeout | undefined;
@@ -87,16 +93,21 @@ export class HostRegistration extends EventEmitter<Events> implements AsyncDispo
     this.#lobby = parseLobbyUrl(options.lobby);
     this.#details = parseHostDetails(options);
     this.#sealedEndpoints = sealedEndpointsOf(options) ?? [];
-    this.secret = options.secret ?? createHostSecret();
-    if (!isHostSecret(this.secret)) {
+    this.#secret = options.secret ?? createHostSecret();
+    if (!isHostSecret(this.#secret)) {
       throw new RendezvousError("invalid", "The secret must be one that HostRegistration.secret gave: 43 characters.");
     }
+  }
+
+  /** Whoever has it is this host. It never leaves this process; keep it to keep the invite beyond. {@link newInvite} makes another. */
+  get secret(): string {
+    return this.#secret;
   }
 
   /**
    * Begins, and answers when the lobby has given the invite. A lobby that is not there is tried again and again
    * (`lost` says so each time); `signal` ends the waiting and the registration.
-   * @throws RendezvousError `refused`, `invalid`, `aborted`
+   * @throws RendezvousError `refused`, `invalid`, `missing-package`, `aborted`
    */
   async open(options: { signal?: AbortSignal } = {}): Promise<Invite> {
     if (this.#closing.signal.aborted) throw new RendezvousError("aborted", "This registration has been closed.");
@@ -124,6 +135,25 @@ export class HostRegistration extends EventEmitter<Events> implements AsyncDispo
     }
   }
 
+  /**
+   * Takes the invite back: its code and its link lead nowhere from now on, also for those who are being introduced by it. Who is in
+   * the game stays there. Answers with another invite, of another {@link secret}, once the lobby has given it; a lobby that is not
+   * there is tried again and again.
+   * @throws RendezvousError `refused`, `invalid`, `missing-package`, `aborted`
+   */
+  async newInvite(options: { signal?: AbortSignal } = {}): Promise<Invite> {
+    if (this.#closing.signal.aborted) throw new RendezvousError("aborted", "This registration has been closed.");
+    const attempt = this.#attempt;
+    const secret = this.#secret;
+    const isKept = this.invite !== undefined && this.#mailbox?.isOpen !== true;
+    this.#secret = createHostSecret();
+    this.invite = undefined;
+    if (isKept) this.#kept.add(secret);
+    await this.#leave("The host has taken this invite back.");
+    attempt.abort();
+    return await this.open(options);
+  }
+
   /** Tells the lobby, whoever is asking there, and those who are introduced from now on, what has changed. @throws RendezvousError `invalid` */
   update(details: Partial<RegistrationDetails>): void {
     const update = parseHostUpdate(details);
@@ -140,16 +170,7 @@ export class HostRegistration extends EventEmitter<Events> implements AsyncDispo
     if (!this.#closing.signal.aborted) this.#closing.abort();
     clearTimeout(this.#updateTimer);
     this.#updateTimer = undefined;
-    const room = this.#room;
-    this.#introductions?.close("The host has closed the game.");
-    this.#room = undefined;
-    if (room?.connection.isOpen === true) {
-      const { promise: late, resolve } = Promise.withResolvers<undefined>();
-      const timer = setTimeout(resolve, 1000, undefined);
-      await Promise.race([room.leave(true), late]);
-      clearTimeout(timer);
-      room.connection.close();
-    }
+    await this.#leave("The host has closed the game.");
     await this.#running;
   }
 
@@ -157,83 +178,100 @@ export class HostRegistration extends EventEmitter<Events> implements AsyncDispo
     return this.close();
   }
 
+  async #leave(reason: string): Promise<void> {
+    const mailbox = this.#mailbox;
+    this.#introductions?.close(reason);
+    this.#mailbox = undefined;
+    await mailbox?.leave();
+  }
+
+  async #giveBack(secret: string, signal: AbortSignal): Promise<void> {
+    this.#kept.delete(secret);
+    const mailbox = await this.#enter(await hostIdentityOf(secret), signal);
+    await mailbox.leave();
+  }
+
   async #run(): Promise<void> {
     const [first, longest] = this.#options.retryMs ?? [500, 30_000];
-    const identity = await hostIdentityOf(this.secret);
+    let secret = this.#secret;
+    let identity = await hostIdentityOf(secret);
     let wait = first;
     while (!this.#closing.signal.aborted) {
+      // Another one may come while this one is hashed.
+      while (secret !== this.#secret) {
+        secret = this.#secret;
+        identity = await hostIdentityOf(secret);
+        wait = first;
+      }
+      this.#attempt = new AbortController();
+      const signal = AbortSignal.any([this.#closing.signal, this.#attempt.signal]);
       let error: RendezvousError;
       try {
-        this.#room = await this.#enter(identity);
+        this.#changed.clear(); // all of it goes along; what changes meanwhile is sent after
+        const mailbox = await this.#enter(identity, signal);
+        if (signal.aborted) {
+          await mailbox.leave();
+          continue;
+        }
+        this.#mailbox = mailbox;
         wait = first;
-        error = await this.#stay(this.#room, identity);
+        for (const each of this.#kept) this.#giveBack(each, signal).catch(() => undefined);
+        error = await this.#stay(mailbox, identity, signal);
       } catch (reason) {
         error = reason instanceof RendezvousError ? reason : new RendezvousError("unreachable", String(reason));
       }
-      this.#room = undefined;
+      this.#mailbox = undefined;
       if (this.#closing.signal.aborted) return;
-      if (error.code === "refused" || error.code === "invalid") {
-        this.#closing.abort();
+      if (secret !== this.#secret) continue;
+      if (FINAL.has(error.code)) {
+        // First, so that open() says why, and not that it has been closed.
+        if (trace.on) trace.event("registration-failed", traceableFailure(error));
         this.emit("failed", error);
+        this.#closing.abort();
         return;
       }
       const pause = wait * (0.5 + Math.random() / 2);
       wait = Math.min(longest, wait * 2);
+      if (trace.on) trace.event("registration-lost", { ...traceableFailure(error), retryInMs: pause });
       this.emit("lost", error, Math.round(pause));
-      await this.#pause(pause);
+      await sleep(pause, signal);
     }
   }
 
-  #enter({ code, proof, key }: HostIdentity): Promise<Room> {
-    this.#changed.clear(); // all of it goes along; what changes meanwhile is sent after
-    return enterLobby({
-      lobby: this.#lobby,
-      roomName: this.#options.roomName ?? RENDEZVOUS_ROOM,
-      method: "joinOrCreate",
-      options: { role: "host", invite: code, proof, key: toBase64Url(key.publicKey), details: this.#details },
-      timeoutMs: this.#options.timeoutMs ?? 10_000,
-      signal: this.#closing.signal,
-    });
+  async #enter({ code, proof, key }: HostIdentity, signal: AbortSignal): Promise<HostMailbox> {
+    const { timeoutMs = 10_000 } = this.#options;
+    const mailbox = await openMailbox(this.#lobby, this.#options);
+    return await mailbox.openHost(
+      { code, proof, publicKey: key.publicKey, details: this.#details },
+      { timeoutMs, signal },
+    );
   }
 
   /** From the lobby's welcome to the end of the connection; answers why it ended. */
-  async #stay(room: Room, identity: HostIdentity): Promise<RendezvousError> {
+  async #stay(mailbox: HostMailbox, identity: HostIdentity, signal: AbortSignal): Promise<RendezvousError> {
     const ended = Promise.withResolvers<RendezvousError>();
-    const introductions = this.#introduceThrough(room, identity);
+    const introductions = this.#introduceThrough(mailbox, identity);
     this.#introductions = introductions;
-    room.onMessage("*", (type, payload: unknown) => {
-      if (type === "registered") this.#onRegistered(payload as RegisteredMessage, identity);
-      else if (type === "servers") this.#onServers(payload);
-      else introductions.receive(type, payload);
+    mailbox.onMessage((mail) => {
+      if (this.#mailbox !== mailbox) return; // it is being left
+      if (mail.type === "registered") this.#onRegistered(mail.url, identity);
+      else if (mail.type === "servers") this.#onServers(mail.servers);
+      else introductions.receive(mail);
     });
-    // Also called, without a code, when the connection breaks.
-    room.onError((_code, message) => {
-      ended.resolve(new RendezvousError("unreachable", message ?? "The connection to the lobby broke."));
-    });
-    room.onLeave((code) => {
-      ended.resolve(
-        code === CLOSE_REPLACED
-          ? new RendezvousError("refused", "Another process with the same secret has taken over this invite.")
-          : new RendezvousError("unreachable", `The lobby ended the connection (${code}).`),
-      );
-    });
-    const stop = this.#watch(room, () => {
-      ended.resolve(new RendezvousError("unreachable", "The lobby no longer answers."));
-    });
+    mailbox.onClosed(ended.resolve);
     this.#flush();
-    const onClosing = (): void => ended.resolve(new RendezvousError("aborted", "closed"));
-    this.#closing.signal.addEventListener("abort", onClosing, { once: true });
+    const onAbort = (): void => ended.resolve(new RendezvousError("aborted", "closed"));
+    if (signal.aborted) onAbort();
+    signal.addEventListener("abort", onAbort, { once: true });
     try {
       return await ended.promise;
     } finally {
-      stop();
       introductions.lose("The connection to the lobby is lost.");
-      this.#closing.signal.removeEventListener("abort", onClosing);
-      if (!this.#closing.signal.aborted) room.connection.close();
+      signal.removeEventListener("abort", onAbort);
     }
   }
 
-  #introduceThrough(room: Room, identity: HostIdentity): HostIntroductions {
+  #introduceThrough(mailbox: HostMailbox, identity: HostIdentity): HostIntroductions {
     return new HostIntroductions({
       identity,
       linkOnly: this.#options.linkOnly ?? false,
@@ -242,73 +280,40 @@ export class HostRegistration extends EventEmitter<Events> implements AsyncDispo
         endpoints: [...new Set([...this.#sealedEndpoints, ...this.#details.endpoints])].slice(0, MAX_ENDPOINTS),
       }),
       servers: () => this.servers,
-      send: (type, message) => {
-        if (room.connection.isOpen) room.send(type, message);
-      },
+      mailbox,
       onIntroduction: (introduction) => this.emit("introduction", introduction),
+      onOutdated: (protocol, sentence) => this.#versions.tell(protocol, () => sentence),
       now: () => performance.now(),
     });
   }
 
-  #onRegistered(message: RegisteredMessage | null, { code, seal }: HostIdentity): void {
-    if (message?.code !== code) return;
+  #onRegistered(said: string | undefined, { code, seal }: HostIdentity): void {
     // The link goes to people and terminals. Of what the lobby says only the place is taken: code and seal are ours.
-    const url = typeof message.url === "string" && URL.canParse(message.url) ? new URL(message.url) : undefined;
+    const url = said !== undefined && URL.canParse(said) ? new URL(said) : undefined;
     const plain = url !== undefined && /^https?:$/.test(url.protocol) && url.href.length <= 512;
     const lobby = plain ? url.origin + url.pathname : this.#lobby;
     this.invite = { code, url: inviteUrl(lobby, code, seal) };
+    if (trace.on) trace.event("registered", { lobby: new URL(lobby), linkOnly: this.#options.linkOnly ?? false });
     this.emit("registered", this.invite);
   }
 
-  #onServers(message: unknown): void {
-    try {
-      this.servers = parseServers(message);
-    } catch {
-      return; // the game can do without
-    }
-    this.emit("servers", this.servers);
-  }
-
-  /** A connection through a NAT can die without a word; ask now and then. */
-  #watch(room: Room, onDead: () => void): () => void {
-    let answered = true;
-    const timer = setInterval(() => {
-      if (!answered) onDead();
-      answered = false;
-      room.ping(() => {
-        answered = true;
-      });
-    }, this.#options.heartbeatMs ?? 15_000);
-    timer.unref();
-    return () => clearInterval(timer);
+  #onServers(servers: TraversalServers): void {
+    this.servers = servers;
+    if (trace.on) trace.event("servers", { stun: servers.stun.length, turn: servers.turn.length });
+    this.emit("servers", servers);
   }
 
   #flush(): void {
     if (this.#updateTimer !== undefined || this.#changed.size === 0) return;
-    if (this.#room?.connection.isOpen !== true) return; // the next registration brings it all
-    const { endpoints, ...rest } = this.#details;
-    const fields = Object.entries(rest).filter(([field]) => this.#changed.has(field as keyof HostDetails));
-    // Apart, since the largest list of endpoints alone fills one message.
-    if (this.#changed.has("endpoints")) this.#room.send("update", { endpoints });
-    if (fields.length > 0) this.#room.send("update", Object.fromEntries(fields));
+    if (this.#mailbox?.isOpen !== true) return; // the next registration brings it all
+    const changed = Object.entries(this.#details).filter(([field]) => this.#changed.has(field as keyof HostDetails));
+    this.#mailbox.update(Object.fromEntries(changed) as Partial<HostDetails>);
     this.#changed.clear();
     this.#updateTimer = setTimeout(() => {
       this.#updateTimer = undefined;
       this.#flush();
     }, UPDATE_MS);
     this.#updateTimer.unref();
-  }
-
-  #pause(ms: number): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, ms);
-    timer.unref();
-    const onClosing = (): void => {
-      clearTimeout(timer);
-      resolve();
-    };
-    this.#closing.signal.addEventListener("abort", onClosing, { once: true });
-    return promise.finally(() => this.#closing.signal.removeEventListener("abort", onClosing));
   }
 }
 

@@ -1,7 +1,9 @@
 /** A sealed conversation between a host and an invited player, through a lobby that can relay it or not, and no more. */
 
-import { printable } from "../../udp/printable.ts";
-import { RateLimiter } from "../../udp/rate-limiter.ts";
+import { printable } from "../../net/printable.ts";
+import { TokenBucket } from "../../net/token-bucket.ts";
+import { describeMismatch, readProtocol } from "../../session/versions.ts";
+import { INVITE_TUNNEL_PROTOCOL } from "../wire/invite-tunnel-http.ts";
 import { type HostDetails, parseHostDetails } from "../wire/protocol.ts";
 import type { TraversalServers } from "../wire/servers.ts";
 import type { CipherState } from "./noise.ts";
@@ -83,7 +85,7 @@ export class SealedIntroduction implements Introduction {
 
   readonly #options: SealedIntroductionOptions;
   readonly #reader: RecordReader;
-  readonly #limiter = new RateLimiter({ burst: RECORD_BURST, perSecond: RECORDS_PER_SECOND, maxKeys: 1 });
+  readonly #limiter = new TokenBucket(RECORD_BURST, RECORDS_PER_SECOND);
   readonly #messageListeners: ((message: Uint8Array) => void)[] = [];
   readonly #closeListeners: ((closed: IntroductionClosed) => void)[] = [];
   #unread: Uint8Array[] = [];
@@ -91,6 +93,7 @@ export class SealedIntroduction implements Introduction {
   #details: HostDetails;
   #hasDetails = false;
   #closed: IntroductionClosed | undefined;
+  #outdated: { protocol: number; sentence: string } | undefined;
 
   constructor(options: SealedIntroductionOptions) {
     this.#options = options;
@@ -104,6 +107,11 @@ export class SealedIntroduction implements Introduction {
 
   get details(): HostDetails {
     return this.#details;
+  }
+
+  /** That, and what, the other side speaks that we do not; then it is closed. */
+  get outdated(): { protocol: number; sentence: string } | undefined {
+    return this.#outdated;
   }
 
   /** Whether the host's own have come. */
@@ -125,13 +133,13 @@ export class SealedIntroduction implements Introduction {
 
   /** Sent by hosts, at once. */
   sendDetails(details: HostDetails): boolean {
-    const text = new TextEncoder().encode(JSON.stringify(details));
+    const text = new TextEncoder().encode(JSON.stringify({ ...details, protocol: INVITE_TUNNEL_PROTOCOL }));
     return text.length <= MAX_MESSAGE_BYTES && this.#send(RECORD.details, text);
   }
 
   /** Sent by players, at once. */
   sendReady(): boolean {
-    return this.#send(RECORD.ready, new Uint8Array(0));
+    return this.#send(RECORD.ready, new TextEncoder().encode(JSON.stringify({ protocol: INVITE_TUNNEL_PROTOCOL })));
   }
 
   onMessage(listener: (message: Uint8Array) => void): void {
@@ -186,6 +194,7 @@ export class SealedIntroduction implements Introduction {
         this.#end({ by: "there", reason: printable(new TextDecoder().decode(content.subarray(0, MAX_REASON_BYTES))) });
         break;
       case RECORD.ready:
+        this.#onReady(content);
         break;
     }
     return true;
@@ -199,7 +208,7 @@ export class SealedIntroduction implements Introduction {
   #send(type: RecordType, content: Uint8Array): boolean {
     if (this.#closed !== undefined) return false;
     const { transport, wire, now } = this.#options;
-    if (!this.#limiter.take("", now(), recordsOf(content.length))) return false;
+    if (!this.#limiter.take(now(), recordsOf(content.length))) return false;
     for (const record of sealRecords(transport.send, type, content)) wire.relay(record);
     return true;
   }
@@ -216,11 +225,39 @@ export class SealedIntroduction implements Introduction {
 
   #onDetails(content: Uint8Array): void {
     try {
-      this.#details = parseHostDetails(JSON.parse(new TextDecoder().decode(content)));
-      this.#hasDetails = true;
+      const said: unknown = JSON.parse(new TextDecoder().decode(content));
+      this.#details = parseHostDetails(said);
+      if (this.#speaks((said as { protocol?: unknown }).protocol, "host")) this.#hasDetails = true;
     } catch {
       this.close("malformed");
     }
+  }
+
+  /** The first release's says nothing. */
+  #onReady(content: Uint8Array): void {
+    try {
+      const said = (content.length === 0 ? {} : JSON.parse(new TextDecoder().decode(content))) as {
+        protocol?: unknown;
+      };
+      this.#speaks(said.protocol, "player");
+    } catch {
+      this.close("malformed");
+    }
+  }
+
+  /** Whether the other side speaks as we do; if not, both are told. */
+  #speaks(named: unknown, they: "host" | "player"): boolean {
+    const theirs = readProtocol(named);
+    if (theirs === INVITE_TUNNEL_PROTOCOL) return true;
+    if (theirs === null) this.close("malformed");
+    else {
+      const sentence = describePassages(
+        they === "host" ? [theirs, INVITE_TUNNEL_PROTOCOL] : [INVITE_TUNNEL_PROTOCOL, theirs],
+      );
+      this.#outdated = { protocol: theirs, sentence };
+      this.close(sentence);
+    }
+    return false;
   }
 
   #end(closed: IntroductionClosed): void {
@@ -229,4 +266,12 @@ export class SealedIntroduction implements Introduction {
     this.#options.wire.end();
     for (const listener of this.#closeListeners.splice(0)) listener(closed);
   }
+}
+
+function describePassages([host, player]: [host: number, player: number]): string {
+  return describeMismatch(
+    "introduction protocol",
+    { name: "this game's host", update: "the host", speaks: host },
+    { name: "this player's game", update: "the player's game", speaks: player },
+  );
 }

@@ -7,9 +7,11 @@
  * but the code can check the key that the lobby names. Either would have to be cheated by some 2^40 slow hashes.
  */
 import { createHash, hkdfSync, randomBytes, timingSafeEqual } from "node:crypto";
+import { parsePublicKey, toBase64Url } from "../wire/base64url.ts";
 import { inviteCodeOf } from "../wire/code.ts";
+import { PASS_BYTES } from "../wire/seal-text.ts";
 import { keyPairOf, type NoiseKeyPair, noiseReady } from "./noise.ts";
-import { PASS_BYTES, parsePublicKey, pskOf, sealText, toBase64Url } from "./seal.ts";
+import { pskOf, sealText } from "./seal.ts";
 
 /** 32 random bytes in base64url. */
 const SECRET: RegExp = /^[A-Za-z0-9_-]{43}$/;

@@ -1,9 +1,9 @@
 /**
  * An invite is eight characters of 5 bits each, so 40 bits, written `K7Q2-9FXM`. The link is the lobby's URL with the
- * code and the seal (seal.ts) as its fragment, which browsers do not send, so that no proxy's log holds it. A page of the
+ * code and the seal (seal-text.ts) as its fragment, which browsers do not send, so that no proxy's log holds it. A page of the
  * lobby's could read it, though: who joins in a browser on the lobby's own page trusts the lobby.
  */
-import { parseSeal } from "../sealed/seal.ts";
+import { parseSeal } from "./seal-text.ts";
 
 /** Digits and capitals without the pairs that people mix up: no 0 and O, no 1 and I. Exactly 32, so 5 bits each. */
 export const INVITE_ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ";
@@ -25,7 +25,7 @@ export interface ParsedInvite {
   code: string;
   /** Of a link. */
   lobby?: string;
-  /** Of a whole link: see seal.ts. */
+  /** Of a whole link: see seal-text.ts. */
   seal?: string;
 }
 

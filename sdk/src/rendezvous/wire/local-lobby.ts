@@ -1,4 +1,4 @@
-import { addressScope } from "../../udp/address-scope.ts";
+import { addressScope } from "../../net/scope.ts";
 
 const LOCAL_SCOPES = new Set(["loopback", "private", "link-local"]);
 

@@ -1,10 +1,34 @@
 /** What hosts, lobby and players say to each other, and the checks that each does on what another said. */
-import type { Verdict } from "../../connectivity/reachability.ts";
-import { printable } from "../../udp/printable.ts";
+import { printable } from "../../net/printable.ts";
+import { describeMismatch, readProtocol } from "../../session/versions.ts";
 import { RendezvousError } from "./errors.ts";
 
 /** The name under which the room is mounted unless another is agreed. */
 export const RENDEZVOUS_ROOM = "rendezvous";
+
+/** Version of what hosts, players and lobby say to each other; who names none speaks 1. A lobby serves games of many releases. */
+export const RENDEZVOUS_PROTOCOL = 1;
+const RENDEZVOUS_PROTOCOL_NAME = "rendezvous protocol";
+
+/**
+ * Checks what host or player and lobby say of themselves: both sides do, since an older one asks nothing.
+ * @param protocol what the other side names
+ * @throws RendezvousError `refused`, with what to update
+ */
+export function checkRendezvousProtocol(protocol: unknown, we: "lobby" | "game"): void {
+  const speaks = readProtocol(protocol);
+  if (speaks === null) fail("protocol must be a version number");
+  if (speaks === RENDEZVOUS_PROTOCOL) return;
+  const [lobby, game] = we === "lobby" ? [RENDEZVOUS_PROTOCOL, speaks] : [speaks, RENDEZVOUS_PROTOCOL];
+  throw new RendezvousError(
+    "refused",
+    `${describeMismatch(
+      RENDEZVOUS_PROTOCOL_NAME,
+      { name: "this lobby", update: "the lobby", speaks: lobby },
+      { name: "this game", update: "the game", speaks: game },
+    )}.`,
+  );
+}
 
 /** As many as a netcode connect token can carry. */
 export const MAX_ENDPOINTS = 32;
@@ -24,7 +48,9 @@ export const CLOSE_ENDED = 4312;
 /** Close code for whoever sends more than the lobby relays. */
 export const CLOSE_FLOOD = 4313;
 
-const VERDICTS: readonly Verdict[] = ["open", "mapped", "punchable", "relay-only", "lan-only"];
+const VERDICTS = ["open", "mapped", "punchable", "relay-only", "lan-only"] as const;
+/** How a host can be reached, in the words of the wire: those of `Reachability.verdict`. */
+export type HostVerdict = (typeof VERDICTS)[number];
 
 /** What anybody may see of a hosted game: never an address. */
 export interface GameSummary {
@@ -38,7 +64,7 @@ export interface GameSummary {
   /** The game's version, compared by nobody but the game. Up to 64 characters. */
   version: string;
   /** How the host can be reached. */
-  verdict?: Verdict;
+  verdict?: HostVerdict;
 }
 
 /** What the host says and an invited player gets. */
@@ -54,6 +80,8 @@ export interface HostDetails extends GameSummary {
 export interface HostMessage extends HostDetails {
   /** False while the host's own connection to the lobby is lost; its game may well go on. */
   online: boolean;
+  /** What the lobby speaks. */
+  protocol?: number;
   /** The key to which introductions are sealed, and the hash of the host's proof: both in base64url. */
   key?: string;
   verifier?: string;
@@ -62,6 +90,8 @@ export interface HostMessage extends HostDetails {
 /** `registered`: lobby -> host. */
 export interface RegisteredMessage {
   code: string;
+  /** What the lobby speaks. */
+  protocol?: number;
   /** The lobby's own, as players know it. */
   url?: string;
 }
@@ -159,7 +189,7 @@ function endpoints(value: unknown): string[] {
   return [...new Set(value.map(parseEndpointUrl))];
 }
 
-function verdict(value: unknown): Verdict {
+function verdict(value: unknown): HostVerdict {
   const found = VERDICTS.find((word) => word === value);
   return found ?? fail(`verdict must be one of ${VERDICTS.join(", ")}`);
 }
@@ -196,8 +226,9 @@ export function parseHostDetails(value: unknown): HostDetails {
   return { description: "", players: 0, maxPlayers: 0, version: "", endpoints: [], ...details, name: details.name };
 }
 
-/** @throws RendezvousError `invalid` */
+/** @throws RendezvousError `invalid`; `refused` where the lobby speaks another version */
 export function parseHostMessage(value: unknown): HostMessage {
+  checkRendezvousProtocol(record(value)["protocol"], "game");
   const message: HostMessage = { ...parseHostDetails(value), online: record(value)["online"] !== false };
   for (const field of ["key", "verifier"] as const) {
     const said = record(value)[field];

@@ -2,6 +2,7 @@
  * `npm run play -- INVITE-OR-URL`: a player without a screen, who walks about, waves, and says how good the way is. `lan` in its place
  * joins whoever hosts on this network; nothing joins the server on this machine.
  */
+import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { type Arena, join } from "./join.ts";
 
@@ -43,8 +44,8 @@ room.send("wave");
 
 const over = Promise.withResolvers<string>();
 const timer = setTimeout(() => over.resolve("Time is up."), seconds * 1000);
-process.once("SIGINT", () => over.resolve("Interrupted."));
-process.once("SIGTERM", () => over.resolve("Interrupted."));
+// npm passes on what the terminal has sent already: a second one must not cut the goodbye short.
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => over.resolve("Interrupted."));
 room.onLeave((code) => over.resolve(`The server ended the game (${code}).`));
 const reason = await over.promise;
 
@@ -56,5 +57,5 @@ const { rttMs } = room.path;
 console.log(
   `${reason} At ${Math.round(x)}, ${Math.round(y)}${rttMs === null ? "" : `, round trip ${Math.round(rttMs)} ms`}`,
 );
-if (room.connection.isOpen) await room.leave();
+if (room.connection.isOpen) await Promise.race([room.leave(), sleep(1000)]);
 process.exit(0);

@@ -4,16 +4,22 @@ import { defineRoom, defineServer } from "@colyseus/core";
 import { RedisDriver } from "@colyseus/redis-driver";
 import { RedisPresence } from "@colyseus/redis-presence";
 import express from "express";
-import { SallyportTransport } from "sallyport/colyseus";
+import { optionsFromEnvironment } from "sallyport";
+import { formatPrometheus, OwnPages, SallyportTransport } from "sallyport/colyseus";
 import { ArenaRoom } from "./rooms/ArenaRoom.ts";
 
 /** Rooms over UDP, and over WebSocket for browsers, on one port number that it opens on the router. */
 export const transport = new SallyportTransport({
   description: process.env.GAME_NAME || "My game",
   lobby: process.env.LOBBY_URL || undefined,
+  // SALLYPORT_VIA, SALLYPORT_STUN_URLS, SALLYPORT_RENEW_INTERVAL_MS: see .env.example.
+  connectivity: optionsFromEnvironment(),
   // Players on the same network find it by this word. `lan: false` tells them nothing.
   lan: { application: "my-game" },
 });
+
+/** Pages for whoever runs this server, by the link that it prints. Colyseus' monitor belongs here too. */
+export const own = new OwnPages({ key: process.env.OWN_KEY || undefined });
 
 const redis = process.env.REDIS_URL;
 
@@ -26,6 +32,10 @@ export const server = defineServer({
   },
   express: (app) => {
     app.use(express.static(fileURLToPath(new URL("../public", import.meta.url))));
+    // Who plays, over which paths, and how the way in is: for Prometheus, and for you.
+    app.get("/metrics", own.middleware, (_request, response) => {
+      response.type("text/plain").send(formatPrometheus(transport.metrics()));
+    });
     // Colyseus' client, for the page.
     app.get("/colyseus.js", (_request, response) => {
       response.sendFile(fileURLToPath(new URL("../dist/colyseus.js", import.meta.resolve("@colyseus/sdk"))));

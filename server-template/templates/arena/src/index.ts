@@ -1,5 +1,5 @@
 import { announce } from "./announce.ts";
-import { server, transport } from "./app.config.ts";
+import { own, server, transport } from "./app.config.ts";
 
 const port = Number(process.env.PORT || 2567);
 
@@ -15,4 +15,5 @@ try {
   process.exit(1);
 }
 console.log(`Play in this machine's browser: http://localhost:${port}`);
+console.log(`How it goes, for you alone: ${own.link(port, "/metrics")}`);
 await announce(transport, port);

@@ -1,11 +1,12 @@
-import { randomBytes } from "node:crypto";
-import { createServer, type Server } from "node:http";
+import { createHash, randomBytes } from "node:crypto";
+import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import type { Duplex } from "node:stream";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { RoomPath } from "../../../../sdk/src/colyseus/client/path.ts";
 import { RoomTransport } from "../../../../sdk/src/colyseus/client/transport.ts";
 import { udpWay } from "../../../../sdk/src/colyseus/client/udp-attempt.ts";
-import type { Endpoint } from "../../../../sdk/src/udp/endpoint.ts";
+import type { Endpoint } from "../../../../sdk/src/net/endpoint.ts";
 import { FakeSession } from "../server/fake-session.ts";
 
 let server: Server;
@@ -21,7 +22,7 @@ let closed: Promise<{ code: number; reason: string }>;
 beforeEach(async () => {
   server = createServer((_request, response) => {
     const endpoints = [{ kind: "relayed", address: "192.0.2.9", port: 9 }];
-    response.end(JSON.stringify({ protocol: 1, token: randomBytes(8).toString("base64"), endpoints }));
+    response.end(JSON.stringify({ protocol: 2, token: randomBytes(8).toString("base64"), endpoints }));
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   url = `ws://127.0.0.1:${(server.address() as AddressInfo).port}/process/room?sessionId=s`;
@@ -58,6 +59,38 @@ const open = () =>
     transport.connect(url);
   });
 const tick = () => new Promise((resolve) => setImmediate(resolve));
+
+test("a server of another version: WebSocket, or an error, and why", async () => {
+  const sentence = "UDP: This game's server speaks Sallyport protocol 1, this client 2: update the server";
+  server.removeAllListeners("request");
+  server.on(
+    "request",
+    (_request, response) => void response.end(JSON.stringify({ protocol: 1, token: "", endpoints: [] })),
+  );
+  // A WebSocket (RFC 6455 section 1.3) that says nothing.
+  const upgrade = (request: IncomingMessage, socket: Duplex): void => {
+    const key = `${request.headers["sec-websocket-key"]}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`;
+    const accept = createHash("sha1").update(key).digest("base64");
+    socket.write(
+      `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`,
+    );
+    socket.on("error", () => undefined);
+  };
+  server.on("upgrade", upgrade);
+  await open();
+  expect(transport.path).toMatchObject({ kind: "websocket", reason: `${sentence}; playing over WebSocket meanwhile` });
+  transport.close();
+
+  // No WebSocket either: then nobody plays over it.
+  server.off("upgrade", upgrade);
+  const failed = new Promise<{ reason?: string }>((resolve) => {
+    Object.assign(transport.events, { onerror: resolve });
+  });
+  transport.connect(url);
+  const { reason } = await failed;
+  expect(reason).toMatch(/^WebSocket: /);
+  expect(reason?.endsWith(`; ${sentence}`)).toBe(true);
+});
 
 test("is open from the session's opening to its end", async () => {
   expect([transport.isOpen, transport.path.kind]).toEqual([false, "none"]);

@@ -3,7 +3,7 @@ import { expectTypeOf, test } from "vitest";
 import { SallyportClient } from "../../../../sdk/src/colyseus/client/client.ts";
 import { type RoomPath } from "../../../../sdk/src/colyseus/client/path.ts";
 import { type SallyportRoom } from "../../../../sdk/src/colyseus/client/room.ts";
-import { sendUnreliable } from "../../../../sdk/src/colyseus/server/unreliable.ts";
+import { sendUnreliable } from "../../../../sdk/src/colyseus/server/clients/unreliable.ts";
 
 interface ChessState {
   turn: string;

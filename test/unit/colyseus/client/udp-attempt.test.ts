@@ -21,7 +21,7 @@ const answer =
   (status: number, body: unknown): RequestListener =>
   (_request, response) =>
     void response.writeHead(status).end(typeof body === "string" ? body : JSON.stringify(body));
-const grant = { protocol: 1, token: "AQID", endpoints: [] };
+const grant = { protocol: 2, token: "AQID", endpoints: [] };
 const session = {} as Session;
 
 const attempt = (url: URL, options: Partial<UDPAttemptOptions> = {}) =>
@@ -59,6 +59,7 @@ describe("the request for a token", () => {
       authorization: "Bearer jwt",
       game: "chess",
       body: {
+        protocol: 2,
         roomId: "room",
         sessionId: "sess",
         reconnectionToken: "back",
@@ -76,9 +77,24 @@ describe("the request for a token", () => {
       "no connect token: seat reservation expired.",
     ],
     ["a proxy's error page", answer(502, "<html>"), "no connect token: HTTP status 502"],
-    ["another version", answer(200, { ...grant, protocol: 2 }), "the server speaks another version of Sallyport"],
-    ["no JSON", answer(200, "["), "the server speaks another version of Sallyport"],
-    ["null", answer(200, "null"), "the server speaks another version of Sallyport"],
+    [
+      "an older server",
+      answer(200, { ...grant, protocol: 1 }),
+      "This game's server speaks Sallyport protocol 1, this client 2: update the server",
+    ],
+    [
+      "a newer server",
+      answer(409, { code: 409, error: "its own words", protocol: 3 }),
+      "This game's server speaks Sallyport protocol 3, this client 2: update the client",
+    ],
+    [
+      "a version that is none",
+      answer(200, { ...grant, protocol: "two" }),
+      "the server's answer is none of Sallyport's",
+    ],
+    ["half an answer", answer(200, { ...grant, token: 7 }), "no connect token: the server's answer has none"],
+    ["no JSON", answer(200, "["), "the server's answer is none of Sallyport's"],
+    ["null", answer(200, "null"), "the server's answer is none of Sallyport's"],
     ["an answer without end", answer(200, "x".repeat(100_000)), "the reply is too long"],
     ["a hang-up", (request) => void request.socket.destroy(), "socket hang up"],
   ])("fails in plain words: %s", async (_what, listener, message) => {

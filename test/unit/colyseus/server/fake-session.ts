@@ -1,5 +1,5 @@
+import type { Endpoint } from "../../../../sdk/src/net/endpoint.ts";
 import type { CloseReason, Session, SessionMode, SessionStats } from "../../../../sdk/src/session/types.ts";
-import type { Endpoint } from "../../../../sdk/src/udp/endpoint.ts";
 
 /** One end of a conversation within the process: reliable, in order, a tick late. */
 export class FakeSession implements Session {

@@ -4,12 +4,12 @@ import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { systemClock } from "../../../../sdk/src/gateway/clock.ts";
 import type { PortRequest } from "../../../../sdk/src/gateway/gateway.ts";
 import { Journal, type JournalEntry, stateDirectory } from "../../../../sdk/src/gateway/journal/journal.ts";
 import { JournalKeeper } from "../../../../sdk/src/gateway/journal/journal-keeper.ts";
 import { lock } from "../../../../sdk/src/gateway/journal/lock.ts";
 import { isAlive, self } from "../../../../sdk/src/gateway/journal/owner.ts";
+import { systemClock } from "../../../../sdk/src/net/clock.ts";
 import { FakeClock, FakeGateway } from "../fake.ts";
 
 let directory = "";
@@ -154,7 +154,7 @@ test("one at a time, among processes; the lock of one that died is broken", asyn
   const script = `
     import { appendFileSync } from "node:fs";
     import { lock } from ${JSON.stringify(new URL("../../../../sdk/src/gateway/journal/lock.ts", import.meta.url).href)};
-    import { systemClock } from ${JSON.stringify(new URL("../../../../sdk/src/gateway/clock.ts", import.meta.url).href)};
+    import { systemClock } from ${JSON.stringify(new URL("../../../../sdk/src/net/clock.ts", import.meta.url).href)};
     const hold = setInterval(() => undefined, 1000);
     for (let i = 0; i < 20; i++) {
       const held = await lock(process.argv[1], "gateway", systemClock, new AbortController().signal);

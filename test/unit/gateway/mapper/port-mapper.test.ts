@@ -269,7 +269,7 @@ test("silence is not loss while it is short; then another gateway serves", async
   await w.map();
   const first = w.network.gateways[0]?.gateway;
   if (first) first.silent = true;
-  await w.clock.advance(34_000);
+  await w.clock.advance(29_000);
   expect(w.events.map(({ event }) => event)).toEqual(["mapped"]);
   await w.clock.advance(15_000);
   expect(w.events.map(({ event }) => event)).toEqual(["mapped", "lost", "mapped"]);
@@ -345,4 +345,27 @@ test("alternative ports are the same each time, others elsewhere, and never belo
     expect(candidatePorts(7777, 7777, other).slice(1)).not.toEqual(ports.slice(1));
   }
   for (const port of candidatePorts(80, 80, seed).slice(1)) expect(port).toBeGreaterThanOrEqual(20_000);
+});
+
+test("the process' end is guarded while something is mapped or being mapped, and not when it was not wanted", async () => {
+  const idle = process.listenerCount("SIGINT");
+  const w = world((clock) => [new FakeGateway(clock)]);
+  expect(process.listenerCount("SIGINT")).toBe(idle);
+  const outcome = w.mapper.map(REQUEST);
+  expect(process.listenerCount("SIGINT")).toBe(idle + 1);
+  await w.clock.advance(3000);
+  const mapping = await outcome;
+  expect(process.listenerCount("SIGINT")).toBe(idle + 1);
+  const unmapped = mapping.unmap();
+  await w.clock.advance(10_000);
+  await unmapped;
+  expect(process.listenerCount("SIGINT")).toBe(idle);
+  await w.map();
+  await close(w);
+  expect(process.listenerCount("SIGINT")).toBe(idle);
+
+  const careless = world((clock) => [new FakeGateway(clock)], { signals: false });
+  await careless.map();
+  expect(process.listenerCount("SIGINT")).toBe(idle);
+  await close(careless);
 });

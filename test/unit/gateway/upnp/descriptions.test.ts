@@ -2,8 +2,8 @@
  * Router descriptions with the services, their order and URLs of those in the tests of miniupnpc (testdesc) and Tailscale
  * (net/portmapper), in our own words: what those projects expect is chosen.
  */
+
 import { describe, expect, test } from "vitest";
-import { systemClock } from "../../../../sdk/src/gateway/clock.ts";
 import { inspectGateway } from "../../../../sdk/src/gateway/upnp/inspect.ts";
 import {
   connectionServices,
@@ -14,6 +14,7 @@ import {
 import { UpnpError } from "../../../../sdk/src/gateway/upnp/service/errors.ts";
 import type { HttpClient } from "../../../../sdk/src/gateway/upnp/service/http.ts";
 import { decodeSsdp, namesGateway } from "../../../../sdk/src/gateway/upnp/ssdp.ts";
+import { systemClock } from "../../../../sdk/src/net/clock.ts";
 
 /** A device: its services as `type url`, and the devices in it. `~` stands for `urn:schemas-upnp-org:`. */
 interface Device {

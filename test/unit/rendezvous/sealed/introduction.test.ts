@@ -2,6 +2,7 @@
 import * as fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
 import { HostIntroductions } from "../../../../sdk/src/rendezvous/host/host-introductions.ts";
+import { parseHostMail } from "../../../../sdk/src/rendezvous/mailbox/lobby-mail.ts";
 import {
   RECORD_BURST,
   RECORDS_PER_SECOND,
@@ -103,40 +104,50 @@ describe("records", () => {
 interface World {
   host: HostIntroductions;
   /** What the host sent. */
-  sent: { type: string; message: { id: number; data?: Uint8Array; reason?: string } }[];
+  sent: { type: "relay" | "end"; data?: Uint8Array }[];
   introductions: SealedIntroduction[];
+  outdated: string[];
   clock: { now: number };
 }
 
 function world(options: { linkOnly?: boolean; wanted?: boolean } = {}): World {
   const sent: World["sent"] = [];
   const introductions: SealedIntroduction[] = [];
+  const outdated: string[] = [];
   const clock = { now: 0 };
   const host = new HostIntroductions({
     identity,
     linkOnly: options.linkOnly ?? false,
     details: () => details,
     servers: () => ({ stun: [], turn: [] }),
-    send: (type, message) => sent.push({ type, message: message as World["sent"][number]["message"] }),
+    mailbox: {
+      send: (_id, data) => sent.push({ type: "relay", data }),
+      end: () => sent.push({ type: "end" }),
+    },
     onIntroduction: (introduction) => {
       introductions.push(introduction);
       return options.wanted ?? true;
     },
+    onOutdated: (_protocol, sentence) => outdated.push(sentence),
     now: () => clock.now,
   });
-  return { host, sent, introductions, clock };
+  return { host, sent, introductions, outdated, clock };
 }
 
 /** A player who has come in, and what it sends; nothing of it has been relayed yet. */
-function enter({ host, sent, clock }: World, id: number): { player: SealedIntroduction; out: Uint8Array[] } {
+function enter(
+  { host, sent, clock }: World,
+  id: number,
+): { player: SealedIntroduction; out: Uint8Array[]; transport: { send: CipherState } } {
   const noise = new NoiseInitiator({
     responderKey: identity.key.publicKey,
     prologue: prologueOf(identity.code, HELLO.link),
     psk: identity.psk,
   });
   const from = sent.length;
-  host.receive("introduction", { id, hello: concat(Uint8Array.of(HELLO.link), noise.write() ?? new Uint8Array()) });
-  const [answer, ...records] = sent.slice(from).map(({ message }) => message.data ?? new Uint8Array());
+  const hello = concat(Uint8Array.of(HELLO.link), noise.write() ?? new Uint8Array());
+  host.receive({ type: "introduction", id, hello });
+  const [answer, ...records] = sent.slice(from).map(({ data }) => data ?? new Uint8Array());
   const transport = noise.read(answer ?? new Uint8Array());
   if (transport === undefined) throw new Error("no answer");
   const out: Uint8Array[] = [];
@@ -151,7 +162,11 @@ function enter({ host, sent, clock }: World, id: number): { player: SealedIntrod
     now: () => clock.now,
   });
   for (const record of records) player.receive(record);
-  return { player, out };
+  return { player, out, transport };
+}
+
+function relay({ host }: World, id: number, data: Uint8Array | undefined): void {
+  host.receive({ type: "relay", id, data: data ?? new Uint8Array() });
 }
 
 describe("a host", () => {
@@ -161,20 +176,54 @@ describe("a host", () => {
     expect(player.details).toEqual(details);
     expect(here.introductions).toHaveLength(0);
     player.sendReady();
-    here.host.receive("relay", { id: 1, data: out[0] });
+    relay(here, 1, out[0]);
     expect(here.introductions).toHaveLength(1);
     expect(here.introductions[0]).toMatchObject({ authenticated: true, code: identity.code, closed: undefined });
+  });
+
+  test("and a player of releases that do not understand each other: both are told in a sentence", () => {
+    const sentence = "This game's host speaks introduction protocol 1, this player's game 2: update the host";
+    const here = world();
+    for (const id of [1, 2]) {
+      const { player, out, transport } = enter(here, id);
+      const ready = new TextEncoder().encode(JSON.stringify({ protocol: 2 }));
+      const [data] = sealRecords(transport.send, RECORD.ready, ready);
+      here.host.receive({ type: "relay", id, data: data ?? new Uint8Array() });
+      const record = here.sent.filter(({ type }) => type === "relay").at(-1)?.data;
+      player.receive(record ?? new Uint8Array());
+      expect(player.closed).toEqual({ by: "there", reason: sentence });
+      expect(out).toEqual([]);
+    }
+    expect(here.introductions).toHaveLength(0);
+    expect(here.host.size).toBe(0);
+    expect(here.outdated).toEqual([sentence, sentence]);
+  });
+
+  test.each([
+    ["of the first release, which names no version", "", undefined],
+    ["of this one", '{"protocol":1}', undefined],
+    ["that names more besides", '{"protocol":1,"more":true}', undefined],
+    ["that names nonsense", '{"protocol":"1"}', "malformed"],
+    ["that is no JSON", "{", "malformed"],
+    ["that is null", "null", "malformed"],
+  ])("takes a player %s", (_who, content, reason) => {
+    const here = world();
+    const { transport } = enter(here, 1);
+    const [data] = sealRecords(transport.send, RECORD.ready, new TextEncoder().encode(content));
+    here.host.receive({ type: "relay", id: 1, data: data ?? new Uint8Array() });
+    expect(here.introductions.map(({ closed }) => closed?.reason)).toEqual(reason === undefined ? [undefined] : []);
+    expect(here.outdated).toEqual([]);
   });
 
   test("gets what was said before it listened, in order", () => {
     const here = world();
     const { player, out } = enter(here, 1);
     for (const i of [1, 2, 3]) player.send(Uint8Array.of(i));
-    for (const data of out) here.host.receive("relay", { id: 1, data });
+    for (const data of out) relay(here, 1, data);
     const got: number[] = [];
     here.introductions[0]?.onMessage((message) => got.push(message[0] ?? 0));
     player.send(Uint8Array.of(4));
-    here.host.receive("relay", { id: 1, data: out.at(-1) });
+    relay(here, 1, out.at(-1));
     expect(got).toEqual([1, 2, 3, 4]);
   });
 
@@ -186,7 +235,7 @@ describe("a host", () => {
       here.clock.now += 1000;
       player.send(new Uint8Array(MAX_MESSAGE_BYTES));
     }
-    for (const data of out) here.host.receive("relay", { id: 1, data });
+    for (const data of out) relay(here, 1, data);
     expect(here.introductions[0]?.closed).toEqual({ by: "here", reason: "nobody reads" });
     expect(here.host.size).toBe(0);
   });
@@ -195,8 +244,8 @@ describe("a host", () => {
     const here = world({ wanted: false });
     const { player, out } = enter(here, 1);
     player.sendReady();
-    here.host.receive("relay", { id: 1, data: out[0] });
-    const record = here.sent.filter(({ type }) => type === "relay").at(-1)?.message.data;
+    relay(here, 1, out[0]);
+    const record = here.sent.filter(({ type }) => type === "relay").at(-1)?.data;
     player.receive(record ?? new Uint8Array());
     expect(player.closed).toEqual({ by: "there", reason: "This host takes no introductions." });
   });
@@ -211,7 +260,7 @@ describe("a host", () => {
       });
       if (id < 300) here.clock.now += 20;
       const hello = id < 300 ? concat(Uint8Array.of(1), noise.write() ?? new Uint8Array()) : new Uint8Array(49).fill(1);
-      here.host.receive("introduction", { id, hello });
+      here.host.receive({ type: "introduction", id, hello });
     }
     expect(here.host.size).toBe(128);
     expect(here.introductions).toHaveLength(0);
@@ -227,18 +276,22 @@ describe("a host", () => {
     const message = fc.oneof(
       fc.anything(),
       fc.record({
-        id: fc.oneof(fc.integer({ min: 2, max: 9 }), fc.anything()),
+        // An "end" of the player's own id ends it rightly.
+        id: fc.oneof(fc.integer({ min: 2, max: 9 }), fc.anything()).filter((id) => id !== 1),
         hello: fc.anything(),
         data: fc.anything(),
       }),
       fc.record({ id: fc.integer({ min: 2, max: 9 }), hello: fc.uint8Array({ maxLength: 60 }) }),
     );
     fc.assert(
-      fc.property(type, message, (kind, said) => here.host.receive(kind, said)),
+      fc.property(type, message, (kind, said) => {
+        const mail = parseHostMail(kind, said, identity.code);
+        if (mail !== undefined) here.host.receive(mail);
+      }),
       { numRuns: runs * 5 },
     );
     expect(here.introductions).toHaveLength(0);
-    here.host.receive("relay", { id: 1, data: out[0] });
+    relay(here, 1, out[0]);
     expect(here.introductions).toHaveLength(1);
   });
 });
@@ -251,7 +304,7 @@ describe("a conversation", () => {
         const here = world();
         const { player, out } = enter(here, 1);
         player.sendReady();
-        here.host.receive("relay", { id: 1, data: out[0] });
+        relay(here, 1, out[0]);
         const heard: number[] = [];
         here.introductions[0]?.onMessage((message) => heard.push(message[0] ?? 0));
         let tampered = false;
@@ -260,10 +313,10 @@ describe("a conversation", () => {
           player.send(Uint8Array.of(next++));
           return out.at(-1) ?? new Uint8Array();
         };
-        const relay = (data: Uint8Array): void => here.host.receive("relay", { id: 1, data });
+        const pass = (data: Uint8Array): void => relay(here, 1, data);
         for (const what of acts) {
           if (what === "pass") {
-            relay(say());
+            pass(say());
             if (!tampered) honest++;
             continue;
           }
@@ -271,15 +324,15 @@ describe("a conversation", () => {
           // Of what comes after the first fraud nothing is heard, but for a message that was only doubled.
           if (!tampered && what === "repeat") honest++;
           tampered = true;
-          if (what === "repeat") [record, record].forEach(relay);
+          if (what === "repeat") [record, record].forEach(pass);
           if (what === "alter")
-            relay(record.with(seed % record.length, (record[seed % record.length] ?? 0) ^ (1 + (seed % 255))));
-          if (what === "swap") [say(), record].forEach(relay);
-          if (what === "older") relay(out[0] ?? new Uint8Array());
-          if (what === "invent") relay(new Uint8Array(272).fill(seed));
+            pass(record.with(seed % record.length, (record[seed % record.length] ?? 0) ^ (1 + (seed % 255))));
+          if (what === "swap") [say(), record].forEach(pass);
+          if (what === "older") pass(out[0] ?? new Uint8Array());
+          if (what === "invent") pass(new Uint8Array(272).fill(seed));
         }
         // Whatever was dropped last shows with the next.
-        relay(say());
+        pass(say());
         if (!tampered) honest++;
         expect(heard).toEqual(Array.from({ length: honest }, (_, i) => i));
         expect(here.introductions[0]?.closed?.by).toBe(tampered ? "forged" : undefined);
@@ -310,11 +363,11 @@ describe("a conversation", () => {
     const { player, out } = enter(here, 1);
     player.sendReady();
     player.close(`\u001b[31m${"x".repeat(500)}`);
-    for (const data of out) here.host.receive("relay", { id: 1, data });
+    for (const data of out) relay(here, 1, data);
     expect(here.introductions[0]?.closed).toEqual({ by: "there", reason: expect.stringMatching(/^\[31mx{195}$/) });
     const second = enter(here, 2);
     second.player.sendDetails({ ...details, name: "" });
-    for (const data of second.out) here.host.receive("relay", { id: 2, data });
+    for (const data of second.out) relay(here, 2, data);
     expect(here.host.size).toBe(0);
   });
 });

@@ -1,13 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { noiseReady } from "../../../../sdk/src/rendezvous/sealed/noise.ts";
-import {
-  hasFingerprint,
-  parsePublicKey,
-  parseSeal,
-  sealText,
-  toBase64Url,
-} from "../../../../sdk/src/rendezvous/sealed/seal.ts";
+import { hasFingerprint, sealText } from "../../../../sdk/src/rendezvous/sealed/seal.ts";
 import {
   createHostSecret,
   hostIdentityOf,
@@ -16,12 +10,14 @@ import {
   proofMatches,
   verifierOf,
 } from "../../../../sdk/src/rendezvous/sealed/secret.ts";
+import { parsePublicKey, toBase64Url } from "../../../../sdk/src/rendezvous/wire/base64url.ts";
 import {
   INVITE_ALPHABET,
   inviteUrl,
   parseInvite,
   parseInviteCode,
 } from "../../../../sdk/src/rendezvous/wire/invite.ts";
+import { parseSeal } from "../../../../sdk/src/rendezvous/wire/seal-text.ts";
 
 const runs = Number(process.env.SALLYPORT_FUZZ_RUNS ?? 300);
 const code = fc

@@ -1,4 +1,4 @@
-import { isIPv6 } from "node:net";
+import { callerKey } from "../../../net/caller-key.ts";
 
 export interface RefusalLimiterOptions {
   /** Refusals that an address may collect within a window. Default 20. */
@@ -28,15 +28,15 @@ export class RefusalLimiter {
 
   isBlocked(address: string, now: number): boolean {
     this.#turnWindow(now);
-    return (this.#refusals.get(networkOf(address)) ?? 0) >= this.#limit;
+    return (this.#refusals.get(callerKey(address)) ?? 0) >= this.#limit;
   }
 
   refused(address: string, now: number): void {
     this.#turnWindow(now);
-    const network = networkOf(address);
-    const count = this.#refusals.get(network) ?? 0;
+    const caller = callerKey(address);
+    const count = this.#refusals.get(caller) ?? 0;
     if (count === 0 && this.#refusals.size >= this.#maxAddresses) return;
-    this.#refusals.set(network, count + 1);
+    this.#refusals.set(caller, count + 1);
   }
 
   #turnWindow(now: number): void {
@@ -44,14 +44,4 @@ export class RefusalLimiter {
     this.#refusals.clear();
     this.#windowEnds = now + this.#windowMs;
   }
-}
-
-/** One person commands a whole /64 (RFC 6177), so that counts as one address. */
-function networkOf(address: string): string {
-  if (!isIPv6(address) || address.includes(".")) return address;
-  const [head = "", tail = ""] = address.split("::");
-  const left = head.split(":").filter(Boolean);
-  const right = tail.split(":").filter(Boolean);
-  const zeros = address.includes("::") ? Array<string>(Math.max(0, 8 - left.length - right.length)).fill("0") : [];
-  return [...left, ...zeros, ...right].slice(0, 4).join(":");
 }

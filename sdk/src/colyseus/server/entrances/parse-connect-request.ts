@@ -1,10 +1,13 @@
 import type { IncomingMessage } from "node:http";
-import { isIP } from "node:net";
-import { type Endpoint, normalizeAddress } from "../../../udp/endpoint.ts";
+import { addressFamily } from "../../../net/address.ts";
+import { type Endpoint, normalizeAddress } from "../../../net/endpoint.ts";
+import { readProtocol } from "../../../session/versions.ts";
 import { type ConnectRequest, MAX_DIALED } from "../../wire/connect-request.ts";
 import type { Seat } from "../../wire/seat.ts";
 
 export interface ParsedConnectRequest {
+  /** What the client speaks. */
+  protocol: number;
   seat: Seat;
   dialed: Endpoint[];
 }
@@ -46,8 +49,11 @@ export function parseConnectRequest(json: object | null): ParsedConnectRequest |
   const { roomId, sessionId, reconnectionToken = "", skipHandshake = false, dialed = [] } = json as ConnectRequest;
   if (typeof roomId !== "string" || typeof sessionId !== "string" || typeof reconnectionToken !== "string") return null;
   if (roomId === "" || sessionId === "" || typeof skipHandshake !== "boolean") return null;
+  const protocol = readProtocol((json as ConnectRequest).protocol);
+  if (protocol === null) return null;
   if (!Array.isArray(dialed) || dialed.length > MAX_DIALED || !dialed.every(isEndpoint)) return null;
   return {
+    protocol,
     seat: { roomId, sessionId, reconnectionToken, skipHandshake },
     dialed: dialed.map(({ address, port }) => ({ address: normalizeAddress(address), port })),
   };
@@ -56,5 +62,7 @@ export function parseConnectRequest(json: object | null): ParsedConnectRequest |
 function isEndpoint(value: unknown): value is Endpoint {
   if (typeof value !== "object" || value === null) return false;
   const { address, port } = value as Partial<Endpoint>;
-  return typeof address === "string" && isIP(address) !== 0 && Number.isInteger(port) && port! > 0 && port! <= 65535;
+  return (
+    typeof address === "string" && addressFamily(address) !== 0 && Number.isInteger(port) && port! > 0 && port! <= 65535
+  );
 }

@@ -12,15 +12,15 @@ export function listedName({ method, url = "" }: IncomingMessage): string | unde
 
 /** Answers with the rooms that are open to all, as Colyseus did up to 0.15. */
 export async function answerRoomList(name: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const { controller } = matchMaker;
-  const origin = new Headers(request.headers.origin === undefined ? {} : { origin: request.headers.origin });
-  for (const [key, value] of Object.entries({
-    ...controller.DEFAULT_CORS_HEADERS,
-    ...controller.getCorsHeaders(origin),
-  })) {
-    response.setHeader(key, value);
-  }
   try {
+    const { controller } = matchMaker;
+    const origin = new Headers(request.headers.origin === undefined ? {} : { origin: request.headers.origin });
+    for (const [key, value] of Object.entries({
+      ...controller.DEFAULT_CORS_HEADERS,
+      ...controller.getCorsHeaders(origin),
+    })) {
+      response.setHeader(key, value);
+    }
     const open = { locked: false, private: false, unlisted: false };
     const found = await matchMaker.query(name === "" ? open : { ...open, name });
     const rooms = found

@@ -1,7 +1,7 @@
 import type { EventEmitter } from "node:events";
+import { formatEndpoint } from "../../../net/endpoint.ts";
 import type { Session, SessionStats } from "../../../session/types.ts";
-import { formatEndpoint } from "../../../udp/endpoint.ts";
-import { diagnose, type PlayerConnection } from "./diagnostics.ts";
+import { diagnose, type InspectedConnection, type PlayerConnection, type PlayerPair } from "./diagnostics.ts";
 
 /** The connection behind a client of Colyseus. Emits `close` with code and reason. */
 type PlayerSocket = EventEmitter & { close(code: number): void };
@@ -74,9 +74,9 @@ export class Players {
     return [...this.#byConnection.values()].map(describe);
   }
 
-  of(ref: object): PlayerConnection | undefined {
+  of(ref: object): InspectedConnection | undefined {
     const player = this.#byConnection.get(ref as PlayerSocket);
-    return player && describe(player);
+    return player && { ...describe(player), pairs: pairsOf(player) };
   }
 
   /** Over UDP, since the start. */
@@ -98,6 +98,20 @@ function describe({ roomId, sessionId, session, remote, since }: Player): Player
   if (!session) return { ...base, rttMs: null, jitterMs: null, loss: null };
   const { rttMs, jitterMs, loss } = session.stats;
   return { ...base, rttMs: rttMs === 0 ? null : rttMs, jitterMs: rttMs === 0 ? null : jitterMs, loss };
+}
+
+function pairsOf({ session }: Player): PlayerPair[] {
+  return (session?.pairs?.() ?? []).map(
+    ({ via, localType: local, remote, remoteType, state, rttMs, selected, why }) => ({
+      via,
+      local,
+      remote: formatEndpoint(remote),
+      remoteType,
+      state,
+      rttMs: rttMs === 0 ? null : Math.round(rttMs * 10) / 10,
+      why: selected ? (why ?? "") : null,
+    }),
+  );
 }
 
 function addTraffic(sum: Traffic, stats: Traffic): void {

@@ -1,4 +1,4 @@
-import type { Endpoint } from "../../../udp/endpoint.ts";
+import { type Endpoint, uniqueEndpoints } from "../../../net/endpoint.ts";
 
 /** Where browsers may reach our WebRTC port. */
 export interface AnswerEndpoint extends Endpoint {
@@ -20,7 +20,7 @@ export function completeAnswer(sdp: string, endpoints: readonly AnswerEndpoint[]
     const isOwn = line.startsWith("a=candidate:") && / typ host\b/.test(line);
     return line !== "" && line !== "a=end-of-candidates" && !isOwn;
   });
-  const candidates = unique(endpoints)
+  const candidates = uniqueEndpoints(endpoints)
     .slice(0, MAX_ENDPOINTS)
     .map(({ type, address, port }, i) => {
       // RFC 8445 section 5.1.2.1: each its own local preference, in our order.
@@ -29,12 +29,4 @@ export function completeAnswer(sdp: string, endpoints: readonly AnswerEndpoint[]
       return `a=candidate:s${i} 1 UDP ${priority} ${address} ${port} typ ${type}${related}`;
     });
   return [...lines, ...candidates, "a=end-of-candidates", ""].join("\r\n");
-}
-
-function unique(endpoints: readonly AnswerEndpoint[]): AnswerEndpoint[] {
-  const seen = new Set<string>();
-  return endpoints.filter(({ address, port }) => {
-    const key = `${address} ${port}`;
-    return !seen.has(key) && seen.add(key);
-  });
 }

@@ -1,8 +1,10 @@
 import { createSocket } from "node:dgram";
 import type { AuthContext } from "@colyseus/core";
+import type { Endpoint } from "../../../net/endpoint.ts";
+import { messageOf } from "../../../net/message-of.ts";
+import { traceOf } from "../../../net/trace.ts";
 import { CLOSE_GOING_AWAY } from "../../../session/close-code.ts";
 import type { Session } from "../../../session/types.ts";
-import type { Endpoint } from "../../../udp/endpoint.ts";
 import { PING_INTERVAL_MS } from "../../webrtc/liveness.ts";
 import type { ConnectEndpoint } from "../../wire/connect-request.ts";
 import type { Seat } from "../../wire/seat.ts";
@@ -31,7 +33,7 @@ export interface WebRTCHostOptions extends WebRTCOptions {
   /** Where the game's own socket can be reached. */
   endpoints: () => readonly ConnectEndpoint[];
   /** Has routers forward another port; says where that is reached, once it is. */
-  mapBeside: ((port: number) => () => Endpoint | undefined) | undefined;
+  mapExtraPort: ((port: number) => () => Endpoint | undefined) | undefined;
   /** A browser has come in. */
   onSession: (session: Session, seat: Seat, context: AuthContext) => void;
 }
@@ -44,6 +46,8 @@ export interface WebRTCParts {
 }
 
 const REAL_PARTS: WebRTCParts = { load: loadLibrary, now: () => performance.now(), isFree };
+
+const trace = traceOf("colyseus");
 
 /** A browser that has its answer comes within this time, or not at all, ms. */
 const PENDING_MS = 10_000;
@@ -105,7 +109,7 @@ export class WebRTCHost {
     this.#library = library;
     this.#port = port;
     this.#address = address;
-    if (this.#options.mapBeside) this.#mapped = this.#options.mapBeside(port);
+    if (this.#options.mapExtraPort) this.#mapped = this.#options.mapExtraPort(port);
     this.#timer = setInterval(() => this.#tick(), PING_INTERVAL_MS);
     this.#timer.unref();
   }
@@ -152,11 +156,15 @@ export class WebRTCHost {
     try {
       const tried = { ...offer, candidates: triedCandidates(offer.candidates, asker) };
       const sdp = await peer.answer(formatOffer(tried), this.#servers.length > 0);
-      const answer = completeAnswer(sdp, this.#endpoints([asked, ...dialed.map(({ address }) => address)]));
+      const endpoints = this.#endpoints([asked, ...dialed.map(({ address }) => address)]);
+      const answer = completeAnswer(sdp, endpoints);
+      if (trace.on)
+        trace.event("webrtc-answered", { roomId: seat.roomId, asker, candidates: tried.candidates.length, endpoints });
       return { protocol: WEBRTC_PROTOCOL, answer, timeoutMs };
     } catch (error) {
       peer.close();
-      return `This offer cannot be answered: ${error instanceof Error ? error.message : String(error)}`;
+      if (trace.on) trace.event("webrtc-refused", { roomId: seat.roomId, asker });
+      return `This offer cannot be answered: ${messageOf(error)}`;
     }
   }
 

@@ -1,5 +1,5 @@
-import { isIP } from "node:net";
-import { addressScope } from "../../../udp/address-scope.ts";
+import { addressFamily } from "../../../net/address.ts";
+import { addressScope } from "../../../net/scope.ts";
 
 /** What a browser's offer says, as far as it matters for data channels (RFC 8829, RFC 8841). */
 export interface Offer {
@@ -56,7 +56,7 @@ export function parseOffer(sdp: string): Offer | null {
   for (const line of lines) {
     const [, priority, address = "", port, type] = CANDIDATE.exec(line) ?? [];
     // A name (mDNS, RFC 8828's way of hiding addresses) would have to be looked up: at whose behest?
-    if (isIP(address) === 0 || !isPort(Number(port)) || candidates.length === MAX_CANDIDATES) continue;
+    if (addressFamily(address) === 0 || !isPort(Number(port)) || candidates.length === MAX_CANDIDATES) continue;
     candidates.push({
       type: (type ?? "host").toLowerCase() as OfferedCandidate["type"],
       priority: Number(priority) >>> 0,

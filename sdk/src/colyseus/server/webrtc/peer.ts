@@ -1,7 +1,7 @@
 import { debugAndPrintError } from "@colyseus/core";
+import { type Endpoint, NOWHERE, normalizeAddress } from "../../../net/endpoint.ts";
+import { traceOf } from "../../../net/trace.ts";
 import type { SessionPathKind } from "../../../session/path.ts";
-import type { Endpoint } from "../../../udp/endpoint.ts";
-import { normalizeAddress } from "../../../udp/endpoint.ts";
 import { type DataChannelPort, DataChannelSession, type PeerLink } from "../../webrtc/session.ts";
 import { RELIABLE_CHANNEL, UNRELIABLE_CHANNEL } from "../../wire/webrtc-request.ts";
 import type {
@@ -10,6 +10,8 @@ import type {
   PeerConnectionConfig,
   PeerConnectionLibrary,
 } from "./library.ts";
+
+const trace = traceOf("colyseus");
 
 export interface NativePeerOptions {
   config: PeerConnectionConfig;
@@ -20,7 +22,6 @@ export interface NativePeerOptions {
 
 /** Candidates of servers that do not answer are not waited for. */
 const GATHERING_MS = 1000;
-const NOWHERE: Endpoint = { address: "", port: 0 };
 
 /** One browser's peer connection, and the session on it. */
 export class NativePeer implements PeerLink {
@@ -58,6 +59,7 @@ export class NativePeer implements PeerLink {
     this.#listen(unreliable, "unreliable");
     connection.onStateChange(
       guarded((state: string) => {
+        if (trace.on) trace.event("webrtc-state", { state, remote: this.remote });
         if (state === "failed" || state === "closed") this.session.ended("timeout", `the connection is ${state}`);
       }),
     );

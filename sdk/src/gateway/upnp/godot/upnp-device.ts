@@ -1,4 +1,5 @@
-import { networkInterfaces } from "node:os";
+import { readInterfaces } from "../../../net/interfaces.ts";
+import { zoneOf } from "../../../net/zone.ts";
 import type { Transport } from "../../types.ts";
 import { UpnpError } from "../service/errors.ts";
 import { httpRequest } from "../service/http.ts";
@@ -114,7 +115,7 @@ export class UPNPDevice {
 
   #connection(): WanConnection {
     const controlUrl = new URL(this.igdControlUrl);
-    const zone = zoneOf(this.igdOurAddr);
+    const zone = zoneToward(this.igdOurAddr);
     const address = controlUrl.hostname.replace(/^\[|\]$/g, "") + zone;
     return new WanConnection(
       { serviceType: this.igdServiceType, controlUrl, address, localAddress: this.igdOurAddr + zone },
@@ -139,10 +140,11 @@ export class UPNPDevice {
 }
 
 /** Link-local addresses are met through the interface that has ours; URLs and Godot's fields do not name it. */
-function zoneOf(own: string): string {
+function zoneToward(own: string): string {
   if (!own.startsWith("fe80:")) return "";
-  const found = Object.entries(networkInterfaces()).find(([, list]) => list?.some(({ address }) => address === own));
-  return found ? `%${found[0]}` : "";
+  const interfaces = readInterfaces();
+  const found = Object.entries(interfaces).find(([, list]) => list?.some(({ address }) => address === own));
+  return found ? `%${zoneOf(found[0], interfaces)}` : "";
 }
 
 function isPort(port: number): boolean {

@@ -1,7 +1,10 @@
-import { networkInterfaces } from "node:os";
-import { delay, systemClock, whileAwaited } from "../../clock.ts";
-import { defaultRoutes, type LocalInterface, usableInterfaces } from "../../interfaces.ts";
-import { prefixOf } from "../../subnet.ts";
+import { withoutZone, withZone } from "../../../net/address.ts";
+import { systemClock } from "../../../net/clock.ts";
+import { readInterfaces } from "../../../net/interfaces.ts";
+import { prefixLengthOf } from "../../../net/subnet.ts";
+import { sleep, whileAwaited } from "../../../net/wait.ts";
+import { zoneOf } from "../../../net/zone.ts";
+import { interfacesToRouters, type LocalInterface } from "../../interfaces.ts";
 import { fetchDescription } from "../inspect.ts";
 import { connectionServices } from "../service/description.ts";
 import { UpnpError } from "../service/errors.ts";
@@ -85,7 +88,7 @@ export class UPNP {
           if (failed.size === interfaces.length) done.abort();
         },
       });
-      await delay(systemClock, timeout, done.signal);
+      await sleep(timeout, done.signal);
     }
     done.abort();
     // Devices that answered in time are still inspected.
@@ -154,7 +157,7 @@ export class UPNP {
   async #interfaces(): Promise<LocalInterface[]> {
     const usable = this.discoverIpv6
       ? interfaces6()
-      : usableInterfaces(await defaultRoutes()).filter(({ family }) => family === 4);
+      : (await interfacesToRouters()).filter(({ family }) => family === 4);
     const wanted = this.discoverMulticastIf;
     return wanted === "" ? usable : usable.filter(({ name, address }) => name === wanted || address === wanted);
   }
@@ -162,12 +165,14 @@ export class UPNP {
 
 /** One link-local address per interface: IPv6 devices are met there. */
 function interfaces6(): LocalInterface[] {
-  return Object.entries(networkInterfaces()).flatMap(([name, list]) => {
+  const interfaces = readInterfaces();
+  return Object.entries(interfaces).flatMap(([name, list]) => {
     const local = list?.find(
       ({ family, internal, address }) => family === "IPv6" && !internal && address.startsWith("fe80:"),
     );
     if (!local) return [];
-    return [{ name, address: `${local.address}%${name}`, family: 6 as const, prefixLength: prefixOf(local.cidr, 6) }];
+    const address = withZone(local.address, zoneOf(name, interfaces));
+    return [{ name, address, family: 6 as const, prefixLength: prefixLengthOf(local.cidr, 6) }];
   });
 }
 
@@ -203,7 +208,7 @@ async function inspect(
       if (!status && services.length > 1) continue;
       device.igdControlUrl = controlUrl.href;
       device.igdServiceType = serviceType;
-      device.igdOurAddr = localAddress.split("%", 1)[0] ?? localAddress;
+      device.igdOurAddr = withoutZone(localAddress);
       device.igdStatus = IGDStatus.OK;
       return;
     }

@@ -2,9 +2,10 @@ import { randomBytes } from "node:crypto";
 import type * as NodeHttp from "node:http";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { normalizeAddress } from "../../../udp/endpoint.ts";
-import type { Clock } from "../../clock.ts";
-import type { HttpClient } from "./http.ts";
+import { withoutZone } from "../../../net/address.ts";
+import type { Clock } from "../../../net/clock.ts";
+import { normalizeAddress } from "../../../net/endpoint.ts";
+import { type HttpClient } from "./http.ts";
 import { children, parseXml, text } from "./xml.ts";
 
 /** Longest event that is read, in bytes: real ones have less than 1 KiB. */
@@ -54,7 +55,13 @@ export class Subscription implements AsyncDisposable {
   constructor(options: SubscriptionOptions) {
     this.#options = options;
     this.#server = nodeHttp().createServer(
-      { maxHeaderSize: 4096, requestTimeout: 5000, headersTimeout: 3000, keepAliveTimeout: 1 },
+      {
+        maxHeaderSize: 4096,
+        requestTimeout: 5000,
+        headersTimeout: 3000,
+        connectionsCheckingInterval: 1000,
+        keepAliveTimeout: 1,
+      },
       (request, response) => this.#receive(request, response),
     );
     this.#server.maxConnections = 8;
@@ -103,8 +110,7 @@ export class Subscription implements AsyncDisposable {
       response.writeHead(status, { connection: "close" }).end();
       request.destroy();
     };
-    if (normalizeAddress(request.socket.remoteAddress ?? "") !== this.#options.address.split("%", 1)[0])
-      return refuse(403);
+    if (normalizeAddress(request.socket.remoteAddress ?? "") !== withoutZone(this.#options.address)) return refuse(403);
     if (request.method !== "NOTIFY" || request.url !== this.#path) return refuse(404);
     const { sid } = request.headers;
     // The first event may overtake the answer to SUBSCRIBE, and then carries a SID that is not known yet.

@@ -1,9 +1,12 @@
 import { connect } from "node:net";
-import { STEP_TIMEOUT_MS } from "../step-timeout.ts";
+import { traceOf } from "../../../net/trace.ts";
 import { UpnpError } from "./errors.ts";
 import { HttpReader, type HttpResponse } from "./http-reader.ts";
 import { decodeAction, encodeAction, type SoapArguments } from "./soap.ts";
+import { STEP_TIMEOUT_MS } from "./step-timeout.ts";
 import type { XmlElement } from "./xml.ts";
+
+const trace = traceOf("gateway");
 
 /** Bytes beyond the length of a response are awaited for this long. */
 const PERHAPS_MS = 100;
@@ -139,6 +142,26 @@ export abstract class SoapService {
     input: SoapArguments,
     { signal, timeoutMs, answersNothing }: CallOptions & { answersNothing?: boolean } = {},
   ): Promise<XmlElement> {
+    const begun = performance.now();
+    try {
+      const answer = await this.#call(action, input, { signal, timeoutMs, answersNothing });
+      if (trace.on) this.#trace(action, input, begun);
+      return answer;
+    } catch (error) {
+      if (trace.on) this.#trace(action, input, begun, error);
+      throw error;
+    }
+  }
+
+  async #call(
+    action: string,
+    input: SoapArguments,
+    {
+      signal,
+      timeoutMs,
+      answersNothing,
+    }: Pick<HttpRequest, "signal" | "timeoutMs"> & { answersNothing?: boolean | undefined },
+  ): Promise<XmlElement> {
     const { serviceType, controlUrl, address, localAddress } = this.target;
     const response = await this.#http({
       method: "POST",
@@ -156,5 +179,20 @@ export abstract class SoapService {
       body: encodeAction(serviceType, action, input),
     });
     return decodeAction(serviceType, action, response.status, response.body, answersNothing);
+  }
+
+  #trace(action: string, input: SoapArguments, begun: number, error?: unknown): void {
+    const argument = (name: string): string | number | undefined => input.find(([each]) => each === name)?.[1];
+    const { kind, code } = error instanceof UpnpError ? error : { kind: undefined, code: undefined };
+    trace.event("soap", {
+      action,
+      url: this.target.controlUrl,
+      transport: argument("NewProtocol"),
+      externalPort: argument("NewExternalPort"),
+      outcome: error === undefined ? "ok" : (kind ?? "aborted"),
+      code,
+      reason: error instanceof Error ? error.message : undefined,
+      ms: performance.now() - begun,
+    });
   }
 }

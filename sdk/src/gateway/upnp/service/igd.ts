@@ -1,4 +1,4 @@
-import { isIP } from "node:net";
+import { addressFamily } from "../../../net/address.ts";
 import type { PortMappingEntry } from "../../gateway.ts";
 import type { Transport } from "../../types.ts";
 import { UpnpError, UpnpErrorCode } from "./errors.ts";
@@ -64,7 +64,7 @@ export class WanConnection extends SoapService {
   async getExternalIpAddress(options?: CallOptions): Promise<string> {
     const answer = await this.call("GetExternalIPAddress", [], options);
     const address = (text(answer, "NewExternalIPAddress") ?? "").trim();
-    return isIP(address) !== 0 && address !== "0.0.0.0" ? address : "";
+    return addressFamily(address) !== 0 && address !== "0.0.0.0" ? address : "";
   }
 
   /** @throws {UpnpError} 718, 725, 724, 402, 501, 606, 728… */

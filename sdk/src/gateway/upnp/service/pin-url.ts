@@ -1,3 +1,4 @@
+import { withoutZone } from "../../../net/address.ts";
 import { UpnpError } from "./errors.ts";
 
 /**
@@ -15,6 +16,6 @@ export function pinUrl(location: string, responder: string, base?: URL): URL {
   if (url.protocol !== "http:") {
     throw new UpnpError("address", `the router names an address of the scheme ${url.protocol}, only http: is asked`);
   }
-  const bare = responder.split("%", 1)[0] ?? responder;
+  const bare = withoutZone(responder);
   return new URL(`http://${bare.includes(":") ? `[${bare}]` : bare}:${url.port || "80"}${url.pathname}${url.search}`);
 }

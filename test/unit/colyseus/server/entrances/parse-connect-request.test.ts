@@ -17,15 +17,19 @@ const seat = { roomId: "room", sessionId: "session" };
 test("reads a whole request, and one with the least", () => {
   const whole = {
     ...seat,
+    protocol: 2,
     reconnectionToken: "t",
     skipHandshake: true,
     dialed: [{ address: "::ffff:192.0.2.1", port: 7777 }],
   };
   expect(parse(whole)).toEqual({
+    protocol: 2,
     seat: { ...seat, reconnectionToken: "t", skipHandshake: true },
     dialed: [{ address: "192.0.2.1", port: 7777 }],
   });
-  expect(parse(seat)).toEqual({ seat: { ...seat, reconnectionToken: "", skipHandshake: false }, dialed: [] });
+  // The first release names no version.
+  const least = { seat: { ...seat, reconnectionToken: "", skipHandshake: false }, dialed: [] };
+  expect(parse(seat)).toEqual({ protocol: 1, ...least });
 });
 
 test.each([
@@ -40,6 +44,11 @@ test.each([
   ["port 65536", { ...seat, dialed: [{ address: "192.0.2.1", port: 65536 }] }],
   ["a null among the addresses", { ...seat, dialed: [null] }],
   ["too many addresses", { ...seat, dialed: [1, 2, 3, 4, 5].map((port) => ({ address: "192.0.2.1", port })) }],
+  ["version 0", { ...seat, protocol: 0 }],
+  ["half a version", { ...seat, protocol: 1.5 }],
+  ["a version in words", { ...seat, protocol: "2" }],
+  ["a version that is null", { ...seat, protocol: null }],
+  ["version 65536", { ...seat, protocol: 65536 }],
   ["null", null],
   ["a list", [seat]],
 ])("refuses %s", (_what, value) => {

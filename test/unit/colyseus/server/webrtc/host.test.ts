@@ -1,10 +1,10 @@
 import type { AuthContext } from "@colyseus/core";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { WebRTCEntrance } from "../../../../../sdk/src/colyseus/server/webrtc/entrance.ts";
+import { WebRTCEndpoint } from "../../../../../sdk/src/colyseus/server/webrtc/endpoint.ts";
 import { WebRTCHost, type WebRTCHostOptions } from "../../../../../sdk/src/colyseus/server/webrtc/host.ts";
 import { parseWebRTCRequest } from "../../../../../sdk/src/colyseus/server/webrtc/request.ts";
 import type { ConnectEndpoint } from "../../../../../sdk/src/colyseus/wire/connect-request.ts";
-import type { Endpoint } from "../../../../../sdk/src/udp/endpoint.ts";
+import type { Endpoint } from "../../../../../sdk/src/net/endpoint.ts";
 import { fakeLibrary } from "./fake-library.ts";
 import { CHROMIUM } from "./offers.ts";
 
@@ -22,7 +22,7 @@ const settings = (): WebRTCHostOptions => ({
   maxPayload: 4096,
   timeoutMs: 9000,
   endpoints: () => endpoints,
-  mapBeside: () => () => mapped,
+  mapExtraPort: () => () => mapped,
   onSession: (_session, { roomId, sessionId }) => entered.push({ roomId, sessionId }),
 });
 const parts = () => ({
@@ -217,17 +217,17 @@ test("closing says goodbye, waits a moment for it to be heard, and gives the por
 
 test("what is missing is said once: to who needs it by an error, to who would like it by the reply", async () => {
   const missing = { ...parts(), load: () => Promise.reject(new Error("npm install node-datachannel")) };
-  const { maxPayload, timeoutMs, mapBeside, onSession } = settings();
-  const options = { maxPayload, timeoutMs, mapBeside, onSession, endpoints: () => endpoints };
-  await expect(new WebRTCEntrance(true, options, missing).open(1, "*")).rejects.toThrow(/npm install node-datachannel/);
-  const optional = new WebRTCEntrance("auto", options, missing);
+  const { maxPayload, timeoutMs, mapExtraPort, onSession } = settings();
+  const options = { maxPayload, timeoutMs, mapExtraPort, onSession, endpoints: () => endpoints };
+  await expect(new WebRTCEndpoint(true, options, missing).open(1, "*")).rejects.toThrow(/npm install node-datachannel/);
+  const optional = new WebRTCEndpoint("auto", options, missing);
   await optional.open(1, "*");
-  const http = { socket: {} } as Parameters<WebRTCEntrance["issue"]>[2];
+  const http = { socket: {} } as Parameters<WebRTCEndpoint["issue"]>[2];
   expect(await optional.issue(request("s"), context, http)).toEqual({
     protocol: 1,
     unavailable: "this server offers none (npm install node-datachannel)",
   });
-  const off = new WebRTCEntrance(false, options, missing);
+  const off = new WebRTCEndpoint(false, options, missing);
   await off.open(1, "*");
   expect(await off.issue(request("s"), context, http)).toMatchObject({
     unavailable: expect.stringMatching(/webrtc is off/),

@@ -1,0 +1,72 @@
+import { firstReachable } from "../client/reach.ts";
+import type { DialOptions, SessionWay } from "../client/transport.ts";
+import type { DataChannelSession } from "../webrtc/session.ts";
+import { BrowserLink } from "./link.ts";
+import { requestAnswer } from "./signalling.ts";
+
+export interface WebRTCDialerOptions {
+  enabled: boolean;
+  /** From the offer until the channels are open, ms. */
+  timeoutMs: number;
+  iceServers: RTCIceServer[];
+  /** How the server is asked. */
+  fetch: typeof globalThis.fetch;
+  /** The server's URLs for WebSocket, of which one that answers is taken. Default: the seat's alone. */
+  endpoints?: readonly string[];
+}
+
+/**
+ * Sessions over WebRTC.
+ *
+ * A seat can be taken once only, so WebRTC and WebSocket are not raced. The server takes the seat when the client says so over the
+ * open channel; until then it is still good for WebSocket.
+ */
+export function webRTCDialer({ enabled, endpoints = [], ...options }: WebRTCDialerOptions): SessionWay {
+  return {
+    name: "WebRTC",
+    enabled,
+    timeoutMs: options.timeoutMs,
+    dial: async (roomURL, dialOptions) => ({ session: await dial(roomURL, dialOptions, options), endpoints: [] }),
+    ...(endpoints.length > 1 && {
+      locateWebSocket: async (signal: AbortSignal) =>
+        new URL(await firstReachable(endpoints, { signal, fetch: knock })),
+    }),
+  };
+}
+
+/** Whether somebody is there, which a page may know of any server; what they say it may not. */
+async function knock(input: string | URL | Request, { signal }: RequestInit = {}): Promise<Response> {
+  await globalThis.fetch(input, { mode: "no-cors", ...(signal && { signal }) });
+  return new Response();
+}
+
+async function dial(
+  roomURL: URL,
+  { headers, signal, onProgress }: DialOptions,
+  { timeoutMs, iceServers, fetch }: Omit<WebRTCDialerOptions, "enabled">,
+): Promise<DataChannelSession> {
+  if (typeof RTCPeerConnection === "undefined") throw new Error("this browser has no WebRTC");
+  const link = new BrowserLink(iceServers);
+  const deadline = new AbortController();
+  let waitingFor = "answer from the server";
+  const late = (): void => deadline.abort(new Error(`no ${waitingFor} within ${timeoutMs} ms`));
+  const timer = setTimeout(late, timeoutMs);
+  const either = AbortSignal.any([signal, deadline.signal]);
+  try {
+    onProgress("token");
+    const offer = await link.offer(either);
+    const { answer, timeoutMs: silenceMs } = await requestAnswer(fetch, roomURL, offer, headers, either);
+    onProgress("webrtc", roomURL.host);
+    waitingFor = "open channel over UDP";
+    const session = await link.connect(answer, silenceMs, either);
+    session.join();
+    return session;
+  } catch (error) {
+    link.close();
+    // What AbortSignal makes of it says less than why it was aborted.
+    if (either.aborted) throw either.reason;
+    throw error;
+  } finally {
+    clearTimeout(timer);
+  }
+}

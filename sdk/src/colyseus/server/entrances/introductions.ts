@@ -1,0 +1,30 @@
+import type { Server } from "node:http";
+import type { ConnectivityManager } from "../../../connectivity/manager/manager.ts";
+import type { NatView } from "../../../ice/port-prediction.ts";
+import type { HostRegistration } from "../../../rendezvous/host/registration.ts";
+import type { SessionServer } from "../../../session/types.ts";
+import { serveInviteTunnel } from "./invite-tunnel.ts";
+
+/** A game's entry at a lobby. */
+export interface LobbyEntry {
+  readonly registration: HostRegistration;
+  /** The lobby is on this machine or this network, as far as is known now. */
+  readonly isLocal: boolean;
+}
+
+export interface IntroductionsOptions {
+  server: Server;
+  sessions: SessionServer;
+  connectivity: ConnectivityManager;
+}
+
+/** Lets in the players whom a lobby introduces: see {@link serveInviteTunnel}. */
+export function serveIntroductions(lobby: LobbyEntry, { server, sessions, connectivity }: IntroductionsOptions): void {
+  const nat = (): NatView | undefined => {
+    const { mapping, filtering } = connectivity.reachability.nat;
+    return mapping === "unknown" || filtering === "unknown" ? undefined : { mapping, filtering };
+  };
+  lobby.registration.on("introduction", (introduction) => {
+    serveInviteTunnel(introduction, { server, sessions, ice: connectivity.ice, nat, isLocal: lobby.isLocal });
+  });
+}

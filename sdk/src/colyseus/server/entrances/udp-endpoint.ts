@@ -1,0 +1,95 @@
+import { randomBytes } from "node:crypto";
+import { type AuthContext, CloseCode, createAuthContext } from "@colyseus/core";
+import { uniqueEndpoints } from "../../../net/endpoint.ts";
+import type { Session, SessionServer } from "../../../session/types.ts";
+import {
+  CONNECT_PROTOCOL,
+  CONNECT_PROTOCOL_NAME,
+  type ConnectEndpoint,
+  type ConnectReply,
+  MAX_CONNECT_REQUEST_BYTES,
+} from "../../wire/connect-request.ts";
+import { decodeSeat, encodeSeat, type Seat } from "../../wire/seat.ts";
+import { diagnose } from "../observability/diagnostics.ts";
+import { type ParsedConnectRequest, parseConnectRequest } from "./parse-connect-request.ts";
+import { PendingContexts } from "./pending-contexts.ts";
+import type { SeatEndpoint } from "./seat-endpoint.ts";
+
+/** netcode's limit is 32; each address that leads nowhere costs a joining client time. */
+const MAX_ENDPOINTS = 8;
+const TOKEN_LIFETIME_SECONDS = 30;
+
+export interface UDPEndpointOptions {
+  /** How long a silent player is waited for; negative = for ever (netcode). */
+  timeoutSeconds: number;
+  /** Where the game's socket can be reached, best first. */
+  endpoints: () => readonly ConnectEndpoint[];
+  /** A player has come in with a token. */
+  onSession: (session: Session, seat: Seat, context: AuthContext) => void;
+}
+
+/** `POST /sallyport/connect` (see wire/connect-request.ts): gives connect tokens, and takes the sessions that come of them. */
+export class UDPEndpoint implements SeatEndpoint<ParsedConnectRequest> {
+  readonly maxRequestBytes: number = MAX_CONNECT_REQUEST_BYTES;
+  readonly protocol: number = CONNECT_PROTOCOL;
+  readonly protocolName: string = CONNECT_PROTOCOL_NAME;
+  readonly parse: typeof parseConnectRequest = parseConnectRequest;
+  readonly #options: UDPEndpointOptions;
+  readonly #contexts = new PendingContexts(TOKEN_LIFETIME_SECONDS * 1000);
+  #sessions: SessionServer | undefined;
+  #granted = 0;
+
+  constructor(options: UDPEndpointOptions) {
+    this.#options = options;
+  }
+
+  /** Connect tokens given since the start. */
+  get granted(): number {
+    return this.#granted;
+  }
+
+  /** Gives tokens for `sessions` from now on, and closes them with {@link UDPEndpoint.close}. */
+  open(sessions: SessionServer): void {
+    this.#sessions = sessions;
+    sessions.onSession = (session) => this.#accept(session);
+  }
+
+  issue({ seat, dialed }: ParsedConnectRequest, context: AuthContext): ConnectReply | string | null {
+    const endpoints = uniqueEndpoints<ConnectEndpoint>([
+      ...dialed.map((endpoint) => ({ ...endpoint, kind: "dialed" as const })),
+      ...this.#options.endpoints(),
+    ]).slice(0, MAX_ENDPOINTS);
+    if (!this.#sessions || endpoints.length === 0) return null;
+    const userData = encodeSeat(seat);
+    if (!userData) return "The names of room and session are too long for a connect token (256 bytes).";
+    const clientId = randomBytes(8).readBigUInt64LE();
+    const token = this.#sessions.createToken({
+      clientId,
+      addresses: endpoints.map(({ address, port }) => ({ address, port })),
+      userData,
+      expireSeconds: TOKEN_LIFETIME_SECONDS,
+      timeoutSeconds: this.#options.timeoutSeconds,
+    });
+    this.#contexts.set(clientId, context, performance.now());
+    this.#granted++;
+    const { roomId, sessionId } = seat;
+    diagnose("sallyport:connect:granted", () => ({ roomId, sessionId, address: context.ip ?? "" }));
+    return { protocol: CONNECT_PROTOCOL, token: Buffer.from(token).toString("base64"), endpoints };
+  }
+
+  async close(): Promise<void> {
+    await this.#sessions?.close();
+  }
+
+  #accept(session: Session): void {
+    const seat = decodeSeat(session.userData);
+    if (!seat) {
+      session.close(CloseCode.WITH_ERROR, "not a Sallyport seat");
+      return;
+    }
+    const context =
+      this.#contexts.take(session.clientId, performance.now()) ??
+      createAuthContext({ headers: {}, remoteAddress: session.remote.address });
+    this.#options.onSession(session, seat, context);
+  }
+}

@@ -1,0 +1,119 @@
+import { LocalPresence, matchMaker, type Presence } from "@colyseus/core";
+import { beforeEach, describe, expect, test } from "vitest";
+import { CallerLimiter } from "../../../../sdk/src/colyseus/lobby/caller-limiter.ts";
+import { Gauge } from "../../../../sdk/src/colyseus/lobby/gauge.ts";
+import { LiveCodes } from "../../../../sdk/src/colyseus/lobby/live-codes.ts";
+
+/** As much of Redis as a lobby asks for: a presence that is not this process' own. */
+class SharedPresence {
+  readonly hashes = new Map<string, Map<string, string>>();
+  isDown = false;
+
+  async hset(key: string, field: string, value: string): Promise<boolean> {
+    this.#of(key).set(field, value);
+    return true;
+  }
+  async hget(key: string, field: string): Promise<string | null> {
+    return this.#of(key).get(field) ?? null;
+  }
+  async hgetall(key: string): Promise<Record<string, string>> {
+    return Object.fromEntries(this.#of(key));
+  }
+  async hdel(key: string, field: string): Promise<boolean> {
+    return this.#of(key).delete(field);
+  }
+  async hincrby(key: string, field: string, amount: number): Promise<number> {
+    const sum = Number(this.#of(key).get(field) ?? 0) + amount;
+    this.#of(key).set(field, String(sum));
+    return sum;
+  }
+  expire(): void {}
+
+  #of(key: string): Map<string, string> {
+    if (this.isDown) throw new Error("Redis is gone");
+    const hash = this.hashes.get(key) ?? new Map<string, string>();
+    this.hashes.set(key, hash);
+    return hash;
+  }
+}
+
+describe("in one process", () => {
+  beforeEach(() => matchMaker.setup(new LocalPresence()));
+
+  test("a gauge counts up to its limit, and down", async () => {
+    const gauge = new Gauge();
+    const added = await Promise.all(Array.from({ length: 5 }, () => gauge.add("games", 3)));
+    expect(added).toEqual([true, true, true, false, false]);
+    gauge.remove("games");
+    expect(await gauge.add("games", 3)).toBe(true);
+  });
+
+  test("a code has one owner at a time", async () => {
+    const codes = new LiveCodes();
+    expect(await codes.isLive("K7Q2-9FXM")).toBe(false);
+    expect(await codes.claim("K7Q2-9FXM", "ada")).toBe(true);
+    expect(await codes.claim("K7Q2-9FXM", "eve")).toBe(false);
+    // The same owner takes over, and the code stays live until both are gone.
+    expect(await codes.claim("K7Q2-9FXM", "ada")).toBe(true);
+    codes.release("K7Q2-9FXM", "ada");
+    expect(await codes.isLive("K7Q2-9FXM")).toBe(true);
+    codes.release("K7Q2-9FXM", "ada");
+    expect(await codes.isLive("K7Q2-9FXM")).toBe(false);
+    expect(await codes.claim("K7Q2-9FXM", "eve")).toBe(true);
+  });
+});
+
+describe("with others", () => {
+  let presence: SharedPresence;
+  beforeEach(async () => {
+    presence = new SharedPresence();
+    await matchMaker.setup(presence as unknown as Presence);
+  });
+  const lease = (seconds: number, value = ""): string => `${Date.now() + seconds * 1000} ${value}`;
+
+  test("a gauge counts what the others have, and not what a dead process had", async () => {
+    const gauge = new Gauge();
+    await presence.hset("sallyport:lobby:games", "other", lease(60, "2"));
+    await presence.hset("sallyport:lobby:games", "lapsed", lease(-1, "100"));
+    await presence.hset("sallyport:lobby:games", "dead", lease(60, "100"));
+    // Of processes, in Colyseus' own hash: rooms, players.
+    await presence.hset("roomcount", "other", "2,0");
+    await presence.hset("roomcount", matchMaker.processId, "0,0");
+    expect(await gauge.add("games", 3)).toBe(true);
+    expect(await gauge.add("games", 3)).toBe(false);
+    await presence.hdel("sallyport:lobby:games", "other");
+    expect(await gauge.add("games", 3)).toBe(true);
+  });
+
+  test("a code that another process' host has is taken, but for its owner", async () => {
+    const codes = new LiveCodes();
+    await presence.hset("sallyport:lobby:code:K7Q2-9FXM", "ada", lease(60));
+    expect(await codes.isLive("K7Q2-9FXM")).toBe(true);
+    expect(await codes.claim("K7Q2-9FXM", "eve")).toBe(false);
+    expect(await codes.claim("K7Q2-9FXM", "ada")).toBe(true);
+    await presence.hset("sallyport:lobby:code:2222-2222", "gone", lease(-1));
+    expect(await codes.isLive("2222-2222")).toBe(false);
+  });
+
+  test("a caller's tokens are one bucket for all processes", async () => {
+    const [here, there] = [0, 1].map(() => new CallerLimiter("test", { burst: 5, perSecond: 1 }));
+    const taken = [];
+    for (let i = 0; i < 6; i++) taken.push(await here?.take("198.51.100.7", 0), await there?.take("198.51.100.7", 0));
+    expect(taken.filter(Boolean)).toHaveLength(5);
+    expect(await there?.has("198.51.100.7", 5000)).toBe(false);
+    expect(await there?.has("198.51.100.8", 5000)).toBe(true);
+  });
+
+  test("without Redis each process decides alone", async () => {
+    presence.isDown = true;
+    const [gauge, codes, limiter] = [
+      new Gauge(),
+      new LiveCodes(),
+      new CallerLimiter("down", { burst: 2, perSecond: 1 }),
+    ];
+    expect([await gauge.add("games", 1), await gauge.add("games", 1)]).toEqual([true, false]);
+    expect([await codes.claim("K7Q2-9FXM", "ada"), await codes.claim("K7Q2-9FXM", "eve")]).toEqual([true, false]);
+    const taken = [await limiter.take("a", 0), await limiter.take("a", 0), await limiter.take("a", 0)];
+    expect(taken).toEqual([true, true, false]);
+  });
+});

@@ -1,0 +1,92 @@
+import { type AuthContext, createAuthContext } from "@colyseus/core";
+import { expect, test } from "vitest";
+import { UDPEndpoint } from "../../../../../sdk/src/colyseus/server/entrances/udp-endpoint.ts";
+import type { ConnectReply } from "../../../../../sdk/src/colyseus/wire/connect-request.ts";
+import { encodeSeat, type Seat } from "../../../../../sdk/src/colyseus/wire/seat.ts";
+import type { Session, SessionServer } from "../../../../../sdk/src/session/types.ts";
+import { FakeSession } from "../fake-session.ts";
+
+type TokenRequest = Parameters<SessionServer["createToken"]>[0];
+
+class Sessions implements SessionServer {
+  onSession: SessionServer["onSession"] = null;
+  readonly tokens: TokenRequest[] = [];
+  readonly sessions: ReadonlySet<Session> = new Set();
+  closed = false;
+
+  createToken(request: TokenRequest): Uint8Array {
+    this.tokens.push(request);
+    return Buffer.from("token");
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+  }
+}
+
+const seat: Seat = { roomId: "room", sessionId: "ann", reconnectionToken: "", skipHandshake: false };
+const request = (...ports: number[]) => ({
+  protocol: 1,
+  seat,
+  dialed: ports.map((port) => ({ address: "192.0.2.1", port })),
+});
+const context = createAuthContext({ headers: { "x-name": "ann" } });
+
+function open(ports: readonly number[] = [7777]) {
+  const sessions = new Sessions();
+  const joined: [seat: Seat, context: AuthContext][] = [];
+  const endpoint = new UDPEndpoint({
+    timeoutSeconds: 9,
+    endpoints: () => ports.map((port) => ({ kind: "host", address: "192.0.2.1", port })),
+    onSession: (_session, theirs, asked) => joined.push([theirs, asked]),
+  });
+  return { endpoint, sessions, joined };
+}
+
+test("there are no tokens before it is open, nor where nothing can be dialed", () => {
+  const { endpoint } = open();
+  expect(endpoint.issue(request(), context)).toBeNull();
+  const nowhere = open([]);
+  nowhere.endpoint.open(nowhere.sessions);
+  expect(nowhere.endpoint.issue(request(), context)).toBeNull();
+  expect(nowhere.endpoint.granted).toBe(0);
+});
+
+test("the address that the player dialed comes first, none comes twice, and eight are enough", () => {
+  const { endpoint, sessions } = open([1, 2, 3, 4, 5, 6, 7, 8, 9]);
+  endpoint.open(sessions);
+  const reply = endpoint.issue(request(3), context) as ConnectReply;
+  expect(reply.endpoints.map(({ port }) => port)).toEqual([3, 1, 2, 4, 5, 6, 7, 8]);
+  expect(reply.endpoints[0]?.kind).toBe("dialed");
+  expect(sessions.tokens[0]).toMatchObject({ timeoutSeconds: 9, expireSeconds: 30 });
+  expect(endpoint.granted).toBe(1);
+});
+
+test("a session joins its seat with what its request said, once", () => {
+  const { endpoint, sessions, joined } = open();
+  endpoint.open(sessions);
+  endpoint.issue(request(), context);
+  const clientId = sessions.tokens[0]?.clientId ?? 0n;
+  const userData = encodeSeat(seat) ?? new Uint8Array();
+  sessions.onSession?.(new FakeSession(clientId, userData));
+  sessions.onSession?.(new FakeSession(clientId, userData));
+  expect(joined).toHaveLength(2);
+  expect(joined[0]).toEqual([seat, context]);
+  expect(joined[1]?.[1].headers.get("x-name")).toBeNull();
+});
+
+test("a session without a seat is closed", () => {
+  const { endpoint, sessions, joined } = open();
+  endpoint.open(sessions);
+  const stranger = new FakeSession(1n, new Uint8Array([255]));
+  sessions.onSession?.(stranger);
+  expect(stranger.open).toBe(false);
+  expect(joined).toEqual([]);
+});
+
+test("its sessions are closed with it", async () => {
+  const { endpoint, sessions } = open();
+  endpoint.open(sessions);
+  await endpoint.close();
+  expect(sessions.closed).toBe(true);
+});
