@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import type { Via } from "../gateway/types.ts";
 import { DEFAULT_WAITS_MS } from "../nat/lifetime.ts";
 import { checkWaits } from "../nat/lifetime-search.ts";
@@ -38,7 +39,7 @@ export interface ConnectivityOptions {
   openTimeoutMs?: number;
 }
 
-/** @throws RangeError for a port outside 0-65535, and for `lifetimeWaitsMs` that are no times */
+/** @throws RangeError for a port outside 0-65535, a `gateway` that is no IP address, and for `lifetimeWaitsMs` that are no times */
 export function withDefaults(options: ConnectivityOptions): Required<ConnectivityOptions> {
   const port = options.port ?? 7777;
   if (!Number.isInteger(port) || port < 0 || port > 65535) {
@@ -55,7 +56,7 @@ export function withDefaults(options: ConnectivityOptions): Required<Connectivit
     stunServers: options.stunServers ?? serversFromEnvironment(),
     turnServers: options.turnServers ?? [],
     acceptPrivateAddress: options.acceptPrivateAddress ?? false,
-    gateway: options.gateway ?? "",
+    gateway: ipAddress(options.gateway ?? ""),
     lifetimeSeconds: options.lifetimeSeconds ?? 7200,
     renewIntervalMs: options.renewIntervalMs ?? fromEnvironment("SALLYPORT_RENEW_INTERVAL_MS", 300_000),
     lifetimeWaitsMs,
@@ -75,4 +76,11 @@ function protocolsFromEnvironment(): Via[] {
 
 function serversFromEnvironment(): string[] {
   return (process.env["SALLYPORT_STUN_URLS"] ?? "").split(/[\s,]+/).filter(Boolean);
+}
+
+function ipAddress(gateway: string): string {
+  if (gateway !== "" && isIP(gateway) === 0) {
+    throw new RangeError(`gateway is ${gateway}; give the router's IP address on this network`);
+  }
+  return gateway;
 }
