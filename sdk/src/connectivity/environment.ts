@@ -1,13 +1,19 @@
+import { isIP } from "node:net";
 import { ALL_VIA, type ConnectivityOptions } from "./options.ts";
 
 /** The options that the person who runs a program sets in its environment. */
-export type EnvironmentOptions = Pick<ConnectivityOptions, "via" | "stunServers" | "renewIntervalMs">;
+export type EnvironmentOptions = Pick<
+  ConnectivityOptions,
+  "via" | "gateway" | "acceptPrivateAddress" | "stunServers" | "renewIntervalMs"
+>;
 
 /**
  * Reads options from a program's environment, since the library itself reads none: give them to {@link ConnectivityManager}, or to
  * `SallyportTransport` as `connectivity`. A variable that is not set gives no option, so that the default holds.
  *
  * - `SALLYPORT_VIA`: `via`, names separated by commas or blanks, or `none`. Other words are ignored.
+ * - `SALLYPORT_GATEWAY`: `gateway`, an IP address. Anything else is ignored.
+ * - `SALLYPORT_ACCEPT_PRIVATE_ADDRESS`: `acceptPrivateAddress`, `1`, `true` or `yes`. Anything else stands for no.
  * - `SALLYPORT_STUN_URLS`: `stunServers`, separated by commas or blanks.
  * - `SALLYPORT_RENEW_INTERVAL_MS`: `renewIntervalMs`, a number above 0. Anything else is ignored.
  *
@@ -17,9 +23,13 @@ export function optionsFromEnvironment(
   environment: Readonly<Record<string, string | undefined>> = process.env,
 ): EnvironmentOptions {
   const { SALLYPORT_VIA: via, SALLYPORT_STUN_URLS: stunUrls, SALLYPORT_RENEW_INTERVAL_MS: interval } = environment;
+  const { SALLYPORT_GATEWAY: router, SALLYPORT_ACCEPT_PRIVATE_ADDRESS: accept } = environment;
+  const gateway = router?.trim() ?? "";
   const renewIntervalMs = Number(interval);
   return {
     ...(via === undefined ? {} : { via: ALL_VIA.filter((each) => words(via).includes(each)) }),
+    ...(isIP(gateway) === 0 ? {} : { gateway }),
+    ...(accept === undefined ? {} : { acceptPrivateAddress: /^\s*(?:1|true|yes)\s*$/i.test(accept) }),
     ...(stunUrls === undefined ? {} : { stunServers: words(stunUrls) }),
     ...(renewIntervalMs > 0 && renewIntervalMs < Number.POSITIVE_INFINITY ? { renewIntervalMs } : {}),
   };

@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import type { Via } from "../gateway/types.ts";
 import { DEFAULT_WAITS_MS } from "../nat/lifetime.ts";
 import { checkWaits } from "../nat/lifetime-search.ts";
@@ -49,7 +50,7 @@ export interface ConnectivityOptions {
 
 export const ALL_VIA: readonly Via[] = ["pcp", "nat-pmp", "upnp"];
 
-/** @throws RangeError for a port outside 0-65535, and for `lifetimeWaitsMs` that are no times */
+/** @throws RangeError for a port outside 0-65535, a `gateway` that is no IP address, and for `lifetimeWaitsMs` that are no times */
 export function withDefaults(options: ConnectivityOptions): Required<ConnectivityOptions> {
   const port = options.port ?? 7777;
   if (!Number.isInteger(port) || port < 0 || port > 65535) {
@@ -66,7 +67,7 @@ export function withDefaults(options: ConnectivityOptions): Required<Connectivit
     stunServers: options.stunServers ?? [],
     turnServers: options.turnServers ?? [],
     acceptPrivateAddress: options.acceptPrivateAddress ?? false,
-    gateway: options.gateway ?? "",
+    gateway: ipAddress(options.gateway ?? ""),
     lifetimeSeconds: options.lifetimeSeconds ?? 7200,
     renewIntervalMs: options.renewIntervalMs ?? 300_000,
     lifetimeWaitsMs,
@@ -77,3 +78,10 @@ export function withDefaults(options: ConnectivityOptions): Required<Connectivit
 
 /** `SALLYPORT_VIA=none` is a safety switch: it holds whatever options a program gives, so the library reads it by itself. */
 const isSwitchedOff = (): boolean => process.env["SALLYPORT_VIA"]?.trim() === "none";
+
+function ipAddress(gateway: string): string {
+  if (gateway !== "" && isIP(gateway) === 0) {
+    throw new RangeError(`gateway is ${gateway}; give the router's IP address on this network`);
+  }
+  return gateway;
+}

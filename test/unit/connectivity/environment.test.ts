@@ -44,6 +44,26 @@ describe("optionsFromEnvironment()", () => {
     expect(optionsFromEnvironment({ SALLYPORT_RENEW_INTERVAL_MS: value })).toEqual(options);
   });
 
+  test.each([
+    ["192.168.1.1", { gateway: "192.168.1.1" }],
+    [" fe80::1 ", { gateway: "fe80::1" }],
+    ["fritz.box", {}],
+    ["", {}],
+  ])("SALLYPORT_GATEWAY=%j", (value, options) => {
+    expect(optionsFromEnvironment({ SALLYPORT_GATEWAY: value })).toEqual(options);
+  });
+
+  test.each([
+    ["1", true],
+    ["yes", true],
+    [" TRUE ", true],
+    ["no", false],
+    ["0", false],
+    ["", false],
+  ])("SALLYPORT_ACCEPT_PRIVATE_ADDRESS=%j", (value, acceptPrivateAddress) => {
+    expect(optionsFromEnvironment({ SALLYPORT_ACCEPT_PRIVATE_ADDRESS: value })).toEqual({ acceptPrivateAddress });
+  });
+
   test("reads the program's own environment by default", () => {
     process.env["SALLYPORT_VIA"] = "pcp";
     process.env["SALLYPORT_STUN_URLS"] = "stun.example";
@@ -66,6 +86,11 @@ describe("the library itself", () => {
       stunServers: [],
       renewIntervalMs: 300_000,
     });
+  });
+
+  test("refuses a gateway that is no IP address", () => {
+    expect(() => withDefaults({ gateway: "fritz.box" })).toThrow("gateway is fritz.box; give the router's IP address");
+    expect(withDefaults({ gateway: "192.168.1.1" })).toMatchObject({ gateway: "192.168.1.1" });
   });
 
   test.each([{}, { via: ["upnp"] as const }])("but for SALLYPORT_VIA=none, which outranks %j", (options) => {

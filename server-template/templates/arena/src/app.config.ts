@@ -12,7 +12,7 @@ import { ArenaRoom } from "./rooms/ArenaRoom.ts";
 export const transport = new SallyportTransport({
   description: process.env.GAME_NAME || "My game",
   lobby: process.env.LOBBY_URL || undefined,
-  // SALLYPORT_VIA, SALLYPORT_STUN_URLS, SALLYPORT_RENEW_INTERVAL_MS: see .env.example.
+  // SALLYPORT_VIA, SALLYPORT_GATEWAY, SALLYPORT_STUN_URLS and others: see .env.example.
   connectivity: optionsFromEnvironment(),
   // Players on the same network find it by this word. `lan: false` tells them nothing.
   lan: { application: "my-game" },
