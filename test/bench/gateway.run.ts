@@ -21,11 +21,11 @@ interface Taken {
   withLoadingMs?: number;
 }
 
-async function ours(via: "pcp" | "nat-pmp" | "upnp"): Promise<Taken> {
+async function ours(...via: ("pcp" | "nat-pmp" | "upnp")[]): Promise<Taken> {
   const start = performance.now();
   const { PortMapper } = await import("sallyport/gateway");
   const began = performance.now();
-  const mapper = new PortMapper({ via: [via], journal: state });
+  const mapper = new PortMapper({ via, journal: state });
   await mapper.map({ internalPort: 7777, protocol: "udp" });
   const now = performance.now();
   await mapper.close();
@@ -73,6 +73,7 @@ const PEERS: Record<string, () => Promise<Taken>> = {
   "ours pcp": () => ours("pcp"),
   "ours nat-pmp": () => ours("nat-pmp"),
   "ours upnp": () => ours("upnp"),
+  "ours all": () => ours("pcp", "nat-pmp", "upnp"),
   "@silentbot1/nat-api upnp": () => natApi({ enablePMP: false, enableUPNP: true }),
   "@silentbot1/nat-api nat-pmp": () => natApi({ enablePMP: true, enableUPNP: false }),
   "@achingbrain/nat-port-mapper upnp": () => achingbrain("upnp"),

@@ -29,7 +29,7 @@ function journalOf(host: Host): string[] {
   return readdirSync(join(stateOf(host), "sallyport")).filter((name) => name !== "routers.json");
 }
 
-/** A mapping is looked at every 30 s, should no announcement and no GENA event come before. */
+/** A mapping is looked at every 25 s, should no announcement and no GENA event come before. */
 const LOOKED_AT_MS = 45_000;
 
 function sallyport(host: Host, ...args: string[]): LabProcess {

@@ -30,7 +30,7 @@ export interface PortMapperOptions {
   stepTimeoutMs?: number | undefined;
   /** Milliseconds between two looks at the gateway's table, default 300 000. */
   renewIntervalMs?: number | undefined;
-  /** Milliseconds between two signs of life asked of a gateway that holds a mapping, default 30 000. */
+  /** Milliseconds between two signs of life asked of a gateway that holds a mapping, default 25 000. */
   watchIntervalMs?: number | undefined;
   /**
    * Remembers mappings on disk, so that the next start removes what a crash left, and where routers were met, so that it

@@ -48,7 +48,7 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
 
   constructor(options: PortMapperOptions = {}) {
     super();
-    const { interfaces, renewIntervalMs = 300_000, watchIntervalMs = 30_000, signal, signals = true } = options;
+    const { interfaces, renewIntervalMs = 300_000, watchIntervalMs = 25_000, signal, signals = true } = options;
     const isClosing = (): boolean => this.#closing !== undefined;
     if (signals) this.#guarded = { isClosing, close: () => this.close(), mappings: () => this.mappings() };
     const { clock, random, discover, keeper, ports, machine } = environmentOf(options);
