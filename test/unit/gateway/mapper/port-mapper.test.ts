@@ -240,7 +240,7 @@ test("silence is not loss while it is short; then another gateway serves", async
   await w.map();
   const first = w.network.gateways[0]?.gateway;
   if (first) first.silent = true;
-  await w.clock.advance(34_000);
+  await w.clock.advance(29_000);
   expect(w.events.map(({ event }) => event)).toEqual(["mapped"]);
   await w.clock.advance(15_000);
   expect(w.events.map(({ event }) => event)).toEqual(["mapped", "lost", "mapped"]);
