@@ -9,7 +9,8 @@ import { Pty, quiet } from "./pty.ts";
 import type { Home, Street } from "./street.ts";
 
 /** What each of these programs prints when the port is open. */
-export const OPEN: RegExp = /Anyone can join at|held and renewed until Ctrl-C|^Reached at/;
+export const OPEN: RegExp =
+  /Anyone can join at|Your router (says that it )?forwards port|held and renewed until Ctrl-C|^Reached at/;
 const PATIENCE_MS = 60_000;
 /** Between the two signals of a pair, ms: what it takes npm to pass one on. */
 const ECHO_AFTER_MS = 10;
