@@ -37,7 +37,12 @@ const HEAD_START_MS = 15;
  * 50 ms.
  */
 async function loadInspection(): Promise<typeof Inspect & typeof Http> {
-  const [inspect, http] = await Promise.all([import("../upnp/inspect.ts"), import("../upnp/service/http.ts")]);
+  const [inspect, http, { warmUp }] = await Promise.all([
+    import("../upnp/inspect.ts"),
+    import("../upnp/service/http.ts"),
+    import("../upnp/warm-up.ts"),
+  ]);
+  warmUp();
   return { ...inspect, ...http };
 }
 

@@ -92,7 +92,6 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
   async map(request: MapRequest, { signal, onStep }: MapOptions = {}): Promise<PortMapping> {
     const full = completeRequest(request, this.#machine);
     if (this.#end.signal.aborted) throw new PortMapError("aborted", "the port mapper is closed");
-    this.#watching ??= this.#watch.run();
     if (this.#guarded) exitGuard.add(this.#guarded);
     const { clock } = this.#deps;
     const startedAt = clock.now();
@@ -106,6 +105,8 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
     };
     try {
       const mapping = obtain(this.#deps, full, both, report).then((grant) => this.#keep(full, grant, startedAt, both));
+      // Behind the search: what it opens would hold the first packets up.
+      this.#watching ??= this.#watch.run();
       return await whileAwaited(this.#pending(mapping));
     } catch (error) {
       if (both.aborted) throw new PortMapError("aborted", "mapping the port was broken off", { steps, cause: error });

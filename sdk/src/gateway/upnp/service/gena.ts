@@ -46,7 +46,8 @@ function nodeHttp(): typeof NodeHttp {
  */
 export class Subscription implements AsyncDisposable {
   readonly #options: SubscriptionOptions;
-  readonly #server: Server;
+  readonly #starting: NodeJS.Immediate;
+  #server: Server | undefined;
   readonly #path: string = `/${randomBytes(12).toString("hex")}`;
   readonly #abort = new AbortController();
   #sid = "";
@@ -54,7 +55,12 @@ export class Subscription implements AsyncDisposable {
 
   constructor(options: SubscriptionOptions) {
     this.#options = options;
-    this.#server = nodeHttp().createServer(
+    // The caller has a mapping to report first: what is loaded here takes longer than the router took for it.
+    this.#starting = setImmediate(() => this.#listen());
+  }
+
+  #listen(): void {
+    const server = nodeHttp().createServer(
       {
         maxHeaderSize: 4096,
         requestTimeout: 5000,
@@ -64,15 +70,16 @@ export class Subscription implements AsyncDisposable {
       },
       (request, response) => this.#receive(request, response),
     );
-    this.#server.maxConnections = 8;
-    this.#server.on("error", () => undefined);
-    this.#server.listen({ host: options.localAddress, port: 0 }, () => void this.#subscribe());
-    this.#server.unref();
+    server.maxConnections = 8;
+    server.on("error", () => undefined);
+    server.listen({ host: this.#options.localAddress, port: 0 }, () => void this.#subscribe());
+    server.unref();
+    this.#server = server;
   }
 
   async #subscribe(): Promise<void> {
     const { http, eventUrl, address, localAddress, clock } = this.#options;
-    const { port } = (this.#server.address() as AddressInfo | null) ?? { port: 0 };
+    const { port } = (this.#server?.address() as AddressInfo | null) ?? { port: 0 };
     const renewing = this.#sid !== "";
     const host = localAddress.includes(":") ? `[${localAddress}]` : localAddress;
     const headers: Record<string, string> = renewing
@@ -135,8 +142,9 @@ export class Subscription implements AsyncDisposable {
     if (this.#abort.signal.aborted) return;
     this.#abort.abort();
     this.#cancel();
-    this.#server.close();
-    this.#server.closeAllConnections();
+    clearImmediate(this.#starting);
+    this.#server?.close();
+    this.#server?.closeAllConnections();
     if (this.#sid === "") return;
     const { http, eventUrl, address, localAddress } = this.#options;
     await http({
