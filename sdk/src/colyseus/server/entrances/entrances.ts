@@ -1,6 +1,6 @@
 import type { Server } from "node:http";
 import type { WebSocketTransport } from "@colyseus/ws-transport";
-import type { TransportLimits } from "../admission/limits.ts";
+import type { ConnectionLimits } from "../admission/connection-limits.ts";
 import type { RefusalLimiter } from "../admission/refusal-limiter.ts";
 import { diagnose } from "../observability/diagnostics.ts";
 import { Refusals } from "../observability/refusals.ts";
@@ -14,7 +14,7 @@ import { type SeatEndpoints, type SeatGuard, serveSeatEndpoints } from "./seat-e
 export interface EntrancesOptions extends RequestGuardOptions, Pick<SeatGuard, "verifyClient" | "beforeUpgrade"> {
   /** Whether `GET /matchmake/NAME` is answered. */
   listRooms?: boolean;
-  limits?: TransportLimits;
+  limits?: ConnectionLimits;
   /** Counts who asks for seats or rooms that are not there. */
   limiter: RefusalLimiter;
 }
