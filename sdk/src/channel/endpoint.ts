@@ -18,9 +18,11 @@ import {
   FRAME_PADDING,
   FrameReader,
   MAX_ACK_DELAY_MS,
+  MAX_MESSAGE_BYTES,
   MAX_OLDER_ACK_BYTES,
   MAX_PACKET_BYTES,
   MAX_PACKET_OVERHEAD,
+  MODE_RELIABLE,
   MODE_SEQUENCED,
   MODES,
   URGENCY,
@@ -73,6 +75,10 @@ export class MessageEndpoint {
   readonly #inbox: Inbox;
   readonly #reader: FrameReader = new FrameReader();
   #closed = false;
+  /** The peer failed, or was left: nothing is kept of it any more. */
+  #isLeft = false;
+  /** A message that is sent all the same. */
+  #hasFarewell = false;
   /** The handler is being called. */
   #receiving = false;
   /** Own time, which never goes back, and what is to be added to the caller's to get it. */
@@ -83,6 +89,8 @@ export class MessageEndpoint {
   #probing = false;
   /** Something changed since poll last answered 0. */
   #dirty = false;
+  /** As many packets are on their way as can be remembered. */
+  #isFull = false;
   /** When a packet left last that must not be lost. */
   #reliableAt = -Infinity;
   /** When the pacer lets bulk go that only waits for it. */
@@ -96,7 +104,7 @@ export class MessageEndpoint {
     this.#stats = freshStats();
     const sent = new SentPackets();
     this.#reliable = new ReliableEndpoint(
-      { maxPacketBytes: 16 * 1024, maxReassemblyBytes: 64 * 1024 },
+      { maxPacketBytes: 16 * 1024, maxReassemblyBytes: 64 * 1024, held: this.#options.held },
       {
         packet: (sequence, bytes, start, end) => this.#onPacket(sequence, bytes, start, end),
         acked: (sequence) => this.#recovery.onAcked(sequence, sequence === this.#reliable.peerAck, this.#now),
@@ -126,9 +134,9 @@ export class MessageEndpoint {
     return stats;
   }
 
-  /** Whether {@link close} was called or the peer failed. */
+  /** Whether {@link close} or {@link farewell} was called, or the peer failed. */
   get closed(): boolean {
-    return this.#closed;
+    return this.#closed || this.#isLeft;
   }
 
   /** Reliable bytes that wait for being sent or acknowledged, as `stats.bufferedBytes`. */
@@ -139,19 +147,18 @@ export class MessageEndpoint {
   /**
    * Queues a message; `data` is copied. The next {@link poll} carries it.
    *
-   * @returns false if it is longer than `maxMessageBytes` (unreliable: `maxUnreliableBytes`), if `maxBufferedBytes` would
+   * @returns false if it is longer than 2^28 - 1 bytes (unreliable: `maxUnreliableBytes`), if `maxBufferedBytes` would
    *   be passed, or if the endpoint is closed. Unreliable messages otherwise push out older ones when their queue is full.
    * @throws RangeError for a mode, channel or priority that there is not
    */
   send(data: Uint8Array, mode: DeliveryMode, options?: SendOptions): boolean {
-    if (this.#closed) return false;
+    if (this.closed) return false;
     const channel = options?.channel === undefined ? 0 : inRange("channel", options.channel, 0, 255);
     const priority = options?.priority;
     if (priority !== undefined) inRange("priority", priority, -128, 127);
     const number = MODES.indexOf(mode);
     if (number < 0) throw new RangeError(`mode is ${mode}, it must be one of ${MODES.join(", ")}`);
-    const { maxUnreliableBytes, maxMessageBytes } = this.#options;
-    if (data.length > (number <= MODE_SEQUENCED ? maxUnreliableBytes : maxMessageBytes)) return false;
+    if (data.length > (number <= MODE_SEQUENCED ? this.#options.maxUnreliableBytes : MAX_MESSAGE_BYTES)) return false;
     if (!this.#outbox.push(data, number, channel, priority)) return false;
     this.#dirty = true;
     return true;
@@ -162,7 +169,7 @@ export class MessageEndpoint {
    * whatever the packet holds; what the handler throws is thrown anew in a microtask.
    */
   receive(packet: Uint8Array, now: number): void {
-    if (this.#closed || this.#receiving) return;
+    if (this.#isIdle || this.#receiving) return;
     const time = this.#advanceClock(now);
     this.#receiving = true;
     const taken = this.#reliable.receivePacket(packet);
@@ -173,7 +180,7 @@ export class MessageEndpoint {
     }
     this.#stats.packetsReceived++;
     this.#stats.bytesReceived += packet.length;
-    if (this.#closed) return;
+    if (this.#isIdle) return;
     this.#recovery.onAcksDone(this.#ackDelayMs, time);
     this.#ackDelayMs = -1;
     this.#dirty = true;
@@ -186,12 +193,13 @@ export class MessageEndpoint {
    *   handler's call always 0: the packet that is being read is not acknowledged yet.
    */
   poll(out: Uint8Array, now: number): number {
-    if (this.#closed || this.#receiving) return 0;
+    if (this.#isIdle || this.#receiving) return 0;
     const time = this.#advanceClock(now);
     if (time >= this.#recovery.timeout) this.#onTimeout(time);
     const ackDue = time >= this.#acks.dueAt;
     const { congestion } = this.#recovery;
-    const free = Math.floor(congestion.window - congestion.bytesInFlight);
+    this.#isFull = this.#recovery.isFull(this.#reliable.nextSequence, time);
+    const free = this.#isFull ? 0 : Math.floor(congestion.window - congestion.bytesInFlight);
     if (time >= this.#mtu.probeAt && Math.min(free, out.length) >= this.#mtu.probeBytes) {
       return this.#writeMtuProbe(out, time);
     }
@@ -208,7 +216,7 @@ export class MessageEndpoint {
 
   /** When {@link poll} should be called again, in ms of the same clock; `now` if at once, Infinity if idle. */
   nextTimeout(now: number): number {
-    if (this.#closed) return Infinity;
+    if (this.#isIdle) return Infinity;
     if ((this.#dirty && this.#outbox.waiting) || this.#probing) return now;
     const at = Math.min(this.#acks.dueAt, this.#recovery.timeout, this.#copyAt, this.#bulkAt);
     // Rounding must not make it come out a hair early, and poll be called in vain until the clock moves.
@@ -220,7 +228,7 @@ export class MessageEndpoint {
    * the next {@link poll} sends the oldest of what is not acknowledged, so that the conversation goes on at once.
    */
   pathChanged(now: number): void {
-    if (this.#closed) return;
+    if (this.#isIdle) return;
     this.#recovery.onPathChanged(this.#advanceClock(now));
     this.#probe();
   }
@@ -229,8 +237,34 @@ export class MessageEndpoint {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#leave();
+  }
+
+  /**
+   * Lets go of all that waits and all that is held, and sends one more message, reliably: to tell the peer why it is left. Of what
+   * comes from it only acknowledgements are read from now on; `stats.bufferedBytes` is 0 once it has the message.
+   *
+   * @param channel one that was not used before, 0-255
+   * @returns false if the endpoint was closed before
+   */
+  farewell(data: Uint8Array, channel: number): boolean {
+    if (this.#closed) return false;
+    this.#leave();
+    this.#hasFarewell = true;
+    this.#dirty = true;
+    return this.#outbox.push(data, MODE_RELIABLE, channel, undefined);
+  }
+
+  /** There is nothing left to be done. */
+  get #isIdle(): boolean {
+    return this.#closed || (this.#isLeft && !this.#hasFarewell);
+  }
+
+  #leave(): void {
+    this.#isLeft = true;
     this.#outbox.clear();
     this.#inbox.clear();
+    this.#reliable.clear();
   }
 
   #onPacket(sequence: number, bytes: Uint8Array, start: number, end: number): boolean {
@@ -244,13 +278,16 @@ export class MessageEndpoint {
     }
     if (control & CONTROL_OLDER_ACKS && !this.#readOlderAcks(reader)) reader.failed = true;
     if (reader.failed || control & CONTROL_RESERVED) {
+      if (this.#isLeft) return false;
       this.#fail({ code: "malformed", message: "The peer sent a packet without a valid control byte." });
       return false;
     }
+    if (!this.#isLeft && !this.#inbox.read(reader)) {
+      if (this.#inbox.failure) this.#fail(this.#inbox.failure);
+      return false;
+    }
     this.#acks.onReceived(sequence, control & CONTROL_URGENCY, this.#now);
-    if (this.#inbox.read(reader)) return true;
-    if (this.#inbox.failure) this.#fail(this.#inbox.failure);
-    return false;
+    return true;
   }
 
   #readOlderAcks(reader: FrameReader): boolean {
@@ -331,7 +368,7 @@ export class MessageEndpoint {
   /** Copies are made only with room in the window that nothing else wants. */
   get #copiesAllowed(): boolean {
     const { congestion } = this.#recovery;
-    return congestion.bytesInFlight + this.#mtu.size <= congestion.window;
+    return !this.#isFull && congestion.bytesInFlight + this.#mtu.size <= congestion.window;
   }
 
   get #copyAt(): number {
@@ -381,8 +418,8 @@ export class MessageEndpoint {
   }
 
   #fail(reason: ChannelFailure): void {
-    if (this.#closed) return;
-    this.close();
+    if (this.closed) return;
+    this.#leave();
     this.#handler.failed?.(reason);
   }
 }

@@ -1,3 +1,4 @@
+import { unboundedBytes } from "../net/held-bytes.ts";
 import { MAX_MESSAGE_BYTES, MAX_PACKET_BYTES } from "./wire/frames.ts";
 import type { MessageEndpointOptions } from "./wire/types.ts";
 
@@ -19,6 +20,7 @@ export function resolveOptions(options: MessageEndpointOptions): Required<Messag
     maxBufferedBytes: options.maxBufferedBytes ?? 8 << 20,
     maxUnreliableBufferedBytes: Math.max(options.maxUnreliableBufferedBytes ?? 64 << 10, maxUnreliableBytes + 64),
     maxReceiveBytes: options.maxReceiveBytes ?? 8 << 20,
+    held: options.held ?? unboundedBytes(),
     initialRttMs: options.initialRttMs ?? 100,
   };
 }

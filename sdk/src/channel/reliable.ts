@@ -1,3 +1,4 @@
+import type { HeldBytes } from "../net/held-bytes.ts";
 import { FragmentReassembly } from "./receive/fragments.ts";
 import { ReceivedPackets } from "./receive/received-packets.ts";
 import { SENT_WINDOW, SentPackets } from "./recovery/sent-packets.ts";
@@ -24,6 +25,8 @@ export interface ReliableOptions {
   maxFragments?: number;
   /** Bytes held for fragmented packets that are not whole yet. Default 256 KiB. The reference has no such cap. */
   maxReassemblyBytes?: number;
+  /** Counts them too. Default: counted nowhere. */
+  held?: HeldBytes;
 }
 
 export interface ReliableHandler {
@@ -73,7 +76,7 @@ export class ReliableEndpoint {
     this.#fragmentAbove = options.fragmentAbove ?? 1024;
     this.#fragmentBytes = options.fragmentBytes ?? 1024;
     this.#maxFragments = options.maxFragments ?? 16;
-    this.#reassembly = new FragmentReassembly(this.#fragmentBytes, options.maxReassemblyBytes ?? 256 * 1024);
+    this.#reassembly = new FragmentReassembly(this.#fragmentBytes, options.maxReassemblyBytes ?? 256 * 1024, options.held);
   }
 
   /** The sequence that the next packet will have. */
@@ -84,6 +87,11 @@ export class ReliableEndpoint {
   /** Bytes held for fragmented packets that are not whole yet. */
   get reassemblyBytes(): number {
     return this.#reassembly.bytes;
+  }
+
+  /** Lets go of fragmented packets that are not whole yet. */
+  clear(): void {
+    this.#reassembly.clear();
   }
 
   /** Of the header of the packet that is being delivered: the peer's `ack`. */

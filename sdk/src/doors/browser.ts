@@ -7,3 +7,4 @@ export type { AvailableRoom } from "../colyseus/client/available-room.ts";
 export type { JoinSettings } from "../colyseus/client/join.ts";
 export type { JoinProgress, PathKind, PathRecord, RoomPath } from "../colyseus/client/path.ts";
 export { SallyportRoom } from "../colyseus/client/room.ts";
+export type { ClientLimits, TrafficLimits } from "../colyseus/wire/traffic-limits.ts";

@@ -5,3 +5,4 @@ export type { JoinSettings } from "../colyseus/client/join.ts";
 export type { JoinProgress, PathKind, PathRecord, RoomPath } from "../colyseus/client/path.ts";
 export { SallyportRoom } from "../colyseus/client/room.ts";
 export type { ConnectSession } from "../colyseus/client/udp-attempt.ts";
+export type { ClientLimits, TrafficLimits } from "../colyseus/wire/traffic-limits.ts";

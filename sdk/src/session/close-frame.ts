@@ -18,6 +18,8 @@ export interface CloseFrame {
 const KIND_CLOSE = 1;
 const HEADER_BYTES = 7;
 const MAX_REASON_BYTES = 123;
+/** The longest close frame. */
+export const MAX_CLOSE_BYTES: number = HEADER_BYTES + MAX_REASON_BYTES;
 
 export function encodeClose({ code, text, after }: CloseFrame): Uint8Array {
   const reason = truncateUtf8(text, MAX_REASON_BYTES);
@@ -32,7 +34,7 @@ export function encodeClose({ code, text, after }: CloseFrame): Uint8Array {
 
 /** Null for anything that is no close frame. */
 export function decodeClose(bytes: Uint8Array): CloseFrame | null {
-  if (bytes.length < HEADER_BYTES || bytes.length > HEADER_BYTES + MAX_REASON_BYTES || bytes[0] !== KIND_CLOSE)
+  if (bytes.length < HEADER_BYTES || bytes.length > MAX_CLOSE_BYTES || bytes[0] !== KIND_CLOSE)
     return null;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   return {

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { NetworkConditions } from "../channel/conditioner.ts";
 import type { Endpoint } from "../net/endpoint.ts";
+import { HeldBytesBudget } from "../net/held-bytes.ts";
 import { traceOf } from "../net/trace.ts";
 import type { UDPSocket } from "../net/udp-socket.ts";
 import { generateConnectToken } from "../netcode/connect-token.ts";
@@ -27,7 +28,7 @@ export interface UDPSessionServerOptions extends SessionLimits {
    * by which the world reaches a home host changes. Default: 127.0.0.1 and the socket's port.
    */
   identity?: Endpoint;
-  /** 1-4096. Default 1024. */
+  /** 1-65536. Default 1024. */
   maxClients?: number;
   /** Seconds that a connect token is good for, and that tokens of an earlier run stay refused after a start. Default 30. */
   tokenLifetimeSeconds?: number;
@@ -37,6 +38,7 @@ export interface UDPSessionServerOptions extends SessionLimits {
 
 const DEFAULT_TIMEOUT_SECONDS = 10;
 const UPDATE_MS = 100;
+const LEAST_BUDGET_BYTES = 64 << 20;
 /** How long a path's peer may take to come. */
 const PATH_TIMEOUT_MS = 30_000;
 
@@ -68,7 +70,8 @@ export class UDPSessionServer implements SessionServer, AsyncDisposable {
   /** {@link netcodeReady} must have resolved; {@link open} sees to it. */
   constructor(socket: UDPSocket, options: UDPSessionServerOptions = {}) {
     this.#socket = socket;
-    this.#options = options;
+    const { budget = new HeldBytesBudget(Math.max(LEAST_BUDGET_BYTES, 2 * (options.maxMessageBytes ?? 0))) } = options;
+    this.#options = { ...options, budget };
     this.#privateKey = options.privateKey ?? randomBytes(32);
     this.#identity = options.identity ?? { address: "127.0.0.1", port: socket.localPort };
     this.#tokenLifetimeSeconds = options.tokenLifetimeSeconds ?? 30;

@@ -11,7 +11,8 @@ import type { SessionPath, SessionPathKind, SessionPathPair } from "./path.ts";
  * - `refused`: the server refused the token, or no answer came to the request
  * - `full`: the server has no free slot
  * - `expired`: the connect token expired before the handshake ended
- * - `protocol-error`: the other side broke the protocol or a cap
+ * - `protocol-error`: the other side broke the protocol
+ * - `limit`: the other side sent a message that is too long, or held too much of the memory that all share; code and text say which
  * - `shutdown`: the server or the socket was closed
  */
 export type CloseReason =
@@ -22,6 +23,7 @@ export type CloseReason =
   | "full"
   | "expired"
   | "protocol-error"
+  | "limit"
   | "shutdown";
 
 export interface SessionStats {
@@ -80,6 +82,11 @@ export interface Session {
    * UTF-8, as in RFC 6455) reach the other side as far as the path allows.
    */
   close(code?: number, reason?: string): void;
+  /**
+   * Ends the session at once: what waits to be sent is dropped, and the other side is told `code` and `reason` as by {@link close}. For
+   * one that cannot keep up.
+   */
+  abort(code?: number, reason?: string): void;
   /**
    * A bad line, for trying the game out: what is sent and what arrives passes through it, each way on its own, so that a
    * delay of 50 ms makes the round trip 100 ms longer. netcode's handshake and keep alives, and questions for the path, are spared. Null: as it is.

@@ -1,12 +1,19 @@
 import type { NetworkConditions } from "../channel/conditioner.ts";
 import { MessageEndpoint } from "../channel/endpoint.ts";
-import type { SendOptions } from "../channel/wire/types.ts";
+import { type ChannelFailure, type SendOptions } from "../channel/wire/types.ts";
 import type { Endpoint } from "../net/endpoint.ts";
+import { describeFull, HeldBytes, HeldBytesBudget } from "../net/held-bytes.ts";
 import { traceOf } from "../net/trace.ts";
 import { MAX_PAYLOAD_BYTES } from "../netcode/constants.ts";
-import { CLOSE_ABNORMAL, CLOSE_NORMAL, CLOSE_PROTOCOL_ERROR } from "./close-code.ts";
-import { type CloseFrame, decodeClose, encodeClose } from "./close-frame.ts";
-import { limitsOf, type SessionLimits } from "./limits.ts";
+import {
+  CLOSE_ABNORMAL,
+  CLOSE_NORMAL,
+  CLOSE_PROTOCOL_ERROR,
+  CLOSE_TOO_BIG,
+  CLOSE_TRY_AGAIN_LATER,
+} from "./close-code.ts";
+import { type CloseFrame, decodeClose, encodeClose, MAX_CLOSE_BYTES } from "./close-frame.ts";
+import { channelLimitsOf, type SessionLimits } from "./limits.ts";
 import { Line } from "./line.ts";
 import type { SessionPathKind, SessionPathPair } from "./path.ts";
 import type { Pumped, SessionPump } from "./pump.ts";
@@ -30,8 +37,10 @@ const views: Uint8Array[] = [];
 const MIN_INITIAL_RTT_MS = 5;
 const MAX_INITIAL_RTT_MS = 1000;
 
-/** Kept for a listener that comes late. */
+/** Kept for a listener that comes late, if no other limit was chosen. */
 const MAX_EARLY_BYTES = 8 << 20;
+/** What one message of that weighs beyond its bytes. */
+const EARLY_OVERHEAD = 384;
 
 /**
  * How long a close waits for its acknowledgement before the path is given up, ms. On a path whose round trip is not known yet
@@ -72,6 +81,9 @@ export class UDPSession implements Session, Pumped {
   readonly #link: SessionLink;
   readonly #pump: SessionPump;
   readonly #endpoint: MessageEndpoint;
+  readonly #limits: SessionLimits;
+  /** What this peer makes us hold. */
+  readonly #held: HeldBytes;
   #onMessage: Session["onMessage"] = null;
   /** What came before anybody listened: the first message may stand right behind the packet that opened the session. */
   readonly #early: { data: Uint8Array; mode: SessionMode; channel: number }[] = [];
@@ -92,15 +104,22 @@ export class UDPSession implements Session, Pumped {
     this.#link = link;
     this.#pump = pump;
     this.conditions = options.conditions;
+    this.#limits = options.limits;
+    const budget = options.limits.budget ?? new HeldBytesBudget(Number.POSITIVE_INFINITY);
+    this.#held = budget.open((bytes) => this.#overspent(describeFull(budget, bytes)));
+    const { maxMessageBytes, ...limits } = channelLimitsOf(options.limits);
     this.#endpoint = new MessageEndpoint(
       {
-        ...limitsOf(options.limits),
+        ...limits,
+        // Its own messages fit, whatever the application's may be.
+        ...(maxMessageBytes !== undefined && { maxMessageBytes: Math.max(maxMessageBytes, MAX_CLOSE_BYTES) }),
+        held: this.#held,
         maxPacketBytes: MAX_PAYLOAD_BYTES,
         initialRttMs: Math.min(Math.max(options.handshakeMs, MIN_INITIAL_RTT_MS), MAX_INITIAL_RTT_MS),
       },
       {
         message: (data, mode, channel) => this.#message(data, mode, channel),
-        failed: ({ message }) => this.#fail(message),
+        failed: (failure) => this.#failed(failure),
       },
     );
     pump.add(this);
@@ -117,8 +136,9 @@ export class UDPSession implements Session, Pumped {
   set onMessage(listener: Session["onMessage"]) {
     this.#onMessage = listener;
     if (listener === null) return;
-    for (const { data, mode, channel } of this.#early.splice(0)) this.#onMessage?.(data, mode, channel);
+    this.#held.give(this.#earlyBytes);
     this.#earlyBytes = 0;
+    for (const { data, mode, channel } of this.#early.splice(0)) this.#onMessage?.(data, mode, channel);
   }
 
   get pathKind(): SessionPathKind {
@@ -184,6 +204,10 @@ export class UDPSession implements Session, Pumped {
     this.#lingerUntil = sent ? now + CLOSE_LINGER_MS : now;
     this.#finish("local", code, reason);
     this.#pump.flushNow(this);
+  }
+
+  abort(code: number = CLOSE_NORMAL, reason = ""): void {
+    if (this.#state === "open") this.#fail("local", code, reason);
   }
 
   /** @internal One decrypted payload from the path. */
@@ -255,7 +279,7 @@ export class UDPSession implements Session, Pumped {
   #message(data: Uint8Array, mode: SessionMode, channel: number): void {
     if (channel === CONTROL_CHANNEL) {
       const frame = decodeClose(data);
-      if (frame === null) this.#fail("malformed close frame");
+      if (frame === null) this.#fail("protocol-error", CLOSE_PROTOCOL_ERROR, "malformed close frame");
       else this.#remoteClose ??= frame;
     } else {
       if (isReliable(mode)) this.#reliableReceived++;
@@ -278,18 +302,39 @@ export class UDPSession implements Session, Pumped {
       this.#onMessage(data, mode, channel);
       return;
     }
-    this.#earlyBytes += data.length;
-    if (this.#earlyBytes <= MAX_EARLY_BYTES) this.#early.push({ data: data.slice(), mode, channel });
-    else if (mode.startsWith("reliable")) this.#fail("more came than is kept for a listener that is not there yet");
+    const cost = data.length + EARLY_OVERHEAD;
+    if (this.#earlyBytes + cost > (this.#limits.maxReceiveBytes ?? MAX_EARLY_BYTES)) {
+      if (isReliable(mode))
+        this.#fail("limit", CLOSE_TRY_AGAIN_LATER, "more came than is kept for a listener that is not there yet");
+      return;
+    }
+    if (!this.#held.take(cost)) return;
+    this.#earlyBytes += cost;
+    this.#early.push({ data: data.slice(), mode, channel });
   }
 
-  #fail(failure: string): void {
+  #failed({ code, message }: ChannelFailure): void {
+    if (code === "message-too-large") this.#fail("limit", CLOSE_TOO_BIG, message);
+    else this.#fail("protocol-error", CLOSE_PROTOCOL_ERROR, message);
+  }
+
+  #overspent(text: string): void {
+    this.#fail("limit", this.#limits.budgetSpentCode ?? CLOSE_TRY_AGAIN_LATER, text);
+  }
+
+  /** Lets go of all that waits, tells the peer why, and ends as soon as it knows. */
+  #fail(reason: CloseReason, code: number, text: string): void {
     if (this.#state === "closed") return;
     const open = this.#state === "open";
     this.#state = "closing";
-    this.#lingerUntil = this.#pump.now();
+    this.#early.length = 0;
+    const now = this.#pump.now();
+    // Whoever closed it before has said why.
+    const told = open && this.#endpoint.farewell(encodeClose({ code, text, after: 0 }), CONTROL_CHANNEL);
+    if (!open) this.#endpoint.close();
+    this.#lingerUntil = told ? now + CLOSE_LINGER_MS : now;
     this.#pump.flushAtEndOfTick(this);
-    if (open) this.#finish("protocol-error", CLOSE_PROTOCOL_ERROR, failure);
+    if (open) this.#finish(reason, code, text);
   }
 
   #finish(reason: CloseReason, code: number, text: string): void {
@@ -306,6 +351,8 @@ export class UDPSession implements Session, Pumped {
     if (this.#state === "closed") return;
     this.#state = "closed";
     this.#endpoint.close();
+    this.#held.close();
+    this.#early.length = 0;
     this.#pump.delete(this);
   }
 }

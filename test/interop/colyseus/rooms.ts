@@ -45,6 +45,9 @@ export class ArenaRoom extends Room<{ state: ArenaState }> {
     this.onMessage("shout", (_client, text: string) => this.broadcast("shout", text));
     this.onMessage("echo", (client, payload: unknown) => client.send("echo", payload));
     this.onMessageBytes("bytes", (client, bytes: Uint8Array) => client.sendBytes("bytes", bytes));
+    this.onMessage("pieces", (client, { count, bytes }: { count: number; bytes: number }) => {
+      for (let i = 0; i < count; i++) client.send("piece", "y".repeat(bytes));
+    });
     this.onMessage("double", (_client, n: number) => n * 2);
     this.onMessage("fail", () => {
       throw new Error("as asked");

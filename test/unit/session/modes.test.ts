@@ -153,17 +153,45 @@ describe("a bad line", () => {
 });
 
 describe("limits", () => {
-  test("a message above the limit is not taken, and one that comes all the same ends the session", async () => {
-    await using pair = await connectPair({ maxMessageBytes: 1000 });
-    expect(pair.server.send(new Uint8Array(1001), "reliable")).toBe(false);
-    const end = new Promise<unknown[]>((resolve) => {
-      pair.server.onClose = (...how) => resolve(how);
+  const ended = (session: Session) =>
+    new Promise<unknown[]>((resolve) => {
+      session.onClose = (...how) => resolve(how);
     });
-    // The client has another limit, so it takes what the server does not.
-    expect(pair.client.send(new Uint8Array(5000), "reliable")).toBe(true);
-    const [reason, code, text] = await end;
-    expect([reason, code]).toEqual(["protocol-error", 1002]);
-    expect(text).toMatch(/5000/);
+
+  test("a message above the limit ends the session, and both sides know why; what is sent has no such limit", async () => {
+    await using pair = await connectPair({ maxMessageBytes: 1000 });
+    const heard = new Promise<number>((resolve) => {
+      pair.client.onMessage = ({ length }) => resolve(length);
+    });
+    expect(pair.server.send(new Uint8Array(5000), "reliable")).toBe(true);
+    expect(await heard).toBe(5000);
+    const ends = [ended(pair.server), ended(pair.client)];
+    expect(pair.client.send(new Uint8Array(5001), "reliable")).toBe(true);
+    const text = "The peer sent a message of 5001 bytes, 1000 are allowed.";
+    expect(await Promise.all(ends)).toEqual([
+      ["limit", 1009, text],
+      ["remote", 1009, text],
+    ]);
+    await expect.poll(() => pair.host.sessions.size).toBe(0);
+  });
+
+  test("a session that is aborted drops what waits, and the other side is told at once", async () => {
+    await using pair = await connectPair({ conditions: { delayMs: 20, bytesPerSecond: 100_000 } });
+    let heard = 0;
+    pair.client.onMessage = ({ length }) => (heard += length);
+    for (let n = 0; n < 100; n++) pair.server.send(new Uint8Array(50_000), "reliable");
+    const end = ended(pair.client);
+    await expect.poll(() => heard, { timeout: 10_000 }).toBeGreaterThan(0);
+    pair.server.abort(4010, "too slow");
+    expect(await end).toEqual(["remote", 4010, "too slow"]);
+    expect(heard).toBeLessThan(1_000_000);
+  });
+
+  test("limits so small that no goodbye would fit hold for the application's messages alone", async () => {
+    await using pair = await connectPair({ maxMessageBytes: 10 });
+    const end = ended(pair.server);
+    pair.client.close(4000, "r".repeat(123));
+    expect(await end).toEqual(["remote", 4000, "r".repeat(123)]);
   });
 
   test("what waits for a peer is bounded, and room comes back", async () => {

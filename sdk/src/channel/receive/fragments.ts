@@ -1,3 +1,4 @@
+import { type HeldBytes, unboundedBytes } from "../../net/held-bytes.ts";
 import { type FragmentHeader, MAX_PACKET_HEADER_BYTES, writePacketHeader } from "../wire/reliable-header.ts";
 import { sequenceDistance, sequenceNewer } from "../wire/sequence.ts";
 
@@ -20,12 +21,15 @@ export class FragmentReassembly {
   readonly #slots: (Reassembly | undefined)[] = Array.from({ length: REASSEMBLY_WINDOW });
   readonly #fragmentBytes: number;
   readonly #maxBytes: number;
+  readonly #shared: HeldBytes;
   #next = 0;
   #bytes = 0;
 
-  constructor(fragmentBytes: number, maxBytes: number) {
+  /** @param shared of the peers' common memory */
+  constructor(fragmentBytes: number, maxBytes: number, shared: HeldBytes = unboundedBytes()) {
     this.#fragmentBytes = fragmentBytes;
     this.#maxBytes = maxBytes;
+    this.#shared = shared;
   }
 
   /** Bytes held for packets that are not whole yet. */
@@ -43,7 +47,7 @@ export class FragmentReassembly {
     this.advance(sequence);
     this.#drop(sequence % REASSEMBLY_WINDOW);
     const bytes = MAX_PACKET_HEADER_BYTES + numFragments * this.#fragmentBytes;
-    if (this.#bytes + bytes > this.#maxBytes) return false;
+    if (this.#bytes + bytes > this.#maxBytes || !this.#shared.take(bytes)) return false;
     this.#bytes += bytes;
     this.#slots[sequence % REASSEMBLY_WINDOW] = {
       sequence,
@@ -90,10 +94,15 @@ export class FragmentReassembly {
     if (this.has(sequence)) this.#drop(sequence % REASSEMBLY_WINDOW);
   }
 
+  clear(): void {
+    for (let index = 0; index < REASSEMBLY_WINDOW; index++) this.#drop(index);
+  }
+
   #drop(index: number): void {
     const slot = this.#slots[index];
     if (!slot) return;
     this.#bytes -= slot.bytes.length;
+    this.#shared.give(slot.bytes.length);
     this.#slots[index] = undefined;
   }
 }

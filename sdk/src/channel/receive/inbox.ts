@@ -1,3 +1,4 @@
+import type { HeldBytes } from "../../net/held-bytes.ts";
 import {
   FRAME_CHANNEL,
   FRAME_MODE,
@@ -13,13 +14,15 @@ import {
 import { sequenceNewer } from "../wire/sequence.ts";
 import type { ChannelFailure, ChannelHandler, ChannelStats } from "../wire/types.ts";
 import { viewOf } from "../wire/views.ts";
-import { type HeldBytes, type HeldMessage, type Received, ReceiveStream } from "./receive-stream.ts";
+import { assemblyBytes } from "./message-assembly.ts";
+import { type HeldMessage, ReceiveBuffer, type Received, ReceiveStream } from "./receive-stream.ts";
 import { UnreliableAssemblies } from "./unreliable-assemblies.ts";
 
 export interface InboxOptions {
   maxMessageBytes: number;
   maxUnreliableBytes: number;
   maxReceiveBytes: number;
+  held: HeldBytes;
 }
 
 /** Reads the frames of packets and delivers their messages: each as its mode promises. */
@@ -28,32 +31,43 @@ export class Inbox {
   readonly #stats: ChannelStats;
   readonly #handler: ChannelHandler;
   readonly #streams: Map<number, ReceiveStream> = new Map<number, ReceiveStream>();
-  readonly #held: HeldBytes;
+  readonly #buffer: ReceiveBuffer;
+  readonly #maxUnreliableBytes: number;
   /** Sequenced: the newest delivered, by channel. */
   readonly #newest: Map<number, number> = new Map<number, number>();
   readonly #unreliable: UnreliableAssemblies;
   #closed = false;
-  /** Set when {@link read} answered false. */
+  /** Something of the packet found no room. */
+  #refused = false;
+  /** Set when {@link read} answered false because the peer failed. */
   failure: ChannelFailure | undefined;
 
   constructor(options: InboxOptions, stats: ChannelStats, handler: ChannelHandler) {
     this.#options = options;
     this.#stats = stats;
     this.#handler = handler;
-    this.#held = { bytes: 0, cap: options.maxReceiveBytes };
-    this.#unreliable = new UnreliableAssemblies(options.maxUnreliableBytes * 2);
+    this.#buffer = new ReceiveBuffer(options.maxReceiveBytes, options.held);
+    this.#maxUnreliableBytes = Math.min(options.maxUnreliableBytes, options.maxMessageBytes);
+    this.#unreliable = new UnreliableAssemblies(2 * assemblyBytes(this.#maxUnreliableBytes), options.held);
   }
 
-  /** Reads all frames that `reader` stands before. @returns false if the peer failed, see {@link failure}. */
+  /**
+   * Reads all frames that `reader` stands before.
+   * @returns false if the peer failed (see {@link failure}) or had to go, or if something found no room and the packet has to come
+   *   again: what was taken of it is known then
+   */
   read(reader: FrameReader): boolean {
-    while (reader.at < reader.end && !this.#closed) if (!this.#readFrame(reader)) return false;
-    this.#stats.receiveBufferedBytes = this.#held.bytes;
-    return true;
+    let isFine = true;
+    this.#refused = false;
+    while (isFine && reader.at < reader.end && !this.#closed) isFine = this.#readFrame(reader);
+    this.#stats.receiveBufferedBytes = this.#buffer.bytes;
+    return isFine && !this.#refused;
   }
 
   clear(): void {
     this.#closed = true;
     for (const stream of this.#streams.values()) stream.clear();
+    this.#options.held.give(this.#streams.size * ReceiveStream.cost);
     this.#streams.clear();
     this.#unreliable.clear();
     this.#stats.receiveBufferedBytes = 0;
@@ -75,7 +89,7 @@ export class Inbox {
     const length = reader.varint();
     const start = reader.skip(length);
     if (reader.failed) return this.#fail("malformed", "a frame that ends behind its packet");
-    const cap = mode <= MODE_SEQUENCED ? this.#options.maxUnreliableBytes : this.#options.maxMessageBytes;
+    const cap = mode <= MODE_SEQUENCED ? this.#maxUnreliableBytes : this.#options.maxMessageBytes;
     const bytes = slice ? total : length;
     if (bytes > cap) return this.#fail("message-too-large", `a message of ${bytes} bytes, ${cap} are allowed`);
     if (mode <= MODE_SEQUENCED) {
@@ -84,6 +98,7 @@ export class Inbox {
         : this.#unreliableWhole(mode, channel, id, reader.bytes, start, length);
     }
     const stream = this.#stream(mode, channel);
+    if (!stream) return false;
     const place = stream.classify(id);
     if (place === "old") return true;
     if (place === "too-far") return this.#fail("window-exceeded", `message ${id} is too far ahead`);
@@ -119,6 +134,7 @@ export class Inbox {
     const key = (channel << 2) | mode;
     const whole = this.#unreliable.add(key, id, total, first, bytes, start, length);
     if (whole === "malformed") return this.#fail("malformed", "a slice that does not fit its message");
+    if (whole === "ended") return false;
     if (whole && (mode === MODE_UNRELIABLE || this.#advance(channel, id))) this.#message(whole, mode, channel);
     return true;
   }
@@ -136,7 +152,11 @@ export class Inbox {
       case "malformed":
         return this.#fail("malformed", "a slice that does not fit its message");
       case "full":
-        return this.#fail("receive-buffer-full", `more than ${this.#held.cap} bytes wait for earlier ones`);
+        // What all wait for may stand behind it in the same packet.
+        this.#refused = true;
+        return true;
+      case "ended":
+        return false;
       case "new":
         if (!stream.isReady(id) || !stream.isDue(id)) return true;
         this.#messageHeld(stream.deliver(id), mode, channel);
@@ -173,11 +193,13 @@ export class Inbox {
     }
   }
 
-  #stream(mode: number, channel: number): ReceiveStream {
+  /** Undefined where there was no room for another, and the peer had to go. */
+  #stream(mode: number, channel: number): ReceiveStream | undefined {
     const key = (channel << 2) | mode;
     let stream = this.#streams.get(key);
     if (!stream) {
-      stream = new ReceiveStream(mode === MODE_RELIABLE, this.#held);
+      if (!this.#options.held.take(ReceiveStream.cost)) return undefined;
+      stream = new ReceiveStream(mode === MODE_RELIABLE, this.#buffer);
       this.#streams.set(key, stream);
     }
     return stream;

@@ -1,7 +1,14 @@
 import { BLOCK_BYTES, BLOCK_WINDOW } from "../wire/frames.ts";
 
 const PAGE_BYTES = 4096;
+/** What the objects around a page weigh. */
+const PAGE_OVERHEAD = 256;
 const BLOCKS_PER_PAGE = PAGE_BYTES / BLOCK_BYTES;
+
+/** What a message of so many bytes weighs when all of its pages are there. */
+export function assemblyBytes(total: number): number {
+  return total + Math.ceil(total / PAGE_BYTES) * PAGE_OVERHEAD;
+}
 
 /**
  * Puts a sliced message together. Memory comes by pages of 4 KiB as their bytes arrive, and no further ahead of the
@@ -9,7 +16,7 @@ const BLOCKS_PER_PAGE = PAGE_BYTES / BLOCK_BYTES;
  */
 export class MessageAssembly {
   readonly total: number;
-  /** Bytes allocated. */
+  /** What its pages weigh. */
   bytes = 0;
   readonly #blocks: number;
   readonly #pages: (Uint8Array | undefined)[] = [];
@@ -42,7 +49,7 @@ export class MessageAssembly {
     let cost = 0;
     const last = Math.floor((first * BLOCK_BYTES + bytes - 1) / PAGE_BYTES);
     for (let page = Math.floor(first / BLOCKS_PER_PAGE); page <= last; page++) {
-      if (!this.#pages[page]) cost += this.#pageBytes(page);
+      if (!this.#pages[page]) cost += this.#pageBytes(page) + PAGE_OVERHEAD;
     }
     return cost;
   }
@@ -79,7 +86,7 @@ export class MessageAssembly {
     let page = this.#pages[index];
     if (!page) {
       page = new Uint8Array(this.#pageBytes(index));
-      this.bytes += page.length;
+      this.bytes += page.length + PAGE_OVERHEAD;
       this.#pages[index] = page;
     }
     return page;

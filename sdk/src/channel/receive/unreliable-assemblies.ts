@@ -1,9 +1,12 @@
+import type { HeldBytes } from "../../net/held-bytes.ts";
 import { FRAME_MODE, MODE_UNRELIABLE } from "../wire/frames.ts";
 import { sequenceNewer } from "../wire/sequence.ts";
 import { MessageAssembly } from "./message-assembly.ts";
 
 /** How many unreliable messages may be incomplete at a time; the oldest gives way to the next. */
 const MAX_ASSEMBLIES = 8;
+/** What the objects around one weigh. */
+const ASSEMBLY_OVERHEAD = 768;
 
 interface Entry {
   readonly key: number;
@@ -17,10 +20,17 @@ export class UnreliableAssemblies {
   /** By key: the newest that was delivered, so that a late slice does not begin it anew. */
   readonly #newest: Map<number, number> = new Map<number, number>();
   readonly #maxBytes: number;
+  readonly #shared: HeldBytes;
+  /** What `#shared` was charged. */
+  #charged = 0;
 
-  /** @param maxBytes all incomplete messages together */
-  constructor(maxBytes: number) {
+  /**
+   * @param maxBytes all incomplete messages together
+   * @param shared of the peers' common memory
+   */
+  constructor(maxBytes: number, shared: HeldBytes) {
     this.#maxBytes = maxBytes;
+    this.#shared = shared;
   }
 
   /** Bytes held. */
@@ -31,9 +41,32 @@ export class UnreliableAssemblies {
   /**
    * Adds a slice. `key` is channel and mode, which count their ids apart.
    *
-   * @returns the whole message if this completed it; `malformed` if no correct sender sends it.
+   * @returns the whole message if this completed it; `malformed` if no correct sender sends it; `ended` if the peer had to go, since
+   *   too much was held for it.
    */
   add(
+    key: number,
+    id: number,
+    total: number,
+    first: number,
+    bytes: Uint8Array,
+    start: number,
+    length: number,
+  ): Uint8Array | "malformed" | "ended" | undefined {
+    const received = this.#add(key, id, total, first, bytes, start, length);
+    const change = this.bytes + this.#entries.length * ASSEMBLY_OVERHEAD - this.#charged;
+    this.#charged += change;
+    if (change < 0) this.#shared.give(-change);
+    return change > 0 && !this.#shared.take(change) ? "ended" : received;
+  }
+
+  clear(): void {
+    this.#entries.length = 0;
+    this.#shared.give(this.#charged);
+    this.#charged = 0;
+  }
+
+  #add(
     key: number,
     id: number,
     total: number,
@@ -70,10 +103,6 @@ export class UnreliableAssemblies {
     // Sequenced ids are counted on by whole messages too, and the inbox knows the newest.
     if ((key & FRAME_MODE) === MODE_UNRELIABLE) this.#newest.set(key, id);
     return assembly.join();
-  }
-
-  clear(): void {
-    this.#entries.length = 0;
   }
 }
 

@@ -16,6 +16,8 @@ const TIME_THRESHOLD = 9 / 8;
 const MAX_TIME_THRESHOLD = 2;
 /** RFC 9002 section 7.6.1. */
 const PERSISTENT_CONGESTION = 3;
+/** Of the packets that are remembered, left for acknowledgements and probes. */
+const RESERVED_SLOTS = 8;
 /** While packets go on leaving, a probe is due after so many times the timeout without an acknowledgement. */
 const SILENT_TIMEOUTS = 2;
 /** A game does not wait longer than this for a sign of life, however often it probed. */
@@ -79,6 +81,17 @@ export class Recovery {
   /** Whether packets were lost in the last seconds. */
   lossy(now: number): boolean {
     return now < this.#lossyUntil;
+  }
+
+  /**
+   * Whether the next packet has to wait, as too many of late are on their way: one more would push the oldest out of what is remembered,
+   * and what that carried would be sent again, and push out the next.
+   */
+  isFull(sequence: number, now: number): boolean {
+    const slot = (sequence + RESERVED_SLOTS) % SENT_WINDOW;
+    // One of which nothing is heard for so long is lost more likely than not: what goes on leaving need not wait for a probe to tell.
+    const waitMs = 2 * this.rtt.probeMs + (AWAITED_ACK_DELAY_MS[1] ?? 0);
+    return this.#sent.state(slot) === IN_FLIGHT && now < this.#sent.sentAt(slot) + waitMs;
   }
 
   /** Frees the slot of the next packet: what was sent 256 packets ago is lost if nothing was heard of it. */

@@ -1,6 +1,6 @@
 import type { PathMtu } from "../recovery/path-mtu.ts";
 import { SENT_WINDOW, type SentPackets } from "../recovery/sent-packets.ts";
-import { MODE_SEQUENCED, messageCost, URGENCY } from "../wire/frames.ts";
+import { MODE_SEQUENCED, messageCost, SLICES_AHEAD_BYTES, URGENCY } from "../wire/frames.ts";
 import type { ChannelStats, MessageEndpointOptions } from "../wire/types.ts";
 import { CopyQueue } from "./copy-queue.ts";
 import { OutgoingMessage } from "./outgoing-message.ts";
@@ -19,7 +19,7 @@ const COPY_ALONE_AFTER_MS = 20;
 /** How much a probe sends again. */
 export const PROBE_BYTES = 1000;
 
-type OutboxOptions = Pick<Required<MessageEndpointOptions>, "maxBufferedBytes" | "maxUnreliableBufferedBytes">;
+type OutboxOptions = Pick<Required<MessageEndpointOptions>, "maxBufferedBytes" | "maxUnreliableBufferedBytes" | "held">;
 
 /** The messages that wait for being sent, or for word that they arrived; fills packets with them. */
 export class Outbox {
@@ -35,6 +35,9 @@ export class Outbox {
   readonly #copies: readonly CopyQueue[] = [this.#sentOnce, this.#sentTwice];
   readonly #record: PacketRecord = { message: new OutgoingMessage(), first: 0, count: 0, moved: false };
   #serial = 0;
+  /** Reliable messages of which slices were sent, until they are released, and how long they are together. */
+  readonly #begun: OutgoingMessage[] = [];
+  #begunBytes = 0;
   #unreliableBytes = 0;
   #sequence = 0;
   #now = 0;
@@ -68,7 +71,7 @@ export class Outbox {
     if (priority !== undefined && priority !== stream.priority) this.#schedule.setPriority(stream, priority);
     if (stream.reliable) {
       const cost = messageCost(data.length);
-      if (this.#stats.bufferedBytes + cost > this.#options.maxBufferedBytes) return false;
+      if (this.#stats.bufferedBytes + cost > this.#options.maxBufferedBytes || !this.#options.held.take(cost)) return false;
       this.#stats.bufferedBytes += cost;
     } else if (!this.#makeRoom(data.length, stream)) {
       return false;
@@ -180,7 +183,11 @@ export class Outbox {
     this.#schedule.clear();
     this.#sentOnce.clear();
     this.#sentTwice.clear();
+    this.#options.held.give(this.#stats.bufferedBytes + this.#unreliableBytes);
     this.#stats.bufferedBytes = 0;
+    this.#begun.length = 0;
+    this.#begunBytes = 0;
+    this.#unreliableBytes = 0;
   }
 
   #resend({ message, first, count }: PacketRecord): number {
@@ -264,12 +271,14 @@ export class Outbox {
     for (let queue = stream.slicedQueue(); queue; queue = stream.slicedQueue()) {
       const message = queue.at(0);
       if (!message?.blocks || !stream.inWindow(message)) break;
+      if (stream.reliable && message.blocks.next === 0 && !this.#mayBegin(message)) break;
       if (message.id < 0) message.id = stream.takeId();
       const run = message.blocks.nextNew();
       if (!run) break;
       const count = message.writeSlice(out, at, limit, run);
       if (count === 0) break;
       at = this.#putSlice(message, run.first, count);
+      if (stream.reliable && message.blocks.next === 0) this.#begin(message);
       message.blocks.next += count;
       if (message.blocks.next === message.blocks.count) {
         queue.shift();
@@ -277,6 +286,19 @@ export class Outbox {
       }
     }
     return at;
+  }
+
+  #mayBegin({ length }: OutgoingMessage): boolean {
+    const bytes = this.#begunBytes + length;
+    if (bytes <= SLICES_AHEAD_BYTES) return true;
+    let longest = length;
+    for (const begun of this.#begun) longest = Math.max(longest, begun.length);
+    return bytes - longest <= SLICES_AHEAD_BYTES;
+  }
+
+  #begin(message: OutgoingMessage): void {
+    this.#begun.push(message);
+    this.#begunBytes += message.length;
   }
 
   /** Whether it fits no packet of the present size, whatever else that holds. */
@@ -313,7 +335,14 @@ export class Outbox {
   /** Gives back all messages of a stream that are acknowledged, up to the first that is not. */
   #release(stream: SendStream): void {
     for (let message = stream.release(); message; message = stream.release()) {
-      this.#stats.bufferedBytes -= messageCost(message.length);
+      const cost = messageCost(message.length);
+      const begun = message.blocks ? this.#begun.indexOf(message) : -1;
+      if (begun >= 0) {
+        this.#begun.splice(begun, 1);
+        this.#begunBytes -= message.length;
+      }
+      this.#stats.bufferedBytes -= cost;
+      this.#options.held.give(cost);
       this.#recycle(message);
     }
   }
@@ -324,7 +353,9 @@ export class Outbox {
   }
 
   #recycleUnreliable(message: OutgoingMessage): void {
-    this.#unreliableBytes -= message.length + UNRELIABLE_OVERHEAD;
+    const cost = message.length + UNRELIABLE_OVERHEAD;
+    this.#unreliableBytes -= cost;
+    this.#options.held.give(cost);
     this.#recycle(message);
   }
 
@@ -341,6 +372,7 @@ export class Outbox {
       this.#recycleUnreliable(dropped);
       if (!victim.waiting) this.#schedule.deactivate(victim);
     }
+    if (!this.#options.held.take(cost)) return false;
     this.#unreliableBytes += cost;
     return true;
   }

@@ -9,6 +9,12 @@ function classOf(bytes: number): number {
   return bytes <= SMALLEST ? 0 : 32 - Math.clz32((bytes - 1) >>> 6);
 }
 
+/** How long the buffer is that {@link takeBuffer} gives. */
+export function bufferBytes(bytes: number): number {
+  const sizeClass = classOf(bytes);
+  return sizeClass >= CLASSES ? bytes : SMALLEST << sizeClass;
+}
+
 /** A buffer of at least `bytes`, contents undefined. Shared by all endpoints, so that an idle one holds none. */
 export function takeBuffer(bytes: number): Uint8Array {
   const sizeClass = classOf(bytes);

@@ -66,6 +66,11 @@ export const BLOCK_BYTES = 128;
 export const BLOCK_WINDOW = 4096;
 /** How many messages a sender may be ahead of the oldest that is not acknowledged, by channel and mode. */
 export const MESSAGE_WINDOW = 2048;
+/**
+ * Beside the longest of them, a sender begins no message that needs slices while those begun and not released are longer together: a
+ * receiver that holds as much early would have to refuse it.
+ */
+export const SLICES_AHEAD_BYTES: number = 256 * 1024;
 /** netcode's largest payload. */
 export const MAX_PACKET_BYTES = 1200;
 /** The longest message that a varint of 4 bytes can tell. */

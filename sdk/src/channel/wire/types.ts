@@ -1,3 +1,5 @@
+import type { HeldBytes } from "../../net/held-bytes.ts";
+
 /**
  * What is promised about a message:
  * - `reliable`: arrives once and, within its channel, in the order of sending.
@@ -13,9 +15,8 @@ export interface ChannelFailure {
    * - `malformed`: a packet that no correct sender makes.
    * - `message-too-large`: a message above {@link MessageEndpointOptions.maxMessageBytes} was begun.
    * - `window-exceeded`: a message or a slice further ahead than the protocol allows.
-   * - `receive-buffer-full`: more reliable bytes wait for an earlier message than `maxReceiveBytes` allows.
    */
-  code: "malformed" | "message-too-large" | "window-exceeded" | "receive-buffer-full";
+  code: "malformed" | "message-too-large" | "window-exceeded";
   /** One sentence for a log. */
   message: string;
 }
@@ -28,30 +29,42 @@ export interface ChannelHandler {
    * @param data valid only during the call: it may look into the datagram.
    */
   message(data: Uint8Array, mode: DeliveryMode, channel: number): void;
-  /** The peer broke the protocol or a cap; the endpoint is closed, the session should say goodbye. */
+  /** The peer broke the protocol or a cap; of the endpoint there is only {@link MessageEndpoint.farewell} left. */
   failed?(reason: ChannelFailure): void;
 }
 
-/** Options of {@link MessageEndpoint}. Both peers should have the same caps; see each. */
+/** Options of {@link MessageEndpoint}. */
 export interface MessageEndpointOptions {
   /**
    * The longest packet that `poll` makes: 256-1200 bytes, default 1200 (netcode's largest payload). On a path that carries less
    * packets become shorter by themselves, down to 512 bytes; see `stats.maxPacketBytes`.
    */
   maxPacketBytes?: number;
-  /** The longest reliable message, both ways, in bytes: up to 2^28 - 1, default 4 MiB. */
+  /**
+   * The longest message that is taken from the peer, in bytes: up to 2^28 - 1, default 4 MiB. What is sent may be as long as
+   * `maxBufferedBytes` allows, and 2^28 - 1; the peer says if it takes no such message.
+   */
   maxMessageBytes?: number;
-  /** The longest unreliable message, both ways, in bytes: up to 256 KiB, default 64 KiB. Above one packet it is lost whole if a part is. */
+  /**
+   * The longest unreliable message, both ways, in bytes: up to 256 KiB, default 64 KiB; of the peer's no more than `maxMessageBytes`. Above
+   * one packet it is lost whole if a part is.
+   */
   maxUnreliableBytes?: number;
   /**
    * How many reliable bytes (each message counts 128 more, above 1024 bytes 640 more) may wait for being sent and
-   * acknowledged; beyond, `send` answers false. Default 8 MiB; no more than the peer's `maxReceiveBytes`.
+   * acknowledged; beyond, `send` answers false. Default 8 MiB.
    */
   maxBufferedBytes?: number;
   /** How many unreliable bytes may wait for being sent; beyond, the oldest give way. Default 64 KiB. */
   maxUnreliableBufferedBytes?: number;
-  /** How many reliable bytes may be held because an earlier part is missing; beyond, `failed`. Default 8 MiB. */
+  /**
+   * How many reliable bytes may be held because an earlier part is missing, beside one message that is next; beyond, packets are
+   * taken for lost, so that the peer sends them again and slows down. Default 8 MiB; with less than 512 KiB long messages of several
+   * channels may stand in each other's way.
+   */
   maxReceiveBytes?: number;
+  /** Counts what is held for this peer, both ways, against what is held for all. Default: counted nowhere. */
+  held?: HeldBytes;
   /** Round trip assumed until one is measured (RFC 9002 section 6.2.2 has 333). Default 100 ms. */
   initialRttMs?: number;
 }

@@ -47,12 +47,12 @@ export class SallyportBrowserClient<Types extends ServerTypes = Untyped, UserDat
    */
   constructor(settings?: string | EndpointSettings, options: SallyportBrowserClientOptions = {}, found?: HostDetails) {
     super(settings, options);
-    const { webrtc = true, webrtcTimeoutMs = DEFAULT_WEBRTC_TIMEOUT_MS, iceServers = [], fetchFn } = options;
+    const { webrtc = true, webrtcTimeoutMs = DEFAULT_WEBRTC_TIMEOUT_MS, iceServers = [], limits, fetchFn } = options;
     // Called as a method of another object, a browser's fetch is offended.
     const fetch: typeof globalThis.fetch = fetchFn ?? ((input, init) => globalThis.fetch(input, init));
     const { endpoints = [] } = found ?? {};
     this.host = found;
-    this.way = webRTCDialer({ enabled: webrtc, timeoutMs: webrtcTimeoutMs, iceServers, fetch, endpoints });
+    this.way = webRTCDialer({ enabled: webrtc, timeoutMs: webrtcTimeoutMs, iceServers, limits, fetch, endpoints });
   }
 
   /**

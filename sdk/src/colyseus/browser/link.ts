@@ -1,7 +1,9 @@
 import { type Endpoint, formatEndpoint } from "../../net/endpoint.ts";
+import type { SessionLimits } from "../../session/limits.ts";
 import type { SessionPathKind } from "../../session/path.ts";
 import { PING_INTERVAL_MS } from "../webrtc/liveness.ts";
-import { type DataChannelPort, DataChannelSession, type PeerLink } from "../webrtc/session.ts";
+import { type DataChannelPort, LOW_BYTES } from "../webrtc/send-queue.ts";
+import { DataChannelSession, type PeerLink } from "../webrtc/session.ts";
 import { RELIABLE_CHANNEL, UNRELIABLE_CHANNEL } from "../wire/webrtc-request.ts";
 
 /** RFC 6455 section 7.4.1: the page goes away. */
@@ -49,7 +51,10 @@ export class BrowserLink implements PeerLink {
   }
 
   /** Resolves when both channels are open. */
-  async connect(answer: string, timeoutMs: number, signal: AbortSignal): Promise<DataChannelSession> {
+  async connect(
+    answer: string,
+    { signal, ...options }: SessionLimits & { timeoutMs: number; signal: AbortSignal },
+  ): Promise<DataChannelSession> {
     const connection = this.#connection;
     await connection.setRemoteDescription({ type: "answer", sdp: answer });
     await new Promise<void>((resolve, reject) => {
@@ -63,7 +68,7 @@ export class BrowserLink implements PeerLink {
       check();
     });
     signal.throwIfAborted();
-    return this.#adopt(timeoutMs);
+    return this.#adopt(options);
   }
 
   get remote(): Endpoint {
@@ -97,10 +102,10 @@ export class BrowserLink implements PeerLink {
     });
   }
 
-  #adopt(timeoutMs: number): DataChannelSession {
+  #adopt(options: SessionLimits & { timeoutMs: number }): DataChannelSession {
     const session = new DataChannelSession(this, {
+      ...options,
       now: () => performance.now(),
-      timeoutMs,
       later: (work, ms) => void setTimeout(work, ms),
     });
     const connection = this.#connection;
@@ -152,5 +157,9 @@ function portOf(channel: RTCDataChannel): DataChannelPort {
     bufferedAmount: () => channel.bufferedAmount,
     sendBytes: (data) => channel.send(data as Uint8Array<ArrayBuffer>),
     sendText: (text) => channel.send(text),
+    onLow: (listener) => {
+      channel.bufferedAmountLowThreshold = LOW_BYTES;
+      channel.addEventListener("bufferedamountlow", listener);
+    },
   };
 }

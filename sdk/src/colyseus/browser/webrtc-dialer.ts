@@ -1,6 +1,7 @@
 import { firstReachable } from "../client/reach.ts";
 import type { DialOptions, SessionWay } from "../client/transport.ts";
 import type { DataChannelSession } from "../webrtc/session.ts";
+import { type ClientLimits, clientSessionLimits, clientTraffic } from "../wire/traffic-limits.ts";
 import { BrowserLink } from "./link.ts";
 import { requestAnswer } from "./signalling.ts";
 
@@ -9,6 +10,8 @@ export interface WebRTCDialerOptions {
   /** From the offer until the channels are open, ms. */
   timeoutMs: number;
   iceServers: RTCIceServer[];
+  /** What the server may take of this client. Default: see {@link ClientLimits}. */
+  limits?: ClientLimits | undefined;
   /** How the server is asked. */
   fetch: typeof globalThis.fetch;
   /** The server's URLs for WebSocket, of which one that answers is taken. Default: the seat's alone. */
@@ -26,6 +29,7 @@ export function webRTCDialer({ enabled, endpoints = [], ...options }: WebRTCDial
     name: "WebRTC",
     enabled,
     timeoutMs: options.timeoutMs,
+    queuedBytes: clientTraffic(options.limits).queuedBytes,
     dial: async (roomURL, dialOptions) => ({ session: await dial(roomURL, dialOptions, options), endpoints: [] }),
     ...(endpoints.length > 1 && {
       locateWebSocket: async (signal: AbortSignal) =>
@@ -43,7 +47,7 @@ async function knock(input: string | URL | Request, { signal }: RequestInit = {}
 async function dial(
   roomURL: URL,
   { headers, signal, onProgress }: DialOptions,
-  { timeoutMs, iceServers, fetch }: Omit<WebRTCDialerOptions, "enabled">,
+  { timeoutMs, iceServers, limits, fetch }: Omit<WebRTCDialerOptions, "enabled">,
 ): Promise<DataChannelSession> {
   if (typeof RTCPeerConnection === "undefined") throw new Error("this browser has no WebRTC");
   const link = new BrowserLink(iceServers);
@@ -58,7 +62,11 @@ async function dial(
     const { answer, timeoutMs: silenceMs } = await requestAnswer(fetch, roomURL, offer, headers, either);
     onProgress("webrtc", roomURL.host);
     waitingFor = "open channel over UDP";
-    const session = await link.connect(answer, silenceMs, either);
+    const session = await link.connect(answer, {
+      ...clientSessionLimits(clientTraffic(limits)),
+      timeoutMs: silenceMs,
+      signal: either,
+    });
     session.join();
     return session;
   } catch (error) {

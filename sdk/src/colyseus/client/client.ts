@@ -54,8 +54,9 @@ export class SallyportClient<Types extends ServerTypes = Untyped, UserData = Unt
     super(settings, nearby ? { ...options, fetchFn: nearby.fetch } : options);
     this.nearby = nearby;
     if (nearby) nearby.onMove = ({ address: hostname, port }) => Object.assign(this.settings, { hostname, port });
-    const { udp = true, udpTimeoutMs = DEFAULT_UDP_TIMEOUT_MS, connectSession = connectUDP, requestToken } = options;
-    this.way = udpWay({ enabled: udp, timeoutMs: udpTimeoutMs, connectSession, requestToken });
+    const { udp: enabled = true, udpTimeoutMs: timeoutMs = DEFAULT_UDP_TIMEOUT_MS, limits, requestToken } = options;
+    const { connectSession = connectUDP } = options;
+    this.way = udpWay({ enabled, timeoutMs, limits, connectSession, requestToken });
   }
 
   /**

@@ -58,11 +58,11 @@ export class InviteTunnel {
   }
 
   /** Finds a path by ICE (RFC 8445) and opens the session on it. */
-  readonly connectSession: ConnectSession = async (token, { signal, onProgress }) => {
+  readonly connectSession: ConnectSession = async (token, { dialed: _, ...options }) => {
     const introduction = await this.#introductions.get();
     const path = new InvitedPath(introduction, ++this.#ids, this.#paths, this.#isLocal);
     try {
-      return await connectSession(token, { path, signal, onProgress, timeoutMs: SESSION_TIMEOUT_MS });
+      return await connectSession(token, { ...options, path, timeoutMs: SESSION_TIMEOUT_MS });
     } catch (error) {
       path.close();
       throw error;

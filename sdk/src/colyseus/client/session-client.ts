@@ -8,6 +8,7 @@ import {
 import type { SchemaConstructor } from "@colyseus/sdk/serializer/SchemaSerializer";
 import { traceOf } from "../../net/trace.ts";
 import { abortable } from "../../net/wait.ts";
+import type { ClientLimits } from "../wire/traffic-limits.ts";
 import type { AvailableRoom } from "./available-room.ts";
 import type { JoinSettings } from "./join.ts";
 import type { JoinProgress } from "./path.ts";
@@ -36,6 +37,8 @@ export interface SessionClientOptions extends ClientOptions {
    * there too. Where it fails the last known address is dialed.
    */
   resolve?: () => Promise<string>;
+  /** What a server may take of this client over UDP or WebRTC; a WebSocket is the platform's. Default: see {@link ClientLimits}. */
+  limits?: ClientLimits;
 }
 
 /** Stands for a host that told no address: its rooms are reached by introduction alone. */

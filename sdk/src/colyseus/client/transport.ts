@@ -10,6 +10,7 @@ import type { Session, SessionMode } from "../../session/types.ts";
 import { ProtocolMismatchError } from "../../session/versions.ts";
 import type { ConnectEndpoint } from "../wire/connect-request.ts";
 import { BATCH, readBatch } from "../wire/frame-batch.ts";
+import { describeQueueFull } from "../wire/traffic-limits.ts";
 import type { JoinProgress, RoomPath } from "./path.ts";
 import { PathHistory } from "./path-history.ts";
 
@@ -23,6 +24,8 @@ export interface SessionWay {
   readonly enabled: boolean;
   /** How long the server may stay silent before WebSocket has its turn, ms. */
   readonly timeoutMs: number;
+  /** What may wait to be sent by it. */
+  readonly queuedBytes: number;
   /**
    * @param roomURL Colyseus' WebSocket address of the seat: `ws://host:port/PREFIX/processId/roomId?sessionId=…`
    * @throws where there is no way; the seat is then still good for WebSocket
@@ -94,7 +97,9 @@ export class RoomTransport implements ITransport {
     if (!this.#session) this.#webSocket?.send(data);
     else if (!this.#session.send(data, "reliable") && this.#session.open) {
       // To leave a message out would break the promise of the reliable channel: begin anew instead.
-      this.#session.close(CloseCode.MAY_TRY_RECONNECT, "more waits to be sent than the session keeps");
+      const { bufferedBytes } = this.#session.stats;
+      const text = describeQueueFull(bufferedBytes, data.length, this.#settings.way.queuedBytes);
+      this.#session.abort(CloseCode.MAY_TRY_RECONNECT, text);
     }
   }
 

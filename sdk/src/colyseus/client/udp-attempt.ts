@@ -1,7 +1,9 @@
 import { formatEndpoint } from "../../net/endpoint.ts";
 import { traceOf } from "../../net/trace.ts";
+import type { SessionLimits } from "../../session/limits.ts";
 import type { Session } from "../../session/types.ts";
 import type { ConnectEndpoint } from "../wire/connect-request.ts";
+import { type ClientLimits, clientSessionLimits, clientTraffic } from "../wire/traffic-limits.ts";
 import { type RequestToken, requestToken as requestTokenOverHTTP } from "./token-request.ts";
 import type { DialOptions, SessionWay } from "./transport.ts";
 
@@ -10,7 +12,11 @@ const trace = traceOf("colyseus");
 /** Opens a session with a connect token: `connectSession` of session/. */
 export type ConnectSession = (
   token: Uint8Array,
-  options: { signal: AbortSignal; dialed?: string; onProgress: (progress: { state: number; server: string }) => void },
+  options: SessionLimits & {
+    signal: AbortSignal;
+    dialed?: string;
+    onProgress: (progress: { state: number; server: string }) => void;
+  },
 ) => Promise<Session>;
 
 export interface UDPWayOptions {
@@ -19,6 +25,8 @@ export interface UDPWayOptions {
   /** How long the server may stay silent over UDP, ms, token request included. */
   timeoutMs: number;
   connectSession: ConnectSession;
+  /** What the server may take of this client. Default: see {@link ClientLimits}. */
+  limits?: ClientLimits | undefined;
   /** Default: over HTTP, from the seat's address. */
   requestToken?: RequestToken | undefined;
 }
@@ -31,6 +39,7 @@ export function udpWay({ enabled = true, ...options }: UDPWayOptions): SessionWa
     name: "UDP",
     enabled,
     timeoutMs: options.timeoutMs,
+    queuedBytes: clientTraffic(options.limits).queuedBytes,
     dial: (roomURL, dialOptions) => attemptUDP(roomURL, { ...options, ...dialOptions }),
   };
 }
@@ -47,7 +56,7 @@ const SENDING_RESPONSE = 2;
  */
 export async function attemptUDP(
   roomURL: URL,
-  { headers, signal, timeoutMs, connectSession, requestToken = requestTokenOverHTTP, onProgress }: UDPAttemptOptions,
+  { headers, signal, timeoutMs, connectSession, requestToken = requestTokenOverHTTP, limits, onProgress }: UDPAttemptOptions,
 ): Promise<{ session: Session; endpoints: ConnectEndpoint[] }> {
   const deadline = new AbortController();
   const timer = setTimeout(() => deadline.abort(new Error(`no answer over UDP within ${timeoutMs} ms`)), timeoutMs);
@@ -60,6 +69,7 @@ export async function attemptUDP(
       trace.event("connect-token", { endpoints: endpoints.map(endpointText), ms: performance.now() - begun });
     let dialing = "";
     const session = await connectSession(token, {
+      ...clientSessionLimits(clientTraffic(limits)),
       signal: either,
       ...(dialed === undefined ? {} : { dialed }),
       onProgress: ({ state, server }) => {

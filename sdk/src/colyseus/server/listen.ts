@@ -1,6 +1,7 @@
 import type { Server } from "node:http";
 import type { Server as SecureServer } from "node:https";
 import type { SessionServer } from "../../session/types.ts";
+import type { DoorLimits } from "./admission/limits.ts";
 import { closeTCP, listenTCP } from "./entrances/http.ts";
 import type { SessionHost } from "./hosts/session-host.ts";
 import type { WebRTCEndpoint } from "./webrtc/endpoint.ts";
@@ -12,6 +13,7 @@ export interface Listeners {
   server: Server | SecureServer;
   host: SessionHost;
   webRTC: WebRTCEndpoint;
+  limits: DoorLimits;
 }
 
 /**
@@ -20,7 +22,7 @@ export interface Listeners {
  * @throws RangeError for a port out of range, or what the system says: `EADDRINUSE`, `EACCES`…
  */
 export async function listenOnPort(
-  { server, host, webRTC }: Listeners,
+  { server, host, webRTC, limits }: Listeners,
   port: number | string,
   hostname: string | undefined,
   backlog: number | undefined,
@@ -30,7 +32,7 @@ export async function listenOnPort(
     const bound = await listenTCP(server, wanted, hostname, backlog);
     const address = bound.address === "::" ? "*" : bound.address;
     try {
-      const sessions = await host.open(bound.port, address);
+      const sessions = await host.open(bound.port, address, limits);
       try {
         await webRTC.open(bound.port, address);
         return sessions;

@@ -1,6 +1,7 @@
 import type http from "node:http";
 import type { AddressInfo } from "node:net";
 import { type AuthContext, debugAndPrintError, Transport } from "@colyseus/core";
+import type { TransportOptions } from "@colyseus/ws-transport";
 import type { ConnectivityManager } from "../../connectivity/manager/manager.ts";
 import type { HostRegistration } from "../../rendezvous/host/registration.ts";
 import { RendezvousError } from "../../rendezvous/wire/errors.ts";
@@ -9,6 +10,7 @@ import type { Session, SessionServer } from "../../session/types.ts";
 import { CONNECT_PATH } from "../wire/connect-request.ts";
 import type { Seat } from "../wire/seat.ts";
 import { WEBRTC_PATH } from "../wire/webrtc-request.ts";
+import { type DoorLimits, doorLimits } from "./admission/limits.ts";
 import { RefusalLimiter } from "./admission/refusal-limiter.ts";
 import { FrameBatches } from "./clients/frame-batches.ts";
 import { joinRoom } from "./clients/join.ts";
@@ -37,6 +39,12 @@ import type { SallyportTransportOptions } from "./transport-options.ts";
 import { WebRTCEndpoint } from "./webrtc/endpoint.ts";
 
 const DEFAULT_PORT = 2567;
+/** A fragment of a WebSocket message weighs far more than its bytes: who cuts a message cuts it into pieces of about this size. */
+const FRAGMENT_BYTES = 16_384;
+const LEAST_FRAGMENTS = 64;
+
+/** `ws` knows more options than its types. */
+type WebSocketOptions = TransportOptions & { maxFragments: number };
 
 /**
  * Colyseus rooms over UDP, with WebSocket players in the same rooms, on one port number: an HTTP server for matchmaking and
@@ -48,6 +56,7 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
   readonly connectivity: ConnectivityManager | undefined;
   readonly #options: SallyportTransportOptions;
   readonly #host: SessionHost;
+  readonly #limits: DoorLimits;
   readonly #clients: UDPClientSettings;
   readonly #players = new Players();
   readonly #webSocket: FallbackWebSocketTransport;
@@ -63,16 +72,18 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
   constructor(options?: SallyportTransportOptions);
   constructor(options: SallyportTransportOptions = {}, host: SessionHost = hostFor(options)) {
     super();
-    const { server = createLimitedServer(options.limits), maxPayload = 4096, webrtc = false } = options;
+    const limits = doorLimits(options.maxPayload, options.limits);
+    const { server = createLimitedServer(options.limits), webrtc = false } = options;
     this.server = server;
     this.#options = options;
     this.#host = host;
     this.connectivity = host instanceof ConnectivityHost ? host.connectivity : undefined;
     this.#listings = new Listings(options, this.connectivity);
-    this.#webSocket = webSocketTransport(options, server);
+    this.#limits = limits;
+    this.#webSocket = webSocketTransport(options, server, limits);
     const limiter = new RefusalLimiter();
-    this.#webSocket.registerWith(this.#players, limiter);
-    this.#clients = { latencyMs: 0, maxPayload, batches: new FrameBatches() };
+    this.#webSocket.registerWith({ players: this.#players, limiter, limits });
+    this.#clients = { latencyMs: 0, limits, batches: new FrameBatches() };
     const timeoutSeconds = timeoutSecondsOf(options);
     const shared = {
       endpoints: () => host.endpoints(),
@@ -81,7 +92,7 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
     this.#udp = new UDPEndpoint({ ...shared, timeoutSeconds });
     this.#webRTC = new WebRTCEndpoint(webrtc, {
       ...shared,
-      maxPayload,
+      limits,
       timeoutMs: Math.max(0, timeoutSeconds) * 1000,
       mapExtraPort: host.mapExtraPort?.bind(host),
     });
@@ -169,7 +180,7 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
   }
 
   async #listen(port: number | string, hostname: string | undefined, backlog: number | undefined): Promise<void> {
-    const listeners = { server: this.server, host: this.#host, webRTC: this.#webRTC };
+    const listeners = { server: this.server, host: this.#host, webRTC: this.#webRTC, limits: this.#limits };
     const sessions = await listenOnPort(listeners, port, hostname, backlog);
     try {
       if (!this.#closing) this.#serve(sessions);
@@ -231,8 +242,10 @@ function hostFor({ connectivity, description, signals }: SallyportTransportOptio
 function webSocketTransport(
   { port: _, limits: _limits, ...options }: SallyportTransportOptions,
   server: NonNullable<Transport["server"]>,
+  { maxMessageBytes: maxPayload }: DoorLimits,
 ): FallbackWebSocketTransport {
-  return new FallbackWebSocketTransport({ ...options, server });
+  const maxFragments = LEAST_FRAGMENTS + Math.ceil(maxPayload / FRAGMENT_BYTES);
+  return new FallbackWebSocketTransport({ maxFragments, ...options, maxPayload, server } as WebSocketOptions);
 }
 
 /** netcode counts silence in whole seconds, and takes a negative number for "never". */

@@ -1,19 +1,18 @@
 import type { Endpoint } from "../../net/endpoint.ts";
-import { CLOSE_NORMAL, CLOSE_PROTOCOL_ERROR, CLOSE_TOO_BIG } from "../../session/close-code.ts";
+import { describeFull, type HeldBytes, HeldBytesBudget } from "../../net/held-bytes.ts";
+import {
+  CLOSE_NORMAL,
+  CLOSE_PROTOCOL_ERROR,
+  CLOSE_TOO_BIG,
+  CLOSE_TRY_AGAIN_LATER,
+} from "../../session/close-code.ts";
+import type { SessionLimits } from "../../session/limits.ts";
 import type { SessionPathKind } from "../../session/path.ts";
 import type { CloseReason, Session, SessionMode, SessionStats } from "../../session/types.ts";
 import { type ControlMessage, encodeControl, PART_BYTES, parseControl } from "./control.ts";
 import { Liveness } from "./liveness.ts";
 import { PartAssembly } from "./part-assembly.ts";
-
-/** One data channel, a browser's or libdatachannel's. Each of these may throw where it is closed or full. */
-export interface DataChannelPort {
-  /** Bytes that wait to be sent. */
-  bufferedAmount(): number;
-  /** Copies `data` at once. */
-  sendBytes(data: Uint8Array): void;
-  sendText(text: string): void;
-}
+import { type DataChannelPort, SendQueue } from "./send-queue.ts";
 
 /** The peer connection under a {@link DataChannelSession}. */
 export interface PeerLink {
@@ -26,23 +25,24 @@ export interface PeerLink {
   close(): void;
 }
 
-export interface DataChannelSessionOptions {
+/** Of the limits, `maxMessageBytes` and `maxBufferedBytes` hold, and the budget; defaults as over UDP: 4 MiB, 8 MiB, none. */
+export interface DataChannelSessionOptions extends SessionLimits {
   /** A monotonic clock, ms. */
   now: () => number;
   /** Silence after which the other side is given up, ms; 0 = never. */
   timeoutMs: number;
-  /** The longest message that is taken from the other side, bytes. Default 4 MiB, as over UDP. */
-  maxReceiveBytes?: number;
   /** Runs `work` once, later. */
   later: (work: () => void, ms: number) => void;
 }
 
 /** As over UDP (channel/types.ts). */
 const DEFAULT_MAX_MESSAGE_BYTES = 4 << 20;
-const MAX_BUFFERED_BYTES = 8 << 20;
+const DEFAULT_MAX_BUFFERED_BYTES = 8 << 20;
 const MAX_UNRELIABLE_BUFFERED_BYTES = 64 << 10;
 /** How long a goodbye may take to arrive, ms; the other side closes the connection when it has it. */
 const GOODBYE_MS = 1000;
+/** So often is waited for that, while what was sent before still waits to leave. */
+const GOODBYES = 5;
 
 /**
  * One conversation over two data channels, as a {@link Session} like those over UDP: what stands above, players and rooms, need not
@@ -60,7 +60,12 @@ export class DataChannelSession implements Session {
   readonly conditions = null;
   readonly #link: PeerLink;
   readonly #options: DataChannelSessionOptions;
-  readonly #maxReceiveBytes: number;
+  readonly #maxMessageBytes: number;
+  readonly #maxBufferedBytes: number;
+  readonly #queue: SendQueue;
+  /** What this peer makes us hold, and how much of it was counted. */
+  readonly #held: HeldBytes;
+  #counted = 0;
   readonly #liveness: Liveness;
   readonly #traffic = { bytesIn: 0, bytesOut: 0, packetsIn: 0, packetsOut: 0 };
   #assembly: PartAssembly | undefined;
@@ -69,7 +74,12 @@ export class DataChannelSession implements Session {
   constructor(link: PeerLink, options: DataChannelSessionOptions) {
     this.#link = link;
     this.#options = options;
-    this.#maxReceiveBytes = options.maxReceiveBytes ?? DEFAULT_MAX_MESSAGE_BYTES;
+    this.#maxMessageBytes = options.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES;
+    this.#maxBufferedBytes = options.maxBufferedBytes ?? DEFAULT_MAX_BUFFERED_BYTES;
+    const { budget = new HeldBytesBudget(Number.POSITIVE_INFINITY) } = options;
+    this.#held = budget.open((bytes) => this.#overspent(describeFull(budget, bytes)));
+    this.#queue = new SendQueue(link.reliable);
+    link.reliable.onLow(() => this.#pump());
     this.#liveness = new Liveness(options.timeoutMs, options.now());
   }
 
@@ -88,14 +98,14 @@ export class DataChannelSession implements Session {
   /** Counted in messages, for the packets are the browser's; sent again and lost ones cannot be seen. */
   get stats(): SessionStats {
     const { rttMs, jitterMs, loss } = this.#liveness;
-    const bufferedBytes = this.#open ? quietly(() => this.#link.reliable.bufferedAmount(), 0) : 0;
+    const bufferedBytes = this.#open ? quietly(() => this.#queue.bytes, 0) : 0;
     const unseen = { packetsLost: 0, congestionWindow: 0, bytesInFlight: 0, maxPacketBytes: 0 };
     return { rttMs, jitterMs, loss, ...this.#traffic, bufferedBytes, ...unseen };
   }
 
   /** Takes the seat: after this there is no way back to another transport. */
   join(): void {
-    this.#say(this.#link.reliable, ["join"]);
+    this.#sayReliably(["join"]);
   }
 
   send(data: Uint8Array, mode: SessionMode): boolean {
@@ -107,10 +117,14 @@ export class DataChannelSession implements Session {
 
   close(code: number = CLOSE_NORMAL, reason = ""): void {
     if (!this.#open) return;
-    this.#say(this.#link.reliable, ["close", code, reason]);
+    this.#sayReliably(["close", code, reason]);
     this.#end("local", code, reason);
     // Not at once: what was sent before, and the goodbye, are still on their way.
-    this.#options.later(() => this.#link.close(), GOODBYE_MS);
+    this.#leave(GOODBYES);
+  }
+
+  abort(code: number = CLOSE_NORMAL, reason = ""): void {
+    if (this.#open) this.#fail("local", code, reason);
   }
 
   /** Something came in. `data` is valid only during the call. */
@@ -131,6 +145,7 @@ export class DataChannelSession implements Session {
     if (!this.#open) return;
     const now = this.#options.now();
     if (this.#liveness.isLost(now)) return this.ended("timeout", "nothing was heard from the other side");
+    this.#pump();
     const ping = this.#liveness.nextPing(now);
     if (ping !== undefined) this.#say(this.#link.unreliable, ["ping", ping]);
   }
@@ -138,25 +153,43 @@ export class DataChannelSession implements Session {
   /** The peer connection is gone, or given up. */
   ended(reason: CloseReason, text = ""): void {
     this.#end(reason, 0, text);
-    this.#link.close();
+    this.#letGo();
   }
 
   #sendReliable(data: Uint8Array): boolean {
-    const { reliable } = this.#link;
+    const queue = this.#queue;
     try {
-      if (data.length > DEFAULT_MAX_MESSAGE_BYTES || reliable.bufferedAmount() + data.length > MAX_BUFFERED_BYTES) {
-        return false;
-      }
-      if (data.length <= PART_BYTES) reliable.sendBytes(data);
+      if (queue.bytes + data.length > this.#maxBufferedBytes) return false;
+      if (data.length <= PART_BYTES) queue.push(data);
       else {
-        reliable.sendText(encodeControl(["parts", data.length]));
-        for (let at = 0; at < data.length; at += PART_BYTES) reliable.sendBytes(data.subarray(at, at + PART_BYTES));
+        queue.push(encodeControl(["parts", data.length]));
+        for (let at = 0; at < data.length; at += PART_BYTES) queue.push(data.subarray(at, at + PART_BYTES));
       }
+      if (!this.#count()) return false;
     } catch {
       return this.#broken();
     }
     this.#sent(data);
     return true;
+  }
+
+  /** The channel takes more. */
+  #pump(): void {
+    try {
+      this.#queue.pump();
+      this.#count();
+    } catch {
+      this.#broken();
+    }
+  }
+
+  /** Counts what is held for this peer. @returns false if that was too much, and the session is over */
+  #count(): boolean {
+    const bytes = (this.#assembly?.held ?? 0) + this.#queue.bytes;
+    const change = bytes - this.#counted;
+    this.#counted = bytes;
+    if (change < 0) this.#held.give(-change);
+    return change <= 0 || this.#held.take(change);
   }
 
   #sendUnreliable(data: Uint8Array): boolean {
@@ -189,15 +222,21 @@ export class DataChannelSession implements Session {
     quietly(() => channel.sendText(encodeControl(message)), undefined);
   }
 
+  /** Behind what was sent before. */
+  #sayReliably(message: ControlMessage): void {
+    quietly(() => this.#queue.push(encodeControl(message)), undefined);
+  }
+
   #receiveBytes(data: Uint8Array, channel: "reliable" | "unreliable"): void {
     if (channel === "unreliable" || !this.#assembly) {
-      if (data.length > this.#maxReceiveBytes) this.#tooBig();
+      if (data.length > this.#maxMessageBytes) this.#tooBig(data.length);
       else if (data.length > 0) this.onMessage?.(data, channel, 0);
       return;
     }
     const message = this.#assembly.add(data);
-    if (message === undefined) return;
+    if (message === undefined) return void this.#count();
     this.#assembly = undefined;
+    this.#count();
     if (message === null) this.#violated("A part of a message has another length than was announced.");
     else this.onMessage?.(message, "reliable", 0);
   }
@@ -214,7 +253,7 @@ export class DataChannelSession implements Session {
     if (channel !== "reliable") return false;
     if (kind === "close") {
       this.#end("remote", value, message[2]);
-      this.#link.close();
+      this.#letGo();
       return true;
     }
     if (this.#assembly) return false;
@@ -223,19 +262,46 @@ export class DataChannelSession implements Session {
       return true;
     }
     if (value <= PART_BYTES) return false;
-    if (value > this.#maxReceiveBytes) this.#tooBig();
+    if (value > this.#maxMessageBytes) this.#tooBig(value);
     else this.#assembly = new PartAssembly(value);
     return true;
   }
 
-  #tooBig(): void {
-    this.close(CLOSE_TOO_BIG, `Max payload size exceeded: ${this.#maxReceiveBytes} bytes`);
+  /** In the words of a UDP session. */
+  #tooBig(bytes: number): void {
+    const text = `The peer sent a message of ${bytes} bytes, ${this.#maxMessageBytes} are allowed.`;
+    this.#fail("limit", CLOSE_TOO_BIG, text);
   }
 
   #violated(text: string): void {
-    this.#say(this.#link.reliable, ["close", CLOSE_PROTOCOL_ERROR, text]);
-    this.#end("protocol-error", CLOSE_PROTOCOL_ERROR, text);
-    this.#options.later(() => this.#link.close(), GOODBYE_MS);
+    this.#fail("protocol-error", CLOSE_PROTOCOL_ERROR, text);
+  }
+
+  #overspent(text: string): void {
+    this.#fail("limit", this.#options.budgetSpentCode ?? CLOSE_TRY_AGAIN_LATER, text);
+  }
+
+  /** Lets go of all that waits, tells the peer why, and ends. */
+  #fail(reason: CloseReason, code: number, text: string): void {
+    if (!this.#open) return this.#letGo();
+    this.#queue.clear();
+    this.#say(this.#link.reliable, ["close", code, text]);
+    this.#end(reason, code, text);
+    this.#leave(1);
+  }
+
+  /** Closes the connection once what waits has left, or after so many times a second. */
+  #leave(times: number): void {
+    this.#options.later(() => {
+      if (times > 1 && !quietly(() => this.#queue.isEmpty, true)) this.#leave(times - 1);
+      else this.#letGo();
+    }, GOODBYE_MS);
+  }
+
+  #letGo(): void {
+    this.#queue.clear();
+    this.#held.close();
+    this.#link.close();
   }
 
   #end(reason: CloseReason, code: number, text: string): void {

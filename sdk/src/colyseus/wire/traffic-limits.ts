@@ -1,3 +1,4 @@
+import { HeldBytesBudget } from "../../net/held-bytes.ts";
 import type { SessionLimits } from "../../session/limits.ts";
 
 /** What messages may take of the memory of a server, or of a player's client. */
@@ -21,6 +22,9 @@ export interface ClientLimits extends TrafficLimits {
   maxPayload?: number;
 }
 
+/** Colyseus' close code after which a client comes back by itself. */
+const MAY_TRY_RECONNECT = 4010;
+
 /** All of it, for one end. */
 export type CompleteTrafficLimits = Readonly<Required<ClientLimits>>;
 
@@ -33,10 +37,10 @@ const CLIENT_PAYLOAD = 64 * MIB;
 const LEAST_HELD = 64 * MIB;
 const LEAST_QUEUED = 32 * MIB;
 /**
- * What one player may make the server hold beside one message of the largest size: a whole window of packets (PROTOCOL 2.6) that arrived
- * before the one that is missing.
+ * What one player may make the server hold beside one message of the largest size: all that a sender sends ahead of a packet that is
+ * missing (PROTOCOL 2.8).
  */
-const SERVER_EARLY_BYTES = 512 * 1024;
+const SERVER_EARLY_BYTES = MIB;
 /** The client trusts its server with more, for there is only one. */
 const CLIENT_EARLY_BYTES = 8 * MIB;
 const UNRELIABLE_BYTES = 64 * 1024;
@@ -59,20 +63,34 @@ function complete(wanted: number, { heldBytes, queuedBytes }: TrafficLimits): Co
   };
 }
 
-/** The limits of a session between a server and one of its players. */
-export function serverSessionLimits(limits: CompleteTrafficLimits): SessionLimits {
+/** What sessions are given: each has these limits, and all have one budget. */
+export type SharedLimits = Readonly<
+  Required<Omit<SessionLimits, "maxUnreliableBufferedBytes">> & Pick<SessionLimits, "maxUnreliableBufferedBytes">
+>;
+
+/** For all sessions of a server. */
+export function serverSessionLimits(limits: CompleteTrafficLimits): SharedLimits {
   return sessionLimits(limits, SERVER_EARLY_BYTES);
 }
 
-export function clientSessionLimits(limits: CompleteTrafficLimits): SessionLimits {
+/** For one session of a client. */
+export function clientSessionLimits(limits: CompleteTrafficLimits): SharedLimits {
   return sessionLimits(limits, CLIENT_EARLY_BYTES);
 }
 
-function sessionLimits({ maxPayload, queuedBytes }: CompleteTrafficLimits, maxReceiveBytes: number): SessionLimits {
+function sessionLimits(limits: CompleteTrafficLimits, maxReceiveBytes: number): SharedLimits {
   return {
-    maxMessageBytes: maxPayload,
+    maxMessageBytes: limits.maxPayload,
     maxUnreliableBytes: UNRELIABLE_BYTES,
-    maxBufferedBytes: queuedBytes,
+    maxBufferedBytes: limits.queuedBytes,
     maxReceiveBytes,
+    budget: new HeldBytesBudget(limits.heldBytes),
+    budgetSpentCode: MAY_TRY_RECONNECT,
   };
+}
+
+/** What a player, or a server, is told whose path does not take what waits for it. */
+export function describeQueueFull(waiting: number, more: number, limit: number): string {
+  if (more > MOST_PAYLOAD) return `A message of ${more} bytes is longer than the ${MOST_PAYLOAD} that there can be.`;
+  return `${waiting} bytes wait to be sent, and ${more} more find no room in ${limit} (limits.queuedBytes).`;
 }

@@ -65,6 +65,10 @@ export class FakeSession implements Session {
     setImmediate(() => peer?.end("remote", code, reason));
   }
 
+  abort(code?: number, reason?: string): void {
+    this.close(code, reason);
+  }
+
   /** Silence on the line. */
   lose(): void {
     this.end("timeout", 1006, "");

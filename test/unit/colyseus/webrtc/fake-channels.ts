@@ -1,6 +1,7 @@
+import { type DataChannelPort } from "../../../../sdk/src/colyseus/webrtc/send-queue.ts";
 import {
-  type DataChannelPort,
   DataChannelSession,
+  type DataChannelSessionOptions,
   type PeerLink,
 } from "../../../../sdk/src/colyseus/webrtc/session.ts";
 
@@ -11,6 +12,19 @@ export class FakeChannel implements DataChannelPort {
   readonly sent: Sent[] = [];
   buffered = 0;
   broken = false;
+  /** What is sent waits: {@link drain} takes it. */
+  isSlow = false;
+  #onLow: () => void = () => {};
+
+  onLow(listener: () => void): void {
+    this.#onLow = listener;
+  }
+
+  /** All that waits leaves, and what the sender sends thereupon waits. */
+  drain(): void {
+    this.buffered = 0;
+    this.#onLow();
+  }
 
   bufferedAmount(): number {
     return this.buffered;
@@ -27,6 +41,7 @@ export class FakeChannel implements DataChannelPort {
   #send(data: Sent): void {
     if (this.broken) throw new Error("InvalidStateError");
     this.sent.push(data);
+    if (this.isSlow) this.buffered += data.length;
   }
 }
 
@@ -42,11 +57,12 @@ export class FakeEnd implements PeerLink {
   readonly ends: [reason: string, code: number, text: string][] = [];
   readonly later: (() => void)[] = [];
 
-  constructor(clock: { now: number }, { timeoutMs = 9000, maxReceiveBytes = 1 << 20 } = {}) {
+  constructor(clock: { now: number }, options: Partial<DataChannelSessionOptions> = {}) {
     this.session = new DataChannelSession(this, {
+      timeoutMs: 9000,
+      maxMessageBytes: 1 << 20,
+      ...options,
       now: () => clock.now,
-      timeoutMs,
-      maxReceiveBytes,
       later: (work) => this.later.push(work),
     });
     this.session.onMessage = (data, mode) => this.got.push({ data: data.slice(), mode });
@@ -64,7 +80,7 @@ export class Pair {
   readonly client: FakeEnd;
   readonly server: FakeEnd;
 
-  constructor(options: { timeoutMs?: number; maxReceiveBytes?: number } = {}) {
+  constructor(options: Partial<DataChannelSessionOptions> = {}) {
     this.client = new FakeEnd(this.clock, options);
     this.server = new FakeEnd(this.clock, options);
   }

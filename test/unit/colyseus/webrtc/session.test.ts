@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { encodeControl, PART_BYTES, parseControl } from "../../../../sdk/src/colyseus/webrtc/control.ts";
+import { HeldBytesBudget } from "../../../../sdk/src/net/held-bytes.ts";
 import { FakeEnd, Pair } from "./fake-channels.ts";
 
 const numRuns = Number(process.env["SALLYPORT_FUZZ_RUNS"] ?? 300);
@@ -40,7 +41,7 @@ test("messages of any length arrive whole and in order; no piece is longer than 
 
 test("refuses what is too long or too much, and drops what would be late", () => {
   const { client } = new Pair();
-  expect(client.session.send(new Uint8Array((4 << 20) + 1), "reliable")).toBe(false);
+  expect(client.session.send(new Uint8Array((8 << 20) + 1), "reliable")).toBe(false);
   client.reliable.buffered = 8 << 20;
   expect(client.session.send(bytes(1), "reliable")).toBe(false);
   // Too long to be sent unreliably: the caller sends it reliably.
@@ -49,6 +50,65 @@ test("refuses what is too long or too much, and drops what would be late", () =>
   expect(client.session.send(bytes(1), "unreliable")).toBe(true);
   expect([...client.reliable.sent, ...client.unreliable.sent]).toEqual([]);
   expect(client.session.open).toBe(true);
+});
+
+test("what a channel does not take waits, and follows in order as it drains, a goodbye last", () => {
+  const pair = new Pair({ maxMessageBytes: 8 << 20 });
+  const { client, server } = pair;
+  client.reliable.isSlow = true;
+  const messages = [bytes(5 << 20), bytes(3), bytes(2 << 20, 3)];
+  for (const message of messages) expect(client.session.send(message, "reliable")).toBe(true);
+  client.session.close(4000, "done");
+  const { buffered } = client.reliable;
+  expect(buffered).toBeLessThan(300_000);
+  let turns = 0;
+  for (; server.ends.length === 0; turns++) {
+    pair.deliver();
+    client.reliable.drain();
+  }
+  expect(turns).toBeGreaterThan(20);
+  expect(server.got.map(({ data }) => data.length)).toEqual(messages.map(({ length }) => length));
+  for (const [n, message] of messages.entries()) expect(Buffer.compare(server.got[n]?.data ?? bytes(0), message)).toBe(0);
+  expect(server.ends).toEqual([["remote", 4000, "done"]]);
+});
+
+test("a goodbye is waited for while what was sent before still waits, five seconds at most", () => {
+  const { client } = new Pair();
+  client.reliable.isSlow = true;
+  client.session.send(bytes(1 << 20), "reliable");
+  client.session.close();
+  for (let second = 1; second <= 5; second++) {
+    expect(client.closed).toBe(0);
+    client.later.shift()?.();
+  }
+  expect(client.closed).toBe(1);
+});
+
+test("what waits both ways is counted, and who holds most is told why it has to go", () => {
+  const budget = new HeldBytesBudget(4 << 20);
+  const [stubborn, honest, withholding] = Array.from({ length: 3 }, () => {
+    return new FakeEnd({ now: 0 }, { budget, budgetSpentCode: 4010 });
+  }) as [FakeEnd, FakeEnd, FakeEnd];
+  // Reads nothing.
+  stubborn.reliable.isSlow = true;
+  stubborn.session.send(bytes(2 << 20), "reliable");
+  expect(budget.bytes).toBeGreaterThan(2 << 20);
+  // Never sends the last part.
+  withholding.session.receive(encodeControl(["parts", 1 << 20]), "reliable");
+  for (let n = 1; n < (1 << 20) / PART_BYTES; n++) withholding.session.receive(bytes(PART_BYTES), "reliable");
+  expect(budget.bytes).toBeGreaterThan((3 << 20) - PART_BYTES);
+  honest.reliable.isSlow = true;
+  expect(honest.session.send(bytes(1.2 * 2 ** 20), "reliable")).toBe(true);
+  const told = [4010, expect.stringMatching(/^The 4 MiB .* held 2 of them \(limits.heldBytes\)\.$/)];
+  expect(stubborn.ends).toEqual([["limit", ...told]]);
+  expect(parseControl(String(stubborn.reliable.sent.at(-1)))).toEqual(["close", ...told]);
+  expect([honest.session.open, withholding.session.open]).toEqual([true, true]);
+  for (const work of [...stubborn.later, ...honest.later]) work();
+  honest.reliable.drain();
+  withholding.session.ended("timeout");
+  expect(budget.bytes).toBeLessThan(1.2 * 2 ** 20);
+  for (let n = 0; n < 10; n++) honest.reliable.drain();
+  expect(budget.bytes).toBe(0);
 });
 
 test("a channel that throws has lost a message: the session is over", () => {
@@ -128,8 +188,8 @@ test.each<[string, (end: FakeEnd) => void, number, RegExp]>([
   ["a ping on the reliable channel", (end) => end.session.receive('["ping",1]', "reliable"), 1002, /no message/],
   ["a goodbye on the unreliable one", (end) => end.session.receive('["close",1,""]', "unreliable"), 1002, /no message/],
   ["parts where one would do", (end) => end.session.receive('["parts",1]', "reliable"), 1002, /no message/],
-  ["more than is taken", (end) => end.session.receive(`["parts",${2 ** 40}]`, "reliable"), 1009, /1048576 bytes/],
-  ["too long a message", (end) => end.session.receive(bytes((1 << 20) + 1), "reliable"), 1009, /1048576 bytes/],
+  ["more than is taken", (end) => end.session.receive(`["parts",${2 ** 40}]`, "reliable"), 1009, /1048576 are/],
+  ["too long a message", (end) => end.session.receive(bytes((1 << 20) + 1), "reliable"), 1009, /1048576 are/],
   [
     "a part of another length",
     (end) => {
@@ -172,7 +232,7 @@ test("whatever comes, nothing is thrown and nothing kept beyond the cap", () => 
   });
   fc.assert(
     fc.property(fc.array(message, { maxLength: 20 }), (all) => {
-      const end = new FakeEnd({ now: 0 }, { maxReceiveBytes: 3 * PART_BYTES });
+      const end = new FakeEnd({ now: 0 }, { maxMessageBytes: 3 * PART_BYTES });
       for (const { data, channel } of all) end.session.receive(data, channel);
       for (const { data } of end.got) expect(data.length).toBeLessThanOrEqual(3 * PART_BYTES);
       expect(end.ends.length).toBeLessThanOrEqual(1);

@@ -4,13 +4,15 @@ import {
   ClientState,
   CloseCode,
   debugAndPrintError,
-  enqueueClientRaw,
   getMessageBytes,
   type ISendOptions,
   Protocol,
 } from "@colyseus/core";
+import { describeFull, type HeldBytes } from "../../../net/held-bytes.ts";
 import { CLOSE_ABNORMAL, CLOSE_NO_STATUS, CLOSE_TOO_BIG, webSocketCloseCode } from "../../../session/close-code.ts";
 import type { Session, SessionMode } from "../../../session/types.ts";
+import { describeQueueFull, type SharedLimits } from "../../wire/traffic-limits.ts";
+import { EarlyFrames } from "./early-frames.ts";
 import type { Batch, BatchReceiver, FrameBatches } from "./frame-batches.ts";
 import type { JoiningClient } from "./join.ts";
 import { UnreliableSequence, writeSequence } from "./unreliable-sequence.ts";
@@ -19,8 +21,7 @@ import { UnreliableSequence, writeSequence } from "./unreliable-sequence.ts";
 export interface UDPClientSettings {
   /** Delay of outgoing frames, ms (`simulateLatency`). */
   latencyMs: number;
-  /** Largest frame that a client may send, bytes. */
-  maxPayload: number;
+  limits: SharedLimits;
   batches: FrameBatches;
 }
 
@@ -41,13 +42,19 @@ export class UDPConnection
   readonly session: Session;
   readonly #settings: UDPClientSettings;
   readonly #sequence = new UnreliableSequence();
+  readonly early: EarlyFrames;
   pendingBatch: Batch | null = null;
+  readonly #held: HeldBytes;
   #closed = false;
 
   constructor(session: Session, settings: UDPClientSettings) {
     super();
     this.session = session;
     this.#settings = settings;
+    const { budget, maxBufferedBytes, budgetSpentCode } = settings.limits;
+    const end = (text: string): void => session.abort(budgetSpentCode, text);
+    this.#held = budget.open((bytes) => end(describeFull(budget, bytes)));
+    this.early = new EarlyFrames(this.#held, maxBufferedBytes, end);
     session.onMessage = (data) => this.#receive(data);
     session.onClose = (reason, code, text) => this.#ended(webSocketCloseCode(reason, code), text);
   }
@@ -100,9 +107,9 @@ export class UDPConnection
   #sendNow(message: Uint8Array): boolean {
     if (this.session.send(message, "reliable")) return true;
     // A frame left out would break the state for good; a client that reconnects gets a whole new one.
-    if (this.session.open) {
-      this.session.close(CloseCode.MAY_TRY_RECONNECT, `too slow: ${this.session.stats.bufferedBytes} bytes wait`);
-    }
+    const { maxBufferedBytes, budgetSpentCode } = this.#settings.limits;
+    const text = describeQueueFull(this.session.stats.bufferedBytes, message.length, maxBufferedBytes);
+    this.session.abort(budgetSpentCode, text);
     return false;
   }
 
@@ -123,8 +130,9 @@ export class UDPConnection
   }
 
   #receive(data: Uint8Array): void {
-    if (data.length > this.#settings.maxPayload) {
-      this.session.close(CLOSE_TOO_BIG, "Max payload size exceeded");
+    const { maxMessageBytes } = this.#settings.limits;
+    if (data.length > maxMessageBytes) {
+      this.session.abort(CLOSE_TOO_BIG, `The peer sent a message of ${data.length} bytes, ${maxMessageBytes} are allowed.`);
       return;
     }
     try {
@@ -140,6 +148,7 @@ export class UDPConnection
   #ended(code: number, reason: string): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#held.close();
     // Never within the call that closed: rooms close clients while they walk over their list.
     queueMicrotask(() => this.emit("close", code, reason));
   }
@@ -168,6 +177,7 @@ export class UDPClient implements JoiningClient {
   }
 
   raw(data: Uint8Array, _options?: ISendOptions, callback?: SendCallback): void {
+    this.ref.early.release();
     this.ref.send(data, "reliable", callback);
   }
 
@@ -176,7 +186,7 @@ export class UDPClient implements JoiningClient {
   }
 
   enqueueRaw(data: Uint8Array, options?: ISendOptions): void {
-    enqueueClientRaw(this, data, options);
+    this.ref.early.enqueue(this, data, options);
   }
 
   /** `type` is a string or a number; Colyseus' own declaration of it is wider. */

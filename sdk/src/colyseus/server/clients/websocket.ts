@@ -4,11 +4,13 @@ import { WebSocketClient, WebSocketTransport } from "@colyseus/ws-transport";
 import { formatEndpoint, normalizeAddress } from "../../../net/endpoint.ts";
 import type { RefusalLimiter } from "../admission/refusal-limiter.ts";
 import { introducedPlayer } from "../entrances/introduced.ts";
+import type { SharedLimits } from "../../wire/traffic-limits.ts";
 import type { Players } from "../observability/players.ts";
 import { joinRoom } from "./join.ts";
 import { UnreliableSequence } from "./unreliable-sequence.ts";
+import { WebSocketMemory } from "./websocket-memory.ts";
 
-type RawWebSocket = WebSocketClient["ref"] & { pingCount: number };
+type RawWebSocket = WebSocketClient["ref"] & { pingCount: number; memory?: WebSocketMemory };
 type SendCallback = (error?: Error) => void;
 
 /** Fields marked unreliable reach a WebSocket player too, by the one way there is. */
@@ -17,16 +19,34 @@ export class FallbackWebSocketClient extends WebSocketClient {
 
   override raw(data: Uint8Array, options?: ISendOptions, callback?: SendCallback): void {
     this.#sequence.reliable(data);
-    super.raw(data, options, callback);
+    this.#send(data, options, callback);
+  }
+
+  override enqueueRaw(data: Uint8Array, options?: ISendOptions): void {
+    const { memory } = this.ref as RawWebSocket;
+    if (memory) memory.early.enqueue(this, data, options);
+    else super.enqueueRaw(data, options);
   }
 
   /** Its presence is how Colyseus knows that a client gets unreliable fields at all. */
   rawUnreliable(data: Uint8Array, options?: ISendOptions, callback?: SendCallback): void {
-    if (!this.#sequence.concerns(data)) return super.raw(data, options, callback);
+    if (!this.#sequence.concerns(data)) return this.#send(data, options, callback);
     // `ws` keeps what it cannot write at once, and Colyseus reuses the buffers of its patches.
     const copy = Buffer.from(data);
     this.#sequence.renumber(copy);
-    super.raw(copy, options, callback);
+    this.#send(copy, options, callback);
+  }
+
+  #send(data: Uint8Array, options: ISendOptions | undefined, callback: SendCallback | undefined): void {
+    // Colyseus gives a client who comes back another connection.
+    const { memory } = this.ref as RawWebSocket;
+    memory?.early.release();
+    if (memory?.admits(data.length) === false) {
+      callback?.(new Error("The WebSocket is full."));
+      return;
+    }
+    super.raw(data, options, callback);
+    memory?.onSent();
   }
 
   supersede(): void {
@@ -34,14 +54,21 @@ export class FallbackWebSocketClient extends WebSocketClient {
   }
 }
 
-/** Who is connected, and who guesses seats, by the WebSocket server that they came to. */
-const registers = new WeakMap<object, { players: Players; limiter: RefusalLimiter }>();
+/** Who is connected, who guesses seats, and what each may take. */
+export interface WebSocketRegister {
+  players: Players;
+  limiter: RefusalLimiter;
+  limits: SharedLimits;
+}
+
+/** By the WebSocket server that they came to. */
+const registers = new WeakMap<object, WebSocketRegister>();
 
 /** Colyseus' WebSocket transport with {@link FallbackWebSocketClient}s. */
 export class FallbackWebSocketTransport extends WebSocketTransport {
-  /** Registers every later connection with `players`, and counts at `limiter` those without a seat. */
-  registerWith(players: Players, limiter: RefusalLimiter): void {
-    registers.set(this.wss, { players, limiter });
+  /** Registers every later connection with `players`, counts at `limiter` those without a seat, and holds them to `limits`. */
+  registerWith(register: WebSocketRegister): void {
+    registers.set(this.wss, register);
   }
 
   /** Called with the WebSocket server as `this`. The same as Colyseus' own but for the kind of client. */
@@ -51,7 +78,11 @@ export class FallbackWebSocketTransport extends WebSocketTransport {
     upgrade?: { url: URL; context: AuthContext },
   ): Promise<void> {
     socket.on("error", () => {});
+    const { players, limiter, limits } = registers.get(this) ?? {};
+    const memory = limits && new WebSocketMemory(socket, request.socket, limits);
+    if (memory) socket.memory = memory;
     socket.on("pong", () => {
+      if (socket.pingCount > 0) memory?.onPong();
       socket.pingCount = 0;
     });
     socket.pingCount = 0;
@@ -70,7 +101,6 @@ export class FallbackWebSocketTransport extends WebSocketTransport {
         token: url.searchParams.get("_authToken"),
         ...(request.socket.remoteAddress === undefined ? {} : { remoteAddress: request.socket.remoteAddress }),
       });
-    const { players, limiter } = registers.get(this) ?? {};
     const client = new FallbackWebSocketClient(sessionId ?? "", socket);
     const { remoteAddress: address = "", remotePort: port = 0 } = request.socket;
     const remote = formatEndpoint({ address: normalizeAddress(address), port });

@@ -7,6 +7,7 @@ import { netcodeReady } from "../../../netcode/sodium.ts";
 import { UDPSessionServer } from "../../../session/server.ts";
 import { type SessionServer } from "../../../session/types.ts";
 import type { ConnectEndpoint } from "../../wire/connect-request.ts";
+import type { DoorLimits } from "../admission/limits.ts";
 import type { SessionHost } from "./session-host.ts";
 
 /** Sessions on the game's socket, which a {@link ConnectivityManager} keeps reachable. */
@@ -19,9 +20,9 @@ export class ConnectivityHost implements SessionHost {
     this.connectivity.on("change", () => this.onChange?.());
   }
 
-  async open(port: number, address: string): Promise<SessionServer> {
+  async open(port: number, address: string, limits: DoorLimits): Promise<SessionServer> {
     await netcodeReady();
-    const server = new UDPSessionServer(this.connectivity.bind(port, address));
+    const server = new UDPSessionServer(this.connectivity.bind(port, address), limits);
     // Rooms are joined while the ladder is being climbed; what fails on it is a step with a reason.
     this.connectivity.open().catch(() => {});
     return server;

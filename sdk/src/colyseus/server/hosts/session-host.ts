@@ -1,6 +1,7 @@
 import type { Endpoint } from "../../../net/endpoint.ts";
 import type { SessionServer } from "../../../session/types.ts";
 import type { ConnectEndpoint } from "../../wire/connect-request.ts";
+import type { DoorLimits } from "../admission/limits.ts";
 
 /** Where a transport's sessions come from: the game's UDP socket, and what keeps it reachable. */
 export interface SessionHost {
@@ -9,7 +10,7 @@ export interface SessionHost {
    * reach it.
    * @throws UDPSocketError when the port cannot be bound.
    */
-  open(port: number, address: string): Promise<SessionServer>;
+  open(port: number, address: string, limits: DoorLimits): Promise<SessionServer>;
   /** Where it can be reached as far as is known now, best first. */
   endpoints(): ConnectEndpoint[];
   /** Where a stranger can dial it over TCP and UDP alike, best first: neither what only hole punching nor what only UDP reaches. */

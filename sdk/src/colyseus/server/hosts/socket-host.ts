@@ -5,6 +5,7 @@ import { netcodeReady } from "../../../netcode/sodium.ts";
 import { UDPSessionServer } from "../../../session/server.ts";
 import { type SessionServer } from "../../../session/types.ts";
 import type { ConnectEndpoint } from "../../wire/connect-request.ts";
+import type { DoorLimits } from "../admission/limits.ts";
 import type { SessionHost } from "./session-host.ts";
 
 /** Just a UDP socket: for a LAN, or for a machine whose address is known to the world. */
@@ -14,11 +15,11 @@ export class SocketHost implements SessionHost {
   #socket: UDPSocket | undefined;
   #closed = false;
 
-  async open(port: number, address: string): Promise<SessionServer> {
+  async open(port: number, address: string, limits: DoorLimits): Promise<SessionServer> {
     await netcodeReady();
     if (this.#closed) throw new Error("The transport was shut down before it listened.");
     this.#socket = UDPSocket.open({ port, address });
-    return new UDPSessionServer(this.#socket);
+    return new UDPSessionServer(this.#socket, limits);
   }
 
   endpoints(): ConnectEndpoint[] {

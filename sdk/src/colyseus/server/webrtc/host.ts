@@ -8,6 +8,7 @@ import type { Session } from "../../../session/types.ts";
 import { PING_INTERVAL_MS } from "../../webrtc/liveness.ts";
 import type { ConnectEndpoint } from "../../wire/connect-request.ts";
 import type { Seat } from "../../wire/seat.ts";
+import type { SharedLimits } from "../../wire/traffic-limits.ts";
 import { WEBRTC_PROTOCOL, type WebRTCReply } from "../../wire/webrtc-request.ts";
 import { type AnswerEndpoint, completeAnswer } from "./answer.ts";
 import { loadLibrary, type PeerConnectionLibrary } from "./library.ts";
@@ -26,8 +27,8 @@ export interface WebRTCOptions {
 }
 
 export interface WebRTCHostOptions extends WebRTCOptions {
-  /** Largest message that a browser may send, bytes. */
-  maxPayload: number;
+  /** What one browser may take. */
+  limits: SharedLimits;
   /** How long a silent browser is waited for, ms; 0 = for ever. */
   timeoutMs: number;
   /** Where the game's own socket can be reached. */
@@ -187,7 +188,7 @@ export class WebRTCHost {
   }
 
   #createPeer(library: PeerConnectionLibrary): NativePeer {
-    const { timeoutMs, maxPayload } = this.#options;
+    const { timeoutMs, limits } = this.#options;
     const peer = new NativePeer(library, {
       config: {
         iceServers: [...this.#servers],
@@ -199,7 +200,7 @@ export class WebRTCHost {
         maxMessageSize: MAX_MESSAGE_SIZE,
       },
       timeoutMs,
-      maxReceiveBytes: maxPayload,
+      limits,
       now: this.#parts.now,
     });
     this.#peers.add(peer);

@@ -6,6 +6,8 @@ export interface PeerConnectionLibrary {
     port: number,
     address?: string,
   ) => { stop(): void };
+  /** For all connections that follow. */
+  setSctpSettings(settings: { recvBufferSize: number; sendBufferSize: number }): void;
   /** Closes everything, of everybody in this process, for good. */
   cleanup(): void;
 }
@@ -48,10 +50,18 @@ export interface NativeDataChannel {
   sendMessage(text: string): boolean;
   sendMessageBinary(bytes: Uint8Array): boolean;
   bufferedAmount(): number;
+  setBufferedAmountLowThreshold(bytes: number): void;
+  onBufferedAmountLow(listener: () => void): void;
   onClosed(listener: () => void): void;
   onError(listener: (problem: string) => void): void;
   onMessage(listener: (data: string | Buffer | ArrayBuffer) => void): void;
 }
+
+/**
+ * What one browser may have on its way, each way, bytes: libdatachannel's own 1 MiB is outside of our budget. A UDP session's window is as
+ * wide (PROTOCOL 2.6).
+ */
+const SCTP_BUFFER_BYTES = 256 * 1024;
 
 let loaded: Promise<PeerConnectionLibrary> | undefined;
 
@@ -71,6 +81,7 @@ async function load(): Promise<PeerConnectionLibrary> {
       { cause: error },
     );
   }
+  library.setSctpSettings({ recvBufferSize: SCTP_BUFFER_BYTES, sendBufferSize: SCTP_BUFFER_BYTES });
   // Says goodbye to browsers that are still there, and ends the library's threads before what they use is gone.
   process.once("exit", () => {
     try {

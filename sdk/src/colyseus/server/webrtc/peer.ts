@@ -2,7 +2,9 @@ import { debugAndPrintError } from "@colyseus/core";
 import { type Endpoint, NOWHERE, normalizeAddress } from "../../../net/endpoint.ts";
 import { traceOf } from "../../../net/trace.ts";
 import type { SessionPathKind } from "../../../session/path.ts";
-import { type DataChannelPort, DataChannelSession, type PeerLink } from "../../webrtc/session.ts";
+import { type SessionLimits } from "../../../session/limits.ts";
+import { type DataChannelPort, LOW_BYTES } from "../../webrtc/send-queue.ts";
+import { DataChannelSession, type PeerLink } from "../../webrtc/session.ts";
 import { RELIABLE_CHANNEL, UNRELIABLE_CHANNEL } from "../../wire/webrtc-request.ts";
 import type {
   NativeDataChannel,
@@ -16,7 +18,7 @@ const trace = traceOf("colyseus");
 export interface NativePeerOptions {
   config: PeerConnectionConfig;
   timeoutMs: number;
-  maxReceiveBytes: number;
+  limits: SessionLimits;
   now: () => number;
 }
 
@@ -37,7 +39,7 @@ export class NativePeer implements PeerLink {
   readonly #channels: NativeDataChannel[];
   #closed = false;
 
-  constructor(library: PeerConnectionLibrary, { config, ...options }: NativePeerOptions) {
+  constructor(library: PeerConnectionLibrary, { config, limits, ...options }: NativePeerOptions) {
     const connection = new library.PeerConnection("sallyport", config);
     this.#connection = connection;
     const { id, label } = RELIABLE_CHANNEL;
@@ -52,6 +54,7 @@ export class NativePeer implements PeerLink {
     this.reliable = portOf(reliable);
     this.unreliable = portOf(unreliable);
     this.session = new DataChannelSession(this, {
+      ...limits,
       ...options,
       later: (work, ms) => void setTimeout(guarded(work), ms).unref(),
     });
@@ -151,5 +154,9 @@ function portOf(channel: NativeDataChannel): DataChannelPort {
     bufferedAmount: () => channel.bufferedAmount(),
     sendBytes: (data) => void channel.sendMessageBinary(data),
     sendText: (text) => void channel.sendMessage(text),
+    onLow: (listener) => {
+      channel.setBufferedAmountLowThreshold(LOW_BYTES);
+      channel.onBufferedAmountLow(guarded(listener));
+    },
   };
 }

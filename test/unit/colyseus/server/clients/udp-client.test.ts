@@ -1,5 +1,6 @@
 import { ClientState, CloseCode, getMessageBytes, logger, Protocol } from "@colyseus/core";
 import { beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { doorLimits } from "../../../../../sdk/src/colyseus/server/admission/limits.ts";
 import { FrameBatches } from "../../../../../sdk/src/colyseus/server/clients/frame-batches.ts";
 import {
   UDPClient,
@@ -25,7 +26,7 @@ beforeEach(() => {
   peer = new FakeSession(0n, new Uint8Array(0));
   session.peer = peer;
   peer.peer = session;
-  settings = { latencyMs: 0, maxPayload: 100, batches };
+  settings = { latencyMs: 0, limits: doorLimits(100, { queuedBytes: 1000 }), batches };
   connection = new UDPConnection(session, settings);
   client = new UDPClient("session", connection);
 });
@@ -96,7 +97,24 @@ test("a client for whom too much waits is told to come back, for its state would
   const end = closed();
   session.hasRoom = false;
   client.raw(new Uint8Array([15]));
-  expect(await end).toEqual([CloseCode.MAY_TRY_RECONNECT, "too slow: 0 bytes wait"]);
+  expect(await end).toEqual([
+    CloseCode.MAY_TRY_RECONNECT,
+    "0 bytes wait to be sent, and 1 more find no room in 1000 (limits.queuedBytes).",
+  ]);
+});
+
+test("frames that wait for a client to have joined are bounded, and counted until they leave", async () => {
+  const end = closed();
+  const { budget } = settings.limits;
+  for (let n = 0; n < 2; n++) client.enqueueRaw(new Uint8Array(100));
+  expect(budget.bytes).toBeGreaterThanOrEqual(200);
+  client.state = ClientState.JOINED;
+  for (const frame of client._enqueuedMessages.splice(0)) client.raw(frame);
+  expect(budget.bytes).toBe(0);
+  client.state = ClientState.RECONNECTING;
+  for (let n = 0; n < 10; n++) client.enqueueRaw(new Uint8Array(100));
+  expect(await end).toEqual([CloseCode.MAY_TRY_RECONNECT, expect.stringMatching(/limits.queuedBytes/)]);
+  expect([client._enqueuedMessages.length, budget.bytes]).toEqual([6, 0]);
 });
 
 describe("frames that come in", () => {

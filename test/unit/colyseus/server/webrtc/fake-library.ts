@@ -24,6 +24,8 @@ export class FakeNativeChannel implements NativeDataChannel {
   bufferedAmount(): number {
     return 0;
   }
+  setBufferedAmountLowThreshold(): void {}
+  onBufferedAmountLow(): void {}
   onClosed(): void {}
   onError(): void {}
   onMessage(listener: (data: string | Buffer) => void): void {
@@ -101,5 +103,6 @@ export function fakeLibrary(): { library: PeerConnectionLibrary; connections: Fa
       held.splice(held.indexOf(this.#port), 1);
     }
   }
-  return { library: { PeerConnection, IceUdpMuxListener, cleanup: () => {} }, connections, held };
+  return { library: { PeerConnection, IceUdpMuxListener, setSctpSettings: () => {},
+      cleanup: () => {} }, connections, held };
 }

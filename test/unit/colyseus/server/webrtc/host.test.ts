@@ -1,5 +1,6 @@
 import type { AuthContext } from "@colyseus/core";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { doorLimits } from "../../../../../sdk/src/colyseus/server/admission/limits.ts";
 import { WebRTCEndpoint } from "../../../../../sdk/src/colyseus/server/webrtc/endpoint.ts";
 import { WebRTCHost, type WebRTCHostOptions } from "../../../../../sdk/src/colyseus/server/webrtc/host.ts";
 import { parseWebRTCRequest } from "../../../../../sdk/src/colyseus/server/webrtc/request.ts";
@@ -19,7 +20,7 @@ let entered: { roomId: string; sessionId: string }[];
 let host: WebRTCHost;
 
 const settings = (): WebRTCHostOptions => ({
-  maxPayload: 4096,
+  limits: doorLimits(4096),
   timeoutMs: 9000,
   endpoints: () => endpoints,
   mapExtraPort: () => () => mapped,
@@ -217,8 +218,8 @@ test("closing says goodbye, waits a moment for it to be heard, and gives the por
 
 test("what is missing is said once: to who needs it by an error, to who would like it by the reply", async () => {
   const missing = { ...parts(), load: () => Promise.reject(new Error("npm install node-datachannel")) };
-  const { maxPayload, timeoutMs, mapExtraPort, onSession } = settings();
-  const options = { maxPayload, timeoutMs, mapExtraPort, onSession, endpoints: () => endpoints };
+  const { limits, timeoutMs, mapExtraPort, onSession } = settings();
+  const options = { limits, timeoutMs, mapExtraPort, onSession, endpoints: () => endpoints };
   await expect(new WebRTCEndpoint(true, options, missing).open(1, "*")).rejects.toThrow(/npm install node-datachannel/);
   const optional = new WebRTCEndpoint("auto", options, missing);
   await optional.open(1, "*");
