@@ -76,7 +76,11 @@ export class ReliableEndpoint {
     this.#fragmentAbove = options.fragmentAbove ?? 1024;
     this.#fragmentBytes = options.fragmentBytes ?? 1024;
     this.#maxFragments = options.maxFragments ?? 16;
-    this.#reassembly = new FragmentReassembly(this.#fragmentBytes, options.maxReassemblyBytes ?? 256 * 1024, options.held);
+    this.#reassembly = new FragmentReassembly(
+      this.#fragmentBytes,
+      options.maxReassemblyBytes ?? 256 * 1024,
+      options.held,
+    );
   }
 
   /** The sequence that the next packet will have. */

@@ -34,8 +34,7 @@ export function encodeClose({ code, text, after }: CloseFrame): Uint8Array {
 
 /** Null for anything that is no close frame. */
 export function decodeClose(bytes: Uint8Array): CloseFrame | null {
-  if (bytes.length < HEADER_BYTES || bytes.length > MAX_CLOSE_BYTES || bytes[0] !== KIND_CLOSE)
-    return null;
+  if (bytes.length < HEADER_BYTES || bytes.length > MAX_CLOSE_BYTES || bytes[0] !== KIND_CLOSE) return null;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   return {
     after: view.getUint32(1, true),

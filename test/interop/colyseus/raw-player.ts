@@ -83,7 +83,12 @@ export function wholeFrame(mode: number, channel: number, id: number, length: nu
 }
 
 /** A frame that holds blocks of a message of `total` bytes, from the block `first` on. */
-export function sliceFrame(mode: number, channel: number, id: number, slice: { total: number; first: number; length: number }): Uint8Array {
+export function sliceFrame(
+  mode: number,
+  channel: number,
+  id: number,
+  slice: { total: number; first: number; length: number },
+): Uint8Array {
   const { total, first, length } = slice;
   const head = [mode | 12, channel, id & 0xff, id >>> 8, ...varint(total), ...varint(first), ...varint(length)];
   return Uint8Array.from([...head, ...filled(length, 7)]);

@@ -45,7 +45,10 @@ class Game {
     expect(room.path.kind).toBe("direct");
     const timer = setInterval(() => {
       const n = ++game.#asked;
-      room.request<number>("double", n).then((twice) => void (game.#answered += twice === 2 * n ? 1 : 0), () => {});
+      room.request<number>("double", n).then(
+        (twice) => void (game.#answered += twice === 2 * n ? 1 : 0),
+        () => {},
+      );
     }, TICK_MS);
     stack.defer(() => clearInterval(timer));
     return game;

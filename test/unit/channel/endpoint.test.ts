@@ -90,7 +90,7 @@ describe("sending", () => {
   });
 
   test.each<[DeliveryMode, MessageEndpointOptions]>([
-    ["reliable", { maxBufferedBytes: 228 }],
+    ["reliable", { maxBufferedBytes: 484 }],
     ["unreliable", { maxUnreliableBytes: 100 }],
   ])("a %s message above its cap is refused", (mode, options) => {
     const sender = endpoint(options);

@@ -11,8 +11,8 @@ import {
   writeFragmentHeader,
   writePacketHeader,
 } from "../../../sdk/src/channel/wire/reliable-header.ts";
-import { unboundedBytes } from "../../../sdk/src/net/held-bytes.ts";
 import type { ChannelFailure, DeliveryMode } from "../../../sdk/src/channel/wire/types.ts";
+import { unboundedBytes } from "../../../sdk/src/net/held-bytes.ts";
 
 // All of it: SALLYPORT_FUZZ_RUNS=100000 npm exec -- vitest run --project unit test/unit/channel/fuzz (over a million packets)
 const RUNS = Number(process.env.SALLYPORT_FUZZ_RUNS ?? 2000);

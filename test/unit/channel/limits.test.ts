@@ -9,7 +9,12 @@ import { Simulation } from "./simulator.ts";
 const MIB = 2 ** 20;
 
 /** Hands over all packets of `from` that are due, but those that `lost` says. */
-function carry(from: MessageEndpoint, to: MessageEndpoint, now: number, lost: (n: number) => boolean = () => false): void {
+function carry(
+  from: MessageEndpoint,
+  to: MessageEndpoint,
+  now: number,
+  lost: (n: number) => boolean = () => false,
+): void {
   const out = new Uint8Array(1200);
   for (let n = 0; ; n++) {
     const length = from.poll(out, now);
@@ -72,7 +77,9 @@ test("messages shorter than a packet, more than can be remembered as being on th
 test("a long transfer in one channel does not keep a message of a few slices waiting in another", () => {
   const simulation = new Simulation(7, { delayMs: 20 }, { maxMessageBytes: 20 * MIB, maxBufferedBytes: Infinity });
   simulation.a.endpoint.send(new Uint8Array(20 * MIB), "reliable");
-  simulation.at(1500, () => simulation.a.endpoint.send(new Uint8Array(50_000), "reliable", { channel: 1, priority: 1 }));
+  simulation.at(1500, () =>
+    simulation.a.endpoint.send(new Uint8Array(50_000), "reliable", { channel: 1, priority: 1 }),
+  );
   expect(simulation.runUntil(60_000)).toBe(true);
   const [first, second] = simulation.b.arrived;
   expect([first?.channel, second?.channel]).toEqual([1, 0]);
@@ -147,13 +154,20 @@ describe("a farewell", () => {
   test("drops what waits and is held, and still tells why", () => {
     const failures: string[] = [];
     const got: number[] = [];
-    const leaving = new MessageEndpoint({ maxMessageBytes: 1000 }, { message: () => undefined, failed: ({ code }) => failures.push(code) });
+    const leaving = new MessageEndpoint(
+      { maxMessageBytes: 1000 },
+      { message: () => undefined, failed: ({ code }) => failures.push(code) },
+    );
     const peer = new MessageEndpoint({}, { message: ([first = 0]) => got.push(first) });
     for (let n = 0; n < 100; n++) leaving.send(new Uint8Array(10_000).fill(7), "reliable");
     carry(leaving, peer, 0);
     peer.send(new Uint8Array(2000), "reliable");
     carry(peer, leaving, 1);
-    expect([failures, leaving.closed, leaving.send(Uint8Array.of(1), "reliable")]).toEqual([["message-too-large"], true, false]);
+    expect([failures, leaving.closed, leaving.send(Uint8Array.of(1), "reliable")]).toEqual([
+      ["message-too-large"],
+      true,
+      false,
+    ]);
     expect([leaving.poll(new Uint8Array(1200), 2), leaving.nextTimeout(2)]).toEqual([0, Infinity]);
     const already = got.length;
     expect(leaving.farewell(Uint8Array.of(42), 255)).toBe(true);

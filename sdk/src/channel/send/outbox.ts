@@ -71,7 +71,8 @@ export class Outbox {
     if (priority !== undefined && priority !== stream.priority) this.#schedule.setPriority(stream, priority);
     if (stream.reliable) {
       const cost = messageCost(data.length);
-      if (this.#stats.bufferedBytes + cost > this.#options.maxBufferedBytes || !this.#options.held.take(cost)) return false;
+      if (this.#stats.bufferedBytes + cost > this.#options.maxBufferedBytes || !this.#options.held.take(cost))
+        return false;
       this.#stats.bufferedBytes += cost;
     } else if (!this.#makeRoom(data.length, stream)) {
       return false;

@@ -51,7 +51,7 @@ export interface MessageEndpointOptions {
    */
   maxUnreliableBytes?: number;
   /**
-   * How many reliable bytes (each message counts 128 more, above 1024 bytes 640 more) may wait for being sent and
+   * How many reliable bytes (each message counts 384 more, above 1024 bytes 1408 more) may wait for being sent and
    * acknowledged; beyond, `send` answers false. Default 8 MiB.
    */
   maxBufferedBytes?: number;

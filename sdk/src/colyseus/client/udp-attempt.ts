@@ -56,7 +56,15 @@ const SENDING_RESPONSE = 2;
  */
 export async function attemptUDP(
   roomURL: URL,
-  { headers, signal, timeoutMs, connectSession, requestToken = requestTokenOverHTTP, limits, onProgress }: UDPAttemptOptions,
+  {
+    headers,
+    signal,
+    timeoutMs,
+    connectSession,
+    requestToken = requestTokenOverHTTP,
+    limits,
+    onProgress,
+  }: UDPAttemptOptions,
 ): Promise<{ session: Session; endpoints: ConnectEndpoint[] }> {
   const deadline = new AbortController();
   const timer = setTimeout(() => deadline.abort(new Error(`no answer over UDP within ${timeoutMs} ms`)), timeoutMs);

@@ -1,11 +1,6 @@
 import type { Endpoint } from "../../net/endpoint.ts";
 import { describeFull, type HeldBytes, HeldBytesBudget } from "../../net/held-bytes.ts";
-import {
-  CLOSE_NORMAL,
-  CLOSE_PROTOCOL_ERROR,
-  CLOSE_TOO_BIG,
-  CLOSE_TRY_AGAIN_LATER,
-} from "../../session/close-code.ts";
+import { CLOSE_NORMAL, CLOSE_PROTOCOL_ERROR, CLOSE_TOO_BIG, CLOSE_TRY_AGAIN_LATER } from "../../session/close-code.ts";
 import type { SessionLimits } from "../../session/limits.ts";
 import type { SessionPathKind } from "../../session/path.ts";
 import type { CloseReason, Session, SessionMode, SessionStats } from "../../session/types.ts";

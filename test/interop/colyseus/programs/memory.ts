@@ -5,10 +5,7 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { createEndpoint, createRouter, defineRoom, defineServer, logger, matchMaker } from "@colyseus/core";
 import { Encoder } from "@colyseus/schema";
-import {
-  SallyportTransport,
-  type SallyportTransportOptions,
-} from "../../../../sdk/src/doors/colyseus.ts";
+import { SallyportTransport, type SallyportTransportOptions } from "../../../../sdk/src/doors/colyseus.ts";
 import { ArenaRoom } from "../rooms.ts";
 
 logger.error = logger.info = console.warn = () => {};

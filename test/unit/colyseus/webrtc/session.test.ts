@@ -68,7 +68,8 @@ test("what a channel does not take waits, and follows in order as it drains, a g
   }
   expect(turns).toBeGreaterThan(20);
   expect(server.got.map(({ data }) => data.length)).toEqual(messages.map(({ length }) => length));
-  for (const [n, message] of messages.entries()) expect(Buffer.compare(server.got[n]?.data ?? bytes(0), message)).toBe(0);
+  for (const [n, message] of messages.entries())
+    expect(Buffer.compare(server.got[n]?.data ?? bytes(0), message)).toBe(0);
   expect(server.ends).toEqual([["remote", 4000, "done"]]);
 });
 

@@ -1,4 +1,9 @@
-import { serverSessionLimits, serverTraffic, type SharedLimits, type TrafficLimits } from "../../wire/traffic-limits.ts";
+import {
+  type SharedLimits,
+  serverSessionLimits,
+  serverTraffic,
+  type TrafficLimits,
+} from "../../wire/traffic-limits.ts";
 import { checkLimits } from "./check-limits.ts";
 import type { ConnectionLimits } from "./connection-limits.ts";
 

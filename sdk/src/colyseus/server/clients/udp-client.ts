@@ -132,7 +132,10 @@ export class UDPConnection
   #receive(data: Uint8Array): void {
     const { maxMessageBytes } = this.#settings.limits;
     if (data.length > maxMessageBytes) {
-      this.session.abort(CLOSE_TOO_BIG, `The peer sent a message of ${data.length} bytes, ${maxMessageBytes} are allowed.`);
+      this.session.abort(
+        CLOSE_TOO_BIG,
+        `The peer sent a message of ${data.length} bytes, ${maxMessageBytes} are allowed.`,
+      );
       return;
     }
     try {

@@ -1,8 +1,8 @@
 import { debugAndPrintError } from "@colyseus/core";
 import { type Endpoint, NOWHERE, normalizeAddress } from "../../../net/endpoint.ts";
 import { traceOf } from "../../../net/trace.ts";
-import type { SessionPathKind } from "../../../session/path.ts";
 import { type SessionLimits } from "../../../session/limits.ts";
+import type { SessionPathKind } from "../../../session/path.ts";
 import { type DataChannelPort, LOW_BYTES } from "../../webrtc/send-queue.ts";
 import { DataChannelSession, type PeerLink } from "../../webrtc/session.ts";
 import { RELIABLE_CHANNEL, UNRELIABLE_CHANNEL } from "../../wire/webrtc-request.ts";

@@ -103,6 +103,9 @@ export function fakeLibrary(): { library: PeerConnectionLibrary; connections: Fa
       held.splice(held.indexOf(this.#port), 1);
     }
   }
-  return { library: { PeerConnection, IceUdpMuxListener, setSctpSettings: () => {},
-      cleanup: () => {} }, connections, held };
+  return {
+    library: { PeerConnection, IceUdpMuxListener, setSctpSettings: () => {}, cleanup: () => {} },
+    connections,
+    held,
+  };
 }
