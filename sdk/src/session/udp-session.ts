@@ -2,7 +2,7 @@ import type { NetworkConditions } from "../channel/conditioner.ts";
 import { MessageEndpoint } from "../channel/endpoint.ts";
 import { type ChannelFailure, type SendOptions } from "../channel/wire/types.ts";
 import type { Endpoint } from "../net/endpoint.ts";
-import { describeFull, HeldBytes, HeldBytesBudget } from "../net/held-bytes.ts";
+import { describeFull, type HeldBytes, HeldBytesBudget } from "../net/held-bytes.ts";
 import { traceOf } from "../net/trace.ts";
 import { MAX_PAYLOAD_BYTES } from "../netcode/constants.ts";
 import {

@@ -1,7 +1,6 @@
 import type http from "node:http";
 import type { AddressInfo } from "node:net";
 import { type AuthContext, debugAndPrintError, Transport } from "@colyseus/core";
-import type { TransportOptions } from "@colyseus/ws-transport";
 import type { ConnectivityManager } from "../../connectivity/manager/manager.ts";
 import type { HostRegistration } from "../../rendezvous/host/registration.ts";
 import { RendezvousError } from "../../rendezvous/wire/errors.ts";
@@ -42,9 +41,6 @@ const DEFAULT_PORT = 2567;
 /** A fragment of a WebSocket message weighs far more than its bytes: who cuts a message cuts it into pieces of about this size. */
 const FRAGMENT_BYTES = 16_384;
 const LEAST_FRAGMENTS = 64;
-
-/** `ws` knows more options than its types. */
-type WebSocketOptions = TransportOptions & { maxFragments: number };
 
 /**
  * Colyseus rooms over UDP, with WebSocket players in the same rooms, on one port number: an HTTP server for matchmaking and
@@ -245,7 +241,7 @@ function webSocketTransport(
   { maxMessageBytes: maxPayload }: DoorLimits,
 ): FallbackWebSocketTransport {
   const maxFragments = LEAST_FRAGMENTS + Math.ceil(maxPayload / FRAGMENT_BYTES);
-  return new FallbackWebSocketTransport({ maxFragments, ...options, maxPayload, server } as WebSocketOptions);
+  return new FallbackWebSocketTransport({ maxFragments, ...options, maxPayload, server });
 }
 
 /** netcode counts silence in whole seconds, and takes a negative number for "never". */

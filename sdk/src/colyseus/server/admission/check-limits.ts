@@ -2,7 +2,7 @@
 export function checkLimits(limits: object): void {
   for (const [name, value] of Object.entries(limits) as [string, unknown][]) {
     if (value !== undefined && !(typeof value === "number" && value >= 1)) {
-      throw new RangeError(`limits.${name} must be 1 or more, not ${String(value)}`);
+      throw new RangeError(`limits.${name} must be 1 or more, not ${typeof value === "number" ? value : `a ${typeof value}`}`);
     }
   }
 }

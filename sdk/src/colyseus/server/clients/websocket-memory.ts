@@ -47,6 +47,7 @@ export class WebSocketMemory {
     socket.on("message", () => this.#onMessage());
     socket.once("close", () => {
       tcp.off("data", onData).off("drain", onDrain);
+      forgetReceived(socket);
       this.#held.close();
     });
   }
@@ -107,4 +108,11 @@ export class WebSocketMemory {
     socket.pause();
     setTimeout(() => socket.terminate(), GOODBYE_MS).unref();
   }
+}
+
+/** `ws` keeps what came of a message with its socket, and Colyseus keeps that for as long as its player may come back. */
+function forgetReceived(socket: WebSocket): void {
+  const { _receiver: receiver } = socket as { _receiver?: { _buffers?: Buffer[]; _fragments?: Buffer[] } };
+  if (receiver?._buffers) receiver._buffers = [];
+  if (receiver?._fragments) receiver._fragments = [];
 }
