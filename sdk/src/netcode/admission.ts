@@ -164,7 +164,7 @@ export class Admission {
       return false;
     }
     const expire = requestExpire(data);
-    const entry = this.#history.admit(requestTag(data), address, port, expire, unixSeconds);
+    const entry = this.#history.admit(requestTag(data), address, port, expire, unixSeconds, token.clientId);
     if (typeof entry === "string") {
       if (entry === "used") counters.requestTokenUsed++;
       else counters.requestOverload++;

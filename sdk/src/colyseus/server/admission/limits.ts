@@ -1,7 +1,8 @@
 import { descriptorLimit } from "../../../net/descriptor-limit.ts";
+import { type AdmissionLimits, completeAdmissionLimits } from "./admission-limits.ts";
 
 /** What strangers may take of a server. */
-export interface TransportLimits {
+export interface TransportLimits extends AdmissionLimits {
   /**
    * Most TCP connections at once, players' WebSockets among them. Default: as many as the system lets this process have files open
    * (`ulimit -n`), less a quarter of them, 128 to 1024, for the server itself: its journal, its sockets, what routers and the game ask for.
@@ -61,5 +62,6 @@ export function completeLimits(
     headersTimeoutMs: limits.headersTimeoutMs ?? HEADERS_MS,
     requestTimeoutMs: limits.requestTimeoutMs ?? REQUEST_MS,
     seatTimeoutMs: limits.seatTimeoutMs ?? SEAT_MS,
+    ...completeAdmissionLimits(limits),
   };
 }
