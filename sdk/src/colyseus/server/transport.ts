@@ -11,8 +11,8 @@ import { CONNECT_PATH } from "../wire/connect-request.ts";
 import type { Seat } from "../wire/seat.ts";
 import { WEBRTC_PATH } from "../wire/webrtc-request.ts";
 import { Admission } from "./admission/admission.ts";
+import { completeAdmissionLimits } from "./admission/admission-limits.ts";
 import { type Caller, callerAt } from "./admission/caller.ts";
-import { completeLimits } from "./admission/limits.ts";
 import { FrameBatches } from "./clients/frame-batches.ts";
 import { joinRoom } from "./clients/join.ts";
 import { UDPClient, type UDPClientSettings, UDPConnection } from "./clients/udp-client.ts";
@@ -75,7 +75,7 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
     this.connectivity = host instanceof ConnectivityHost ? host.connectivity : undefined;
     this.#listings = new Listings(options, this.connectivity);
     this.#webSocket = webSocketTransport(options, server);
-    const admission = new Admission(completeLimits(options.limits));
+    const admission = new Admission(completeAdmissionLimits(options.limits));
     this.#admission = admission;
     const { trustProxy = false } = options;
     this.#webSocket.registerWith({ players: this.#players, admission, trustProxy });

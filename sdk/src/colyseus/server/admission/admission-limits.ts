@@ -1,3 +1,5 @@
+import { checkLimits } from "./check-limits.ts";
+
 /**
  * What strangers may take on their way into a game. An address is an IPv4 address or an IPv6 /64; the networks around it pass for
  * several: an IPv4 /24 and an IPv6 /48 for 16 addresses, an IPv6 /32 for 64. A player who was introduced by an invite is counted by
@@ -49,8 +51,12 @@ export const ADMISSION_LIMITS: Required<AdmissionLimits> = {
   webRTCOffers: 128,
 };
 
-/** Fills in the defaults. A number without end becomes one that no bucket reaches, since buckets calculate with it. */
-export function completeAdmissionLimits(limits: AdmissionLimits): Required<AdmissionLimits> {
+/**
+ * Fills in the defaults. A number without end becomes one that no bucket reaches, since buckets calculate with it.
+ * @throws RangeError for a limit that is no number above 0
+ */
+export function completeAdmissionLimits(limits: AdmissionLimits = {}): Required<AdmissionLimits> {
+  checkLimits(limits);
   const complete = { ...ADMISSION_LIMITS };
   for (const name of Object.keys(complete) as (keyof AdmissionLimits)[]) {
     complete[name] = Math.min(limits[name] ?? complete[name], Number.MAX_SAFE_INTEGER);

@@ -1,7 +1,7 @@
 import type { IncomingMessage, Server } from "node:http";
 import type { WebSocketTransport } from "@colyseus/ws-transport";
 import type { Admission } from "../admission/admission.ts";
-import type { TransportLimits } from "../admission/limits.ts";
+import type { ConnectionLimits } from "../admission/connection-limits.ts";
 import { diagnose } from "../observability/diagnostics.ts";
 import { Refusals } from "../observability/refusals.ts";
 import { limitConnections } from "./connection-limits.ts";
@@ -16,7 +16,7 @@ import { type SeatEndpoints, type SeatGuard, serveSeatEndpoints } from "./seat-e
 export interface EntrancesOptions extends RequestGuardOptions, Pick<SeatGuard, "verifyClient" | "beforeUpgrade"> {
   /** Whether `GET /matchmake/NAME` is answered. */
   listRooms?: boolean;
-  limits?: TransportLimits;
+  limits?: ConnectionLimits;
   admission: Admission;
 }
 

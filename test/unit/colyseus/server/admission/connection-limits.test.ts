@@ -1,6 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { ADMISSION_LIMITS } from "../../../../../sdk/src/colyseus/server/admission/admission-limits.ts";
-import { completeLimits } from "../../../../../sdk/src/colyseus/server/admission/limits.ts";
+import { completeConnectionLimits } from "../../../../../sdk/src/colyseus/server/admission/connection-limits.ts";
 import { callerOf } from "../../../../../sdk/src/colyseus/server/entrances/client-address.ts";
 
 describe("limits by the descriptors of the process", () => {
@@ -12,7 +11,7 @@ describe("limits by the descriptors of the process", () => {
     [1_048_576, 1_047_552, 1024, 256],
     [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY, 1024, 256],
   ])("%d: %d connections, %d of them without a seat, %d of one address", (descriptors, all, unseated, share) => {
-    expect(completeLimits({}, descriptors)).toMatchObject({
+    expect(completeConnectionLimits({}, descriptors)).toMatchObject({
       tcpConnections: all,
       tcpConnectionsUnseated: unseated,
       tcpConnectionsPerAddress: share,
@@ -20,22 +19,21 @@ describe("limits by the descriptors of the process", () => {
   });
 
   test("what is chosen holds, and the rest follows from it", () => {
-    expect(completeLimits({ tcpConnections: 10, seatTimeoutMs: 1 }, 20_000)).toEqual({
+    expect(completeConnectionLimits({ tcpConnections: 10, seatTimeoutMs: 1 }, 20_000)).toEqual({
       tcpConnections: 10,
       tcpConnectionsUnseated: 5,
       tcpConnectionsPerAddress: 16,
       headersTimeoutMs: 10_000,
       requestTimeoutMs: 15_000,
       seatTimeoutMs: 1,
-      ...ADMISSION_LIMITS,
     });
-    expect(completeLimits({ tcpConnectionsPerAddress: Number.POSITIVE_INFINITY }).tcpConnectionsPerAddress).toBe(
+    expect(completeConnectionLimits({ tcpConnectionsPerAddress: Number.POSITIVE_INFINITY }).tcpConnectionsPerAddress).toBe(
       Number.POSITIVE_INFINITY,
     );
   });
 
   test.each([0, -1, Number.NaN])("%d is no limit", (tcpConnections) => {
-    expect(() => completeLimits({ tcpConnections })).toThrow(RangeError);
+    expect(() => completeConnectionLimits({ tcpConnections })).toThrow(RangeError);
   });
 });
 
