@@ -6,19 +6,22 @@ import type { TokenEntry } from "./token-history.ts";
 
 /**
  * Who may speak to the server: a client in its slot or a handshake under way, by source address. An address is never
- * both. The number of handshakes is capped, and a client id has one; each ends `timeout` after its latest accepted request, and
- * nothing else that arrives prolongs it.
+ * both. The number of handshakes is capped; each ends `timeout` after its latest accepted request, and nothing else that
+ * arrives prolongs it. Where tokens replace one another, a client id has one handshake, the latest.
  */
 export class SourceTable {
   readonly #slab: Slab;
   readonly #maxHandshakes: number;
   readonly #sources: EndpointMap<ServerClient | Handshake> = new EndpointMap();
-  readonly #handshakes: Map<bigint, Handshake> = new Map();
+  readonly #handshakes: Set<Handshake> = new Set();
+  /** Undefined where one client id may have several. */
+  readonly #byClient: Map<bigint, Handshake> | undefined;
   #nextDeadline: number = Number.POSITIVE_INFINITY;
 
-  constructor(slab: Slab, maxHandshakes: number) {
+  constructor(slab: Slab, maxHandshakes: number, oneForEachClient: boolean) {
     this.#slab = slab;
     this.#maxHandshakes = maxHandshakes;
+    this.#byClient = oneForEachClient ? new Map() : undefined;
   }
 
   get handshakes(): number {
@@ -45,11 +48,11 @@ export class SourceTable {
   ): Handshake | null {
     const known = this.#sources.get(address, port);
     if (known?.slotted) return null;
-    const former = this.#handshakes.get(token.clientId);
+    const former = this.#byClient?.get(token.clientId);
     if (former && former !== known) this.drop(former);
     if (known) {
       this.#releaseKeys(known);
-      this.#handshakes.delete(known.clientId);
+      this.#byClient?.delete(known.clientId);
     } else if (this.#handshakes.size >= this.#maxHandshakes && !this.#makeRoom(now)) return null;
     const handshake = known ?? new Handshake(address, port);
     // Repeated requests are part of one handshake.
@@ -62,19 +65,24 @@ export class SourceTable {
     handshake.deadline = token.timeoutSeconds > 0 ? now + token.timeoutSeconds * 1000 : Number.POSITIVE_INFINITY;
     handshake.tokenExpiry = tokenExpiry;
     this.#nextDeadline = Math.min(this.#nextDeadline, handshake.deadline);
-    this.#handshakes.set(handshake.clientId, handshake);
-    if (!known) this.#sources.set(address, port, handshake);
+    this.#byClient?.set(handshake.clientId, handshake);
+    if (!known) {
+      this.#handshakes.add(handshake);
+      this.#sources.set(address, port, handshake);
+    }
     return handshake;
   }
 
   /** The handshake became a client, which takes its keys over. */
   install(handshake: Handshake, client: ServerClient): void {
-    this.#handshakes.delete(handshake.clientId);
+    this.#handshakes.delete(handshake);
+    this.#byClient?.delete(handshake.clientId);
     this.#sources.set(client.address, client.port, client);
   }
 
   drop(handshake: Handshake): void {
-    this.#handshakes.delete(handshake.clientId);
+    this.#handshakes.delete(handshake);
+    this.#byClient?.delete(handshake.clientId);
     this.#sources.delete(handshake.address, handshake.port);
     this.#releaseKeys(handshake);
   }
@@ -100,7 +108,7 @@ export class SourceTable {
   dropLate(now: number): void {
     if (this.#nextDeadline >= now) return;
     let next = Number.POSITIVE_INFINITY;
-    for (const handshake of this.#handshakes.values()) {
+    for (const handshake of this.#handshakes) {
       if (handshake.deadline < now) this.drop(handshake);
       else next = Math.min(next, handshake.deadline);
     }
@@ -108,14 +116,14 @@ export class SourceTable {
   }
 
   dropAll(): void {
-    for (const handshake of this.#handshakes.values()) this.drop(handshake);
+    for (const handshake of this.#handshakes) this.drop(handshake);
     this.#nextDeadline = Number.POSITIVE_INFINITY;
   }
 
   /** A handshake without a timeout whose token has expired may go: its client has given up. */
   #makeRoom(now: number): boolean {
     this.dropLate(now);
-    for (const handshake of this.#handshakes.values()) if (handshake.tokenExpiry < now) this.drop(handshake);
+    for (const handshake of this.#handshakes) if (handshake.tokenExpiry < now) this.drop(handshake);
     return this.#handshakes.size < this.#maxHandshakes;
   }
 

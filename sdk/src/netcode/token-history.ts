@@ -3,8 +3,7 @@
  * that request only, and is consumed when its client gets a slot; a consumed token admits nothing, so that no client ever
  * starts its sequence anew under used keys (netcode 1.4.5, pull request 183, advisory GHSA-v29p-3vj4-vg4f).
  *
- * A client id has one pending token here: another one takes its place. Who gets many tokens for one client id fills one entry
- * with them.
+ * A client id that is named has one pending token: another one takes its place.
  */
 export class TokenHistory {
   readonly #capacity: number;
