@@ -18,6 +18,6 @@ createInterface(process.stdin).on("line", (line) => {
   collect();
   collect();
   const { heapUsed, external, rss } = process.memoryUsage();
-  console.log(JSON.stringify({ event: "memory", heapUsed, external, rss } satisfies Memory));
+  process.stdout.write(`${JSON.stringify({ event: "memory", heapUsed, external, rss } satisfies Memory)}\n`);
 });
 process.stdin.unref();
