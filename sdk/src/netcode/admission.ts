@@ -167,7 +167,14 @@ export class Admission {
       return false;
     }
     const expire = requestExpire(data);
-    const entry = this.#history.admit(requestTag(data), address, port, expire, unixSeconds, this.#oneTokenPerClient ? token.clientId : undefined);
+    const entry = this.#history.admit(
+      requestTag(data),
+      address,
+      port,
+      expire,
+      unixSeconds,
+      this.#oneTokenPerClient ? token.clientId : undefined,
+    );
     if (typeof entry === "string") {
       if (entry === "used") counters.requestTokenUsed++;
       else counters.requestOverload++;

@@ -87,7 +87,10 @@ test("WebSockets to no room count too: who goes on that way is told to wait, and
   await using program = new Program("guarded.ts", ["sallyport", "loud"]);
   const port = await program.line(/^listening (\d+)/);
   const asks = async (seat: object): Promise<number> => {
-    const { status } = await post(`http://127.0.0.1:${port}/sallyport/connect`, { ...seat, protocol: SESSION_PROTOCOL });
+    const { status } = await post(`http://127.0.0.1:${port}/sallyport/connect`, {
+      ...seat,
+      protocol: SESSION_PROTOCOL,
+    });
     return status;
   };
   const asksWithSeat = async (): Promise<number> => {

@@ -136,10 +136,12 @@ describeLab("sixty players behind one address", () => {
     await host.exited;
     host = startHost(machine);
     await listening(host);
-    for (const school of schools) {
-      const back = (await eventOf(school, "back", 60_000)) as unknown as SchoolEvent;
-      expect(back).toMatchObject({ paths: { direct: PLAYERS }, reasons: [] });
-      expect(back.ms).toBeLessThan(10_000);
+    const back = await Promise.all(schools.map((school) => eventOf(school, "back", 60_000)));
+    for (const [index, each] of (back as unknown as SchoolEvent[]).entries()) {
+      expect(each).toMatchObject({ paths: { direct: PLAYERS }, reasons: [] });
+      console.log(`${PLAYERS} players by ${urls[index]} are back in ${(each.ms / 1000).toFixed(1)} s`);
+      // Three times sixty at once, all on this machine: one school alone takes a third.
+      expect(each.ms).toBeLessThan(30_000);
     }
   });
 });

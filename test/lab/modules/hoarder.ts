@@ -101,7 +101,7 @@ if (what === "create" || what === "joinOrCreate") {
     if (typeof token === "string") throw new Error(token);
     socket.send(writeRequest(token), Number(port), hostname);
   });
-  socket.close();
+  await socket.close();
 } else {
   await repeat(async () => {
     try {

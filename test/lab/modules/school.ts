@@ -20,15 +20,19 @@ export interface SchoolEvent {
 
 const { url, players } = JSON.parse(process.argv[2] ?? "{}") as SchoolArgs;
 const RETRY_MS = 500;
+/** A machine that plays all the players, and the host beside them, may be slow to answer. */
+const UDP_TIMEOUT_MS = 30_000;
 console.info = console.warn = () => {};
 
 let dropped: number | undefined;
-let back: SallyportRoom[] = [];
+const back: SallyportRoom[] = [];
 
 async function join(): Promise<SallyportRoom> {
   for (;;) {
     try {
-      const room = await new SallyportClient(url).joinOrCreate("arena", { name: "Pupil" });
+      const room = await new SallyportClient(url, { udpTimeoutMs: UDP_TIMEOUT_MS }).joinOrCreate("arena", {
+        name: "Pupil",
+      });
       room.onMessage("*", () => {});
       return room;
     } catch {
@@ -47,10 +51,12 @@ function say(event: SchoolEvent["event"], rooms: readonly SallyportRoom[]): void
 
 const rooms = await Promise.all(Array.from({ length: players }, join));
 for (const room of rooms) {
-  room.onLeave(async () => {
+  room.onLeave(() => {
     dropped ??= performance.now();
-    back = [...back, await join()];
-    if (back.length === players) say("back", back);
+    void join().then((joined) => {
+      back.push(joined);
+      if (back.length === players) say("back", back);
+    });
   });
 }
 say("in", rooms);

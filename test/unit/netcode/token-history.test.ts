@@ -56,7 +56,8 @@ test("a client that is named has one pending token, and what it used stays used"
           expect(history.admit(each.tag, "192.0.2.2", 1, each.expire, now)).toBe("used");
         }
         for (const each of used) {
-          if (each.expire > now) expect(history.admit(each.tag, "192.0.2.1", 1, each.expire, now, each.client)).toBe("used");
+          if (each.expire > now)
+            expect(history.admit(each.tag, "192.0.2.1", 1, each.expire, now, each.client)).toBe("used");
         }
       }
     }),

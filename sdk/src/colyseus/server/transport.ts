@@ -225,7 +225,9 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
     // Where a proxy asked, the session's own address tells one player from another.
     const caller = asked ?? (addressScope(address) === "public" ? callerAt(address) : undefined);
     if (asked === undefined && caller && admission.isCrowded(caller)) {
-      client.error(429, "As many players of your address are here as may be.", () => client.leave(CloseCode.WITH_ERROR));
+      client.error(429, "As many players of your address are here as may be.", () =>
+        client.leave(CloseCode.WITH_ERROR),
+      );
       return;
     }
     void joinRoom(seat.roomId, client, context, { ...seat, admission, caller });

@@ -1,5 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { askPatiently, patientFetch, retryAfterMsOf, ToldToWait } from "../../../../sdk/src/colyseus/client/patience.ts";
+import {
+  askPatiently,
+  patientFetch,
+  retryAfterMsOf,
+  ToldToWait,
+} from "../../../../sdk/src/colyseus/client/patience.ts";
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => vi.useRealTimers());

@@ -1,6 +1,6 @@
 import type { AdmissionLimits } from "./admission-limits.ts";
-import { CallerCounts } from "./caller-counts.ts";
 import type { Caller } from "./caller.ts";
+import { CallerCounts } from "./caller-counts.ts";
 import { CreatedRooms } from "./created-rooms.ts";
 import { type Refusal, waitFor } from "./refusal.ts";
 import { Requests } from "./requests.ts";

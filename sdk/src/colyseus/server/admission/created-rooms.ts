@@ -1,6 +1,6 @@
 import type { Room } from "@colyseus/core";
-import { CallerCounts } from "./caller-counts.ts";
 import type { Caller } from "./caller.ts";
+import { CallerCounts } from "./caller-counts.ts";
 import { localRoom } from "./local-room.ts";
 
 export interface RoomLimits {

@@ -1,6 +1,6 @@
 import { NetworkLimiter } from "../../../net/network-limiter.ts";
-import { CallerCounts } from "./caller-counts.ts";
 import type { Caller } from "./caller.ts";
+import { CallerCounts } from "./caller-counts.ts";
 import { type Refusal, waitFor } from "./refusal.ts";
 
 export interface SeatLimits {

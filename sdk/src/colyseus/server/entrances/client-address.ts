@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { isIP, type Socket } from "node:net";
-import { normalizeAddress } from "../../../net/endpoint.ts";
 import { callerKey } from "../../../net/caller-key.ts";
+import { normalizeAddress } from "../../../net/endpoint.ts";
 import { type AddressScope, addressScope } from "../../../net/scope.ts";
 import { type Caller, callerAt, introducedCaller } from "../admission/caller.ts";
 import { introducedPlayer } from "./introduced.ts";

@@ -5,8 +5,8 @@ import { isNoRoomId } from "../admission/local-room.ts";
 import { diagnose } from "../observability/diagnostics.ts";
 import { clientNamedByProxy, isFromProxy, rememberNamed } from "./client-address.ts";
 import { filterRequests } from "./http.ts";
-import { matchmakingMethod } from "./matchmaking-url.ts";
 import { readIntroduced } from "./introduced.ts";
+import { matchmakingMethod } from "./matchmaking-url.ts";
 
 export interface RequestGuardOptions {
   /**

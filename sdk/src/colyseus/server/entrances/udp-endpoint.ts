@@ -59,7 +59,10 @@ export class UDPEndpoint implements SeatEndpoint<ParsedConnectRequest> {
     sessions.onSession = (session) => this.#accept(session);
   }
 
-  issue({ seat, dialed }: ParsedConnectRequest, asked: Pick<Asked, "context" | "caller">): ConnectReply | Wait | string | null {
+  issue(
+    { seat, dialed }: ParsedConnectRequest,
+    asked: Pick<Asked, "context" | "caller">,
+  ): ConnectReply | Wait | string | null {
     const endpoints = uniqueEndpoints<ConnectEndpoint>([
       ...dialed.map((endpoint) => ({ ...endpoint, kind: "dialed" as const })),
       ...this.#options.endpoints(),

@@ -27,9 +27,9 @@ describe("limits by the descriptors of the process", () => {
       requestTimeoutMs: 15_000,
       seatTimeoutMs: 1,
     });
-    expect(completeConnectionLimits({ tcpConnectionsPerAddress: Number.POSITIVE_INFINITY }).tcpConnectionsPerAddress).toBe(
-      Number.POSITIVE_INFINITY,
-    );
+    expect(
+      completeConnectionLimits({ tcpConnectionsPerAddress: Number.POSITIVE_INFINITY }).tcpConnectionsPerAddress,
+    ).toBe(Number.POSITIVE_INFINITY);
   });
 
   test.each([0, -1, Number.NaN])("%d is no limit", (tcpConnections) => {

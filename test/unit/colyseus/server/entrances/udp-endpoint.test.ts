@@ -86,7 +86,10 @@ test("the tokens of one seat are one client's, and after a few one has to wait",
   expect(new Set(sessions.tokens.map(({ clientId }) => clientId)).size).toBe(1);
   const wait = endpoint.issue(request(), { context, caller });
   expect(wait).toBeInstanceOf(Wait);
-  expect((wait as Wait).refusal).toMatchObject({ status: 429, error: "Too many tokens for this seat: wait 2 seconds." });
+  expect((wait as Wait).refusal).toMatchObject({
+    status: 429,
+    error: "Too many tokens for this seat: wait 2 seconds.",
+  });
   expect(endpoint.granted).toBe(4);
 });
 
