@@ -1,5 +1,6 @@
 export type { RendezvousLimits } from "../colyseus/lobby/limits.ts";
 export { defineRendezvous, type RendezvousOptions, RendezvousRoom } from "../colyseus/lobby/room.ts";
+export type { AdmissionLimits } from "../colyseus/server/admission/admission-limits.ts";
 export type { ConnectionLimits } from "../colyseus/server/admission/connection-limits.ts";
 export type { TransportLimits } from "../colyseus/server/admission/limits.ts";
 export {

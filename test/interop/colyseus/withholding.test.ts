@@ -103,15 +103,13 @@ const bounded = ({ held, left }: { held: number; left: number }): void => {
   expect(left).toBeLessThanOrEqual(MOST_LEFT);
 };
 
-describe.each([
-  ["default options", {}],
-  ["messages of 4 MiB allowed", { maxPayload: 4 << 20 }],
-])("over UDP, %s: what never becomes whole, or comes before what never comes", (_name, options) => {
-  test.each<[string, (say: RawPlayer["say"]) => Generator<void>]>([
+describe("over UDP: what never becomes whole, or comes before what never comes", () => {
+  test.each<[string, object, (say: RawPlayer["say"]) => Generator<void>]>([
     [
-      "a block in each page of long messages",
+      "a block in each page of long messages, where these are allowed",
+      { maxPayload: 4 << 20 },
       function* (say) {
-        for (let id = 1; id <= 16; id++) {
+        for (let id = 1; id <= 4; id++) {
           for (let first = 0; first < 4096; first += 32 * 8) {
             say(...Array.from({ length: 8 }, (_, n) => slice(MODE.reliable, 0, id, 4 << 20, first + n * 32)));
             yield;
@@ -121,19 +119,19 @@ describe.each([
     ],
     [
       "small messages behind a first one, in many channels",
+      {},
       function* (say) {
-        for (let channel = 1; channel < 200; channel++) {
-          for (let id = 1; id < 400; id += 100) {
-            say(...Array.from({ length: 100 }, (_, n) => wholeFrame(MODE.reliable, channel, id + n, 1)));
-            if (channel % 10 === 0) yield;
-          }
+        for (let channel = 1; channel < 60; channel++) {
+          say(...Array.from({ length: 100 }, (_, n) => wholeFrame(MODE.reliable, channel, n + 1, 1)));
+          yield;
         }
       },
     ],
     [
-      "the beginnings of messages in every channel and mode",
+      "the beginnings of messages in every mode and many channels",
+      {},
       function* (say) {
-        for (let channel = 0; channel < 255; channel++) {
+        for (let channel = 0; channel < 40; channel++) {
           for (const mode of [MODE.unreliable, MODE.unordered, MODE.reliable]) {
             say(...Array.from({ length: 7 }, (_, id) => slice(mode, channel, id + 1, 4096, 0)));
           }
@@ -141,7 +139,7 @@ describe.each([
         }
       },
     ],
-  ])("%s", { timeout: 90_000 }, async (_what, packets) => {
+  ])("%s", { timeout: 90_000 }, async (_what, options, packets) => {
     const game = await Game.start(options);
     bounded(await game.under(() => game.flood(packets)));
   });
@@ -195,11 +193,12 @@ const FIN = 0x80;
 const BINARY = 2;
 
 describe("over WebSocket", () => {
+  // Of 10 MiB the system takes some before the server has to hold the rest.
   test("a large state that is asked for and never read", { timeout: 90_000 }, async () => {
-    const game = await Game.start({}, 3 * 1024);
+    const game = await Game.start({}, 10 * 1024);
     bounded(
       await game.under(async () => {
-        const sockets = await Promise.all((await game.seats(ATTACKERS)).map((seat) => webSocket(game.url, seat)));
+        const sockets = await Promise.all((await game.seats(ATTACKERS / 2)).map((seat) => webSocket(game.url, seat)));
         for (const socket of sockets) socket.write(frame(FIN | BINARY, Buffer.of(JOIN_ROOM)));
         await new Promise((resolve) => setTimeout(resolve, 1000));
         return sockets;

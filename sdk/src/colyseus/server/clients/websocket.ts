@@ -3,8 +3,8 @@ import { type AuthContext, CloseCode, createAuthContext, type ISendOptions, Prot
 import { WebSocketClient, WebSocketTransport } from "@colyseus/ws-transport";
 import { formatEndpoint, normalizeAddress } from "../../../net/endpoint.ts";
 import type { SharedLimits } from "../../wire/traffic-limits.ts";
-import type { RefusalLimiter } from "../admission/refusal-limiter.ts";
-import { introducedPlayer } from "../entrances/introduced.ts";
+import type { Admission } from "../admission/admission.ts";
+import { callerOfRequest } from "../entrances/client-address.ts";
 import type { Players } from "../observability/players.ts";
 import { joinRoom } from "./join.ts";
 import { UnreliableSequence } from "./unreliable-sequence.ts";
@@ -54,20 +54,21 @@ export class FallbackWebSocketClient extends WebSocketClient {
   }
 }
 
-/** Who is connected, who guesses seats, and what each may take. */
-export interface WebSocketRegister {
+/** Who is connected, who has and who guesses seats, and what each may take. */
+interface Register {
   players: Players;
-  limiter: RefusalLimiter;
+  admission: Admission;
+  trustProxy: boolean;
   limits: SharedLimits;
 }
 
 /** By the WebSocket server that they came to. */
-const registers = new WeakMap<object, WebSocketRegister>();
+const registers = new WeakMap<object, Register>();
 
 /** Colyseus' WebSocket transport with {@link FallbackWebSocketClient}s. */
 export class FallbackWebSocketTransport extends WebSocketTransport {
-  /** Registers every later connection with `players`, counts at `limiter` those without a seat, and holds them to `limits`. */
-  registerWith(register: WebSocketRegister): void {
+  /** Registers every later connection with `players`, counts at `admission` those with a seat and those without, and holds all to `limits`. */
+  registerWith(register: Register): void {
     registers.set(this.wss, register);
   }
 
@@ -78,7 +79,7 @@ export class FallbackWebSocketTransport extends WebSocketTransport {
     upgrade?: { url: URL; context: AuthContext },
   ): Promise<void> {
     socket.on("error", () => {});
-    const { players, limiter, limits } = registers.get(this) ?? {};
+    const { players, admission, trustProxy = false, limits } = registers.get(this) ?? {};
     const memory = limits && new WebSocketMemory(socket, request.socket, limits);
     if (memory) socket.memory = memory;
     socket.on("pong", () => {
@@ -101,16 +102,17 @@ export class FallbackWebSocketTransport extends WebSocketTransport {
         token: url.searchParams.get("_authToken"),
         ...(request.socket.remoteAddress === undefined ? {} : { remoteAddress: request.socket.remoteAddress }),
       });
+    const caller = callerOfRequest(request, trustProxy);
     const client = new FallbackWebSocketClient(sessionId ?? "", socket);
     const { remoteAddress: address = "", remotePort: port = 0 } = request.socket;
     const remote = formatEndpoint({ address: normalizeAddress(address), port });
     players?.add(socket, { roomId: roomId ?? "", sessionId: sessionId ?? "", remote });
-    const hadSeat = await joinRoom(roomId ?? "", client, context, {
-      reconnectionToken: url.searchParams.get("reconnectionToken") ?? "",
-      skipHandshake: url.searchParams.has("skipHandshake"),
-    });
+    const reconnectionToken = url.searchParams.get("reconnectionToken") ?? "";
+    const skipHandshake = url.searchParams.has("skipHandshake");
+    const options = { reconnectionToken, skipHandshake, admission, caller };
+    const hadSeat = await joinRoom(roomId ?? "", client, context, options);
     // Counted here, held up elsewhere: others behind the same address shall have one way in.
-    if (!hadSeat) limiter?.refused(introducedPlayer(request) ?? context.ip ?? "", performance.now());
+    if (!hadSeat && reconnectionToken === "") admission?.requests.guessed(caller, performance.now());
   }
 }
 

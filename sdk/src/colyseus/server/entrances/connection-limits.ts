@@ -2,13 +2,12 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Socket } from "node:net";
 import type { Client } from "@colyseus/core";
 import type { WebSocketClient, WebSocketTransport } from "@colyseus/ws-transport";
-import { callerKey } from "../../../net/caller-key.ts";
 import { type ConnectionState, ConnectionTable, type TableConnection } from "../../../net/connection-table.ts";
 import { normalizeAddress } from "../../../net/endpoint.ts";
-import { type AddressScope, addressScope } from "../../../net/scope.ts";
 import { type ConnectionLimits, completeConnectionLimits } from "../admission/connection-limits.ts";
 import { localRoom } from "../admission/local-room.ts";
 import { type ConnectionRefusal, diagnose } from "../observability/diagnostics.ts";
+import { callerOf } from "./client-address.ts";
 import { filterRequests } from "./http.ts";
 
 export interface ConnectionLimitsOptions {
@@ -34,9 +33,6 @@ const GRACE_MS = 1000;
 const LOOK_MS = 1000;
 /** `readyState` of a WebSocket. */
 const OPEN = 1;
-
-const THIS_MACHINE: ReadonlySet<AddressScope> = new Set(["loopback"]);
-const THIS_NETWORK: ReadonlySet<AddressScope> = new Set(["loopback", "private", "link-local", "carrier-grade"]);
 
 class Connection implements TableConnection {
   readonly socket: Socket;
@@ -179,19 +175,6 @@ class Connections {
     this.#options.onRefused?.(address, reason);
     diagnose("sallyport:connection:refused", () => ({ address, reason }));
   }
-}
-
-/**
- * Who shares a limit with this connection; undefined where it counts by itself. Whoever has an address of this machine is on it: a
- * reverse proxy, or we ourselves for a player who was introduced. With `trustProxy` the proxy may also be on a private address.
- */
-export function callerOf(
-  { remoteAddress = "", localAddress }: Pick<Socket, "remoteAddress" | "localAddress">,
-  trustProxy: boolean,
-): string | undefined {
-  const nobody = trustProxy ? THIS_NETWORK : THIS_MACHINE;
-  if (remoteAddress === localAddress || nobody.has(addressScope(normalizeAddress(remoteAddress)))) return undefined;
-  return callerKey(remoteAddress);
 }
 
 /** Until the next request comes over it, the connection is idle again. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { completeConnectionLimits } from "../../../../../sdk/src/colyseus/server/admission/connection-limits.ts";
-import { callerOf } from "../../../../../sdk/src/colyseus/server/entrances/connection-limits.ts";
+import { callerOf } from "../../../../../sdk/src/colyseus/server/entrances/client-address.ts";
 
 describe("limits by the descriptors of the process", () => {
   test.each([
@@ -51,6 +51,7 @@ describe("whose share a connection is of", () => {
     ["ourselves, on a server that listens on one address", "192.168.1.10", "192.168.1.10", false, undefined],
     ["a reverse proxy on the network, that is trusted", "10.0.0.2", "10.0.0.3", true, undefined],
     ["the same, mapped", "::ffff:172.17.0.1", "::ffff:172.17.0.2", true, undefined],
+    ["another customer of the provider, who is no proxy of ours", "100.64.0.2", "100.64.0.3", true, "100.64.0.2"],
   ])("%s", (_who, remoteAddress, localAddress, trustProxy, caller) => {
     expect(callerOf({ remoteAddress, localAddress }, trustProxy)).toBe(caller);
   });
