@@ -5,15 +5,15 @@ const LITTLE_BYTES = 16_384;
 
 /**
  * Bytes that all peers of one server make it hold, together. When there is no room for more, the peer that holds most ends; of those
- * that hold nearly as much, the one that has held much for longest, since a peer that takes what is sent to it soon holds little.
+ * that hold nearly as much, the one that has let go of nothing for longest: a peer that takes what is sent to it lets go all the time.
  */
 export class HeldBytesBudget {
   /** Bytes. */
   readonly capacity: number;
   /** @internal {@link HeldBytes} counts here. */
   bytes = 0;
-  /** @internal Counts the times that a holder began to hold much. */
-  begun = 0;
+  /** @internal Counts the times that a holder let go of something, or began to hold much. */
+  turns = 0;
   readonly #holders = new Set<HeldBytes>();
 
   constructor(capacity: number) {
@@ -61,7 +61,7 @@ export class HeldBytesBudget {
 /** One peer's share of a {@link HeldBytesBudget}. */
 export class HeldBytes {
   bytes = 0;
-  /** @internal When it began to hold much, by the budget's count. */
+  /** @internal When it let go of something last, or began to hold much, by the budget's count. */
   since = 0;
   /** @internal */
   readonly end: (bytes: number) => void;
@@ -77,7 +77,7 @@ export class HeldBytes {
   take(bytes: number): boolean {
     if (this.#closed) return true;
     const budget = this.#budget;
-    if (this.bytes < LITTLE_BYTES) this.since = ++budget.begun;
+    if (this.bytes < LITTLE_BYTES) this.since = ++budget.turns;
     if (budget.bytes + bytes > budget.capacity && !budget.makeRoom(this, bytes)) return false;
     this.bytes += bytes;
     budget.bytes += bytes;
@@ -85,9 +85,10 @@ export class HeldBytes {
   }
 
   give(bytes: number): void {
-    if (this.#closed) return;
+    if (this.#closed || bytes === 0) return;
     this.bytes -= bytes;
     this.#budget.bytes -= bytes;
+    this.since = ++this.#budget.turns;
   }
 
   /** Gives all back. Idempotent. */

@@ -44,10 +44,9 @@ test("the one that asks goes if it would hold most", () => {
 
 test("of those that hold about as much, the one goes that has not let go for longest: a player who takes a large state stays", () => {
   const { ended, all } = holders(10 * MIB, 3);
-  all[0].take(4.5 * MIB);
-  all[1].take(4.5 * MIB);
-  all[0].give(4.5 * MIB);
   all[0].take(4.6 * MIB);
+  all[1].take(4.5 * MIB);
+  all[0].give(0.05 * MIB);
   expect(all[2].take(4.6 * MIB)).toBe(true);
   expect(ended).toEqual([[1, 4.5 * MIB]]);
 });
