@@ -195,19 +195,6 @@ const FIN = 0x80;
 const BINARY = 2;
 
 describe("over WebSocket", () => {
-  // Of 10 MiB the system takes some before the server has to hold the rest.
-  test("a large state that is asked for and never read", { timeout: 90_000 }, async () => {
-    const game = await Game.start({}, 10 * 1024);
-    bounded(
-      await game.under(async () => {
-        const sockets = await Promise.all((await game.seats(ATTACKERS / 2)).map((seat) => webSocket(game.url, seat)));
-        for (const socket of sockets) socket.write(frame(FIN | BINARY, Buffer.of(JOIN_ROOM)));
-        await new Promise((resolve) => setTimeout(resolve, 1000));
-        return sockets;
-      }),
-    );
-  });
-
   test.each([
     ["in one piece", 3 << 20],
     ["in small pieces", 1000],

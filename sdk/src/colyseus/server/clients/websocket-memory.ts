@@ -99,6 +99,7 @@ export class WebSocketMemory {
   #end(text: string): void {
     const socket = this.#socket;
     this.early.release();
+    forgetReceived(socket);
     if (socket.bufferedAmount > 0) {
       logger.warn(text);
       socket.terminate();
@@ -110,9 +111,23 @@ export class WebSocketMemory {
   }
 }
 
-/** `ws` keeps what came of a message with its socket, and Colyseus keeps that for as long as its player may come back. */
+/**
+ * Drops what came of a message, and whatever still comes. `ws` keeps it with its socket, and Colyseus keeps that for as long as its
+ * player may come back.
+ */
 function forgetReceived(socket: WebSocket): void {
-  const { _receiver: receiver } = socket as { _receiver?: { _buffers?: Buffer[]; _fragments?: Buffer[] } };
-  if (receiver?._buffers) receiver._buffers = [];
-  if (receiver?._fragments) receiver._fragments = [];
+  const { _receiver: receiver } = socket as { _receiver?: Partial<Receiver> };
+  if (!receiver?._buffers || !receiver._fragments) return;
+  receiver._write = (_chunk, _encoding, done) => done();
+  receiver._bufferedBytes = 0;
+  receiver._buffers = [];
+  receiver._fragments = [];
+}
+
+/** Of `ws`, which has no name for it: where a message is put together. */
+interface Receiver {
+  _write(chunk: Buffer, encoding: string, done: () => void): void;
+  _bufferedBytes: number;
+  _buffers: Buffer[];
+  _fragments: Buffer[];
 }
