@@ -191,7 +191,6 @@ function frame(opcode: number, payload: Uint8Array): Buffer {
   return Buffer.concat([head, Buffer.alloc(4), payload]);
 }
 
-const FIN = 0x80;
 const BINARY = 2;
 
 describe("over WebSocket", () => {
