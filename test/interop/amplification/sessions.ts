@@ -4,7 +4,7 @@ import type { Endpoint } from "../../../sdk/src/net/endpoint.ts";
 import { generateConnectToken, readConnectToken } from "../../../sdk/src/netcode/connect-token.ts";
 import { writeRequest } from "../../../sdk/src/netcode/request.ts";
 import { connectSession } from "../../../sdk/src/session/connect.ts";
-import { UDPSessionServer } from "../../../sdk/src/session/server.ts";
+import type { UDPSessionServer } from "../../../sdk/src/session/server.ts";
 import { HOME, Network, SERVER, simulateSession } from "../../unit/session/network.ts";
 import type { Row } from "./row.ts";
 

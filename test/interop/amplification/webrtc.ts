@@ -59,7 +59,7 @@ async function accept(host: WebRTCHost, sdp: string, sessionId: string): Promise
       asked: LOOPBACK,
     },
   );
-  if (reply === null || typeof reply === "string" || !("answer" in reply)) throw new Error(String(reply));
+  if (reply === null || typeof reply === "string" || !("answer" in reply)) throw new Error(JSON.stringify(reply));
   return reply.answer;
 }
 

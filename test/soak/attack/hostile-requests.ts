@@ -8,7 +8,14 @@ const PATHS = [
   ...["joinOrCreate", "create", "join", "joinById", "reconnect", "__proto__"].flatMap((method) =>
     ["arena", "rendezvous", "__proto__", "constructor", "%00", ""].map((room) => `/matchmake/${method}/${room}`),
   ),
-  ...["/", "/sallyport/connect", "/sallyport/webrtc", "/auth/anonymous", "/games", "/host", "/host/events", "/page.js"],
+  "/",
+  "/sallyport/connect",
+  "/sallyport/webrtc",
+  "/auth/anonymous",
+  "/games",
+  "/host",
+  "/host/events",
+  "/page.js",
   ...hostilePaths("evil.example"),
 ];
 const HEADERS = [
@@ -52,7 +59,7 @@ const VALUES: readonly unknown[] = [
   {},
   [[[[[[[[]]]]]]]],
   { length: -1 },
-  { then: "x" },
+  JSON.parse('{"then":"x"}'),
 ];
 const NAMES = [
   "roomId",
