@@ -1,5 +1,4 @@
 /** Hostile HTTP and WebSocket requests to a real host and to a real lobby, with a player in the game. */
-import { randomBytes } from "node:crypto";
 import { type Host, Lab, type LabProcess } from "../lab/lab/index.ts";
 import { prepare } from "../lab/lab/prepare.ts";
 import type { Memory } from "./attack/memory.ts";
@@ -43,13 +42,16 @@ async function attack(name: "host" | "lobby", count: number): Promise<SoakResult
   const invite = await inviteOf(game);
   const victim = name === "host" ? game : lobby;
   const seed = Date.now() >>> 0;
-  const args = { ...(name === "host" ? toHost(home) : toLobby(meeting)), from: await addressesOf(stranger, SOURCES) };
+  const args = {
+    ...(name === "host" ? toHost(home) : toLobby(meeting, invite)),
+    from: await addressesOf(stranger, SOURCES),
+  };
   await ask(stranger, { ...args, count: WARM_UP, seed: seed + 1 });
   const before = await memoryOf(victim);
   const { player, result } = join(friend, gameUrl(home), PLAYS_FOR_S);
   await game.waitForJson(({ event }) => event === "joined", 30_000);
 
-  const { sent, seconds, statuses, seats } = await ask(stranger, { ...args, count, seed });
+  const { sent, seconds, statuses, seats, faults } = await ask(stranger, { ...args, count, seed });
   const after = await settled(victim, before);
   // By invite: through the lobby and to the host.
   const late = await join(friend, invite, 2).result;
@@ -68,6 +70,7 @@ async function attack(name: "host" | "lobby", count: number): Promise<SoakResult
   const answers = Object.entries(statuses)
     .sort(([, a], [, b]) => b - a)
     .map(([status, times]) => `${times} x ${status === "0" ? "closed or left without one" : status}`);
+  for (const fault of faults) console.log(`       answered with 500: ${JSON.stringify(fault)}`);
   return {
     what: `hostile HTTP and WebSocket requests to a ${name}`,
     passed: wrong.length === 0 ? sent : 0,
@@ -101,8 +104,8 @@ const toHost = ({ address }: Host): Pick<RequestsArgs, "address" | "port" | "sea
   seat: { path: "/matchmake/joinOrCreate/arena", body: { name: "x" } },
 });
 
-const toLobby = ({ address }: Host): Pick<RequestsArgs, "address" | "port" | "seat"> => {
-  const [proof, key] = [randomBytes(32).toString("base64url"), randomBytes(32).toString("base64url")];
-  const body = { invite: "K7Q2-9FXM", role: "host", proof, key, details: { name: "x" } };
-  return { address, port: LOBBY_PORT, seat: { path: "/matchmake/joinOrCreate/rendezvous", body } };
+/** As somebody who has the code. */
+const toLobby = ({ address }: Host, invite: string): Pick<RequestsArgs, "address" | "port" | "seat"> => {
+  const [code] = new URL(invite).hash.slice(1).split(".");
+  return { address, port: LOBBY_PORT, seat: { path: "/matchmake/join/rendezvous", body: { invite: code } } };
 };

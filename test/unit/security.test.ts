@@ -2,7 +2,9 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { LIMITS } from "../../sdk/src/colyseus/lobby/limits.ts";
-import { completeLimits } from "../../sdk/src/colyseus/server/admission/limits.ts";
+import { ADMISSION_LIMITS } from "../../sdk/src/colyseus/server/admission/admission-limits.ts";
+import { completeConnectionLimits } from "../../sdk/src/colyseus/server/admission/connection-limits.ts";
+import { serverTraffic } from "../../sdk/src/colyseus/wire/traffic-limits.ts";
 import { MAX_GUESSING_SOCKETS } from "../../sdk/src/ice/guessing-limits.ts";
 import { type Budget, PER_DESTINATION, PER_INTRODUCTION, PER_PROCESS } from "../../sdk/src/net/unanswered-budget.ts";
 import { AMPLIFICATION_LIMIT } from "../../sdk/src/net/unproven-address.ts";
@@ -13,6 +15,8 @@ import { limitDocs } from "./limit-docs.ts";
 const PAGE = new URL("../../SECURITY.md", import.meta.url);
 /** As many as a desktop has. */
 const DESCRIPTORS = 524_288;
+/** See `UDPSessionServerOptions.maxClients`. */
+const UDP_SESSIONS = 1024;
 
 type Rows = (readonly [name: string, value: string, meaning: string])[];
 
@@ -42,22 +46,28 @@ const SENDING: Rows = [
   ],
 ];
 
+const server = new Map([
+  ...limitDocs("colyseus/server/admission/connection-limits.ts", "ConnectionLimits"),
+  ...limitDocs("colyseus/server/admission/admission-limits.ts", "AdmissionLimits"),
+  ...limitDocs("colyseus/wire/traffic-limits.ts", "TrafficLimits"),
+  ...limitDocs("colyseus/server/admission/limits.ts", "TransportLimits"),
+]);
+
 test("the tables of limits are the code's", async () => {
-  const server = limitDocs("colyseus/server/admission/limits.ts", "TransportLimits");
+  const { heldBytes, queuedBytes } = serverTraffic();
+  const values = { ...completeConnectionLimits({}, DESCRIPTORS), ...ADMISSION_LIMITS, heldBytes, queuedBytes };
   const lobby = new Map([
     ...limitDocs("colyseus/lobby/limits.ts", "RendezvousLimits"),
     ...limitDocs("colyseus/lobby/guests.ts", "GuestLimits"),
   ]);
   const head = ["limit", "default", "what it bounds"];
   let page = readFileSync(PAGE, "utf8");
-  page = replaceTable(page, "limits-server", head, () => table(server, { ...completeLimits({}, DESCRIPTORS) }));
+  page = replaceTable(page, "limits-server", head, () => table(server, { ...values, udpSessions: UDP_SESSIONS }));
   page = replaceTable(page, "limits-lobby", head, () => table(lobby, { ...LIMITS }));
   page = replaceTable(page, "limits-sending", head, () => SENDING);
   await expect(page).toMatchFileSnapshot(PAGE.pathname);
 });
 
 test("every limit of an option says what it bounds", () => {
-  for (const [name, doc] of limitDocs("colyseus/server/admission/limits.ts", "TransportLimits")) {
-    expect(doc, name).not.toBe("");
-  }
+  for (const [name, doc] of server) expect(doc, name).not.toBe("");
 });

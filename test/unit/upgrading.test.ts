@@ -2,14 +2,14 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { LIMITS } from "../../sdk/src/colyseus/lobby/limits.ts";
-import { completeLimits } from "../../sdk/src/colyseus/server/admission/limits.ts";
+import { ADMISSION_LIMITS } from "../../sdk/src/colyseus/server/admission/admission-limits.ts";
+import { completeConnectionLimits } from "../../sdk/src/colyseus/server/admission/connection-limits.ts";
 import { withDefaults } from "../../sdk/src/connectivity/options.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 const page = readFileSync(new URL("docs/upgrading-from-0.1.md", ROOT), "utf8");
 const [, changes = ""] = page.split("## Defaults that changed");
 const CHANGESET = /\]\(\.\.\/\.changeset\/([\w-]+\.md)\)/g;
-const NOT_OF_A_RELEASE = new Set(["README.md"]);
 
 /** Defaults of 0.1.0 that can be read, by their names. What is not here was not there: it had no limit, or was not to be had. */
 const IN_0_1: Readonly<Record<string, unknown>> = {
@@ -35,7 +35,12 @@ const IN_0_1: Readonly<Record<string, unknown>> = {
   holdMs: 60_000,
 };
 
-const NOW: Readonly<Record<string, unknown>> = { ...withDefaults({}), ...LIMITS, ...completeLimits({}) };
+const NOW: Readonly<Record<string, unknown>> = {
+  ...withDefaults({}),
+  ...LIMITS,
+  ...completeConnectionLimits(),
+  ...ADMISSION_LIMITS,
+};
 
 describe("upgrading from 0.1", () => {
   test("every default that is another now is on the page", () => {
@@ -43,14 +48,11 @@ describe("upgrading from 0.1", () => {
     expect(changed.filter((name) => !changes.includes(`\`${name}\``))).toEqual([]);
   });
 
-  test("every row has a changeset that is there, and every changeset is on the page", () => {
+  test("every row names the changeset that says so, which is there", () => {
     const rows = changes.split("\n").filter((line) => line.startsWith("| ") && !line.startsWith("| default |"));
     expect(rows.length).toBeGreaterThan(10);
     for (const row of rows) expect(row).toMatch(/\.\.\/\.changeset\//);
-    const named = new Set([...page.matchAll(CHANGESET)].map(([, file]) => file));
-    const there = readdirSync(new URL(".changeset/", ROOT)).filter(
-      (file) => file.endsWith(".md") && !NOT_OF_A_RELEASE.has(file),
-    );
-    expect(named).toEqual(new Set(there));
+    const there = new Set(readdirSync(new URL(".changeset/", ROOT)));
+    for (const [, file = ""] of page.matchAll(CHANGESET)) expect(there).toContain(file);
   });
 });

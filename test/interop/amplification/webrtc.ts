@@ -36,6 +36,7 @@ async function withHost<T>(use: (host: WebRTCHost) => Promise<T>): Promise<T> {
     timeoutMs: 10_000,
     endpoints: () => [],
     mapExtraPort: undefined,
+    maxOffers: 128,
     onSession: () => undefined,
     port: await freePort(),
   });
@@ -53,7 +54,7 @@ async function accept(host: WebRTCHost, sdp: string, sessionId: string): Promise
   const seat = { roomId: "room", sessionId, reconnectionToken: "", skipHandshake: false };
   const reply = await host.accept(
     { protocol: WEBRTC_PROTOCOL, seat, dialed: [], offer },
-    createAuthContext({ headers: {} }),
+    { context: createAuthContext({ headers: {} }), caller: undefined },
     {
       asker: LOOPBACK,
       asked: LOOPBACK,

@@ -21,6 +21,8 @@ export interface RequestsReport extends Record<string, unknown> {
   /** Answers by status; 0: none. */
   statuses: Record<string, number>;
   seats: number;
+  /** The first lines of some that were answered with 500: a fault of the server's, not of who asks. */
+  faults: string[];
 }
 
 const AT_ONCE = 32;
@@ -29,11 +31,12 @@ const SEAT_EVERY = 20;
 /** An answer comes within this time, or none is waited for, ms. */
 const WAIT_MS = 250;
 const TIMEOUT_MS = 10_000;
+const MAX_FAULTS = 5;
 
 const { address, port, count, from, seed, seat } = JSON.parse(process.argv[2] ?? "{}") as RequestsArgs;
 const random = seededRandom(seed);
 const hostile = new HostileRequests(random);
-const report: RequestsReport = { event: "asked", sent: 0, seconds: 0, statuses: {}, seats: 0 };
+const report: RequestsReport = { event: "asked", sent: 0, seconds: 0, statuses: {}, seats: 0, faults: [] };
 const source = (): string => from[Math.floor(random() * from.length)] ?? "";
 
 /** Sends bytes, waits for the first answer, sends what follows, and goes. */
@@ -52,6 +55,7 @@ function say(data: Buffer, after: Buffer | undefined): Promise<void> {
     socket.on("close", () => {
       clearTimeout(timer);
       report.statuses[status] = (report.statuses[status] ?? 0) + 1;
+      if (status === "500" && report.faults.length < MAX_FAULTS) report.faults.push(data.toString("latin1", 0, 100));
       resolve();
     });
   });
