@@ -1,5 +1,6 @@
 /** By WebRTC's port, which is libdatachannel's: real sockets, real time. */
 import { createAuthContext } from "@colyseus/core";
+import { doorLimits } from "../../../sdk/src/colyseus/server/admission/limits.ts";
 import { WebRTCHost } from "../../../sdk/src/colyseus/server/webrtc/host.ts";
 import { parseOffer } from "../../../sdk/src/colyseus/server/webrtc/offer.ts";
 import { WEBRTC_PROTOCOL } from "../../../sdk/src/colyseus/wire/webrtc-request.ts";
@@ -32,7 +33,7 @@ const offerOf = (ports: readonly number[]): string =>
 
 async function withHost<T>(use: (host: WebRTCHost) => Promise<T>): Promise<T> {
   const host = new WebRTCHost({
-    maxPayload: 4096,
+    limits: doorLimits(4096),
     timeoutMs: 10_000,
     endpoints: () => [],
     mapExtraPort: undefined,
