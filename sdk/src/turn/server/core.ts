@@ -5,6 +5,7 @@ import type { Endpoint } from "../../net/endpoint.ts";
 import { addressScope } from "../../net/scope.ts";
 import { TokenBucket } from "../../net/token-bucket.ts";
 import { traceOf } from "../../net/trace.ts";
+import { AMPLIFICATION_LIMIT } from "../../net/unproven-address.ts";
 import { readAddress } from "../../stun/address.ts";
 import { StunBuilder } from "../../stun/builder.ts";
 import { StunAttribute as A, StunErrorCode as Code, StunMethod as Method } from "../../stun/constants.ts";
@@ -52,8 +53,8 @@ const FAMILIES: ReadonlyMap<number, 4 | 6> = new Map([
   [1, 4],
   [2, 6],
 ]);
-/** A request with fewer bytes has no attribute, so that its challenge would be more than three times as large. */
-const MIN_CHALLENGED_BYTES = 28;
+/** FINGERPRINT with its header. */
+const FINGERPRINT_BYTES = 8;
 
 /** What must be understood, beside what belongs to the request. DONT-FRAGMENT is not: Node cannot set the bit. */
 const COMMON = [A.USERNAME, A.REALM, A.NONCE, A.MESSAGE_INTEGRITY, A.MESSAGE_INTEGRITY_SHA256];
@@ -357,13 +358,15 @@ export class TurnServerCore {
   /** An answer that proves nothing and is asked for by anybody: small, and limited by network. */
   #challenge(message: StunMessage, code: number, client: TurnClient, now: number): void {
     if (client.transport === "udp" && !this.#challenges.take(client.endpoint.address, now)) return;
-    const isChallenge = code !== Code.BAD_REQUEST && message.bytes >= MIN_CHALLENGED_BYTES;
-    const builder = errorFor(message, isChallenge ? code : Code.BAD_REQUEST);
-    if (isChallenge) {
+    let builder = errorFor(message, code);
+    if (code !== Code.BAD_REQUEST) {
       builder.text(A.REALM, this.#authentication.realm);
       builder.text(A.NONCE, this.#authentication.nonceFor(client.endpoint, now));
     }
-    if (message.has(A.FINGERPRINT)) builder.fingerprint();
+    const sealBytes = message.has(A.FINGERPRINT) ? FINGERPRINT_BYTES : 0;
+    // A request with next to no attribute is none that a client sends.
+    if (builder.length + sealBytes > AMPLIFICATION_LIMIT * message.bytes) builder = errorFor(message, Code.BAD_REQUEST);
+    if (sealBytes > 0) builder.fingerprint();
     client.send(builder.build());
   }
 }
