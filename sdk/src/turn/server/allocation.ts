@@ -124,12 +124,9 @@ export class ServerAllocation {
   /** A peer's datagram goes to the client: by its channel, else as a Data indication (RFC 8656 section 11.3). */
   deliver(data: Uint8Array, address: string, port: number, now: number): boolean {
     const channel = this.#byPeer.get(address, port);
-    if (channel !== undefined && channel.until > now)
-      return this.client.send(this.#writer.frame(channel.number, data));
+    if (channel !== undefined && channel.until > now) return this.client.send(this.#writer.frame(channel.number, data));
     const indication = new StunBuilder(StunMethod.DATA, "indication");
-    return this.client.send(
-      indication.xorAddress(A.XOR_PEER_ADDRESS, { address, port }).add(A.DATA, data).build(),
-    );
+    return this.client.send(indication.xorAddress(A.XOR_PEER_ADDRESS, { address, port }).add(A.DATA, data).build());
   }
 
   #forgetLapsed(now: number): void {

@@ -13,7 +13,7 @@ import { StunMessage } from "../../stun/message.ts";
 import { StunReplyLimiter } from "../../stun/reply-limiter.ts";
 import { CHANNEL_HEADER_BYTES, ChannelDataWriter, FIRST_CHANNEL } from "../channel-data.ts";
 import { type RelaySocket, ServerAllocation, type TurnClient } from "./allocation.ts";
-import { type TurnUser, TurnServerAuthentication } from "./authentication.ts";
+import { TurnServerAuthentication, type TurnUser } from "./authentication.ts";
 import {
   DEFAULT_LIFETIME_SECONDS,
   type TurnServerCoreOptions,
@@ -61,7 +61,14 @@ const COMMON = [A.USERNAME, A.REALM, A.NONCE, A.MESSAGE_INTEGRITY, A.MESSAGE_INT
 const KNOWN: ReadonlyMap<number, ReadonlySet<number>> = new Map<number, ReadonlySet<number>>([
   [
     Method.ALLOCATE,
-    new Set([...COMMON, A.REQUESTED_TRANSPORT, A.LIFETIME, A.REQUESTED_ADDRESS_FAMILY, A.EVEN_PORT, A.RESERVATION_TOKEN]),
+    new Set([
+      ...COMMON,
+      A.REQUESTED_TRANSPORT,
+      A.LIFETIME,
+      A.REQUESTED_ADDRESS_FAMILY,
+      A.EVEN_PORT,
+      A.RESERVATION_TOKEN,
+    ]),
   ],
   [Method.REFRESH, new Set([...COMMON, A.LIFETIME, A.REQUESTED_ADDRESS_FAMILY])],
   [Method.CREATE_PERMISSION, new Set([...COMMON, A.XOR_PEER_ADDRESS])],
@@ -113,7 +120,7 @@ export class TurnServerCore {
     this.#authentication = new TurnServerAuthentication(secret, realm, nonceKey);
     this.#settings = turnServerSettings(limits);
     this.#relays = relays;
-    this.#mayReach = options.mayReach ?? ((address) => addressScope(address) === "public");
+    this.#mayReach = options.mayReach ?? isPublic;
     this.#clock = options.clock ?? systemClock;
     this.#allocations = new AllocationTable(this.#settings);
     this.#challenges = new StunReplyLimiter(limits.challenges);
@@ -370,6 +377,8 @@ export class TurnServerCore {
     client.send(builder.build());
   }
 }
+
+const isPublic = (address: string): boolean => addressScope(address) === "public";
 
 /** Without a phrase, which is for people. */
 function errorFor(message: StunMessage, code: number): StunBuilder {

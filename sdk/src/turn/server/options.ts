@@ -5,7 +5,7 @@ import type { StunReplyLimits } from "../../stun/reply-limiter.ts";
 export interface TurnServerLimits {
   /** Relayed addresses at a time; each costs a port and a socket. Default 1024. */
   allocations?: number;
-  /** Of one user: the label of minted credentials, where there is one, else the username. Default 32. */
+  /** Of one user: the label of minted credentials, where there is one, else the username. Default 128: a game that has many players behind hard NATs. */
   allocationsPerUser?: number;
   /** Of one caller, an IPv4 address or an IPv6 /64. Default 64, for a school behind one address. */
   allocationsPerCaller?: number;
@@ -50,7 +50,7 @@ export const CHANNEL_LIFETIME_MS = 600_000;
 export function turnServerSettings(limits: TurnServerLimits = {}): TurnServerSettings {
   return {
     allocations: limits.allocations ?? 1024,
-    allocationsPerUser: limits.allocationsPerUser ?? 32,
+    allocationsPerUser: limits.allocationsPerUser ?? 128,
     allocationsPerCaller: limits.allocationsPerCaller ?? 64,
     permissions: limits.permissions ?? 128,
     channels: limits.channels ?? 128,

@@ -96,7 +96,8 @@ export class TurnRelayServer implements AsyncDisposable {
   }
 
   #receive(data: Buffer, client: TurnClient): void {
-    if (data[0] !== BINDING_REQUEST >> 8 || data[1] !== (BINDING_REQUEST & 0xff)) return this.#core.receive(data, client);
+    if (data[0] !== BINDING_REQUEST >> 8 || data[1] !== (BINDING_REQUEST & 0xff))
+      return this.#core.receive(data, client);
     const { endpoint } = client;
     const reply = respondToStun(data, endpoint);
     if (reply === null) return;

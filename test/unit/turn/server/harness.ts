@@ -29,7 +29,12 @@ export class Client implements TurnClient {
   nonce = "";
   readonly #core: TurnServerCore;
 
-  constructor(core: TurnServerCore, endpoint: Endpoint, credentials: TurnCredentials, transport: "udp" | "tcp" = "udp") {
+  constructor(
+    core: TurnServerCore,
+    endpoint: Endpoint,
+    credentials: TurnCredentials,
+    transport: "udp" | "tcp" = "udp",
+  ) {
     this.#core = core;
     this.endpoint = endpoint;
     this.credentials = credentials;
@@ -65,7 +70,10 @@ export class Client implements TurnClient {
   }
 
   challenge(): void {
-    const request = new StunBuilder(StunMethod.ALLOCATE, "request").add(A.REQUESTED_TRANSPORT, Uint8Array.of(17, 0, 0, 0));
+    const request = new StunBuilder(StunMethod.ALLOCATE, "request").add(
+      A.REQUESTED_TRANSPORT,
+      Uint8Array.of(17, 0, 0, 0),
+    );
     this.nonce = this.raw(request.build())?.text(A.NONCE) ?? "";
   }
 
