@@ -1,5 +1,7 @@
 import { checkProtocol, describeSeat, isAddress } from "../client/seat-request.ts";
+import { WayUnavailableError } from "../client/session-way.ts";
 import { STATUS_OTHER_PROTOCOL } from "../wire/connect-request.ts";
+import { readInstance } from "../wire/instance.ts";
 import {
   WEBRTC_PATH,
   WEBRTC_PROTOCOL,
@@ -31,6 +33,8 @@ export async function requestAnswer(
   try {
     response = await fetch(url, {
       method: "POST",
+      // Cookies too, as Colyseus' own requests and a WebSocket send them to another origin.
+      credentials: "include",
       headers: { ...authorization, ...headers, "content-type": "application/json" },
       body: JSON.stringify(body),
       signal,
@@ -51,8 +55,9 @@ export async function requestAnswer(
     checkProtocol(reply, WEBRTC_PROTOCOL, WEBRTC_PROTOCOL_NAME);
   }
   if (response.status !== 200) throw new Error(reply.error ?? `HTTP status ${response.status}`);
-  if (typeof reply.unavailable === "string") throw new Error(reply.unavailable);
+  if (typeof reply.unavailable === "string") throw new WayUnavailableError(reply.unavailable);
   const { answer, timeoutMs } = reply;
+  const instance = readInstance(reply);
   if (typeof answer !== "string" || typeof timeoutMs !== "number") throw new Error("the server's answer has no SDP");
-  return { protocol: WEBRTC_PROTOCOL, answer, timeoutMs };
+  return { protocol: WEBRTC_PROTOCOL, answer, timeoutMs, ...(instance !== undefined && { instance }) };
 }

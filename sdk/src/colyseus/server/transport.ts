@@ -1,6 +1,6 @@
 import type http from "node:http";
 import type { AddressInfo } from "node:net";
-import { type AuthContext, debugAndPrintError, Transport } from "@colyseus/core";
+import { type AuthContext, CloseCode, debugAndPrintError, Transport } from "@colyseus/core";
 import type { ConnectivityManager } from "../../connectivity/manager/manager.ts";
 import type { HostRegistration } from "../../rendezvous/host/registration.ts";
 import { RendezvousError } from "../../rendezvous/wire/errors.ts";
@@ -10,6 +10,7 @@ import { CONNECT_PATH } from "../wire/connect-request.ts";
 import type { Seat } from "../wire/seat.ts";
 import { WEBRTC_PATH } from "../wire/webrtc-request.ts";
 import { RefusalLimiter } from "./admission/refusal-limiter.ts";
+import { Upgrades } from "./admission/upgrades.ts";
 import { FrameBatches } from "./clients/frame-batches.ts";
 import { joinRoom } from "./clients/join.ts";
 import { UDPClient, type UDPClientSettings, UDPConnection } from "./clients/udp-client.ts";
@@ -31,6 +32,7 @@ import { type TransportMetrics, takeMetrics } from "./observability/metrics.ts";
 import { Players } from "./observability/players.ts";
 import type { Refusals } from "./observability/refusals.ts";
 import { holdDriverShutdown } from "./replaced/driver-shutdown.ts";
+import { guardHandlers } from "./replaced/handlers.ts";
 import { addConnectionsToInspector } from "./replaced/room-inspection.ts";
 import { closeInOrder, superviseShutdown } from "./shutdown.ts";
 import type { SallyportTransportOptions } from "./transport-options.ts";
@@ -50,6 +52,7 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
   readonly #host: SessionHost;
   readonly #clients: UDPClientSettings;
   readonly #players = new Players();
+  readonly #upgrades = new Upgrades();
   readonly #webSocket: FallbackWebSocketTransport;
   readonly #udp: UDPEndpoint;
   readonly #webRTC: WebRTCEndpoint;
@@ -71,8 +74,9 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
     this.#listings = new Listings(options, this.connectivity);
     this.#webSocket = webSocketTransport(options, server);
     const limiter = new RefusalLimiter();
-    this.#webSocket.registerWith(this.#players, limiter);
+    const upgrades = this.#upgrades;
     this.#clients = { latencyMs: 0, maxPayload, batches: new FrameBatches() };
+    this.#webSocket.registerWith({ players: this.#players, limiter, upgrades, clients: this.#clients });
     const timeoutSeconds = timeoutSecondsOf(options);
     const shared = {
       endpoints: () => host.endpoints(),
@@ -85,7 +89,7 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
       timeoutMs: Math.max(0, timeoutSeconds) * 1000,
       mapExtraPort: host.mapExtraPort?.bind(host),
     });
-    this.#refusals = mountEntrances(server, this.#webSocket, { ...options, limiter }, [
+    this.#refusals = mountEntrances(server, this.#webSocket, { ...options, limiter, upgrades }, [
       [CONNECT_PATH, this.#udp],
       [WEBRTC_PATH, this.#webRTC],
     ]);
@@ -191,7 +195,7 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
     const { drainTimeoutMs, signals } = this.#options;
     const closePlayers = (code: number): void => this.#players.closeAll(code);
     this.#undo.push(superviseShutdown(this, { drainTimeoutMs, signals, closePlayers }));
-    this.#undo.push(addConnectionsToInspector(this.#players), limitLog());
+    this.#undo.push(addConnectionsToInspector(this.#players), guardHandlers(), limitLog());
   }
 
   async #close(): Promise<void> {
@@ -207,6 +211,11 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
   }
 
   #join(session: Session, seat: Seat, context: AuthContext): void {
+    if (seat.upgrade !== undefined) {
+      // The player is in the room already, or has left meanwhile.
+      if (!this.#upgrades.offer(seat, session)) session.close(CloseCode.WITH_ERROR, "nobody waits for this session");
+      return;
+    }
     const connection = new UDPConnection(session, this.#clients);
     const client = new UDPClient(seat.sessionId, connection);
     this.#players.add(connection, { roomId: seat.roomId, sessionId: seat.sessionId, session });

@@ -8,6 +8,7 @@ import { normalizeAddress } from "../../../net/endpoint.ts";
 import { type AddressScope, addressScope } from "../../../net/scope.ts";
 import { completeLimits, type TransportLimits } from "../admission/limits.ts";
 import { localRoom } from "../admission/local-room.ts";
+import { playerRef } from "../admission/player-sockets.ts";
 import { type ConnectionRefusal, diagnose } from "../observability/diagnostics.ts";
 import { filterRequests } from "./http.ts";
 
@@ -65,7 +66,7 @@ class Connection implements TableConnection {
   get #isSeated(): boolean {
     const { webSocket, request } = this;
     if (webSocket?.readyState !== OPEN) return false;
-    this.#wasSeated ||= request !== undefined && clientOf(request)?.ref === webSocket;
+    this.#wasSeated ||= request !== undefined && clientOf(request)?.ref === playerRef(webSocket);
     return this.#wasSeated;
   }
 }

@@ -2,10 +2,12 @@ import type { Server } from "node:http";
 import type { WebSocketTransport } from "@colyseus/ws-transport";
 import type { TransportLimits } from "../admission/limits.ts";
 import type { RefusalLimiter } from "../admission/refusal-limiter.ts";
+import type { Upgrades } from "../admission/upgrades.ts";
 import { diagnose } from "../observability/diagnostics.ts";
 import { Refusals } from "../observability/refusals.ts";
 import { limitConnections } from "./connection-limits.ts";
 import { filterRequests } from "./http.ts";
+import { serveInstance } from "./instance.ts";
 import type { ParsedConnectRequest } from "./parse-connect-request.ts";
 import { guardRequests, type RequestGuardOptions } from "./request-guard.ts";
 import { answerRoomList, listedName } from "./room-list.ts";
@@ -17,6 +19,8 @@ export interface EntrancesOptions extends RequestGuardOptions, Pick<SeatGuard, "
   limits?: TransportLimits;
   /** Counts who asks for seats or rooms that are not there. */
   limiter: RefusalLimiter;
+  /** Players on a WebSocket who may have a session beside it. */
+  upgrades: Upgrades;
 }
 
 /**
@@ -33,6 +37,7 @@ export function mountEntrances<Requests extends ParsedConnectRequest[]>(
   const refusals = new Refusals();
   // Each filter goes in front of those before it.
   serveSeatEndpoints(server, seatGuard(options, refusals), endpoints);
+  serveInstance(server);
   if (options.listRooms) mountRoomList(server);
   guardRequests(server, {
     ...options,
@@ -52,11 +57,15 @@ export function mountEntrances<Requests extends ParsedConnectRequest[]>(
   return refusals;
 }
 
-function seatGuard({ verifyClient, beforeUpgrade, limiter }: EntrancesOptions, refusals: Refusals): SeatGuard {
+function seatGuard(
+  { verifyClient, beforeUpgrade, limiter, upgrades }: EntrancesOptions,
+  refusals: Refusals,
+): SeatGuard {
   return {
     verifyClient,
     beforeUpgrade,
     limiter,
+    upgrades,
     onRefused(address, status, reason) {
       refusals.add("tokens", status);
       diagnose("sallyport:connect:refused", () => ({ address, status, reason }));

@@ -12,8 +12,11 @@ import {
 import type { TransportOptions } from "@colyseus/ws-transport";
 import { describeMismatch, describeServer, VersionNotices } from "../../../session/versions.ts";
 import { STATUS_OTHER_PROTOCOL } from "../../wire/connect-request.ts";
+import type { Seat } from "../../wire/seat.ts";
+import { INSTANCE } from "../admission/instance.ts";
 import { localRoom } from "../admission/local-room.ts";
 import type { RefusalLimiter } from "../admission/refusal-limiter.ts";
+import type { Upgrades } from "../admission/upgrades.ts";
 import { filterRequests } from "./http.ts";
 import { introducedPlayer } from "./introduced.ts";
 import { asksFor, type ParsedConnectRequest, parseObject, readBody } from "./parse-connect-request.ts";
@@ -27,6 +30,8 @@ export interface SeatGuard {
   verifyClient?: VerifyClient | undefined;
   beforeUpgrade?: BeforeUpgradeHandler | undefined;
   onRefused?: (address: string, status: number, reason: string) => void;
+  /** Players on a WebSocket who may have a session beside it. */
+  upgrades: Upgrades;
   /** Shared, so that a caller who guesses seats is slowed down at every endpoint. */
   limiter: RefusalLimiter;
 }
@@ -39,12 +44,22 @@ export interface SeatEndpoint<Request extends ParsedConnectRequest> {
   protocolName: string;
   /** @returns null for anything that is not a well-formed request */
   parse(json: object | null): Request | null;
-  /** @returns the reply; null while the endpoint is not open; a string says why it cannot serve this request */
+  /** @returns the reply; {@link Busy} where another try may have one; null while the endpoint is not open; a string says why it cannot serve this request */
   issue(
     request: Request,
     context: AuthContext,
     http: IncomingMessage,
   ): object | string | null | Promise<object | string | null>;
+}
+
+/** There is no way in just now, for a reason that passes. */
+export class Busy {
+  readonly reason: string;
+
+  /** @param reason a sentence without its full stop */
+  constructor(reason: string) {
+    this.reason = reason;
+  }
 }
 
 /** Each endpoint with the path that it answers. */
@@ -124,22 +139,23 @@ class SeatRequestHandler<Request extends ParsedConnectRequest> {
       return;
     }
 
-    const { roomId, sessionId, reconnectionToken } = parsed.seat;
-    const room = localRoom(roomId);
-    if (!room?.hasReservedSeat(sessionId, reconnectionToken === "" ? undefined : reconnectionToken)) {
-      return refuse(404, ErrorCode.MATCHMAKE_EXPIRED, "seat reservation expired.");
+    if (!hasSeat(parsed.seat)) {
+      const upgrade = this.#guard.upgrades.ask(parsed.seat, performance.now());
+      if (upgrade === "early") return fail(response, 503, 503, "This was asked just now: wait a second.");
+      if (upgrade === "unknown") return refuse(404, ErrorCode.MATCHMAKE_EXPIRED, "seat reservation expired.");
     }
     if (parsed.protocol !== this.#endpoint.protocol) {
       this.#guard.onRefused?.(address, STATUS_OTHER_PROTOCOL, `protocol ${parsed.protocol}`);
       return this.#tellVersion(parsed.protocol, response);
     }
     const reply = await this.#endpoint.issue(parsed, context, request);
-    if (reply === null) {
-      this.#guard.onRefused?.(address, 503, "UDP is not open here");
-      return fail(response, 503, 503, "UDP is not open here.");
+    if (reply === null || reply instanceof Busy) {
+      const reason = reply?.reason ?? "UDP is not open here";
+      this.#guard.onRefused?.(address, 503, reason);
+      return fail(response, 503, 503, `${reason}.`);
     }
     if (typeof reply === "string") return refuse(400, ErrorCode.MATCHMAKE_UNHANDLED, reply);
-    writeJSON(response, 200, reply);
+    writeJSON(response, 200, { ...reply, instance: INSTANCE });
   }
 
   /** The seat stays good for WebSocket. Nobody is slowed down for it: this is no guess at a seat. */
@@ -173,6 +189,11 @@ class SeatRequestHandler<Request extends ParsedConnectRequest> {
   }
 }
 
+function hasSeat({ roomId, sessionId, reconnectionToken, upgrade }: Seat): boolean {
+  const room = upgrade === undefined ? localRoom(roomId) : undefined;
+  return room?.hasReservedSeat(sessionId, reconnectionToken === "" ? undefined : reconnectionToken) === true;
+}
+
 interface VerifyResult {
   verified: boolean;
   code: number;
@@ -203,7 +224,8 @@ function contextOf({ headers, socket: { remoteAddress } }: IncomingMessage): Aut
   });
 }
 
-function headersOf(request: IncomingMessage): Headers {
+/** A request's headers, as Colyseus wants them. */
+export function headersOf(request: IncomingMessage): Headers {
   const headers = new Headers();
   for (const [name, value] of Object.entries(request.headers)) {
     // Pseudo headers of HTTP/2 are no headers to Headers.

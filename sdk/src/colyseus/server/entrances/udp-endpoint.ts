@@ -70,7 +70,8 @@ export class UDPEndpoint implements SeatEndpoint<ParsedConnectRequest> {
       expireSeconds: TOKEN_LIFETIME_SECONDS,
       timeoutSeconds: this.#options.timeoutSeconds,
     });
-    this.#contexts.set(clientId, context, performance.now());
+    // Who is in the room already was let in by another request.
+    if (seat.upgrade === undefined) this.#contexts.set(clientId, context, performance.now());
     this.#granted++;
     const { roomId, sessionId } = seat;
     diagnose("sallyport:connect:granted", () => ({ roomId, sessionId, address: context.ip ?? "" }));

@@ -10,7 +10,7 @@ import {
   type WebRTCReply,
 } from "../../wire/webrtc-request.ts";
 import { introducedPlayer } from "../entrances/introduced.ts";
-import type { SeatEndpoint } from "../entrances/seat-endpoint.ts";
+import type { Busy, SeatEndpoint } from "../entrances/seat-endpoint.ts";
 import { WebRTCHost, type WebRTCHostOptions, type WebRTCOptions, type WebRTCParts } from "./host.ts";
 import { type ParsedWebRTCRequest, parseWebRTCRequest } from "./request.ts";
 
@@ -63,7 +63,7 @@ export class WebRTCEndpoint implements SeatEndpoint<ParsedWebRTCRequest> {
     request: ParsedWebRTCRequest,
     context: AuthContext,
     http: IncomingMessage,
-  ): Promise<WebRTCReply | string | null> | WebRTCReply {
+  ): Promise<WebRTCReply | Busy | string | null> | WebRTCReply {
     if (this.#unavailable !== undefined || !this.#host) {
       return { protocol: WEBRTC_PROTOCOL, unavailable: this.#unavailable ?? "" };
     }

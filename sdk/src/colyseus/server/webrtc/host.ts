@@ -9,6 +9,7 @@ import { PING_INTERVAL_MS } from "../../webrtc/liveness.ts";
 import type { ConnectEndpoint } from "../../wire/connect-request.ts";
 import type { Seat } from "../../wire/seat.ts";
 import { WEBRTC_PROTOCOL, type WebRTCReply } from "../../wire/webrtc-request.ts";
+import { Busy } from "../entrances/seat-endpoint.ts";
 import { type AnswerEndpoint, completeAnswer } from "./answer.ts";
 import { loadLibrary, type PeerConnectionLibrary } from "./library.ts";
 import { formatOffer, triedCandidates } from "./offer.ts";
@@ -53,6 +54,8 @@ const trace = traceOf("colyseus");
 const PENDING_MS = 10_000;
 /** More browsers than these are not on their way in at once. */
 const MAX_PENDING = 128;
+/** Half of the places are for those who are not in a room yet. */
+const MAX_PENDING_UPGRADES = 64;
 /** One seat's offers: a page that is loaded again makes another one. Each costs a certificate. */
 const MAX_OFFERS = 4;
 /** Not the next one, which is where people put their second game. */
@@ -129,13 +132,18 @@ export class WebRTCHost {
     { seat, dialed, offer }: ParsedWebRTCRequest,
     context: AuthContext,
     { asker, asked }: { asker: string; asked: string },
-  ): Promise<WebRTCReply | string | null> {
+  ): Promise<WebRTCReply | Busy | string | null> {
     const library = this.#library;
     if (!library || this.#closed) return null;
-    const key = JSON.stringify([seat.roomId, seat.sessionId]);
+    const { roomId, sessionId, upgrade } = seat;
+    const key = JSON.stringify([roomId, sessionId, upgrade]);
     const pending: Pending = this.#pending.get(key) ?? { peer: undefined, offers: 0, expiresAt: 0 };
-    if (pending.offers >= MAX_OFFERS) return "Too many offers for this seat.";
-    if (this.#pending.size >= MAX_PENDING && !this.#pending.has(key)) return null;
+    // Who plays over WebSocket asks as long as WebRTC does not get through, and is slowed down before it comes here.
+    if (upgrade === undefined && pending.offers >= MAX_OFFERS) return "Too many offers for this seat.";
+    const limit = upgrade === undefined ? MAX_PENDING : MAX_PENDING_UPGRADES;
+    if (this.#pending.size >= limit && !this.#pending.has(key)) {
+      return new Busy("Too many browsers are on their way in over WebRTC: try again in some seconds");
+    }
     pending.offers++;
     pending.expiresAt = this.#parts.now() + PENDING_MS;
     this.#pending.set(key, pending);

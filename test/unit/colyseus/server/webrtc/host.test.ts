@@ -1,5 +1,6 @@
 import type { AuthContext } from "@colyseus/core";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { Busy } from "../../../../../sdk/src/colyseus/server/entrances/seat-endpoint.ts";
 import { WebRTCEndpoint } from "../../../../../sdk/src/colyseus/server/webrtc/endpoint.ts";
 import { WebRTCHost, type WebRTCHostOptions } from "../../../../../sdk/src/colyseus/server/webrtc/host.ts";
 import { parseWebRTCRequest } from "../../../../../sdk/src/colyseus/server/webrtc/request.ts";
@@ -153,7 +154,7 @@ test("who does not come within ten seconds is forgotten", async () => {
 test("so many are on their way in at once, and no more; who is in does not count", async () => {
   await host.open(7777, "*");
   for (let i = 0; i < 128; i++) expect(await accept(`s${i}`)).toMatchObject({ protocol: 1 });
-  expect(await accept("late")).toBeNull();
+  expect(await accept("late")).toBeInstanceOf(Busy);
   expect(fake.connections.length).toBe(128);
   fake.connections[0]?.join();
   expect(await accept("late")).toMatchObject({ protocol: 1 });
