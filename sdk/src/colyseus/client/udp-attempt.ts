@@ -3,8 +3,9 @@ import { traceOf } from "../../net/trace.ts";
 import type { Session } from "../../session/types.ts";
 import type { ConnectEndpoint } from "../wire/connect-request.ts";
 import { type AskInstance, askInstance as askInstanceOverHTTP } from "./instance-request.ts";
+import { askPatiently, type ToldToWait } from "./patience.ts";
 import type { Dialed, DialOptions, Pace, SessionWay } from "./session-way.ts";
-import { type RequestToken, requestToken as requestTokenOverHTTP } from "./token-request.ts";
+import { type ConnectGrant, type RequestToken, requestToken as requestTokenOverHTTP } from "./token-request.ts";
 
 const trace = traceOf("colyseus");
 
@@ -23,7 +24,7 @@ export type ConnectSession = (
 export interface UDPWayOptions {
   /** False: WebSocket only. */
   enabled?: boolean;
-  /** How long the server may stay silent over UDP, ms, token request included. */
+  /** How long the server may stay silent over UDP, ms, token request included. What it tells us to wait does not count. */
   timeoutMs: number;
   connectSession: ConnectSession;
   /** Default: over HTTP, from the seat's address. */
@@ -87,12 +88,21 @@ export async function attemptUDP(
   const deadline = new AbortController();
   let waitingFor = "connect token from the server";
   const late = (): void => deadline.abort(new Error(`no ${waitingFor} within ${timeoutMs} ms`));
-  const timer = setTimeout(late, timeoutMs);
+  let timer: NodeJS.Timeout | undefined;
+  const ask = async (): Promise<ConnectGrant> => {
+    clearTimeout(timer);
+    timer = setTimeout(late, timeoutMs);
+    return await requestToken(roomURL, headers, either);
+  };
+  const onWait = ({ message }: ToldToWait): void => {
+    clearTimeout(timer);
+    onProgress("token", message);
+  };
   const either = AbortSignal.any([signal, deadline.signal]);
   const begun = performance.now();
   try {
     onProgress("token");
-    const { token, endpoints, dialed, instance } = await requestToken(roomURL, headers, either);
+    const { token, endpoints, dialed, instance } = await askPatiently(ask, { signal: either, onWait });
     if (trace.on)
       trace.event("connect-token", { endpoints: endpoints.map(endpointText), ms: performance.now() - begun });
     waitingFor = "answer over UDP";

@@ -38,13 +38,18 @@ export class Upgrades {
     return this.#entries.size;
   }
 
-  /** Whether a way in may be given for this key: `unknown` where it is nobody's, `early` where the last one was given just now. */
-  ask(seat: Seat, now: number): "granted" | "unknown" | "early" {
+  /** Whether this key is of somebody who plays over a WebSocket. */
+  has(seat: Seat): boolean {
+    const { session } = this.#find(seat) ?? {};
+    return session !== undefined && session.isWebSocket && session.open;
+  }
+
+  /** @returns whether a way in may be given for this key: not where the last one was given just now */
+  ask(seat: Seat, now: number): boolean {
     const entry = this.#find(seat);
-    if (!entry?.session.isWebSocket || !entry.session.open) return "unknown";
-    if (now - entry.askedAt < ASK_INTERVAL_MS) return "early";
+    if (!entry || now - entry.askedAt < ASK_INTERVAL_MS) return false;
     entry.askedAt = now;
-    return "granted";
+    return true;
   }
 
   /** A player has brought a session. @returns whether somebody waits for it */

@@ -12,10 +12,10 @@ import { type Endpoint, formatEndpoint, normalizeAddress } from "../../../net/en
 import { MovingSession } from "../../websocket/moving-session.ts";
 import { WebSocketSession } from "../../websocket/session.ts";
 import { CONTROL_PARAMETER, CONTROL_PROTOCOL, encodeControl } from "../../wire/websocket-control.ts";
+import type { Admission } from "../admission/admission.ts";
 import { setPlayerRef } from "../admission/player-sockets.ts";
-import type { RefusalLimiter } from "../admission/refusal-limiter.ts";
 import type { Upgrades } from "../admission/upgrades.ts";
-import { introducedPlayer } from "../entrances/introduced.ts";
+import { callerOfRequest } from "../entrances/client-address.ts";
 import type { Players } from "../observability/players.ts";
 import { joinRoom } from "./join.ts";
 import { UDPClient, type UDPClientSettings, UDPConnection } from "./udp-client.ts";
@@ -47,22 +47,22 @@ export class FallbackWebSocketClient extends WebSocketClient {
   }
 }
 
-/** Who is connected, and who guesses seats, by the WebSocket server that they came to. */
-const registers = new WeakMap<object, WebSocketRegister>();
-
 /** What a transport keeps about its players. */
 export interface WebSocketRegister {
   players: Players;
-  /** Counts those who come without a seat. */
-  limiter: RefusalLimiter;
+  admission: Admission;
+  trustProxy: boolean;
   /** Those who may leave their WebSocket for a session. */
   upgrades: Upgrades;
   clients: UDPClientSettings;
 }
 
+/** Who is connected, and who guesses seats, by the WebSocket server that they came to. */
+const registers = new WeakMap<object, WebSocketRegister>();
+
 /** Colyseus' WebSocket transport with {@link FallbackWebSocketClient}s. */
 export class FallbackWebSocketTransport extends WebSocketTransport {
-  /** For every later connection. */
+  /** Registers every later connection with `players`, and counts at `admission` those with a seat and those without. */
   registerWith(register: WebSocketRegister): void {
     registers.set(this.wss, register);
   }
@@ -94,6 +94,8 @@ export class FallbackWebSocketTransport extends WebSocketTransport {
         ...(request.socket.remoteAddress === undefined ? {} : { remoteAddress: request.socket.remoteAddress }),
       });
     const register = registers.get(this);
+    const { admission, trustProxy = false } = register ?? {};
+    const caller = callerOfRequest(request, trustProxy);
     const { remoteAddress: address = "", remotePort: port = 0 } = request.socket;
     const who = {
       roomId: roomId ?? "",
@@ -102,12 +104,12 @@ export class FallbackWebSocketTransport extends WebSocketTransport {
     };
     const mayMove = url.searchParams.get(CONTROL_PARAMETER) === CONTROL_PROTOCOL;
     const client = register && mayMove ? movingClient(socket, who, register) : plainClient(socket, who, register);
-    const hadSeat = await joinRoom(who.roomId, client, context, {
-      reconnectionToken: url.searchParams.get("reconnectionToken") ?? "",
-      skipHandshake: url.searchParams.has("skipHandshake"),
-    });
+    const reconnectionToken = url.searchParams.get("reconnectionToken") ?? "";
+    const skipHandshake = url.searchParams.has("skipHandshake");
+    const options = { reconnectionToken, skipHandshake, admission, caller };
+    const hadSeat = await joinRoom(who.roomId, client, context, options);
     // Counted here, held up elsewhere: others behind the same address shall have one way in.
-    if (!hadSeat) register?.limiter.refused(introducedPlayer(request) ?? context.ip ?? "", performance.now());
+    if (!hadSeat && reconnectionToken === "") admission?.requests.guessed(caller, performance.now());
   }
 }
 

@@ -1,10 +1,9 @@
 import type { Server, ServerResponse } from "node:http";
-import { matchMaker } from "@colyseus/core";
 import { INSTANCE_PATH } from "../../wire/instance.ts";
 import { INSTANCE } from "../admission/instance.ts";
 import { filterRequests } from "./http.ts";
 import { asksFor } from "./parse-connect-request.ts";
-import { headersOf } from "./seat-endpoint.ts";
+import { allowPages } from "./reply.ts";
 
 const BODY: Buffer = Buffer.from(JSON.stringify({ instance: INSTANCE }));
 
@@ -12,10 +11,8 @@ const BODY: Buffer = Buffer.from(JSON.stringify({ instance: INSTANCE }));
 export function serveInstance(server: Server): void {
   filterRequests(server, (request, response) => {
     if (!response || !asksFor(INSTANCE_PATH, request)) return false;
-    const { controller } = matchMaker;
     response.on("error", () => {});
-    const cors = { ...controller.DEFAULT_CORS_HEADERS, ...controller.getCorsHeaders(headersOf(request)) };
-    for (const [name, value] of Object.entries(cors)) response.setHeader(name, value);
+    allowPages(request, response);
     answer(request.method, response);
     return true;
   });
