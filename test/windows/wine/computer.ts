@@ -32,6 +32,8 @@ export interface WindowsOptions {
 export interface RunOptions extends ExecOptions {
   /** Where it starts, as Unix names it inside: default the repository, `/repo`. */
   readonly folder?: string;
+  /** In the network of this machine itself, for a registry of packages. Nothing else may run then: sockets are Wine's, not a program's. */
+  readonly outside?: boolean;
 }
 
 export class WindowsComputer {
@@ -87,9 +89,10 @@ export class WindowsComputer {
   }
 
   async exec(command: readonly string[], options: RunOptions = {}): Promise<ExecResult> {
-    const { folder = "/repo", env = {}, ...rest } = options;
+    const { folder = "/repo", env = {}, outside = false, ...rest } = options;
     const line = ["sh", join(HERE, "run.sh"), ...this.#inside(folder, env, command)];
-    return await this.machine.exec(line, { timeoutMs: PATIENCE_MS, ...rest });
+    const network = outside ? ["env", "OUTSIDE=1", "nsenter", "--net=/proc/1/ns/net"] : [];
+    return await this.machine.exec([...network, ...line], { timeoutMs: PATIENCE_MS, ...rest });
   }
 
   /** Types a command in a window; its output goes to a file, since Wine paints a window's. */
@@ -108,6 +111,13 @@ export class WindowsComputer {
     for (const pid of pids) process.kill(pid, "SIGKILL");
     await until(async () => (await this.programs(part)).length === 0);
     return pids.length;
+  }
+
+  /** Ends all that runs, Wine itself too. */
+  async shutDown(): Promise<void> {
+    const server = ["sh", join(HERE, "enter.sh"), ...this.#inside("/", {}, []).slice(0, -1), WINE.SERVER];
+    await this.machine.exec([...server, "--kill"]);
+    await this.machine.exec([...server, "--wait"]);
   }
 
   /** Resolves when no program that was started runs any more. */
