@@ -1,7 +1,7 @@
 /** Computers with Windows in the lab: machines whose programs run in Wine. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
@@ -91,7 +91,7 @@ export class WindowsComputer {
   async exec(command: readonly string[], options: RunOptions = {}): Promise<ExecResult> {
     const { folder = "/repo", env = {}, outside = false, ...rest } = options;
     const line = ["sh", join(HERE, "run.sh"), ...this.#inside(folder, env, command)];
-    const network = outside ? ["env", "OUTSIDE=1", "nsenter", "--net=/proc/1/ns/net"] : [];
+    const network = outside ? ["env", "OUTSIDE=1", "nsenter", `--net=/proc/${process.pid}/ns/net`] : [];
     return await this.machine.exec([...network, ...line], { timeoutMs: PATIENCE_MS, ...rest });
   }
 
@@ -122,7 +122,7 @@ export class WindowsComputer {
 
   /** Resolves when no program that was started runs any more. */
   async quiet(): Promise<void> {
-    await until(async () => (await this.programs("node.exe")).length === 0, { timeoutMs: PATIENCE_MS, everyMs: 20 });
+    await until(async () => (await this.programs("node")).length === 0, { timeoutMs: PATIENCE_MS, everyMs: 20 });
   }
 
   /** Ids of running programs of this computer, as Unix counts. */
@@ -131,7 +131,8 @@ export class WindowsComputer {
     return pids.map(Number).filter((pid) => {
       try {
         const command = readFileSync(join("/proc", String(pid), "cmdline"), "utf8").replaceAll("\0", " ");
-        return /^[A-Z]:\\/i.test(command) && command.includes(part);
+        // A program of Windows is one of Wine's loader, whatever it calls itself.
+        return readlinkSync(join("/proc", String(pid), "exe")).includes("/wine") && command.includes(part);
       } catch {
         return false; // it has ended
       }
