@@ -1,4 +1,4 @@
-import type { NetworkConditions } from "../channel/conditioner.ts";
+import type { NetworkConditions } from "../channel/line-model.ts";
 import { MessageEndpoint } from "../channel/endpoint.ts";
 import type { SendOptions } from "../channel/wire/types.ts";
 import type { Endpoint } from "../net/endpoint.ts";

@@ -2,6 +2,8 @@ import { Room } from "@colyseus/sdk";
 import type { Connection } from "@colyseus/sdk/Connection";
 import { createSignal } from "@colyseus/sdk/core/signal";
 import type { SchemaConstructor } from "@colyseus/sdk/serializer/SchemaSerializer";
+import type { NetworkConditions } from "../../channel/line-model.ts";
+import { type NetworkPreset, networkConditions } from "../../channel/network-presets.ts";
 import type { RoomPath } from "./path.ts";
 import { PathHistory } from "./path-history.ts";
 import { RoomTransport, type RoomTransportSettings } from "./transport.ts";
@@ -50,8 +52,28 @@ export class SallyportRoom<T = Untyped, State = Room<T>["state"]> extends Room<T
 
   /** How the room is reached just now, or was last. */
   get path(): RoomPath {
+    return this.#transport?.path ?? new PathHistory().describe(undefined);
+  }
+
+  /**
+   * A bad line between this player and the server, for trying the game out: what is sent and what arrives passes through it, each way on
+   * its own, so that a delay of 50 ms makes the round trip 100 ms longer. It may be changed at any time; null: as it is. Over WebRTC and
+   * WebSocket, whose packets are the browser's, messages fare as packets do: a lost reliable one is sent again, and holds up what comes
+   * after it. A name stands for one of the presets, `mobile`, `hotel Wi-Fi` or `other continent`.
+   * @throws RangeError for a name that there is not
+   */
+  get conditions(): NetworkConditions | null {
+    return this.#transport?.conditions ?? null;
+  }
+
+  set conditions(line: NetworkConditions | NetworkPreset | null) {
+    const transport = this.#transport;
+    if (transport) transport.conditions = line === null ? null : networkConditions(line);
+  }
+
+  get #transport(): RoomTransport | undefined {
     const transport = (this.connection as Connection | undefined)?.transport;
-    return transport instanceof RoomTransport ? transport.path : new PathHistory().describe(undefined);
+    return transport instanceof RoomTransport ? transport : undefined;
   }
 
   override removeAllListeners(): void {

@@ -6,6 +6,8 @@ import {
   type SeatReservation,
 } from "@colyseus/sdk";
 import type { SchemaConstructor } from "@colyseus/sdk/serializer/SchemaSerializer";
+import type { NetworkConditions } from "../../channel/line-model.ts";
+import { type NetworkPreset, networkConditions } from "../../channel/network-presets.ts";
 import { traceOf } from "../../net/trace.ts";
 import { abortable } from "../../net/wait.ts";
 import type { AvailableRoom } from "./available-room.ts";
@@ -36,6 +38,11 @@ export interface SessionClientOptions extends ClientOptions {
    * there too. Where it fails the last known address is dialed.
    */
   resolve?: () => Promise<string>;
+  /**
+   * A bad line to every room, for trying the game out: conditions, or the name of a preset, `mobile`, `hotel Wi-Fi` or
+   * `other continent`. See {@link SallyportRoom.conditions}. Default: the line as it is.
+   */
+  conditions?: NetworkConditions | NetworkPreset | undefined;
 }
 
 /** Stands for a host that told no address: its rooms are reached by introduction alone. */
@@ -61,10 +68,16 @@ export abstract class SessionClient<Types extends ServerTypes = Untyped, UserDat
   /** @internal Set on the copy of this client that does one join. */
   declare readonly joinContext: JoinContext | undefined;
 
-  /** @param settings as Colyseus' client: `http://host:port`, `ws://…`, or an object. */
+  readonly #conditions: NetworkConditions | undefined;
+
+  /**
+   * @param settings as Colyseus' client: `http://host:port`, `ws://…`, or an object.
+   * @throws RangeError for a line that there is not
+   */
   constructor(settings?: string | EndpointSettings, options: SessionClientOptions = {}) {
     super(settings, options);
     this.sallyport = options;
+    this.#conditions = options.conditions === undefined ? undefined : networkConditions(options.conditions);
   }
 
   /** @internal The way that is tried before WebSocket. */
@@ -219,6 +232,7 @@ export abstract class SessionClient<Types extends ServerTypes = Untyped, UserDat
       detour: () => this.detour(),
       resolve: resolve && (async () => follow(this.settings, await resolve())),
       signal,
+      conditions: this.#conditions,
       onProgress: (stage, detail) => report(onProgress, startedAt, stage, detail),
     });
   }

@@ -1,6 +1,6 @@
 import { CloseCode } from "@colyseus/sdk";
 import type { ITransport, ITransportEventMap } from "@colyseus/sdk/transport/ITransport";
-import { WebSocketTransport } from "@colyseus/sdk/transport/WebSocketTransport";
+import type { NetworkConditions } from "../../channel/line-model.ts";
 import { formatEndpoint } from "../../net/endpoint.ts";
 import { messageOf } from "../../net/message-of.ts";
 import { traceOf } from "../../net/trace.ts";
@@ -10,6 +10,7 @@ import type { Session, SessionMode } from "../../session/types.ts";
 import { ProtocolMismatchError } from "../../session/versions.ts";
 import type { ConnectEndpoint } from "../wire/connect-request.ts";
 import { BATCH, readBatch } from "../wire/frame-batch.ts";
+import { LinedWebSocket } from "./lined-websocket.ts";
 import type { JoinProgress, RoomPath } from "./path.ts";
 import { PathHistory } from "./path-history.ts";
 
@@ -47,6 +48,8 @@ export interface RoomTransportSettings {
   detour?: (() => string) | undefined;
   onProgress: (stage: JoinProgress["stage"], detail?: string) => void;
   onPathChange: () => void;
+  /** A bad line, from the first connection on. */
+  conditions?: NetworkConditions | undefined;
 }
 
 const CODE_MASK = 0x1f;
@@ -63,7 +66,8 @@ export class RoomTransport implements ITransport {
   readonly #history = new PathHistory();
   #attempt: AbortController | undefined;
   #session: Session | undefined;
-  #webSocket: WebSocketTransport | undefined;
+  #webSocket: LinedWebSocket | undefined;
+  #conditions: NetworkConditions | null;
   #connects = 0;
   /** Where the server was found last, if it has moved. */
   #movedTo: URL | undefined;
@@ -71,6 +75,18 @@ export class RoomTransport implements ITransport {
   constructor(events: ITransportEventMap, settings: RoomTransportSettings) {
     this.events = events;
     this.#settings = settings;
+    this.#conditions = settings.conditions ?? null;
+  }
+
+  get conditions(): NetworkConditions | null {
+    return this.#conditions;
+  }
+
+  /** Holds for the connection that there is and for those after it. */
+  set conditions(conditions: NetworkConditions | null) {
+    this.#conditions = conditions;
+    if (this.#session) this.#session.conditions = conditions;
+    if (this.#webSocket) this.#webSocket.conditions = conditions;
   }
 
   get isOpen(): boolean {
@@ -163,6 +179,7 @@ export class RoomTransport implements ITransport {
 
   #adoptSession(session: Session, endpoints: readonly ConnectEndpoint[]): void {
     this.#session = session;
+    if (this.#conditions) session.conditions = this.#conditions;
     let hasState = false;
     const deliver = (data: Uint8Array): boolean => {
       hasState ||= ((data[0] ?? 0) & CODE_MASK) === ROOM_STATE;
@@ -202,13 +219,13 @@ export class RoomTransport implements ITransport {
     onProgress("websocket", reason);
     // The path names the seat.
     if (trace.on) trace.event("way-tried", { way: "WebSocket", server: new URL(url).host, because: reason });
-    const webSocket = new WebSocketTransport({
+    const webSocket = new LinedWebSocket({
       onopen: (event) => {
         this.#moved("websocket", new URL(url).host, reason + meanwhile);
         this.events.onopen?.(event);
       },
       onmessage: (event) => this.events.onmessage?.(event),
-      onclose: (event) => {
+      onclose: (event: { code: number; reason: string }) => {
         if (trace.on) trace.event("websocket-closed", { code: event.code, reason: event.reason });
         this.events.onclose?.(event);
       },
@@ -218,6 +235,7 @@ export class RoomTransport implements ITransport {
         this.events.onerror?.({ code: CLOSE_ABNORMAL, reason: problem });
       },
     });
+    webSocket.conditions = this.#conditions;
     this.#webSocket = webSocket;
     try {
       webSocket.connect(url, headers);

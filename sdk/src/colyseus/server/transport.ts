@@ -1,6 +1,8 @@
 import type http from "node:http";
 import type { AddressInfo } from "node:net";
 import { type AuthContext, debugAndPrintError, Transport } from "@colyseus/core";
+import type { NetworkConditions } from "../../channel/line-model.ts";
+import { networkConditions } from "../../channel/network-presets.ts";
 import type { ConnectivityManager } from "../../connectivity/manager/manager.ts";
 import type { HostRegistration } from "../../rendezvous/host/registration.ts";
 import { RendezvousError } from "../../rendezvous/wire/errors.ts";
@@ -55,6 +57,7 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
   readonly #webRTC: WebRTCEndpoint;
   readonly #listings: Listings;
   readonly #refusals: Refusals;
+  readonly #conditions: NetworkConditions | undefined;
   /** Takes back what `listen()` changed in Colyseus. */
   readonly #undo: (() => void)[] = [];
   #closing: Promise<void> | undefined;
@@ -66,12 +69,13 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
     const { server = createLimitedServer(options.limits), maxPayload = 4096, webrtc = false } = options;
     this.server = server;
     this.#options = options;
+    this.#conditions = options.conditions === undefined ? undefined : networkConditions(options.conditions);
     this.#host = host;
     this.connectivity = host instanceof ConnectivityHost ? host.connectivity : undefined;
     this.#listings = new Listings(options, this.connectivity);
     this.#webSocket = webSocketTransport(options, server);
     const limiter = new RefusalLimiter();
-    this.#webSocket.registerWith(this.#players, limiter);
+    this.#webSocket.registerWith({ players: this.#players, limiter, conditions: this.#conditions });
     this.#clients = { latencyMs: 0, maxPayload, batches: new FrameBatches() };
     const timeoutSeconds = timeoutSecondsOf(options);
     const shared = {
@@ -207,6 +211,7 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
   }
 
   #join(session: Session, seat: Seat, context: AuthContext): void {
+    if (this.#conditions) session.conditions = this.#conditions;
     const connection = new UDPConnection(session, this.#clients);
     const client = new UDPClient(seat.sessionId, connection);
     this.#players.add(connection, { roomId: seat.roomId, sessionId: seat.sessionId, session });
@@ -229,7 +234,7 @@ function hostFor({ connectivity, description, signals }: SallyportTransportOptio
 
 /** `ws` picks its own options out of ours, but would take `port` for its own too. */
 function webSocketTransport(
-  { port: _, limits: _limits, ...options }: SallyportTransportOptions,
+  { port: _, limits: _limits, conditions: _conditions, ...options }: SallyportTransportOptions,
   server: NonNullable<Transport["server"]>,
 ): FallbackWebSocketTransport {
   return new FallbackWebSocketTransport({ ...options, server });

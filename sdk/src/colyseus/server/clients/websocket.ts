@@ -1,7 +1,9 @@
 import type { IncomingMessage } from "node:http";
 import { type AuthContext, CloseCode, createAuthContext, type ISendOptions, Protocol } from "@colyseus/core";
 import { WebSocketClient, WebSocketTransport } from "@colyseus/ws-transport";
+import type { NetworkConditions } from "../../../channel/line-model.ts";
 import { formatEndpoint, normalizeAddress } from "../../../net/endpoint.ts";
+import { MessageLine } from "../../../session/message-line.ts";
 import type { RefusalLimiter } from "../admission/refusal-limiter.ts";
 import { introducedPlayer } from "../entrances/introduced.ts";
 import type { Players } from "../observability/players.ts";
@@ -14,19 +16,27 @@ type SendCallback = (error?: Error) => void;
 /** Fields marked unreliable reach a WebSocket player too, by the one way there is. */
 export class FallbackWebSocketClient extends WebSocketClient {
   readonly #sequence = new UnreliableSequence();
+  /** A bad line for what is sent, if any. */
+  line: MessageLine | undefined;
 
   override raw(data: Uint8Array, options?: ISendOptions, callback?: SendCallback): void {
     this.#sequence.reliable(data);
-    super.raw(data, options, callback);
+    this.#send(data, options, callback);
   }
 
   /** Its presence is how Colyseus knows that a client gets unreliable fields at all. */
   rawUnreliable(data: Uint8Array, options?: ISendOptions, callback?: SendCallback): void {
-    if (!this.#sequence.concerns(data)) return super.raw(data, options, callback);
+    if (!this.#sequence.concerns(data)) return this.#send(data, options, callback);
     // `ws` keeps what it cannot write at once, and Colyseus reuses the buffers of its patches.
     const copy = Buffer.from(data);
     this.#sequence.renumber(copy);
-    super.raw(copy, options, callback);
+    this.#send(copy, options, callback);
+  }
+
+  #send(data: Uint8Array, options?: ISendOptions, callback?: SendCallback): void {
+    if (!this.line) return super.raw(data, options, callback);
+    const copy = Buffer.from(data);
+    this.line.reliable(data.length, () => super.raw(copy, options, callback));
   }
 
   supersede(): void {
@@ -34,14 +44,21 @@ export class FallbackWebSocketClient extends WebSocketClient {
   }
 }
 
-/** Who is connected, and who guesses seats, by the WebSocket server that they came to. */
-const registers = new WeakMap<object, { players: Players; limiter: RefusalLimiter }>();
+/** Who is connected, who guesses seats, and what their line is like, by the WebSocket server that they came to. */
+interface Register {
+  players: Players;
+  limiter: RefusalLimiter;
+  conditions: NetworkConditions | undefined;
+}
+
+const registers = new WeakMap<object, Register>();
+const TIMERS = { now: () => performance.now(), later: (work: () => void, ms: number) => void setTimeout(work, ms) };
 
 /** Colyseus' WebSocket transport with {@link FallbackWebSocketClient}s. */
 export class FallbackWebSocketTransport extends WebSocketTransport {
   /** Registers every later connection with `players`, and counts at `limiter` those without a seat. */
-  registerWith(players: Players, limiter: RefusalLimiter): void {
-    registers.set(this.wss, { players, limiter });
+  registerWith(register: Register): void {
+    registers.set(this.wss, register);
   }
 
   /** Called with the WebSocket server as `this`. The same as Colyseus' own but for the kind of client. */
@@ -70,8 +87,9 @@ export class FallbackWebSocketTransport extends WebSocketTransport {
         token: url.searchParams.get("_authToken"),
         ...(request.socket.remoteAddress === undefined ? {} : { remoteAddress: request.socket.remoteAddress }),
       });
-    const { players, limiter } = registers.get(this) ?? {};
+    const { players, limiter, conditions } = registers.get(this) ?? {};
     const client = new FallbackWebSocketClient(sessionId ?? "", socket);
+    if (conditions) client.line = new MessageLine(conditions, TIMERS);
     const { remoteAddress: address = "", remotePort: port = 0 } = request.socket;
     const remote = formatEndpoint({ address: normalizeAddress(address), port });
     players?.add(socket, { roomId: roomId ?? "", sessionId: sessionId ?? "", remote });
