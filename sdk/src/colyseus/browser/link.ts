@@ -66,6 +66,11 @@ export class BrowserLink implements PeerLink {
     return this.#adopt(timeoutMs);
   }
 
+  /** Whether UDP gets through, whatever else is to be agreed on before the channels open. */
+  get isConnected(): boolean {
+    return ["connected", "completed"].includes(this.#connection.iceConnectionState);
+  }
+
   get remote(): Endpoint {
     const { address, port } = this.#selected?.remote ?? {};
     // What the page has not been told, Chromium does not tell it either: `redacted-ip.invalid`.

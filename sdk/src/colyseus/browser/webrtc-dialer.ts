@@ -2,6 +2,7 @@ import { firstReachable } from "../client/reach.ts";
 import type { DialOptions, SessionWay } from "../client/transport.ts";
 import type { DataChannelSession } from "../webrtc/session.ts";
 import { BrowserLink } from "./link.ts";
+import { obstacleHere } from "./local-network.ts";
 import { requestAnswer } from "./signalling.ts";
 
 export interface WebRTCDialerOptions {
@@ -15,23 +16,37 @@ export interface WebRTCDialerOptions {
   endpoints?: readonly string[];
 }
 
+/** Since the server's answer came: within it ICE connects where UDP gets through at all. */
+const ICE_PATIENCE_MS = 1000;
+/** ICE's checks take as long as the answer did, or less; some are lost. */
+const ROUND_TRIPS = 2;
+
 /**
  * Sessions over WebRTC.
  *
  * A seat can be taken once only, so WebRTC and WebSocket are not raced. The server takes the seat when the client says so over the
- * open channel; until then it is still good for WebSocket.
+ * open channel; until then it is still good for WebSocket. Where that has answered meanwhile, WebRTC is given up as soon as it is
+ * clear that UDP does not get through.
  */
-export function webRTCDialer({ enabled, endpoints = [], ...options }: WebRTCDialerOptions): SessionWay {
+export function webRTCDialer({ enabled, ...options }: WebRTCDialerOptions): SessionWay {
+  const { endpoints = [] } = options;
   return {
     name: "WebRTC",
     enabled,
     timeoutMs: options.timeoutMs,
     dial: async (roomURL, dialOptions) => ({ session: await dial(roomURL, dialOptions, options), endpoints: [] }),
-    ...(endpoints.length > 1 && {
-      locateWebSocket: async (signal: AbortSignal) =>
-        new URL(await firstReachable(endpoints, { signal, fetch: knock })),
+    obstacle: obstacleHere,
+    ...(endpoints.length > 0 && {
+      locateWebSocket: async (signal: AbortSignal) => new URL(await locate(endpoints, signal)),
     }),
   };
+}
+
+/** The first of the host's URLs that answers, of those that this page may ask. */
+async function locate(endpoints: readonly string[], signal: AbortSignal): Promise<string> {
+  const obstacles = await Promise.all(endpoints.map((endpoint) => obstacleHere(new URL(endpoint))));
+  const open = endpoints.filter((_, n) => obstacles[n] === undefined);
+  return await firstReachable(open, { signal, fetch: knock });
 }
 
 /** Whether somebody is there, which a page may know of any server; what they say it may not. */
@@ -43,19 +58,32 @@ async function knock(input: string | URL | Request, { signal }: RequestInit = {}
 async function dial(
   roomURL: URL,
   { headers, signal, onProgress }: DialOptions,
-  { timeoutMs, iceServers, fetch }: Omit<WebRTCDialerOptions, "enabled">,
+  { timeoutMs, iceServers, fetch, endpoints }: Omit<WebRTCDialerOptions, "enabled">,
 ): Promise<DataChannelSession> {
   if (typeof RTCPeerConnection === "undefined") throw new Error("this browser has no WebRTC");
   const link = new BrowserLink(iceServers);
   const deadline = new AbortController();
   let waitingFor = "answer from the server";
-  const late = (): void => deadline.abort(new Error(`no ${waitingFor} within ${timeoutMs} ms`));
-  const timer = setTimeout(late, timeoutMs);
+  const giveUp = (afterMs: number): void => deadline.abort(new Error(`no ${waitingFor} within ${afterMs} ms`));
+  const timers = [setTimeout(giveUp, timeoutMs, timeoutMs)];
   const either = AbortSignal.any([signal, deadline.signal]);
+  // By address, the server has just answered. By invite it may have no address at all.
+  const hasWebSocket = endpoints === undefined ? Promise.resolve() : locate(endpoints, either);
+  hasWebSocket.catch(() => {});
   try {
     onProgress("token");
     const offer = await link.offer(either);
+    const askedAt = performance.now();
     const { answer, timeoutMs: silenceMs } = await requestAnswer(fetch, roomURL, offer, headers, either);
+    const answeredAt = performance.now();
+    const patienceMs = Math.round(ICE_PATIENCE_MS + ROUND_TRIPS * (answeredAt - askedAt));
+    void hasWebSocket.then(
+      () => {
+        const leftMs = Math.max(0, answeredAt + patienceMs - performance.now());
+        timers.push(setTimeout(() => link.isConnected || giveUp(patienceMs), leftMs));
+      },
+      () => {},
+    );
     onProgress("webrtc", roomURL.host);
     waitingFor = "open channel over UDP";
     const session = await link.connect(answer, silenceMs, either);
@@ -67,6 +95,6 @@ async function dial(
     if (either.aborted) throw either.reason;
     throw error;
   } finally {
-    clearTimeout(timer);
+    for (const timer of timers) clearTimeout(timer);
   }
 }

@@ -31,6 +31,8 @@ export interface SessionWay {
   dial(roomURL: URL, options: DialOptions): Promise<{ session: Session; endpoints: readonly ConnectEndpoint[] }>;
   /** The server's URL for WebSocket, where it may be another than the seat's; asked when `dial` has failed. */
   locateWebSocket?(signal: AbortSignal): Promise<URL>;
+  /** What keeps us from a server that does not answer, as a sentence; undefined where nothing is known to. */
+  obstacle?(server: URL): Promise<string | undefined>;
 }
 
 export interface DialOptions {
@@ -219,6 +221,7 @@ export class RoomTransport implements ITransport {
     onProgress("websocket", reason);
     // The path names the seat.
     if (trace.on) trace.event("way-tried", { way: "WebSocket", server: new URL(url).host, because: reason });
+    let told: Promise<void> | undefined;
     const webSocket = new LinedWebSocket({
       onopen: (event) => {
         this.#moved("websocket", new URL(url).host, reason + meanwhile);
@@ -227,12 +230,13 @@ export class RoomTransport implements ITransport {
       onmessage: (event) => this.events.onmessage?.(event),
       onclose: (event: { code: number; reason: string }) => {
         if (trace.on) trace.event("websocket-closed", { code: event.code, reason: event.reason });
-        this.events.onclose?.(event);
+        // A failure is told first, with its reason.
+        if (told) void told.then(() => this.events.onclose?.(event));
+        else this.events.onclose?.(event);
       },
       onerror: (event: { message?: string }) => {
-        const problem = `WebSocket: ${event.message || "no connection"}; ${reason}`;
         if (trace.on) trace.event("way-failed", { way: "WebSocket", reason: event.message || "no connection" });
-        this.events.onerror?.({ code: CLOSE_ABNORMAL, reason: problem });
+        told = this.#failed(new URL(url), event.message || "no connection", reason);
       },
     });
     webSocket.conditions = this.#conditions;
@@ -241,10 +245,16 @@ export class RoomTransport implements ITransport {
       webSocket.connect(url, headers);
     } catch (error) {
       // A secure page may not even try (mixed content).
-      const problem = `WebSocket: ${messageOf(error)}; ${reason}`;
       this.#webSocket = undefined;
-      this.events.onerror?.({ code: CLOSE_ABNORMAL, reason: problem });
+      void this.#failed(new URL(url), messageOf(error), reason);
     }
+  }
+
+  /** Neither way leads there: what stood in the way of WebSocket, and before that of the other. */
+  async #failed(server: URL, problem: string, reason: string): Promise<void> {
+    const obstacle = await this.#settings.way.obstacle?.(server);
+    const why = obstacle === undefined ? "" : `. ${obstacle}`;
+    this.events.onerror?.({ code: CLOSE_ABNORMAL, reason: `WebSocket: ${problem}; ${reason}${why}` });
   }
 
   #moved(kind: RoomPath["kind"], remote: string, reason: string): void {
