@@ -127,13 +127,14 @@ class Stage {
 const percent = (share: number): string => `${Math.round(share * 100)} %`;
 
 function shownRow(seen: Seen): BenchRow {
-  const { way, roundTripMs, loss, p50, p99, p999, starvedTicks, correctionsPerMinute, cpuMsPerSecond, wireBytes } = seen;
+  const { way, roundTripMs, loss, p50, p99, p999, starvedTicks, correctionsPerMinute, cpuMsPerSecond, wireBytes } =
+    seen;
   return {
     what: `prediction, round trip ${roundTripMs} ms, ${percent(loss)} loss, ${way.name}: input to acknowledgement`,
     value: `p50 ${p50.toFixed(0)}, p99 ${p99.toFixed(0)}, p99.9 ${p999.toFixed(0)} ms`,
     target: "shown",
     met: true,
-    detail: `longest starvation ${starvedTicks} ticks; ${correctionsPerMinute.toFixed(1)} corrections a minute; server ${cpuMsPerSecond.toFixed(3)} of a core; ${(wireBytes / 1000).toFixed(1)} kB/s a player on the wire, both ways`,
+    detail: `longest starvation ${starvedTicks} ticks; ${correctionsPerMinute.toFixed(1)} corrections a minute; server ${(cpuMsPerSecond / 10).toFixed(1)} % of a core; ${(wireBytes / 1000).toFixed(1)} kB/s a player on the wire, both ways`,
   };
 }
 

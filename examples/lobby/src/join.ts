@@ -1,4 +1,6 @@
 /** `npm run join` */
+
+import { NETWORK_PRESETS, type NetworkPreset, networkPreset } from "sallyport/client";
 import { readArguments, readUrl, type Usage, UsageError } from "./cli/arguments.ts";
 import { readLine } from "./cli/line.ts";
 import { Failure, keepOutputForJson, runProgram } from "./cli/program.ts";
@@ -7,7 +9,6 @@ import { openTrace, TRACE_OPTION } from "./cli/trace.ts";
 import { type Measurement, measure } from "./join/measure.ts";
 import { PairWatch, type TriedPair } from "./join/pairs.ts";
 import { joinGame } from "./network/client.ts";
-import { NETWORK_PRESETS, type NetworkPreset, networkPreset } from "sallyport/client";
 
 const USAGE: Usage = {
   command: "npm run join --",
@@ -18,7 +19,11 @@ const USAGE: Usage = {
     lobby: { type: "string", value: "URL", help: "lobby to ask (LOBBY_URL, else http://localhost:2567)" },
     seconds: { type: "string", value: "N", help: "how long to play (10)" },
     name: { type: "string", value: "TEXT", help: "the player's name" },
-    line: { type: "string", value: "NAME", help: "a bad line, to see how it feels: mobile, hotel-wifi, other-continent" },
+    line: {
+      type: "string",
+      value: "NAME",
+      help: "a bad line, to see how it feels: mobile, hotel-wifi, other-continent",
+    },
     until: { type: "string", value: "PATH", help: "end a second after this path is reached: direct, punched, relayed" },
     json: { type: "boolean", help: "one JSON line at the end" },
     trace: TRACE_OPTION,

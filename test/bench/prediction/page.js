@@ -1,6 +1,6 @@
 // Players of the prediction room in a browser: what players.ts does in Node.
 import { Predict } from "/predict.js";
-import { FIELD, INPUT_HISTORY, INTERPOLATION_MS, TELEPORT, walk as step } from "/rules.js";
+import { FIELD, INPUT_HISTORY, INTERPOLATION_MS, walk as step, TELEPORT } from "/rules.js";
 import { SallyportBrowserClient } from "/sallyport.js";
 
 const FRAME_MS = 1000 / 60;

@@ -1,9 +1,9 @@
 // Players of the prediction room, all in one process: each sends inputs at 60 Hz and predicts itself. Says when all walk; a line on
-// standard input asks what they saw since the last one.
+// standard input asks what they saw since the last one; "walk" asks where the second drew the first.
 import { createInterface } from "node:readline";
 import { Client } from "@colyseus/sdk";
 import { SallyportClient } from "sallyport/client";
-import { FIELD } from "../../../examples/lobby/src/arena/rules.js";
+import { FIELD, INTERPOLATION_MS } from "../../../examples/lobby/src/arena/rules.js";
 import { firstState, Pilot } from "../../../examples/lobby/src/join/pilot.ts";
 import type { ArenaSession } from "../../../examples/lobby/src/network/client.ts";
 
@@ -24,6 +24,14 @@ export interface PlayersReport extends Record<string, unknown> {
   path: string;
 }
 
+/** Of the first player, as the second drew it: the room's time that was drawn, ms, and where. */
+export interface DrawnReport extends Record<string, unknown> {
+  event: "walk";
+  walk: [ms: number, x: number, y: number][];
+}
+
+const MOST_FRAMES = 10_000;
+const drawn: DrawnReport["walk"] = [];
 const FRAME_MS = 1000 / 60;
 
 const { transport, mode, historySize, url, players } = JSON.parse(process.argv[2] ?? "{}") as PlayersArguments;
@@ -49,9 +57,23 @@ setInterval(() => {
       return { x: turn % 2 === 0 ? 100 * back : 0, y: turn === 1 ? 100 : turn === 3 ? -100 : 0 };
     });
   }
+  draw();
 }, FRAME_MS);
 
-createInterface(process.stdin).on("line", () => {
+function draw(): void {
+  const [walker, watcher] = rooms;
+  const watched = watcher?.state.players.get(walker?.sessionId ?? "");
+  if (watched === undefined || watcher === undefined || drawn.length >= MOST_FRAMES) return;
+  const { clock } = watcher;
+  const { x, y } = pilots[1]?.seen(watched) ?? watched;
+  drawn.push([clock.serverNow() - INTERPOLATION_MS - clock.smoothedRtt() / 2, x, y]);
+}
+
+createInterface(process.stdin).on("line", (line) => {
+  if (line === "walk") {
+    process.stdout.write(`${JSON.stringify({ event: "walk", walk: drawn } satisfies DrawnReport)}\n`);
+    return;
+  }
   const [corrections, inputs] = [sum((pilot) => pilot.corrections), sum((pilot) => pilot.sent)];
   const report: PlayersReport = {
     event: "report",

@@ -1,11 +1,11 @@
 // A room at 60 Hz on one of two transports: inputs move players, and each patch acknowledges them. A line on standard input asks what
-// it saw since the last one.
+// it saw since the last one; "walk" asks where the first player was.
 import { createServer } from "node:http";
 import { createInterface } from "node:readline";
 import { defineRoom, defineServer, logger, Room } from "@colyseus/core";
 import { WebSocketTransport } from "@colyseus/ws-transport";
 import { SallyportTransport } from "sallyport/colyseus";
-import { DRONE_RADIUS, somewhere, TICK_RATE, walk } from "../../../examples/lobby/src/arena/rules.js";
+import { DRONE_RADIUS, walk as move, somewhere, TICK_RATE } from "../../../examples/lobby/src/arena/rules.js";
 import { ArenaInput, ArenaState, Drone, Player } from "../../../examples/lobby/src/arena/state.ts";
 
 export interface ServerArguments {
@@ -25,11 +25,19 @@ export interface ServerReport extends Record<string, unknown> {
   cpuMsPerSecond: number;
 }
 
+/** Of the first player: the room's time, ms, and where it was then. */
+export interface WalkReport extends Record<string, unknown> {
+  event: "walk";
+  walk: [ms: number, x: number, y: number][];
+}
+
 interface Watched {
   started: boolean;
   missing: number;
 }
 
+const MOST_STEPS = 10_000;
+const walk: WalkReport["walk"] = [];
 const seen = { inputs: 0, ticks: 0, starved: 0, longest: 0 };
 let cpu = process.cpuUsage();
 let since = performance.now();
@@ -65,11 +73,17 @@ class PredictionRoom extends Room<{ state: ArenaState; input: ArenaInput }> {
       if (watched === undefined) continue;
       let consumed = 0;
       for (const input of this.inputs.get(id)) {
-        walk(player, input, seconds);
+        move(player, input, seconds);
         consumed++;
       }
       this.#watch(watched, consumed);
     }
+  }
+
+  /** As the patch tells it. */
+  override onBeforePatch(): void {
+    const [first] = this.state.players.values();
+    if (first !== undefined && walk.length < MOST_STEPS) walk.push([this.clock.elapsedTime, first.x, first.y]);
   }
 
   #watch(watched: Watched, consumed: number): void {
@@ -116,4 +130,7 @@ const server = defineServer({
 });
 await server.listen(port, address);
 process.stdout.write("listening\n");
-createInterface(process.stdin).on("line", () => process.stdout.write(`${JSON.stringify(report())}\n`));
+createInterface(process.stdin).on("line", (line) => {
+  const said = line === "walk" ? ({ event: "walk", walk } satisfies WalkReport) : report();
+  process.stdout.write(`${JSON.stringify(said)}\n`);
+});

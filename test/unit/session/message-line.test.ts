@@ -49,7 +49,8 @@ describe("MessageLine", () => {
   test.each(["reliable", "unreliable"] as const)("%s: delay and jitter within their bounds, in order", (kind) => {
     const arrived = travel({ delayMs: 30, jitterMs: 20 }, kind);
     expect(arrived.map(([n]) => n)).toEqual(Array.from({ length: 2000 }, (_, n) => n));
-    expect(Math.min(...delays(arrived))).toBeGreaterThanOrEqual(30);
+    // Those that are due within a millisecond arrive together.
+    expect(Math.min(...delays(arrived))).toBeGreaterThanOrEqual(29);
     expect(Math.max(...delays(arrived))).toBeLessThanOrEqual(51);
   });
 

@@ -60,7 +60,7 @@ export class ArenaRoom extends Room<{ state: ArenaState; client: ArenaClient; in
     const player = new Player({ name, hue: Math.floor(Math.random() * 360), x, y, score: 0 });
     this.state.players.set(client.sessionId, player);
     client.userData = { name };
-    this.#walkers.set(client.sessionId, { credit: 1, firedAt: Number.NEGATIVE_INFINITY });
+    this.#walkers.set(client.sessionId, { credit: MAX_CREDIT, firedAt: Number.NEGATIVE_INFINITY });
   }
 
   override onLeave(client: Client): void {

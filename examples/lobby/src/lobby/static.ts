@@ -31,7 +31,10 @@ export const HEADERS: Record<string, string> = {
 /** With room for styles that a script makes. */
 export const DEBUG_HEADERS: Record<string, string> = {
   ...HEADERS,
-  "Content-Security-Policy": `${HEADERS["Content-Security-Policy"]}`.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'"),
+  "Content-Security-Policy": `${HEADERS["Content-Security-Policy"]}`.replace(
+    "style-src 'self'",
+    "style-src 'self' 'unsafe-inline'",
+  ),
 };
 
 export const file = (name: string): string => fileURLToPath(new URL(`../page/${name}`, import.meta.url));

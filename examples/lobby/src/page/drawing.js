@@ -1,5 +1,5 @@
 // The arena on a canvas, as sharp as the screen is.
-import { COIN_RADIUS, direction, DRONE_RADIUS, PLAYER_RADIUS as RADIUS } from "./rules.js";
+import { COIN_RADIUS, DRONE_RADIUS, direction, PLAYER_RADIUS as RADIUS } from "./rules.js";
 
 const SPARK_MS = 600;
 const SHOT_MS = 220;

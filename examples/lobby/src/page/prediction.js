@@ -16,9 +16,7 @@ export class Prediction {
   constructor(room) {
     // Each packet of inputs repeats the last ones. Over WebSocket, where nothing is lost, that would be of no use.
     const overDatagrams = room.path.kind !== "websocket";
-    this.#input = room.input(
-      overDatagrams ? { mode: "unreliable", historySize: INPUT_HISTORY } : { mode: "reliable" },
-    );
+    this.#input = room.input(overDatagrams ? { mode: "unreliable", historySize: INPUT_HISTORY } : { mode: "reliable" });
     this.#predict = Predict.get(room, { mode: "lerp", delay: INTERPOLATION_MS, snap: TELEPORT });
     this.#predict.attachAll("players", { fields: ["x", "y"] });
     this.#predict.attachAll("drones", { fields: ["x", "y"] });

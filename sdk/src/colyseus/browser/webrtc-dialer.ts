@@ -16,10 +16,11 @@ export interface WebRTCDialerOptions {
   endpoints?: readonly string[];
 }
 
-/** Since the server's answer came: within it ICE connects where UDP gets through at all. */
+/** Since the server's answer came: within it ICE connects where UDP gets through at all. Before it is over, WebSocket is asked. */
 const ICE_PATIENCE_MS = 1000;
-/** ICE's checks take as long as the answer did, or less; some are lost. */
-const ROUND_TRIPS = 2;
+const ASK_WEBSOCKET_MS = 300;
+/** On a long path longer: a check of ICE takes no longer than the answer did, and this at most counts. */
+const MAX_ROUND_TRIP_MS = 500;
 
 /**
  * Sessions over WebRTC.
@@ -67,22 +68,24 @@ async function dial(
   const giveUp = (afterMs: number): void => deadline.abort(new Error(`no ${waitingFor} within ${afterMs} ms`));
   const timers = [setTimeout(giveUp, timeoutMs, timeoutMs)];
   const either = AbortSignal.any([signal, deadline.signal]);
-  // By address, the server has just answered. By invite it may have no address at all.
-  const hasWebSocket = endpoints === undefined ? Promise.resolve() : locate(endpoints, either);
-  hasWebSocket.catch(() => {});
   try {
     onProgress("token");
     const offer = await link.offer(either);
     const askedAt = performance.now();
     const { answer, timeoutMs: silenceMs } = await requestAnswer(fetch, roomURL, offer, headers, either);
-    const answeredAt = performance.now();
-    const patienceMs = Math.round(ICE_PATIENCE_MS + ROUND_TRIPS * (answeredAt - askedAt));
-    void hasWebSocket.then(
-      () => {
-        const leftMs = Math.max(0, answeredAt + patienceMs - performance.now());
-        timers.push(setTimeout(() => link.isConnected || giveUp(patienceMs), leftMs));
-      },
-      () => {},
+    const roundTripMs = Math.min(performance.now() - askedAt, MAX_ROUND_TRIP_MS);
+    const patienceMs = Math.round(ICE_PATIENCE_MS + roundTripMs);
+    const lateAt = performance.now() + patienceMs;
+    const giveUpUnlessConnected = (): void => {
+      timers.push(setTimeout(() => link.isConnected || giveUp(patienceMs), Math.max(0, lateAt - performance.now())));
+    };
+    timers.push(
+      setTimeout(() => {
+        if (link.isConnected) return;
+        // By address, the server has just answered. By invite it may have no address at all.
+        if (endpoints === undefined) giveUpUnlessConnected();
+        else void locate(endpoints, either).then(giveUpUnlessConnected, () => {});
+      }, ASK_WEBSOCKET_MS),
     );
     onProgress("webrtc", roomURL.host);
     waitingFor = "open channel over UDP";

@@ -68,16 +68,14 @@ export abstract class SessionClient<Types extends ServerTypes = Untyped, UserDat
   /** @internal Set on the copy of this client that does one join. */
   declare readonly joinContext: JoinContext | undefined;
 
-  readonly #conditions: NetworkConditions | undefined;
-
   /**
    * @param settings as Colyseus' client: `http://host:port`, `ws://…`, or an object.
    * @throws RangeError for a line that there is not
    */
   constructor(settings?: string | EndpointSettings, options: SessionClientOptions = {}) {
     super(settings, options);
-    this.sallyport = options;
-    this.#conditions = options.conditions === undefined ? undefined : networkConditions(options.conditions);
+    const { conditions } = options;
+    this.sallyport = conditions === undefined ? options : { ...options, conditions: networkConditions(conditions) };
   }
 
   /** @internal The way that is tried before WebSocket. */
@@ -225,14 +223,14 @@ export abstract class SessionClient<Types extends ServerTypes = Untyped, UserDat
     name: string,
     rootSchema?: SchemaConstructor<State>,
   ): SallyportRoom<Untyped, State> {
-    const { resolve } = this.sallyport;
+    const { resolve, conditions } = this.sallyport;
     const { signal, onProgress, startedAt = performance.now() } = this.joinContext ?? {};
     return new SallyportRoom<Untyped, State>(name, rootSchema, {
       way: this.way,
       detour: () => this.detour(),
       resolve: resolve && (async () => follow(this.settings, await resolve())),
       signal,
-      conditions: this.#conditions,
+      conditions: conditions && networkConditions(conditions),
       onProgress: (stage, detail) => report(onProgress, startedAt, stage, detail),
     });
   }

@@ -39,7 +39,10 @@ export const server = defineServer({
       response.type("text/plain").send(formatPrometheus(transport.metrics()));
     });
     // The client for the page, with Colyseus' prediction.
-    app.use("/sallyport", express.static(fileURLToPath(new URL("../standalone", import.meta.resolve("sallyport/browser")))));
+    app.use(
+      "/sallyport",
+      express.static(fileURLToPath(new URL("../standalone", import.meta.resolve("sallyport/browser")))),
+    );
   },
 });
 

@@ -123,7 +123,8 @@ test("a wave is seen by everybody", async () => {
 test("nonsense hurts nobody", async () => {
   const ada = await enter("Ada");
   const input = ada.input({ mode: "reliable" });
-  for (const nonsense of [Number.NaN, 1000, -1000]) Object.assign(input.data, { x: nonsense, y: 0, tag: false }) && input.send();
+  for (const nonsense of [Number.NaN, 1000, -1000])
+    Object.assign(input.data, { x: nonsense, y: 0, tag: false }) && input.send();
   Object.assign(input.data, { x: 0, y: 0 });
   input.send();
   const answered = new Promise((resolve) => ada.onMessage("wave", resolve));

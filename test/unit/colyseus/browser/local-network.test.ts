@@ -35,14 +35,18 @@ describe("what keeps a page from a server", () => {
   });
 
   test("a public page without a secure context: never, and what to do instead", () => {
-    expect(obstacle("http", "ws://192.168.1.10:7777")).toMatch(/on your own network \(192\.168\.1\.10:7777\).*Open http:\/\/192/);
+    expect(obstacle("http", "ws://192.168.1.10:7777")).toMatch(
+      /on your own network \(192\.168\.1\.10:7777\).*Open http:\/\/192/,
+    );
     expect(obstacle("http", "ws://127.0.0.1:7777", "granted")).toMatch(/on this machine/);
     expect(obstacle("lan", "ws://127.0.0.1:7777")).toMatch(/on this machine/);
   });
 
   test("a secure page: where the player allows it", () => {
     expect(obstacle("https", "ws://192.168.1.10:7777", "granted")).toBeUndefined();
-    expect(obstacle("https", "ws://192.168.1.10:7777", "prompt")).toMatch(/allow "local network" when the browser asks/);
+    expect(obstacle("https", "ws://192.168.1.10:7777", "prompt")).toMatch(
+      /allow "local network" when the browser asks/,
+    );
     expect(obstacle("https", "ws://192.168.1.10:7777", "denied")).toMatch(/You have not allowed it/);
   });
 

@@ -47,7 +47,7 @@ export class ArenaRoom extends Room<{ state: ArenaState; input: ArenaInput }> {
     });
     this.state.players.set(client.sessionId, player);
     const never = Number.NEGATIVE_INFINITY;
-    this.#walkers.set(client.sessionId, { credit: 1, taggedAt: never, wavedAt: never });
+    this.#walkers.set(client.sessionId, { credit: MAX_CREDIT, taggedAt: never, wavedAt: never });
   }
 
   override onLeave(client: Client): void {
