@@ -1,7 +1,7 @@
 // Players of the prediction room in a browser: what players.ts does in Node.
-import { Predict } from "/predict.js";
-import { FIELD, INPUT_HISTORY, INTERPOLATION_MS, walk as step, TELEPORT } from "/rules.js";
-import { SallyportBrowserClient } from "/sallyport.js";
+import { Predict } from "./predict.js";
+import { FIELD, INPUT_HISTORY, INTERPOLATION_MS, walk as step, TELEPORT } from "./rules.js";
+import { SallyportBrowserClient } from "./sallyport.js";
 
 const FRAME_MS = 1000 / 60;
 const VISIBLE = 0.5;
