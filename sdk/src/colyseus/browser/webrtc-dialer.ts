@@ -1,13 +1,14 @@
+import { askPatiently, type ToldToWait } from "../client/patience.ts";
 import { firstReachable } from "../client/reach.ts";
 import type { DialOptions, SessionWay } from "../client/transport.ts";
 import type { DataChannelSession } from "../webrtc/session.ts";
 import { BrowserLink } from "./link.ts";
 import { obstacleHere } from "./local-network.ts";
-import { requestAnswer } from "./signalling.ts";
+import { requestAnswer, type WebRTCAnswer } from "./signalling.ts";
 
 export interface WebRTCDialerOptions {
   enabled: boolean;
-  /** From the offer until the channels are open, ms. */
+  /** From the offer until the channels are open, ms. What the server tells us to wait does not count. */
   timeoutMs: number;
   iceServers: RTCIceServer[];
   /** How the server is asked. */
@@ -66,13 +67,25 @@ async function dial(
   const deadline = new AbortController();
   let waitingFor = "answer from the server";
   const giveUp = (afterMs: number): void => deadline.abort(new Error(`no ${waitingFor} within ${afterMs} ms`));
-  const timers = [setTimeout(giveUp, timeoutMs, timeoutMs)];
+  const late = (): void => giveUp(timeoutMs);
+  let timer = setTimeout(late, timeoutMs);
+  const timers: ReturnType<typeof setTimeout>[] = [];
   const either = AbortSignal.any([signal, deadline.signal]);
   try {
     onProgress("token");
     const offer = await link.offer(either);
-    const askedAt = performance.now();
-    const { answer, timeoutMs: silenceMs } = await requestAnswer(fetch, roomURL, offer, headers, either);
+    let askedAt = performance.now();
+    const ask = async (): Promise<WebRTCAnswer> => {
+      clearTimeout(timer);
+      timer = setTimeout(late, timeoutMs);
+      askedAt = performance.now();
+      return await requestAnswer(fetch, roomURL, offer, headers, either);
+    };
+    const onWait = ({ message }: ToldToWait): void => {
+      clearTimeout(timer);
+      onProgress("token", message);
+    };
+    const { answer, timeoutMs: silenceMs } = await askPatiently(ask, { signal: either, onWait });
     const roundTripMs = Math.min(performance.now() - askedAt, MAX_ROUND_TRIP_MS);
     const patienceMs = Math.round(ICE_PATIENCE_MS + roundTripMs);
     const lateAt = performance.now() + patienceMs;
@@ -98,6 +111,6 @@ async function dial(
     if (either.aborted) throw either.reason;
     throw error;
   } finally {
-    for (const timer of timers) clearTimeout(timer);
+    for (const each of [timer, ...timers]) clearTimeout(each);
   }
 }

@@ -4,8 +4,8 @@ import { WebSocketClient, WebSocketTransport } from "@colyseus/ws-transport";
 import type { NetworkConditions } from "../../../channel/line-model.ts";
 import { formatEndpoint, normalizeAddress } from "../../../net/endpoint.ts";
 import { MessageLine } from "../../../session/message-line.ts";
-import type { RefusalLimiter } from "../admission/refusal-limiter.ts";
-import { introducedPlayer } from "../entrances/introduced.ts";
+import type { Admission } from "../admission/admission.ts";
+import { callerOfRequest } from "../entrances/client-address.ts";
 import type { Players } from "../observability/players.ts";
 import { joinRoom } from "./join.ts";
 import { UnreliableSequence } from "./unreliable-sequence.ts";
@@ -44,19 +44,21 @@ export class FallbackWebSocketClient extends WebSocketClient {
   }
 }
 
-/** Who is connected, who guesses seats, and what their line is like, by the WebSocket server that they came to. */
 interface Register {
   players: Players;
-  limiter: RefusalLimiter;
+  admission: Admission;
+  trustProxy: boolean;
+  /** A bad line for what is sent, if any. */
   conditions: NetworkConditions | undefined;
 }
 
+/** Who is connected, and who guesses seats, by the WebSocket server that they came to. */
 const registers = new WeakMap<object, Register>();
 const TIMERS = { now: () => performance.now(), later: (work: () => void, ms: number) => void setTimeout(work, ms) };
 
 /** Colyseus' WebSocket transport with {@link FallbackWebSocketClient}s. */
 export class FallbackWebSocketTransport extends WebSocketTransport {
-  /** Registers every later connection with `players`, and counts at `limiter` those without a seat. */
+  /** Registers every later connection with `players`, and counts at `admission` those with a seat and those without. */
   registerWith(register: Register): void {
     registers.set(this.wss, register);
   }
@@ -87,18 +89,19 @@ export class FallbackWebSocketTransport extends WebSocketTransport {
         token: url.searchParams.get("_authToken"),
         ...(request.socket.remoteAddress === undefined ? {} : { remoteAddress: request.socket.remoteAddress }),
       });
-    const { players, limiter, conditions } = registers.get(this) ?? {};
+    const { players, admission, trustProxy = false, conditions } = registers.get(this) ?? {};
+    const caller = callerOfRequest(request, trustProxy);
     const client = new FallbackWebSocketClient(sessionId ?? "", socket);
     if (conditions) client.line = new MessageLine(conditions, TIMERS);
     const { remoteAddress: address = "", remotePort: port = 0 } = request.socket;
     const remote = formatEndpoint({ address: normalizeAddress(address), port });
     players?.add(socket, { roomId: roomId ?? "", sessionId: sessionId ?? "", remote });
-    const hadSeat = await joinRoom(roomId ?? "", client, context, {
-      reconnectionToken: url.searchParams.get("reconnectionToken") ?? "",
-      skipHandshake: url.searchParams.has("skipHandshake"),
-    });
+    const reconnectionToken = url.searchParams.get("reconnectionToken") ?? "";
+    const skipHandshake = url.searchParams.has("skipHandshake");
+    const options = { reconnectionToken, skipHandshake, admission, caller };
+    const hadSeat = await joinRoom(roomId ?? "", client, context, options);
     // Counted here, held up elsewhere: others behind the same address shall have one way in.
-    if (!hadSeat) limiter?.refused(introducedPlayer(request) ?? context.ip ?? "", performance.now());
+    if (!hadSeat && reconnectionToken === "") admission?.requests.guessed(caller, performance.now());
   }
 }
 
