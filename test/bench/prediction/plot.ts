@@ -12,7 +12,7 @@ const SERVER = new URL("./server.ts", import.meta.url);
 const PLAYERS = new URL("./players.ts", import.meta.url);
 const SECONDS = 20;
 const SETTLE_SECONDS = 4;
-const DELAY_MS = 30;
+const DELAY_MS = 60;
 const LOSS = 0.05;
 
 type Walk = [ms: number, x: number, y: number][];
@@ -92,7 +92,7 @@ const most = Math.ceil(Math.max(worst(ws), worst(udp)) / 50) * 50;
 const height = TOP + 2 * PANEL + GAP + 34;
 const seconds = Array.from({ length: 5 }, (_, n) => (n * SECONDS) / 4).map(
   (value) =>
-    `<text x="${LEFT + (value / SECONDS) * (WIDTH - LEFT - 10)}" y="${height - 12}" text-anchor="middle">${value} s</text>`,
+    `<text x="${LEFT + (value / SECONDS) * (WIDTH - LEFT - 10)}" y="${height - 12}" text-anchor="${value === SECONDS ? "end" : "middle"}">${value} s</text>`,
 );
 await writeFile(
   FILE,

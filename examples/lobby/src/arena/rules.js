@@ -22,8 +22,11 @@ export const REACH = 420;
 export const INPUTS_PER_SHOT = 15;
 /** Others are drawn this long ago, between two positions that are known: room for jitter, and for one packet that is lost. */
 export const INTERPOLATION_MS = 75;
-/** Each packet of inputs has the last ones too. Only the loss of so many packets in a row loses an input. */
-export const INPUT_HISTORY = 4;
+/**
+ * Each packet of inputs has the last ones too; an input is lost only where all of them are. A screen at 30 pictures a second sends two inputs
+ * in a packet. At 5 % loss 2 left 24 corrections a minute, 4 none; 8 cost 5 % more bytes than 4.
+ */
+export const INPUT_HISTORY = 8;
 /** Further at once than this is no walking: somebody was put elsewhere. */
 export const TELEPORT = 100;
 

@@ -17,8 +17,8 @@ export const INPUTS_PER_TAG = 30;
 export const WAVE_EVERY_MS = 500;
 /** Others are drawn this long ago, between two positions that are known: room for jitter, and for one packet that is lost. */
 export const INTERPOLATION_MS = 75;
-/** Each packet of inputs has the last ones too. Only the loss of so many packets in a row loses an input. */
-export const INPUT_HISTORY = 4;
+/** Each packet of inputs has the last ones too; an input is lost only where all of them are. */
+export const INPUT_HISTORY = 8;
 
 /**
  * One step of a player, who is changed in place. Nobody leaves the field. Math.sqrt, since it has the same result everywhere.
