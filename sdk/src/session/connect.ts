@@ -1,4 +1,4 @@
-import type { NetworkConditions } from "../channel/conditioner.ts";
+import type { NetworkConditions } from "../channel/line-model.ts";
 import { type Endpoint, formatEndpoint } from "../net/endpoint.ts";
 import { traceOf } from "../net/trace.ts";
 import type { UDPSocket } from "../net/udp-socket.ts";
@@ -33,6 +33,8 @@ export interface ConnectSessionOptions extends SessionLimits {
   onProgress?: (progress: ConnectProgress) => void;
   /** Gives up after so many ms without a session; 0 = when netcode does (the token's timeout for each address). Default 5000. */
   timeoutMs?: number;
+  /** For a server that may not be reachable yet: time between two requests, ms. Default: netcode's, 100. */
+  requestEveryMs?: number;
   /** A bad line to the server, for trying the game out; see {@link Session.conditions}. */
   conditions?: NetworkConditions;
 }
@@ -48,7 +50,7 @@ const UPDATE_MS = 20;
 /**
  * Opens a secure session with the server that a connect token names. Its addresses are taken as ways to one server, as
  * {@link UDPSessionServer} writes them: the first has a head start of 100 ms, then all are asked, the others twice a second, and the first
- * that answers is kept. No more than 8 are tried.
+ * that answers is kept. No more than 8 are tried, and where `dialed` is given, all others than that address get seven requests together.
  * @param token a netcode connect token, 2048 bytes; good for one session
  * @throws SessionError whose `code` says why: `timeout`, `full`, `expired`, `invalid-token`, `aborted`, `shutdown`
  */
@@ -67,7 +69,7 @@ function wayTo(addresses: readonly Endpoint[], { path, socket, dialed }: Connect
   if (path) return new PathWay(path);
   const dialable = dialableAddresses(addresses, dialed);
   if (dialable.length === 0) throw new SessionError("invalid-token", "The token names no address that may be dialed.");
-  return new SocketWay(socket, dialable, () => performance.now());
+  return new SocketWay(socket, dialable, dialed, () => performance.now());
 }
 
 /** A netcode client on a way to its server, and the session that stands on it once it is connected. */
@@ -83,6 +85,7 @@ class ClientConnection {
   #now = 0;
   /** When the state's first packet left, ms. */
   #stageAt = 0;
+  #requestedAt: number = Number.NEGATIVE_INFINITY;
   #handshakeMs = Infinity;
   #session: UDPSession | undefined;
   #settle: { resolve(session: Session): void; reject(error: SessionError): void } | undefined;
@@ -99,7 +102,7 @@ class ClientConnection {
         else this.#session?.receive(data, this.#now);
       },
     });
-    this.#timer = setInterval(() => this.#netcode.update(this.#pump.now()), UPDATE_MS);
+    this.#timer = setInterval(() => this.#update(), UPDATE_MS);
     this.#timer.unref();
   }
 
@@ -116,6 +119,15 @@ class ClientConnection {
       this.#netcode.connect(token, this.#pump.now());
       this.#netcode.update(this.#pump.now());
     });
+  }
+
+  #update(): void {
+    const now = this.#pump.now();
+    // netcode repeats its request whenever it is asked after 100 ms or more.
+    const { requestEveryMs = 0 } = this.#options;
+    if (this.#netcode.state === NetcodeClientState.sendingRequest && now - this.#requestedAt < requestEveryMs) return;
+    this.#requestedAt = now;
+    this.#netcode.update(now);
   }
 
   /** netcode knows one address at a time, so the way goes by the name of the one that it is trying. */
@@ -169,6 +181,9 @@ class ClientConnection {
           return way.kind;
         },
         pairs: () => way.pairs?.() ?? [],
+        get heardAt() {
+          return netcode.lastReceiveTime;
+        },
         send: (payload, now) => netcode.send(payload, now),
         disconnect: (now) => {
           netcode.disconnect(now);

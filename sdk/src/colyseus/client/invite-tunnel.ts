@@ -2,11 +2,12 @@ import { localCandidate } from "../../ice/candidate.ts";
 import { type IceMux, IceMux as Mux } from "../../ice/mux.ts";
 import type { IcePeer } from "../../ice/peer.ts";
 import type { NatView } from "../../ice/port-prediction.ts";
-import { onLocalNetwork, sharesNetwork } from "../../ice/remote-policy.ts";
+import { onLocalNetwork, sharesAttestedNetwork, sharesNetwork } from "../../ice/remote-policy.ts";
 import type { IcePairInfo } from "../../ice/types.ts";
 import { natBehaviour } from "../../nat/behaviour-discovery.ts";
 import { traceOf } from "../../net/trace.ts";
 import { UDPSocket } from "../../net/udp-socket.ts";
+import { UnprovenAddress } from "../../net/unproven-address.ts";
 import { reachableAddresses } from "../../net/usable-interfaces.ts";
 import { Guessing } from "../../rendezvous/guessing.ts";
 import type { IntroduceOptions } from "../../rendezvous/guest/introduce.ts";
@@ -72,7 +73,7 @@ export class InviteTunnel {
   #receive(bytes: Uint8Array): void {
     const message = parseInviteTunnelMessage(bytes);
     if (message?.type === "response") this.#requests.receive(message);
-    else if (message) this.#paths.get(message.id)?.receive(message);
+    else if (message) this.#paths.get(message.id)?.receive(message, bytes.length);
   }
 }
 
@@ -82,6 +83,7 @@ class InvitedPath implements SessionPath {
   onPath: (() => void) | null = null;
   readonly #socket: UDPSocket = UDPSocket.open({ receiveBufferSize: 1 << 20 });
   readonly #mux: IceMux = new Mux(this.#socket);
+  readonly #budget = this.#mux.budget.introduction(new UnprovenAddress());
   readonly #peer: IcePeer;
   readonly #closing = new AbortController();
   readonly #forget: () => void;
@@ -97,7 +99,9 @@ class InvitedPath implements SessionPath {
     // A host on this very machine, perhaps without any network.
     if (isLocal)
       this.#mux.addLocalCandidate(localCandidate("host", { address: "127.0.0.1", port }, { localPreference: 0 }));
-    this.#peer = this.#mux.open({ role: "controlling", allowRemote: isLocal ? onLocalNetwork : sharesNetwork });
+    const allowOutside = introduction.attested ? sharesAttestedNetwork : sharesNetwork;
+    const allowRemote = isLocal ? onLocalNetwork : allowOutside;
+    this.#peer = this.#mux.open({ role: "controlling", allowRemote, budget: this.#budget });
     this.#peer.onData = (data) => this.onData?.(data);
     this.#peer.onPath = () => this.onPath?.();
     paths.set(id, this);
@@ -119,7 +123,8 @@ class InvitedPath implements SessionPath {
     void this.#learn(introduction, interfaces.find(({ address }) => !address.includes(":"))?.address);
   }
 
-  receive(message: InviteTunnelMessage): void {
+  receive(message: InviteTunnelMessage, bytes: number): void {
+    this.#budget.heard(bytes);
     if (message.type === "path") {
       if (trace.on) trace.event("path-answered", { id: message.id, remoteCandidates: message.candidates.length });
       this.#peer.setRemoteCredentials(message.ice);
@@ -167,9 +172,13 @@ class InvitedPath implements SessionPath {
   /** What others see of us; told as it comes. */
   async #learn({ servers }: Introduction, base: string | undefined): Promise<void> {
     const { signal } = this.#closing;
+    // The lobby may name whom it likes.
+    this.#budget.heard(JSON.stringify(servers).length);
+    const maySend = (address: string, bytes: number): boolean => this.#budget.take(address, bytes, performance.now());
     const reflexive = stunBinding(this.#socket, servers.stun, {
       timeoutMs: STUN_TIMEOUT_MS,
       signal,
+      maySend,
       onOutcome: ({ server, mapped }) => {
         if (!mapped || signal.aborted) return;
         const options = base === undefined || mapped.address.includes(":") ? { server } : { server, base };
@@ -178,7 +187,7 @@ class InvitedPath implements SessionPath {
     });
     if (servers.turn.length > 0) {
       try {
-        const relay = await openTurnRelay({ socket: this.#socket, servers: servers.turn, signal });
+        const relay = await openTurnRelay({ socket: this.#socket, servers: servers.turn, signal, maySend });
         if (signal.aborted) return void relay.close();
         this.#relay = relay;
         this.#mux.addRelay(relay);
