@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import type { NetworkConditions } from "../channel/conditioner.ts";
+import type { NetworkConditions } from "../channel/line-model.ts";
 import type { Endpoint } from "../net/endpoint.ts";
 import { HeldBytesBudget } from "../net/held-bytes.ts";
 import { traceOf } from "../net/trace.ts";

@@ -1,6 +1,6 @@
-import type { NetworkConditions } from "../channel/conditioner.ts";
 import { MessageEndpoint } from "../channel/endpoint.ts";
-import { type ChannelFailure, type SendOptions } from "../channel/wire/types.ts";
+import type { NetworkConditions } from "../channel/line-model.ts";
+import type { ChannelFailure, SendOptions } from "../channel/wire/types.ts";
 import type { Endpoint } from "../net/endpoint.ts";
 import { describeFull, type HeldBytes, HeldBytesBudget } from "../net/held-bytes.ts";
 import { traceOf } from "../net/trace.ts";

@@ -16,24 +16,25 @@ export interface DataChannelPort {
 
 /** What waits until a data channel takes it, in order. */
 export class SendQueue {
-  readonly #channel: DataChannelPort;
+  /** May be replaced by one that leads to the same. */
+  channel: DataChannelPort;
   #items: (Uint8Array | string)[] = [];
   #next = 0;
   #bytes = 0;
 
   constructor(channel: DataChannelPort) {
-    this.#channel = channel;
+    this.channel = channel;
   }
 
   /** Bytes that wait here and in the channel; those that it is about to send anyway count as none. */
   get bytes(): number {
-    const inChannel = this.#channel.bufferedAmount();
+    const inChannel = this.channel.bufferedAmount();
     return this.#bytes + (inChannel > LOW_BYTES ? inChannel : 0);
   }
 
   /** Whether all has left. */
   get isEmpty(): boolean {
-    return !this.#isWaiting && this.#channel.bufferedAmount() === 0;
+    return !this.#isWaiting && this.channel.bufferedAmount() === 0;
   }
 
   get #isWaiting(): boolean {
@@ -42,7 +43,7 @@ export class SendQueue {
 
   /** @param data is copied where it has to wait */
   push(data: Uint8Array | string): void {
-    if (!this.#isWaiting && this.#channel.bufferedAmount() < HIGH_BYTES) {
+    if (!this.#isWaiting && this.channel.bufferedAmount() < HIGH_BYTES) {
       this.#send(data);
       return;
     }
@@ -52,7 +53,7 @@ export class SendQueue {
 
   /** Gives the channel what it takes by now. */
   pump(): void {
-    while (this.#isWaiting && this.#channel.bufferedAmount() < HIGH_BYTES) {
+    while (this.#isWaiting && this.channel.bufferedAmount() < HIGH_BYTES) {
       const item = this.#items[this.#next++];
       if (item === undefined) break;
       this.#bytes -= item.length;
@@ -70,7 +71,7 @@ export class SendQueue {
   }
 
   #send(data: Uint8Array | string): void {
-    if (typeof data === "string") this.#channel.sendText(data);
-    else this.#channel.sendBytes(data);
+    if (typeof data === "string") this.channel.sendText(data);
+    else this.channel.sendBytes(data);
   }
 }

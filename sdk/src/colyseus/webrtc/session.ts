@@ -1,10 +1,13 @@
+import type { NetworkConditions } from "../../channel/line-model.ts";
 import type { Endpoint } from "../../net/endpoint.ts";
 import { describeFull, type HeldBytes, HeldBytesBudget } from "../../net/held-bytes.ts";
 import { CLOSE_NORMAL, CLOSE_PROTOCOL_ERROR, CLOSE_TOO_BIG, CLOSE_TRY_AGAIN_LATER } from "../../session/close-code.ts";
 import type { SessionLimits } from "../../session/limits.ts";
+import { MessageLine } from "../../session/message-line.ts";
 import type { SessionPathKind } from "../../session/path.ts";
 import type { CloseReason, Session, SessionMode, SessionStats } from "../../session/types.ts";
 import { type ControlMessage, encodeControl, PART_BYTES, parseControl } from "./control.ts";
+import { LinedPort } from "./lined-port.ts";
 import { Liveness } from "./liveness.ts";
 import { PartAssembly } from "./part-assembly.ts";
 import { type DataChannelPort, SendQueue } from "./send-queue.ts";
@@ -51,8 +54,6 @@ export class DataChannelSession implements Session {
   onPath: Session["onPath"] = null;
   /** The client stands by this way. */
   onJoin: (() => void) | null = null;
-  /** A bad line cannot be played here: the browser sends. Always null. */
-  readonly conditions = null;
   readonly #link: PeerLink;
   readonly #options: DataChannelSessionOptions;
   readonly #maxMessageBytes: number;
@@ -63,11 +64,16 @@ export class DataChannelSession implements Session {
   #counted = 0;
   readonly #liveness: Liveness;
   readonly #traffic = { bytesIn: 0, bytesOut: 0, packetsIn: 0, packetsOut: 0 };
+  #unreliable: DataChannelPort;
+  #conditions: NetworkConditions | null = null;
+  /** A bad line, each way its own. It stays once there was one: what is on its way keeps its place. */
+  #line: { readonly out: MessageLine; readonly in: MessageLine } | undefined;
   #assembly: PartAssembly | undefined;
   #open = true;
 
   constructor(link: PeerLink, options: DataChannelSessionOptions) {
     this.#link = link;
+    this.#unreliable = link.unreliable;
     this.#options = options;
     this.#maxMessageBytes = options.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES;
     this.#maxBufferedBytes = options.maxBufferedBytes ?? DEFAULT_MAX_BUFFERED_BYTES;
@@ -92,6 +98,17 @@ export class DataChannelSession implements Session {
 
   get pathKind(): SessionPathKind {
     return this.#link.pathKind;
+  }
+
+  /** Messages fare as packets do, since the packets are the browser's. */
+  get conditions(): NetworkConditions | null {
+    return this.#conditions;
+  }
+
+  set conditions(conditions: NetworkConditions | null) {
+    this.#conditions = conditions;
+    if (conditions !== null) this.#line ??= this.#makeLine();
+    if (this.#line) this.#line.out.conditions = this.#line.in.conditions = conditions ?? {};
   }
 
   /** Counted in messages, for the packets are the browser's; sent again and lost ones cannot be seen. */
@@ -128,6 +145,12 @@ export class DataChannelSession implements Session {
 
   /** Something came in. `data` is valid only during the call. */
   receive(data: string | Uint8Array, channel: "reliable" | "unreliable"): void {
+    if (!this.#line || !this.#open) return this.#receive(data, channel);
+    const copy = typeof data === "string" ? data : data.slice();
+    this.#line.in[channel](data.length, () => this.#receive(copy, channel));
+  }
+
+  #receive(data: string | Uint8Array, channel: "reliable" | "unreliable"): void {
     if (!this.#open) return;
     this.#liveness.heard(this.#options.now());
     this.#traffic.packetsIn++;
@@ -146,13 +169,22 @@ export class DataChannelSession implements Session {
     if (this.#liveness.isLost(now)) return this.ended("timeout", "nothing was heard from the other side");
     this.#pump();
     const ping = this.#liveness.nextPing(now);
-    if (ping !== undefined) this.#say(this.#link.unreliable, ["ping", ping]);
+    if (ping !== undefined) this.#say(this.#unreliable, ["ping", ping]);
   }
 
   /** The peer connection is gone, or given up. */
   ended(reason: CloseReason, text = ""): void {
     this.#end(reason, 0, text);
     this.#letGo();
+  }
+
+  #makeLine(): { out: MessageLine; in: MessageLine } {
+    const { now, later } = this.#options;
+    const line = { out: new MessageLine({}, { now, later }), in: new MessageLine({}, { now, later }) };
+    const broken = (): void => void this.#broken();
+    this.#queue.channel = new LinedPort(this.#link.reliable, line.out, "reliable", broken);
+    this.#unreliable = new LinedPort(this.#link.unreliable, line.out, "unreliable", broken);
+    return line;
   }
 
   #sendReliable(data: Uint8Array): boolean {
@@ -194,7 +226,7 @@ export class DataChannelSession implements Session {
   #sendUnreliable(data: Uint8Array): boolean {
     // Several packets' worth is lost whole if a part is; what is still longer goes reliably.
     if (data.length > PART_BYTES) return false;
-    const { unreliable } = this.#link;
+    const unreliable = this.#unreliable;
     try {
       // What would come late need not come: to the sender it is lost on the way, as it may be.
       if (unreliable.bufferedAmount() > MAX_UNRELIABLE_BUFFERED_BYTES) return true;
@@ -245,7 +277,7 @@ export class DataChannelSession implements Session {
     const [kind, value] = message;
     if (kind === "ping" || kind === "pong") {
       if (channel !== "unreliable") return false;
-      if (kind === "ping") this.#say(this.#link.unreliable, ["pong", value]);
+      if (kind === "ping") this.#say(this.#unreliable, ["pong", value]);
       else this.#liveness.pong(value, this.#options.now());
       return true;
     }

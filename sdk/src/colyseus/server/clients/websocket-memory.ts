@@ -15,7 +15,7 @@ const WRITTEN_AT_ONCE = 65_536;
 /** RFC 6455 section 5.5: the longest control frame, with its mask. */
 const MAX_CONTROL_FRAME = 131;
 /** What is to be told leaves within this time, ms. */
-const GOODBYE_MS = 250;
+const GOODBYE_MS = 1000;
 
 /**
  * What one WebSocket makes the server hold: chunks of a message that is not whole, and frames that its other end does not read. `ws`

@@ -8,7 +8,9 @@ import {
   Protocol,
 } from "@colyseus/core";
 import { WebSocketClient, WebSocketTransport } from "@colyseus/ws-transport";
+import type { NetworkConditions } from "../../../channel/line-model.ts";
 import { type Endpoint, formatEndpoint, normalizeAddress } from "../../../net/endpoint.ts";
+import { MessageLine } from "../../../session/message-line.ts";
 import { MovingSession } from "../../websocket/moving-session.ts";
 import { WebSocketSession } from "../../websocket/session.ts";
 import { CONTROL_PARAMETER, CONTROL_PROTOCOL, encodeControl } from "../../wire/websocket-control.ts";
@@ -28,6 +30,8 @@ type SendCallback = (error?: Error) => void;
 /** Fields marked unreliable reach a WebSocket player too, by the one way there is. */
 export class FallbackWebSocketClient extends WebSocketClient {
   readonly #sequence = new UnreliableSequence();
+  /** A bad line for what is sent, if any. */
+  line: MessageLine | undefined;
 
   override raw(data: Uint8Array, options?: ISendOptions, callback?: SendCallback): void {
     this.#sequence.reliable(data);
@@ -49,7 +53,7 @@ export class FallbackWebSocketClient extends WebSocketClient {
     this.#send(copy, options, callback);
   }
 
-  #send(data: Uint8Array, options: ISendOptions | undefined, callback: SendCallback | undefined): void {
+  #send(data: Uint8Array, options?: ISendOptions, callback?: SendCallback): void {
     // Colyseus gives a client who comes back another connection.
     const { memory } = this.ref as RawWebSocket;
     memory?.early.release();
@@ -57,8 +61,13 @@ export class FallbackWebSocketClient extends WebSocketClient {
       callback?.(new Error("The WebSocket is full."));
       return;
     }
-    super.raw(data, options, callback);
-    memory?.onSent();
+    const send = (frame: Uint8Array): void => {
+      super.raw(frame, options, callback);
+      memory?.onSent();
+    };
+    if (!this.line) return send(data);
+    const copy = Buffer.from(data);
+    this.line.reliable(data.length, () => send(copy));
   }
 
   supersede(): void {
@@ -75,10 +84,13 @@ export interface WebSocketRegister {
   upgrades: Upgrades;
   /** With the limits that hold for a WebSocket too. */
   clients: UDPClientSettings;
+  /** A bad line to every player, if any. */
+  conditions: NetworkConditions | undefined;
 }
 
 /** Who is connected, and who guesses seats, by the WebSocket server that they came to. */
 const registers = new WeakMap<object, WebSocketRegister>();
+const TIMERS = { now: () => performance.now(), later: (work: () => void, ms: number) => void setTimeout(work, ms) };
 
 /** Colyseus' WebSocket transport with {@link FallbackWebSocketClient}s. */
 export class FallbackWebSocketTransport extends WebSocketTransport {
@@ -152,14 +164,16 @@ function plainClient(
 ): FallbackWebSocketClient {
   guardHandlers(socket);
   register?.players.add(socket, { roomId, sessionId, remote: formatEndpoint(remote) });
-  return new FallbackWebSocketClient(sessionId, socket);
+  const client = new FallbackWebSocketClient(sessionId, socket);
+  if (register?.conditions) client.line = new MessageLine(register.conditions, TIMERS);
+  return client;
 }
 
 /** A client of Sallyport's own, who comes back to UDP or WebRTC when that gets through. */
 function movingClient(
   socket: RawWebSocket,
   { roomId, sessionId, remote }: WebSocketPlayer,
-  { players, upgrades, clients }: WebSocketRegister,
+  { players, upgrades, clients, conditions }: WebSocketRegister,
 ): UDPClient {
   const webSocket = new WebSocketSession(
     {
@@ -176,6 +190,7 @@ function movingClient(
     remote,
   );
   const session = new MovingSession(webSocket, (work, ms) => void setTimeout(work, ms).unref(), clients.limits);
+  if (conditions) session.conditions = conditions;
   const connection = new UDPConnection(session, clients);
   setPlayerRef(socket, connection);
   const key = upgrades.add(session, { roomId, sessionId });
