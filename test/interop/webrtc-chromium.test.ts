@@ -7,6 +7,7 @@ import { until } from "../until.ts";
 import { next, startServer, type TestServer } from "./colyseus/harness.ts";
 import { Program } from "./colyseus/program.ts";
 import { ArenaRoom as Arena, type ArenaRoom, type ArenaState, players } from "./colyseus/rooms.ts";
+import { StrictRoom } from "./colyseus/strict-rooms.ts";
 import { hasChromium, openChromium } from "./page-chromium.ts";
 import { startLobby } from "./rendezvous-lobby.ts";
 import { GamePage } from "./webrtc-page.ts";
@@ -150,6 +151,26 @@ describe.runIf(hasChromium)("WebRTC", { timeout: 60_000 }, () => {
     await page.evaluate("room.send('score', 5)");
     await page.waitForFunction("room.state.players.get(room.sessionId)?.score === 5");
     await page.evaluate("room.leave()");
+  });
+
+  test("onAuth sees the cookies of a page of another origin, as over WebSocket", async () => {
+    await using server = await startServer({ webrtc: true });
+    server.server.define("strict", StrictRoom);
+    await using page = await game.open();
+    // Cookies know no ports: the page, from another one, is another origin and yet the same site.
+    await page.context().addCookies([{ name: "sid", value: "secret", domain: "127.0.0.1", path: "/" }]);
+    for (const webrtc of [true, false]) {
+      StrictRoom.auth = { cookie: null, own: null };
+      const kind = await page.evaluate(
+        `(async ([url, options]) => {
+          const room = await new sallyport.SallyportBrowserClient(url, options).create("strict");
+          const { kind } = room.path;
+          await room.leave();
+          return kind;
+        })(${JSON.stringify([server.url, { webrtc }])})`,
+      );
+      expect([kind, StrictRoom.auth.cookie]).toEqual([webrtc ? "direct" : "websocket", "sid=secret"]);
+    }
   });
 
   describe("WebSocket instead, and why", () => {
