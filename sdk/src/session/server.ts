@@ -14,13 +14,17 @@ import { isPathPacket } from "./path-packet.ts";
 import { SESSION_PROTOCOL_ID } from "./protocol.ts";
 import { SessionPump } from "./pump.ts";
 import { Roaming } from "./roaming.ts";
+import { tokenClock } from "./token-clock.ts";
 import type { CloseReason, Session, SessionServer, SessionTokenOptions } from "./types.ts";
 import { type SessionLink, UDPSession } from "./udp-session.ts";
 
 const trace = traceOf("session");
 
 export interface UDPSessionServerOptions extends SessionLimits {
-  /** 32 bytes that servers which accept each other's tokens share. Default: random for each server. */
+  /**
+   * 32 bytes that servers which accept each other's tokens share; their wall clocks must agree then. Default: random for each server,
+   * whose tokens no wall clock touches.
+   */
   privateKey?: Uint8Array;
   /**
    * The name under which tokens know this server (netcode's private address list). It need not be dialable, since the address
@@ -57,7 +61,8 @@ export class UDPSessionServer implements SessionServer, AsyncDisposable {
   #closed = false;
   /** When the datagram came that is being read. */
   #now = 0;
-  #unixSeconds = unixSeconds();
+  readonly #readSeconds: () => number;
+  #unixSeconds: number;
 
   /** A server on a socket, once the cryptography is loaded. */
   static async open(socket: UDPSocket, options: UDPSessionServerOptions = {}): Promise<UDPSessionServer> {
@@ -70,6 +75,8 @@ export class UDPSessionServer implements SessionServer, AsyncDisposable {
     this.#socket = socket;
     this.#options = options;
     this.#privateKey = options.privateKey ?? randomBytes(32);
+    this.#readSeconds = tokenClock(options.privateKey !== undefined);
+    this.#unixSeconds = this.#readSeconds();
     this.#identity = options.identity ?? { address: "127.0.0.1", port: socket.localPort };
     this.#tokenLifetimeSeconds = options.tokenLifetimeSeconds ?? 30;
     this.#netcode = new NetcodeServer(
@@ -94,7 +101,7 @@ export class UDPSessionServer implements SessionServer, AsyncDisposable {
         },
       },
     );
-    this.#netcode.start(this.#pump.now(), unixSeconds());
+    this.#netcode.start(this.#pump.now(), this.#unixSeconds);
     this.#roaming = new Roaming(this.#netcode, {
       moved: (client) => sessionOf(client)?.moved(),
       strayed: (client, from, port, bytes) => {
@@ -110,7 +117,7 @@ export class UDPSessionServer implements SessionServer, AsyncDisposable {
         this.#roaming.receive(data, address, port, now);
     };
     this.#timer = setInterval(() => {
-      this.#unixSeconds = unixSeconds();
+      this.#unixSeconds = this.#readSeconds();
       this.#netcode.update(this.#pump.now());
     }, UPDATE_MS);
     this.#timer.unref();
@@ -132,7 +139,7 @@ export class UDPSessionServer implements SessionServer, AsyncDisposable {
       expireSeconds: Math.max(options.expireSeconds ?? 0, this.#tokenLifetimeSeconds),
       timeoutSeconds: options.timeoutSeconds ?? DEFAULT_TIMEOUT_SECONDS,
       userData: options.userData,
-      unixSeconds: unixSeconds(),
+      unixSeconds: this.#readSeconds(),
     });
   }
 
@@ -218,5 +225,3 @@ const CLOSE_REASONS: Record<NetcodeDisconnectReason, CloseReason> = {
 };
 
 const sessionOf = (client: NetcodeServerClient): UDPSession | undefined => client.context as UDPSession | undefined;
-
-const unixSeconds = (): number => Math.floor(Date.now() / 1000);

@@ -17,12 +17,13 @@ class World implements AsyncDisposable {
   readonly context: TestContext;
   readonly rung: RelayRung;
   closed = 0;
+  retried = 0;
 
   constructor(options: ConnectivityOptions = {}) {
     this.context = new TestContext(options, {
       createTurnKeeper: (keeper) => {
         this.keepers.push(keeper);
-        return { close: async () => void this.closed++ };
+        return { close: async () => void this.closed++, retry: () => void this.retried++ };
       },
     });
     this.rung = new RelayRung(this.context);
