@@ -12,6 +12,7 @@ import type { ConnectEndpoint } from "../wire/connect-request.ts";
 import { BATCH, readBatch } from "../wire/frame-batch.ts";
 import type { JoinProgress, RoomPath } from "./path.ts";
 import { PathHistory } from "./path-history.ts";
+import { SocketView } from "./socket-view.ts";
 
 const trace = traceOf("colyseus");
 
@@ -64,6 +65,8 @@ export class RoomTransport implements ITransport {
   #attempt: AbortController | undefined;
   #session: Session | undefined;
   #webSocket: WebSocketTransport | undefined;
+  /** Once somebody has asked for it. */
+  #view: SocketView | undefined;
   #connects = 0;
   /** Where the server was found last, if it has moved. */
   #movedTo: URL | undefined;
@@ -81,6 +84,20 @@ export class RoomTransport implements ITransport {
     return this.#history.describe(this.#session);
   }
 
+  /** The WebSocket, where there is one; else the session in its place, for tools that look for one here. */
+  get ws(): unknown {
+    if (this.#webSocket) return this.#webSocket.ws;
+    const isOpen = (): boolean => this.isOpen;
+    this.#view ??= new SocketView({
+      get isOpen() {
+        return isOpen();
+      },
+      send: (data) => this.#send(data),
+      close: (code, reason) => this.close(code, reason),
+    });
+    return this.#view;
+  }
+
   connect(url: string, headers?: Record<string, string>): void {
     this.#attempt?.abort();
     this.#session = undefined;
@@ -91,6 +108,11 @@ export class RoomTransport implements ITransport {
   }
 
   send(data: Uint8Array): void {
+    if (this.#view && this.#session) this.#view.send(data);
+    else this.#send(data);
+  }
+
+  #send(data: Uint8Array): void {
     if (!this.#session) this.#webSocket?.send(data);
     else if (!this.#session.send(data, "reliable") && this.#session.open) {
       // To leave a message out would break the promise of the reliable channel: begin anew instead.
@@ -166,6 +188,7 @@ export class RoomTransport implements ITransport {
     let hasState = false;
     const deliver = (data: Uint8Array): boolean => {
       hasState ||= ((data[0] ?? 0) & CODE_MASK) === ROOM_STATE;
+      this.#view?.received(data);
       this.events.onmessage?.({ data });
       // A handler may have left.
       return session.open;
@@ -177,6 +200,7 @@ export class RoomTransport implements ITransport {
         else if (!readBatch(data, deliver)) session.close(CLOSE_PROTOCOL_ERROR, "malformed batch of frames");
       } else if (first !== UNRELIABLE_PATCH || hasState) {
         // A patch that overtook the full state would speak of things that the client does not know yet.
+        this.#view?.received(data);
         this.events.onmessage?.({ data });
       }
     };
