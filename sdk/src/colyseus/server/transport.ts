@@ -1,6 +1,7 @@
 import type http from "node:http";
 import type { AddressInfo } from "node:net";
 import { type AuthContext, debugAndPrintError, Transport } from "@colyseus/core";
+import type { AnnounceOptions } from "../../connectivity/announced.ts";
 import type { ConnectivityManager } from "../../connectivity/manager/manager.ts";
 import type { HostRegistration } from "../../rendezvous/host/registration.ts";
 import { RendezvousError } from "../../rendezvous/wire/errors.ts";
@@ -68,7 +69,8 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
     this.#options = options;
     this.#host = host;
     this.connectivity = host instanceof ConnectivityHost ? host.connectivity : undefined;
-    this.#listings = new Listings(options, this.connectivity);
+    const announce = announceOf(options);
+    this.#listings = new Listings({ ...options, announce, server }, this.connectivity);
     this.#webSocket = webSocketTransport(options, server);
     const limiter = new RefusalLimiter();
     this.#webSocket.registerWith(this.#players, limiter);
@@ -78,9 +80,15 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
       endpoints: () => host.endpoints(),
       onSession: (session: Session, seat: Seat, context: AuthContext) => this.#join(session, seat, context),
     };
-    this.#udp = new UDPEndpoint({ ...shared, timeoutSeconds });
+    const bound = (): number | undefined => (server.address() as AddressInfo | null)?.port;
+    this.#udp = new UDPEndpoint({
+      ...shared,
+      timeoutSeconds,
+      ports: () => ({ bound: bound(), announced: announce.port }),
+    });
     this.#webRTC = new WebRTCEndpoint(webrtc, {
       ...shared,
+      announced: () => ({ addresses: host.announced(), port: announce.webrtcPort }),
       maxPayload,
       timeoutMs: Math.max(0, timeoutSeconds) * 1000,
       mapExtraPort: host.mapExtraPort?.bind(host),
@@ -218,13 +226,20 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
 export const TransportWithHost: new (options: SallyportTransportOptions, host?: SessionHost) => SallyportTransport =
   SallyportTransport;
 
-function hostFor({ connectivity, description, signals }: SallyportTransportOptions): SessionHost {
-  if (connectivity === false) return new SocketHost();
+function hostFor(options: SallyportTransportOptions): SessionHost {
+  const { connectivity, description, signals } = options;
+  const announce = announceOf(options);
+  if (connectivity === false) return new SocketHost(announce);
   return new ConnectivityHost({
     ...(signals === undefined ? {} : { signals }),
     ...connectivity,
+    announce,
     ...(description === undefined ? {} : { description }),
   });
+}
+
+function announceOf({ connectivity, announce }: SallyportTransportOptions): AnnounceOptions {
+  return { ...(connectivity === false ? {} : connectivity?.announce), ...announce };
 }
 
 /** `ws` picks its own options out of ours, but would take `port` for its own too. */

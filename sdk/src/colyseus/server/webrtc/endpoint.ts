@@ -11,6 +11,7 @@ import {
 } from "../../wire/webrtc-request.ts";
 import { introducedPlayer } from "../entrances/introduced.ts";
 import type { SeatEndpoint } from "../entrances/seat-endpoint.ts";
+import { DialedNames } from "./dialed-name.ts";
 import { WebRTCHost, type WebRTCHostOptions, type WebRTCOptions, type WebRTCParts } from "./host.ts";
 import { type ParsedWebRTCRequest, parseWebRTCRequest } from "./request.ts";
 
@@ -27,13 +28,16 @@ export class WebRTCEndpoint implements SeatEndpoint<ParsedWebRTCRequest> {
   readonly parse: typeof parseWebRTCRequest = parseWebRTCRequest;
   readonly #host: WebRTCHost | undefined;
   readonly #isOptional: boolean;
+  readonly #names: DialedNames;
   #unavailable: string | undefined;
 
   constructor(
     wanted: WebRTCSwitch,
     options: Omit<WebRTCHostOptions, keyof WebRTCOptions>,
     parts: Partial<WebRTCParts> = {},
+    names: DialedNames = new DialedNames(),
   ) {
+    this.#names = names;
     this.#isOptional = wanted === "auto";
     if (wanted === false) this.#unavailable = "this server offers none (SallyportTransport's webrtc is off)";
     else this.#host = new WebRTCHost({ ...(typeof wanted === "object" ? wanted : {}), ...options }, parts);
@@ -59,19 +63,21 @@ export class WebRTCEndpoint implements SeatEndpoint<ParsedWebRTCRequest> {
     this.#host?.useStunServers(servers);
   }
 
-  issue(
+  async issue(
     request: ParsedWebRTCRequest,
     context: AuthContext,
     http: IncomingMessage,
-  ): Promise<WebRTCReply | string | null> | WebRTCReply {
+  ): Promise<WebRTCReply | string | null> {
     if (this.#unavailable !== undefined || !this.#host) {
       return { protocol: WEBRTC_PROTOCOL, unavailable: this.#unavailable ?? "" };
     }
     // An introduced player's request comes by way of ourselves: nobody is to be found there.
-    if (introducedPlayer(http) !== undefined) return this.#host.accept(request, context, { asker: "", asked: "" });
+    if (introducedPlayer(http) !== undefined) return this.#host.accept(request, context, { asker: "", asked: [] });
     const { remoteAddress = "", localAddress = "" } = http.socket;
-    const way = { asker: normalizeAddress(remoteAddress), asked: normalizeAddress(localAddress) };
-    return this.#host.accept(request, context, way);
+    const { dialed, dialedName } = request;
+    const named = dialedName === "" ? [] : await this.#names.addresses(dialedName, context.ip ?? "");
+    const asked = [normalizeAddress(localAddress), ...dialed.map(({ address }) => address), ...named];
+    return this.#host.accept(request, context, { asker: normalizeAddress(remoteAddress), asked });
   }
 
   async close(): Promise<void> {

@@ -1,6 +1,11 @@
 /** A host's HTTP server behind an introduction, and a player who wants more of it than matchmaking. */
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server } from "node:http";
+import { createServer as createSecureServer } from "node:https";
 import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import * as fc from "fast-check";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { serveInviteTunnel } from "../../../../../sdk/src/colyseus/server/entrances/invite-tunnel.ts";
@@ -58,7 +63,7 @@ class Player {
   #toHost: (message: Uint8Array) => void = () => undefined;
   #heard: (message: ResponseMessage | undefined) => void = () => undefined;
 
-  constructor() {
+  constructor(server: Server = host.server) {
     const introduction = {
       remoteKey: new Uint8Array(32).fill(7),
       send: (bytes: Uint8Array) => {
@@ -76,7 +81,7 @@ class Player {
       },
     } as unknown as Introduction;
     serveInviteTunnel(introduction, {
-      server: host.server,
+      server,
       sessions: {} as SessionServer,
       ice: {} as IceMux,
       nat: () => undefined,
@@ -223,3 +228,40 @@ test("a player has two paths that lead nowhere yet, the newest, and eight in all
   expect(sizes).toEqual([1, ...Array<number>(11).fill(2)]);
   expect(answered).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
 });
+
+/** A key and a certificate for a name that is none of this machine's. */
+function certificate(): { key: Buffer; cert: Buffer } {
+  const directory = mkdtempSync(join(tmpdir(), "sallyport-tls-"));
+  try {
+    const [key, cert] = [join(directory, "key.pem"), join(directory, "cert.pem")];
+    const command = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 -subj /CN=game.example";
+    execFileSync("openssl", [...command.split(" "), "-keyout", key, "-out", cert], { stdio: "ignore" });
+    return { key: readFileSync(key), cert: readFileSync(cert) };
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+}
+
+test.each(["127.0.0.1", "0.0.0.0", "::1", "::"])(
+  "a host's own https server on %s is asked over TLS, whatever name its certificate has",
+  async (address) => {
+    const secure = createSecureServer(certificate(), (request, response) =>
+      response.end(JSON.stringify({ url: request.url })),
+    );
+    await new Promise<void>((resolve) => secure.listen(0, address, resolve));
+    try {
+      const player = new Player(secure);
+      const response = await player.ask({
+        type: "request",
+        id: 1,
+        method: "POST",
+        path: "/matchmake/join/arena",
+        headers: {},
+        body: "{}",
+      });
+      expect(response).toMatchObject({ status: 200, body: '{"url":"/matchmake/join/arena"}' });
+    } finally {
+      secure.close().closeAllConnections();
+    }
+  },
+);
