@@ -1,9 +1,9 @@
 // A game in a container behind Docker's NAT (published ports, 1:1), known by a name, and behind nginx with TLS: players come in over UDP.
-import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join as joinPath } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { makeCertificate } from "../certificate.ts";
 import { hasChromium } from "../interop/page-chromium.ts";
 import { type Gateway, type Host, Lab, type LabProcess } from "./lab/index.ts";
 import { describeLab } from "./lab/vitest.ts";
@@ -27,13 +27,6 @@ function nginxConfiguration(directory: string, upstream: string): string {
     `daemon off; pid ${directory}/nginx.pid; error_log ${directory}/error.log;`,
     `events {} http { access_log off; ${temporary.join(" ")} ${server} }`,
   ].join("\n");
-}
-
-function makeCertificate(directory: string): void {
-  const command = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1";
-  const subject = ["-subj", `/CN=${NAME}`, "-addext", `subjectAltName=DNS:${NAME}`];
-  const files = ["-keyout", joinPath(directory, "privkey.pem"), "-out", joinPath(directory, "fullchain.pem")];
-  execFileSync("openssl", [...command.split(" "), ...subject, ...files], { stdio: "ignore" });
 }
 
 /** `docker run -p OUTSIDE:INSIDE/PROTOCOL…`: Docker's rules for published ports, on the machine that has the public address. */
@@ -90,7 +83,9 @@ describeLab("a game in a container", () => {
     ]);
     const hosts = `127.0.0.1 localhost\n${docker.wanAddress} ${NAME}\n`;
     for (const machine of [container, other, player]) machine.etc("hosts", hosts);
-    makeCertificate(docker.directory);
+    const { key, cert } = makeCertificate({ names: `DNS:${NAME}` });
+    writeFileSync(joinPath(docker.directory, "privkey.pem"), key);
+    writeFileSync(joinPath(docker.directory, "fullchain.pem"), cert);
     const file = joinPath(docker.directory, "nginx.conf");
     writeFileSync(file, nginxConfiguration(docker.directory, container.address));
     docker.spawn(["nginx", "-p", docker.directory, "-c", file]);

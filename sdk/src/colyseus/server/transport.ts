@@ -181,21 +181,22 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
     const sessions = await listenOnPort(listeners, port, hostname, backlog);
     try {
       if (!this.#closing) this.#serve(sessions);
-      else await sessions.close().then(() => this.#host.close());
+      else await Promise.resolve(sessions?.close()).then(() => this.#host.close());
     } catch (error) {
       await closeTCP(this.server);
       throw error;
     }
   }
 
-  #serve(sessions: SessionServer): void {
+  /** @param sessions none where the runtime has no UDP */
+  #serve(sessions: SessionServer | undefined): void {
     const { connectivity } = this;
     const server = this.server as http.Server;
-    this.#udp.open(sessions);
+    if (sessions) this.#udp.open(sessions);
     this.#listings.open(this.#host, server.address() as AddressInfo);
     const { lobby } = this.#listings;
     lobby?.registration.on("servers", ({ stun }) => lobby.isLocal || this.#webRTC.useStunServers(stun));
-    if (lobby && connectivity) serveIntroductions(lobby, { server, sessions, connectivity });
+    if (lobby && connectivity && sessions) serveIntroductions(lobby, { server, sessions, connectivity });
     const { drainTimeoutMs, signals } = this.#options;
     const closePlayers = (code: number): void => this.#players.closeAll(code);
     this.#undo.push(superviseShutdown(this, { drainTimeoutMs, signals, closePlayers }));

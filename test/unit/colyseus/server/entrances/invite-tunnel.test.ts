@@ -1,11 +1,7 @@
 /** A host's HTTP server behind an introduction, and a player who wants more of it than matchmaking. */
-import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import { createServer as createSecureServer } from "node:https";
 import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import * as fc from "fast-check";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { serveInviteTunnel } from "../../../../../sdk/src/colyseus/server/entrances/invite-tunnel.ts";
@@ -16,6 +12,7 @@ import type { Introduction } from "../../../../../sdk/src/rendezvous/sealed/intr
 import { parseInviteTunnelMessage } from "../../../../../sdk/src/rendezvous/wire/invite-tunnel.ts";
 import type { ResponseMessage } from "../../../../../sdk/src/rendezvous/wire/invite-tunnel-http.ts";
 import type { SessionServer } from "../../../../../sdk/src/session/types.ts";
+import { makeCertificate } from "../../../../certificate.ts";
 import { anyPath, hostilePaths } from "../../../../hostile-paths.ts";
 
 const runs = Number(process.env.SALLYPORT_FUZZ_RUNS ?? 500);
@@ -229,23 +226,10 @@ test("a player has two paths that lead nowhere yet, the newest, and eight in all
   expect(answered).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
 });
 
-/** A key and a certificate for a name that is none of this machine's. */
-function certificate(): { key: Buffer; cert: Buffer } {
-  const directory = mkdtempSync(join(tmpdir(), "sallyport-tls-"));
-  try {
-    const [key, cert] = [join(directory, "key.pem"), join(directory, "cert.pem")];
-    const command = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 -subj /CN=game.example";
-    execFileSync("openssl", [...command.split(" "), "-keyout", key, "-out", cert], { stdio: "ignore" });
-    return { key: readFileSync(key), cert: readFileSync(cert) };
-  } finally {
-    rmSync(directory, { recursive: true });
-  }
-}
-
 test.each(["127.0.0.1", "0.0.0.0", "::1", "::"])(
   "a host's own https server on %s is asked over TLS, whatever name its certificate has",
   async (address) => {
-    const secure = createSecureServer(certificate(), (request, response) =>
+    const secure = createSecureServer(makeCertificate({ names: "DNS:game.example" }), (request, response) =>
       response.end(JSON.stringify({ url: request.url })),
     );
     await new Promise<void>((resolve) => secure.listen(0, address, resolve));
