@@ -28,6 +28,7 @@ export interface AdmissionOptions {
   ownAddress: Uint8Array;
   maxTokenLifetimeSeconds: number;
   historyCapacity: number;
+  oneTokenPerClient: boolean;
   /** When the run began: the same moment by both clocks. */
   startedAt: number;
   startSeconds: number;
@@ -51,6 +52,7 @@ export class Admission {
   readonly #startedAt: number;
   readonly #startSeconds: number;
   readonly #maxTokenLifetimeSeconds: number;
+  readonly #oneTokenPerClient: boolean;
   readonly #history: TokenHistory;
   /** Cells. */
   readonly #privateKey: number;
@@ -66,6 +68,7 @@ export class Admission {
     this.#startedAt = options.startedAt;
     this.#startSeconds = options.startSeconds;
     this.#maxTokenLifetimeSeconds = options.maxTokenLifetimeSeconds;
+    this.#oneTokenPerClient = options.oneTokenPerClient;
     this.#history = new TokenHistory(options.historyCapacity);
     this.#privateKey = this.#slab.storeCell(options.privateKey);
     const challengeKey = new Uint8Array(KEY_BYTES);
@@ -181,7 +184,14 @@ export class Admission {
       return false;
     }
     const expire = requestExpire(data);
-    const entry = this.#history.admit(requestTag(data), address, port, expire, unixSeconds);
+    const entry = this.#history.admit(
+      requestTag(data),
+      address,
+      port,
+      expire,
+      unixSeconds,
+      this.#oneTokenPerClient ? token.clientId : undefined,
+    );
     if (typeof entry === "string") {
       if (entry === "used") counters.requestTokenUsed++;
       else counters.requestOverload++;

@@ -45,6 +45,11 @@ export interface NetcodeServerOptions {
    * stem from before it are ignored. Default 30.
    */
   maxTokenLifetimeSeconds?: number;
+  /**
+   * True: another token of a client id takes the place of one that was shown and not used yet, with its handshake. So who gets many
+   * tokens for one client id holds one place. Default false, as the standard has it: several race.
+   */
+  oneTokenPerClient?: boolean;
   /** Default: the platform's cryptographic generator. */
   random?: RandomSource;
 }
@@ -73,7 +78,7 @@ export class NetcodeServer {
 
   /** @throws {NetcodeError} `invalid-key`, `invalid-address`, `invalid-option`, `not-ready` */
   constructor(options: NetcodeServerOptions, handler: NetcodeServerHandler) {
-    const { maxClients, maxTokenLifetimeSeconds = 30, random = systemRandom } = options;
+    const { maxClients, maxTokenLifetimeSeconds = 30, oneTokenPerClient = false, random = systemRandom } = options;
     checkPrivateKey(options.privateKey);
     if (!Number.isInteger(maxClients) || maxClients < 1 || maxClients > 65_536) {
       throw new NetcodeError("invalid-option", `maxClients must be 1 to 65536, not ${maxClients}.`);
@@ -93,10 +98,11 @@ export class NetcodeServer {
       ownAddress: encodeAddress(options.address),
       maxTokenLifetimeSeconds,
       historyCapacity: 8 * Math.max(256, maxClients),
+      oneTokenPerClient,
       random,
     };
     // Handshakes and tokens (above) in the reference's proportions: 4 x 256 and 8 x 256 for its 256 clients.
-    this.#sources = new SourceTable(this.#slab, 4 * Math.max(256, maxClients));
+    this.#sources = new SourceTable(this.#slab, 4 * Math.max(256, maxClients), oneTokenPerClient);
     this.#slots = Array.from({ length: maxClients }, () => null);
   }
 

@@ -86,6 +86,7 @@ export class UDPSessionServer implements SessionServer, AsyncDisposable {
         address: this.#identity,
         maxClients: options.maxClients ?? 1024,
         maxTokenLifetimeSeconds: this.#tokenLifetimeSeconds,
+        oneTokenPerClient: true,
       },
       {
         send: (data, address, port) => {

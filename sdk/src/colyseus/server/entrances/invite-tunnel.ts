@@ -34,6 +34,7 @@ const REQUEST_TIMEOUT_MS = 10_000;
  */
 const ANSWERED_PATHS = /^\/(?:matchmake|auth|sallyport)\/(?!.*(?:\.\.|%2e|\\))/i;
 const FORWARDED_HEADERS = ["content-type", "authorization", "accept"];
+const ANSWERED_HEADERS = ["content-type", "retry-after"];
 
 export interface InviteTunnelHostOptions {
   server: http.Server;
@@ -116,12 +117,13 @@ export function serveInviteTunnel(
 async function answer(introduction: Introduction, server: http.Server, message: RequestMessage): Promise<void> {
   const { id, method, path, body } = message;
   const begun = performance.now();
-  const reply = (status: number, text: string, type = "application/json"): void => {
+  const reply = (status: number, text: string, said: Record<string, string> = {}): void => {
     if (trace.on) {
       const ms = performance.now() - begun;
       trace.event("tunnel-request", { id, method, path: path.split("?", 1)[0], status, ms });
     }
-    const sent = { type: "response" as const, id, status, headers: { "content-type": type }, body: text };
+    const headers = { "content-type": "application/json", ...said };
+    const sent = { type: "response" as const, id, status, headers, body: text };
     if (!sendInviteTunnelMessage(introduction, sent)) introduction.close("The answer could not be sent.");
   };
   const headers = {
@@ -143,10 +145,14 @@ async function answer(introduction: Introduction, server: http.Server, message: 
     const text = await response.body.text();
     if (Buffer.byteLength(text) > MAX_ANSWER_BYTES)
       reply(502, JSON.stringify({ error: "The answer is too long for an introduction." }));
-    else reply(response.statusCode, text, String(response.headers["content-type"] ?? "application/json"));
+    else reply(response.statusCode, text, answeredHeaders(response.headers));
   } catch (error) {
     reply(502, JSON.stringify({ error: `The host did not answer: ${messageOf(error)}` }));
   }
+}
+
+function answeredHeaders(headers: Record<string, string | string[] | undefined>): Record<string, string> {
+  return Object.fromEntries(ANSWERED_HEADERS.flatMap((name) => (headers[name] ? [[name, String(headers[name])]] : [])));
 }
 
 let ownServers: Agent | undefined;

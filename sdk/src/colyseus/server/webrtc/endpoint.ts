@@ -1,16 +1,9 @@
-import type { IncomingMessage } from "node:http";
-import type { AuthContext } from "@colyseus/core";
 import { normalizeAddress } from "../../../net/endpoint.ts";
 import { messageOf } from "../../../net/message-of.ts";
 import { traceOf } from "../../../net/trace.ts";
-import {
-  MAX_WEBRTC_REQUEST_BYTES,
-  WEBRTC_PROTOCOL,
-  WEBRTC_PROTOCOL_NAME,
-  type WebRTCReply,
-} from "../../wire/webrtc-request.ts";
+import { MAX_WEBRTC_REQUEST_BYTES, WEBRTC_PROTOCOL, WEBRTC_PROTOCOL_NAME } from "../../wire/webrtc-request.ts";
 import { introducedPlayer } from "../entrances/introduced.ts";
-import type { SeatEndpoint } from "../entrances/seat-endpoint.ts";
+import type { Asked, Issued, SeatEndpoint } from "../entrances/seat-endpoint.ts";
 import { DialedNames } from "./dialed-name.ts";
 import { WebRTCHost, type WebRTCHostOptions, type WebRTCOptions, type WebRTCParts } from "./host.ts";
 import { type ParsedWebRTCRequest, parseWebRTCRequest } from "./request.ts";
@@ -63,21 +56,17 @@ export class WebRTCEndpoint implements SeatEndpoint<ParsedWebRTCRequest> {
     this.#host?.useStunServers(servers);
   }
 
-  async issue(
-    request: ParsedWebRTCRequest,
-    context: AuthContext,
-    http: IncomingMessage,
-  ): Promise<WebRTCReply | string | null> {
+  async issue(request: ParsedWebRTCRequest, asked: Asked): Promise<Issued> {
     if (this.#unavailable !== undefined || !this.#host) {
       return { protocol: WEBRTC_PROTOCOL, unavailable: this.#unavailable ?? "" };
     }
     // An introduced player's request comes by way of ourselves: nobody is to be found there.
-    if (introducedPlayer(http) !== undefined) return this.#host.accept(request, context, { asker: "", asked: [] });
-    const { remoteAddress = "", localAddress = "" } = http.socket;
+    if (introducedPlayer(asked.http) !== undefined) return this.#host.accept(request, asked, { asker: "", asked: [] });
+    const { remoteAddress = "", localAddress = "" } = asked.http.socket;
     const { dialed, dialedName } = request;
-    const named = dialedName === "" ? [] : await this.#names.addresses(dialedName, context.ip ?? "");
-    const asked = [normalizeAddress(localAddress), ...dialed.map(({ address }) => address), ...named];
-    return this.#host.accept(request, context, { asker: normalizeAddress(remoteAddress), asked });
+    const named = dialedName === "" ? [] : await this.#names.addresses(dialedName, asked.context.ip ?? "");
+    const reached = [normalizeAddress(localAddress), ...dialed.map(({ address }) => address), ...named];
+    return this.#host.accept(request, asked, { asker: normalizeAddress(remoteAddress), asked: reached });
   }
 
   async close(): Promise<void> {
