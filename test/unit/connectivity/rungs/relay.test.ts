@@ -94,6 +94,8 @@ test("newer credentials serve the next attempt, and keep the relay that serves",
   await opened;
   await world.rung.use([NEW]);
   expect(world.keepers).toHaveLength(1);
+  // Where none serves, they are tried at once.
+  expect(world.retried).toBe(1);
   expect(await world.servers()).toEqual([NEW]);
   expect(world.rung.relay?.id).toBe("relay:50000");
 });
