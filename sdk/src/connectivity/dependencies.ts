@@ -16,7 +16,7 @@ export type Mapper = Pick<PortMapper, "map" | "mappings" | "gateways" | "refresh
 /** What the ladder does I/O by; tests replace it. */
 export interface ConnectivityDependencies {
   createMapper(options: ConstructorParameters<typeof PortMapper>[0]): Mapper;
-  createTurnKeeper(options: ConstructorParameters<typeof TurnKeeper>[0]): Pick<TurnKeeper, "close" | "retry">;
+  createTurnKeeper(options: ConstructorParameters<typeof TurnKeeper>[0]): Pick<TurnKeeper, "close">;
   stun: typeof stunBinding;
   natBehaviour: typeof natBehaviour;
   natLifetime: typeof natLifetime;

@@ -19,8 +19,6 @@ export interface TurnKeeperOptions extends Omit<OpenTurnRelayOptions, "servers">
 }
 
 const MAX_BACKOFF_MS = 60_000;
-/** Whoever names servers cannot have them asked more often. */
-const MIN_RETRY_MS = 1000;
 /** RFC 8656 section 7.4: who is refused so waits a minute before asking again. Wrong credentials don't heal faster. */
 const PATIENT: ReadonlySet<number> = new Set([
   StunErrorCode.UNAUTHENTICATED,
@@ -36,7 +34,6 @@ export class TurnKeeper implements AsyncDisposable {
   readonly #over: AbortController = new AbortController();
   readonly #work: Promise<void>;
   #relay: TurnRelay | null = null;
-  #retry: AbortController | undefined;
 
   constructor(options: TurnKeeperOptions) {
     this.#options = options;
@@ -50,11 +47,6 @@ export class TurnKeeper implements AsyncDisposable {
   /** The one that serves now. */
   get relay(): TurnRelay | null {
     return this.#relay;
-  }
-
-  /** Other servers or credentials are there: where an attempt is being waited for, it comes now. */
-  retry(): void {
-    this.#retry?.abort();
   }
 
   /** Gives the relay back, and makes no other. */
@@ -84,17 +76,8 @@ export class TurnKeeper implements AsyncDisposable {
       const retryInMs = backoff * (0.75 + Math.random() / 2);
       if (trace.on) trace.event("retry", { failure: error.failure, code: error.stunCode, retryInMs });
       onLost?.(error, retryInMs);
-      await this.#wait(retryInMs);
+      await sleep(retryInMs, signal);
     }
-  }
-
-  async #wait(ms: number): Promise<void> {
-    const { signal } = this.#over;
-    const soonest = Math.min(ms, MIN_RETRY_MS);
-    this.#retry = new AbortController();
-    await sleep(soonest, signal);
-    await sleep(ms - soonest, AbortSignal.any([signal, this.#retry.signal]));
-    this.#retry = undefined;
   }
 
   /** One relay, from its making to its end. */

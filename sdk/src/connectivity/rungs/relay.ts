@@ -12,7 +12,7 @@ export class RelayRung implements Rung {
   readonly #context: RungContext;
   #servers: readonly TurnServer[];
   #isOpen = false;
-  #keeper: Pick<TurnKeeper, "close" | "retry"> | undefined;
+  #keeper: Pick<TurnKeeper, "close"> | undefined;
   #relay: TurnRelay | undefined;
   #mappingLifetimeSeconds: number | null = null;
 
@@ -64,10 +64,9 @@ export class RelayRung implements Rung {
     await firstAttempt.promise;
   }
 
-  /** Other servers, or newer credentials: tried at once where there is no relay. One that serves is kept while it holds. */
+  /** Other servers, or newer credentials, from the next attempt on. A relay that serves is kept while it holds. */
   async use(servers: readonly TurnServer[]): Promise<void> {
     this.#servers = servers;
-    this.#keeper?.retry();
     if (this.#isOpen) await this.open();
   }
 
