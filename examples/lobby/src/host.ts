@@ -21,7 +21,7 @@ const USAGE: Usage = {
   environment: { GAME_PORT: "port of the game, UDP and TCP", LOBBY_URL: "lobby to be listed in" },
   examples: [
     "npm run host",
-    "npm run host -- --lobby https://lobby.example --name 'Friday night'",
+    'npm run host -- --lobby https://lobby.example --name "Friday night"',
     "npm run host -- --port 7001 --json",
   ],
 };

@@ -266,6 +266,12 @@ export class NetcodeServer {
     this.#free(slot, "server");
   }
 
+  /** Frees a client's slot without a word, as after silence: the layer above has found that it is not where it seems to be. */
+  giveUp(client: NetcodeServerClient): void {
+    const slot = this.#slotOf(client);
+    if (slot) this.#free(slot, "timeout");
+  }
+
   /**
    * Moves a client to another address, which the layer above has proven to be the client's: it was heard there just now. False
    * if the client is gone or another one is there. A handshake under way from there is dropped.
@@ -275,6 +281,8 @@ export class NetcodeServer {
     if (!slot || !this.#sources.move(slot, address, port)) return false;
     slot.strayed = false;
     slot.lastReceiveTime = now;
+    slot.bytesIn = 0;
+    slot.bytesOut = 0;
     return true;
   }
 
@@ -324,7 +332,10 @@ export class NetcodeServer {
       return true;
     }
     client.confirmed = true;
-    if (!elsewhere) client.lastReceiveTime = now;
+    if (!elsewhere) {
+      client.lastReceiveTime = now;
+      client.bytesIn += data.length;
+    }
     if (type === PACKET_PAYLOAD) this.#handler.payload(client, this.#slab.plainView(admission.codec.length));
     return true;
   }
@@ -342,6 +353,7 @@ export class NetcodeServer {
 
   #transmit(client: ServerClient, bytes: number, now: number): void {
     client.lastSendTime = now;
+    client.bytesOut += bytes;
     this.#handler.send(this.#slab.wireOutView(bytes), client.address, client.port);
   }
 

@@ -23,6 +23,8 @@ const PACKAGES: Readonly<Record<string, string>> = {
   nginx: "nginx-light",
   tayga: "tayga",
   dnsmasq: "dnsmasq-base",
+  // Wine's Debian.
+  mmdebstrap: "mmdebstrap",
   // The tests of pages beside the lab.
   chromium: "chromium",
 };

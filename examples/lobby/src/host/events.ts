@@ -37,7 +37,7 @@ export class Narrator {
       case "invite":
         return [
           `Invite ${style(["bold", "cyan"], event.code)}   ${event.url}`,
-          `  Another terminal joins with: npm run join -- '${event.url}'`,
+          `  Another terminal joins with: npm run join -- "${event.url}"`,
         ];
       case "lobby":
         return [style("yellow", `${event.state === "lost" ? "No lobby for now" : "No lobby"}: ${event.reason}`)];

@@ -8,6 +8,8 @@ import { natBehaviour } from "../../nat/behaviour-discovery.ts";
 import { type NAT64Prefix, nat64 } from "../../net/nat64.ts";
 import { traceOf } from "../../net/trace.ts";
 import { UDPSocket } from "../../net/udp-socket.ts";
+import type { IntroductionBudget } from "../../net/unanswered-budget.ts";
+import { UnprovenAddress } from "../../net/unproven-address.ts";
 import { reachableAddresses } from "../../net/usable-interfaces.ts";
 import { Guessing } from "../../rendezvous/guessing.ts";
 import type { IntroduceOptions } from "../../rendezvous/guest/introduce.ts";
@@ -75,7 +77,7 @@ export class InviteTunnel {
   #receive(bytes: Uint8Array): void {
     const message = parseInviteTunnelMessage(bytes);
     if (message?.type === "response") this.#requests.receive(message);
-    else if (message) this.#paths.get(message.id)?.receive(message);
+    else if (message) this.#paths.get(message.id)?.receive(message, bytes.length);
   }
 }
 
@@ -85,6 +87,7 @@ class InvitedPath implements SessionPath {
   onPath: (() => void) | null = null;
   readonly #socket: UDPSocket;
   readonly #mux: IceMux;
+  readonly #budget: IntroductionBudget;
   readonly #peer: IcePeer;
   readonly #closing = new AbortController();
   readonly #forget: () => void;
@@ -101,6 +104,7 @@ class InvitedPath implements SessionPath {
   ) {
     this.#socket = UDPSocket.open({ receiveBufferSize: 1 << 20, nat64: prefix });
     this.#mux = new Mux(this.#socket);
+    this.#budget = this.#mux.budget.introduction(new UnprovenAddress());
     const { localPort: port } = this.#socket;
     const interfaces = reachableAddresses();
     for (const { address } of interfaces) this.#mux.addLocalCandidate(localCandidate("host", { address, port }));
@@ -110,7 +114,8 @@ class InvitedPath implements SessionPath {
     // A host on this very machine, perhaps without any network.
     if (isLocal)
       this.#mux.addLocalCandidate(localCandidate("host", { address: "127.0.0.1", port }, { localPreference: 0 }));
-    this.#peer = this.#mux.open({ role: "controlling", allowRemote: isLocal ? onLocalNetwork : sharesNetwork });
+    const allowRemote = isLocal ? onLocalNetwork : sharesNetwork;
+    this.#peer = this.#mux.open({ role: "controlling", allowRemote, budget: this.#budget });
     this.#peer.onData = (data) => this.onData?.(data);
     this.#peer.onPath = () => this.onPath?.();
     paths.set(id, this);
@@ -132,7 +137,8 @@ class InvitedPath implements SessionPath {
     void this.#learn(introduction, interfaces.find(({ address }) => !address.includes(":"))?.address);
   }
 
-  receive(message: InviteTunnelMessage): void {
+  receive(message: InviteTunnelMessage, bytes: number): void {
+    this.#budget.heard(bytes);
     if (message.type === "path") {
       if (trace.on) trace.event("path-answered", { id: message.id, remoteCandidates: message.candidates.length });
       this.#peer.setRemoteCredentials(message.ice);
@@ -180,9 +186,13 @@ class InvitedPath implements SessionPath {
   /** What others see of us; told as it comes. */
   async #learn({ servers }: Introduction, base: string | undefined): Promise<void> {
     const { signal } = this.#closing;
+    // The lobby may name whom it likes.
+    this.#budget.heard(JSON.stringify(servers).length);
+    const maySend = (address: string, bytes: number): boolean => this.#budget.take(address, bytes, performance.now());
     const reflexive = stunBinding(this.#socket, servers.stun, {
       timeoutMs: STUN_TIMEOUT_MS,
       signal,
+      maySend,
       onOutcome: ({ server, mapped }) => {
         if (!mapped || signal.aborted) return;
         const options = base === undefined || mapped.address.includes(":") ? { server } : { server, base };
@@ -191,7 +201,7 @@ class InvitedPath implements SessionPath {
     });
     if (servers.turn.length > 0) {
       try {
-        const relay = await openTurnRelay({ socket: this.#socket, servers: servers.turn, signal });
+        const relay = await openTurnRelay({ socket: this.#socket, servers: servers.turn, signal, maySend });
         if (signal.aborted) return void relay.close();
         this.#relay = relay;
         this.#mux.addRelay(relay);

@@ -10,7 +10,7 @@ import { onLocalNetwork, sharesAttestedNetwork, sharesNetwork } from "../../../i
 import { formatEndpoint } from "../../../net/endpoint.ts";
 import { messageOf } from "../../../net/message-of.ts";
 import { traceOf } from "../../../net/trace.ts";
-import { type IntroductionBudget } from "../../../net/unanswered-budget.ts";
+import { UnprovenAddress } from "../../../net/unproven-address.ts";
 import { Guessing } from "../../../rendezvous/guessing.ts";
 import type { Introduction } from "../../../rendezvous/sealed/introduction.ts";
 import { sendInviteTunnelMessage, trickle } from "../../../rendezvous/trickle.ts";
@@ -54,10 +54,11 @@ export function serveInviteTunnel(
   { server, sessions, ice, nat, isLocal, attested = false }: InviteTunnelHostOptions,
 ): void {
   const paths = new Map<number, { peer: IcePeer; guessing: Guessing }>();
-  let budget: IntroductionBudget | undefined;
+  const budget = ice.budget.introduction(new UnprovenAddress());
   let opened = 0;
   let requests = 0;
   introduction.onMessage((bytes) => {
+    budget.heard(bytes.length);
     const message = parseInviteTunnelMessage(bytes);
     switch (message?.type) {
       case "path":
@@ -98,7 +99,6 @@ export function serveInviteTunnel(
   function openPath(message: PathMessage): void {
     const { id, ice: remote, candidates } = message;
     const allowRemote = isLocal ? onLocalNetwork : attested ? sharesAttestedNetwork : sharesNetwork;
-    budget ??= ice.budget.introduction();
     const peer = ice.open({ role: "controlled", local: newIceCredentials(), remote, allowRemote, budget });
     if (trace.on) trace.event("path-opened", { id, remoteCandidates: candidates.length, isLocal });
     for (const candidate of candidates) peer.addRemoteCandidate(candidate);

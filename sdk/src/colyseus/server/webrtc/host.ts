@@ -168,7 +168,7 @@ export class WebRTCHost {
     };
     const { timeoutMs } = this.#options;
     try {
-      const tried = { ...offer, candidates: triedCandidates(offer.candidates, asker) };
+      const tried = { ...offer, candidates: triedCandidates(offer, asker) };
       const sdp = await peer.answer(formatOffer(tried), this.#servers.length > 0);
       const endpoints = this.#endpoints(asked);
       const answer = completeAnswer(sdp, endpoints);
