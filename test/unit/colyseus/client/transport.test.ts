@@ -181,7 +181,7 @@ describe("a tool that looks for a WebSocket behind the room", () => {
     send: (data: Uint8Array) => void;
     close: (code?: number) => void;
   }
-  const socketOf = (room: RoomTransport): Socket => room.ws as unknown as Socket;
+  const socketOf = (room: RoomTransport): Socket => room.ws;
 
   test("hears each frame, and counts what is sent, over UDP", async () => {
     await open();
