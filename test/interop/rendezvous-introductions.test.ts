@@ -243,7 +243,7 @@ describe("STUN and TURN", () => {
 });
 
 describe("a lobby whose clock is set while games are listed", () => {
-  afterEach(() => void vi.mocked(Date.now).mockRestore?.());
+  afterEach(() => vi.mocked(Date.now).mockRestore?.());
 
   test.each([-1, 1])(
     "by %i h: hosts get credentials by its new clock at once, and their invites stay",
