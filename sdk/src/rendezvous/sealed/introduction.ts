@@ -33,6 +33,8 @@ export interface Introduction extends Disposable {
    * bare code it is false: then the lobby could be on the other side.
    */
   readonly authenticated: boolean;
+  /** The lobby, which sees both sides, has said that they have one public address. */
+  readonly attested: boolean;
   /** The same 64 bytes on both sides and in no other conversation: to bind another protocol to this one. */
   readonly handshakeHash: Uint8Array;
   /** STUN and TURN servers that the lobby offers to this side. */
@@ -70,6 +72,8 @@ export interface SealedIntroductionOptions {
   details: HostDetails;
   remoteKey: Uint8Array;
   authenticated: boolean;
+  /** Default false. */
+  attested?: boolean;
   servers: () => TraversalServers;
   transport: { send: CipherState; receive: CipherState; handshakeHash: Uint8Array };
   wire: IntroductionWire;
@@ -81,6 +85,7 @@ export class SealedIntroduction implements Introduction {
   readonly code: string;
   readonly remoteKey: Uint8Array;
   readonly authenticated: boolean;
+  readonly attested: boolean;
   readonly handshakeHash: Uint8Array;
 
   readonly #options: SealedIntroductionOptions;
@@ -100,6 +105,7 @@ export class SealedIntroduction implements Introduction {
     this.code = options.code;
     this.remoteKey = options.remoteKey;
     this.authenticated = options.authenticated;
+    this.attested = options.attested ?? false;
     this.handshakeHash = options.transport.handshakeHash;
     this.#details = options.details;
     this.#reader = new RecordReader(options.transport.receive);

@@ -8,7 +8,7 @@ import { optionsFromEnvironment } from "sallyport";
 import { formatPrometheus, OwnPages, SallyportTransport } from "sallyport/colyseus";
 import { ArenaRoom } from "./rooms/ArenaRoom.ts";
 
-/** Rooms over UDP, and over WebSocket for browsers, on one port number that it opens on the router. */
+/** Rooms over UDP, over WebRTC for browsers, and over WebSocket where neither gets through, on ports that it opens on the router. */
 export const transport = new SallyportTransport({
   description: process.env.GAME_NAME || "My game",
   lobby: process.env.LOBBY_URL || undefined,
@@ -16,6 +16,8 @@ export const transport = new SallyportTransport({
   connectivity: optionsFromEnvironment(),
   // Players on the same network find it by this word. `lan: false` tells them nothing.
   lan: { application: "my-game" },
+  // Browsers get datagrams too, by WebRTC, once `npm install node-datachannel` is done; without it they use WebSocket.
+  webrtc: "auto",
 });
 
 // Friends meet in one room. Players may start it and come into it, but open no other one beside it: `create` is left out.
@@ -39,10 +41,11 @@ export const server = defineServer({
     app.get("/metrics", own.middleware, (_request, response) => {
       response.type("text/plain").send(formatPrometheus(transport.metrics()));
     });
-    // Colyseus' client, for the page.
-    app.get("/colyseus.js", (_request, response) => {
-      response.sendFile(fileURLToPath(new URL("../dist/colyseus.js", import.meta.resolve("@colyseus/sdk"))));
-    });
+    // The client for the page, with Colyseus' prediction.
+    app.use(
+      "/sallyport",
+      express.static(fileURLToPath(new URL("../standalone", import.meta.resolve("sallyport/browser")))),
+    );
   },
 });
 
