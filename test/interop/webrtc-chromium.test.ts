@@ -221,7 +221,8 @@ describe.runIf(hasChromium)("WebRTC", { timeout: 60_000 }, () => {
         await route.fulfill({ response, json: { ...reply, answer } });
       });
       const { sessionId, path: joined } = await join(page, server.url, { webrtcTimeoutMs: 1500 });
-      expect(joined.reason).toBe("WebRTC: no open channel over UDP within 1500 ms");
+      // WebSocket answers, so that no more than a second and a long round trip is waited for ICE.
+      expect(joined.reason).toMatch(/^WebRTC: no open channel over UDP within 1[0-5]\d\d ms$/);
       expect(joined.kind).toBe("websocket");
       expect(server.transport.connections()).toMatchObject([{ sessionId, path: "websocket" }]);
       await page.evaluate("room.leave()");
