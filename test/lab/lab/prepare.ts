@@ -21,6 +21,9 @@ const PACKAGES: Readonly<Record<string, string>> = {
   turnserver: "coturn",
   "godot3-server": "godot3-server",
   "redis-server": "redis-server",
+  nginx: "nginx-light",
+  tayga: "tayga",
+  dnsmasq: "dnsmasq-base",
   // Wine's Debian.
   mmdebstrap: "mmdebstrap",
   // The tests of pages beside the lab.

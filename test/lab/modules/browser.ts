@@ -5,11 +5,18 @@ import { createServer } from "node:http";
 import { fileURLToPath } from "node:url";
 import { openChromium } from "../../interop/page-chromium.ts";
 
-const { address, invite, url } = JSON.parse(process.argv[2] ?? "{}") as {
+const {
+  address,
+  invite,
+  url,
+  seconds = 2.5,
+} = JSON.parse(process.argv[2] ?? "{}") as {
   /** Of this machine: a page from there is no secure one, as most players' of a home host. */
   address: string;
   invite?: string;
   url?: string;
+  /** How long to walk. Default 2.5. */
+  seconds?: number;
 };
 
 const FILES = fileURLToPath(new URL("../../../sdk/dist/standalone/", import.meta.url));
@@ -21,9 +28,9 @@ const server = createServer((request, response) => {
 await new Promise<void>((resolve) => server.listen(8080, address, resolve));
 const browser = await openChromium();
 try {
-  const page = await browser.newPage();
+  const page = await browser.newPage({ ignoreHTTPSErrors: true });
   await page.goto(`http://${address}:8080/`);
-  const report: unknown = await page.evaluate(`(async ({ invite, url }) => {
+  const report: unknown = await page.evaluate(`(async ({ invite, url, seconds }) => {
     const { SallyportBrowserClient } = await import("/sallyport.js");
     const began = performance.now();
     const client = invite ? await SallyportBrowserClient.fromInvite(invite) : new SallyportBrowserClient(url);
@@ -33,13 +40,13 @@ try {
     let echoes = 0;
     room.onMessage("*", (type) => type === "probed" && echoes++);
     const timer = setInterval(() => room.sendUnreliable("probe", { n: ++n }), 50);
-    await new Promise((resolve) => setTimeout(resolve, 2500));
+    await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
     clearInterval(timer);
     const { path } = room;
     const players = room.state.players.size;
     await room.leave();
     return { ...path, connectMs, sent: n, echoes, players };
-  })(${JSON.stringify({ invite, url })})`);
+  })(${JSON.stringify({ invite, url, seconds })})`);
   console.log(JSON.stringify(report));
 } finally {
   await browser.close();

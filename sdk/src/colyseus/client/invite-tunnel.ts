@@ -5,8 +5,10 @@ import type { NatView } from "../../ice/port-prediction.ts";
 import { onLocalNetwork, sharesAttestedNetwork, sharesNetwork } from "../../ice/remote-policy.ts";
 import type { IcePairInfo } from "../../ice/types.ts";
 import { natBehaviour } from "../../nat/behaviour-discovery.ts";
+import { type NAT64Prefix, nat64 } from "../../net/nat64.ts";
 import { traceOf } from "../../net/trace.ts";
 import { UDPSocket } from "../../net/udp-socket.ts";
+import type { IntroductionBudget } from "../../net/unanswered-budget.ts";
 import { UnprovenAddress } from "../../net/unproven-address.ts";
 import { reachableAddresses } from "../../net/usable-interfaces.ts";
 import { Guessing } from "../../rendezvous/guessing.ts";
@@ -30,6 +32,7 @@ const trace = traceOf("colyseus");
 /** Everything is asked at once, and the slowest way is through a relay. */
 const SESSION_TIMEOUT_MS = 20_000;
 const STUN_TIMEOUT_MS = 3_000;
+const TRANSLATED = "192.0.0.2";
 
 /** Carries an invited player's matchmaking and search for a path to the host, through an introduction. */
 export class InviteTunnel {
@@ -61,7 +64,8 @@ export class InviteTunnel {
   /** Finds a path by ICE (RFC 8445) and opens the session on it. */
   readonly connectSession: ConnectSession = async (token, { dialed: _, ...options }) => {
     const introduction = await this.#introductions.get();
-    const path = new InvitedPath(introduction, ++this.#ids, this.#paths, this.#isLocal);
+    const prefix = await nat64.prefix();
+    const path = new InvitedPath(introduction, ++this.#ids, this.#paths, { isLocal: this.#isLocal, prefix });
     try {
       return await connectSession(token, { ...options, path, timeoutMs: SESSION_TIMEOUT_MS });
     } catch (error) {
@@ -81,9 +85,9 @@ export class InviteTunnel {
 class InvitedPath implements SessionPath {
   onData: SessionPath["onData"] = null;
   onPath: (() => void) | null = null;
-  readonly #socket: UDPSocket = UDPSocket.open({ receiveBufferSize: 1 << 20 });
-  readonly #mux: IceMux = new Mux(this.#socket);
-  readonly #budget = this.#mux.budget.introduction(new UnprovenAddress());
+  readonly #socket: UDPSocket;
+  readonly #mux: IceMux;
+  readonly #budget: IntroductionBudget;
   readonly #peer: IcePeer;
   readonly #closing = new AbortController();
   readonly #forget: () => void;
@@ -92,10 +96,21 @@ class InvitedPath implements SessionPath {
   #nat: NatView | undefined;
   #examining = false;
 
-  constructor(introduction: Introduction, id: number, paths: Map<number, InvitedPath>, isLocal: boolean) {
+  constructor(
+    introduction: Introduction,
+    id: number,
+    paths: Map<number, InvitedPath>,
+    { isLocal, prefix }: { isLocal: boolean; prefix: NAT64Prefix | undefined },
+  ) {
+    this.#socket = UDPSocket.open({ receiveBufferSize: 1 << 20, nat64: prefix });
+    this.#mux = new Mux(this.#socket);
+    this.#budget = this.#mux.budget.introduction(new UnprovenAddress());
     const { localPort: port } = this.#socket;
     const interfaces = reachableAddresses();
     for (const { address } of interfaces) this.#mux.addLocalCandidate(localCandidate("host", { address, port }));
+    // ICE pairs an IPv4 address with one of ours alone. This one, of a translator's inside (RFC 7335), nobody tries.
+    if (prefix)
+      this.#mux.addLocalCandidate(localCandidate("host", { address: TRANSLATED, port }, { localPreference: 0 }));
     // A host on this very machine, perhaps without any network.
     if (isLocal)
       this.#mux.addLocalCandidate(localCandidate("host", { address: "127.0.0.1", port }, { localPreference: 0 }));

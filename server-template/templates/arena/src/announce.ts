@@ -3,7 +3,8 @@ import type { SallyportTransport } from "sallyport/colyseus";
 
 export async function announce({ connectivity, lan, registration }: SallyportTransport, port: number): Promise<void> {
   const [address] = lan?.state.addresses ?? [];
-  if (address) console.log(`On this network: http://${address}:${port}, or npm run play -- lan`);
+  const host = address?.includes(":") ? `[${address}]` : address;
+  if (host) console.log(`On this network: http://${host}:${port}, or npm run play -- lan`);
   let invited = "";
   registration?.on("registered", ({ code, url }) => {
     if (url !== invited) console.log(`Invite your friends: ${code}   ${url}`);
