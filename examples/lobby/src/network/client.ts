@@ -1,6 +1,6 @@
 /** A player's way to a host. */
 import { type PathKind, SallyportClient, type SallyportRoom } from "sallyport/client";
-import { parseInvite } from "sallyport/rendezvous";
+import { invitesFromEnvironment, parseInvite } from "sallyport/rendezvous";
 import type { ArenaRoom } from "../arena/room.ts";
 import { APPLICATION } from "../arena/rules.ts";
 import { Failure } from "../cli/program.ts";
@@ -45,7 +45,7 @@ async function clientFor(target: string, lobby: string, signal: AbortSignal): Pr
   if (target === LAN) return new SallyportClient(await firstOnLan(signal));
   const isUrl = parseInvite(target) === undefined && /^https?:\/\//.test(target);
   if (isUrl) return new SallyportClient(target.replace(/\/+$/, ""));
-  return await SallyportClient.fromInvite(target, { lobby, signal });
+  return await SallyportClient.fromInvite(target, { ...invitesFromEnvironment(), lobby, signal });
 }
 
 async function firstOnLan(signal: AbortSignal): Promise<string> {

@@ -1,4 +1,4 @@
-import { localCandidate } from "../../ice/candidate.ts";
+import { type LocalCandidate, localCandidate } from "../../ice/candidate.ts";
 import { type IceMux, IceMux as Mux } from "../../ice/mux.ts";
 import type { IcePeer } from "../../ice/peer.ts";
 import type { NatView } from "../../ice/port-prediction.ts";
@@ -10,17 +10,25 @@ import { UDPSocket } from "../../net/udp-socket.ts";
 import { reachableAddresses } from "../../net/usable-interfaces.ts";
 import { Guessing } from "../../rendezvous/guessing.ts";
 import type { IntroduceOptions } from "../../rendezvous/guest/introduce.ts";
+import { NODE_SOCKETS } from "../../rendezvous/guest/introduce-node.ts";
 import type { Introduction } from "../../rendezvous/sealed/introduction.ts";
 import { sendInviteTunnelMessage, trickle } from "../../rendezvous/trickle.ts";
-import { parseInvite } from "../../rendezvous/wire/invite.ts";
-import { type InviteTunnelMessage, parseInviteTunnelMessage } from "../../rendezvous/wire/invite-tunnel.ts";
+import { DEFAULT_STUN_SERVERS } from "../../rendezvous/mailbox/relay-list.ts";
+import { PUBLIC_LOBBY, parseInvite } from "../../rendezvous/wire/invite.ts";
+import {
+  encodeInviteTunnelMessage,
+  type InviteTunnelMessage,
+  type PathMessage,
+  parseInviteTunnelMessage,
+} from "../../rendezvous/wire/invite-tunnel.ts";
+import type { TraversalServers } from "../../rendezvous/wire/servers.ts";
 import { isLocalLobby } from "../../rendezvous/wire/local-lobby.ts";
 import { connectSession } from "../../session/connect.ts";
 import type { SessionPath, SessionPathState } from "../../session/path.ts";
 import { stunBinding } from "../../stun/client.ts";
 import { openTurnRelay } from "../../turn/open.ts";
 import type { TurnRelay } from "../../turn/relay.ts";
-import { Introductions } from "./introductions.ts";
+import { Introductions, unref } from "./introductions.ts";
 import { InviteTunnelRequests } from "./invite-tunnel-requests.ts";
 import type { ConnectSession } from "./udp-attempt.ts";
 
@@ -29,6 +37,8 @@ const trace = traceOf("colyseus");
 /** Everything is asked at once, and the slowest way is through a relay. */
 const SESSION_TIMEOUT_MS = 20_000;
 const STUN_TIMEOUT_MS = 3_000;
+/** A path that was asked for along with the invite is kept so long for the first join, ms. */
+const PREPARED_MS = 20_000;
 
 /** Carries an invited player's matchmaking and search for a path to the host, through an introduction. */
 export class InviteTunnel {
@@ -37,12 +47,16 @@ export class InviteTunnel {
   readonly #requests: InviteTunnelRequests;
   readonly #paths = new Map<number, InvitedPath>();
   #ids = 0;
+  /** Through relays: the search that the first message asked for, until a session takes it. */
+  #prepared: InvitedPath | undefined;
   /** As `fetch`, to the host: see {@link InviteTunnelRequests}. */
   readonly fetch: typeof globalThis.fetch;
 
   private constructor(invite: string, options: IntroduceOptions) {
-    this.#isLocal = isLocalLobby(parseInvite(invite)?.lobby ?? options.lobby);
-    this.#introductions = new Introductions(invite, options);
+    const lobby = parseInvite(invite)?.lobby ?? options.lobby;
+    this.#isLocal = isLocalLobby(lobby);
+    const opening = lobby === PUBLIC_LOBBY ? () => this.#openingMessages() : undefined;
+    this.#introductions = new Introductions(invite, { ...options, opening }, NODE_SOCKETS);
     this.#introductions.onMessage = (bytes) => this.#receive(bytes);
     // A relayed path may still be made direct, by what both sides tell each other.
     this.#introductions.isNeeded = () => [...this.#paths.values()].some(({ path }) => path?.kind === "relayed");
@@ -53,14 +67,47 @@ export class InviteTunnel {
   /** @throws RendezvousError as `introduce` */
   static async open(invite: string, options: IntroduceOptions): Promise<{ tunnel: InviteTunnel; endpoints: string[] }> {
     const tunnel = new InviteTunnel(invite, options);
-    const { details } = await tunnel.#introductions.get();
-    return { tunnel, endpoints: details.endpoints };
+    tunnel.#prepare(invite, options);
+    try {
+      const introduction = await tunnel.#introductions.get();
+      tunnel.#prepared?.attach(introduction);
+      return { tunnel, endpoints: introduction.details.endpoints };
+    } catch (error) {
+      tunnel.#prepared?.close();
+      throw error;
+    }
+  }
+
+  /** Relays take a while to connect to: meanwhile we learn what others see of us, so that the first message can ask for a path. */
+  #prepare(invite: string, { stunServers = DEFAULT_STUN_SERVERS }: IntroduceOptions): void {
+    if (parseInvite(invite)?.lobby !== PUBLIC_LOBBY) return;
+    const path = new InvitedPath(++this.#ids, this.#paths, this.#isLocal);
+    path.learn({ stun: [...stunServers], turn: [] });
+    this.#prepared = path;
+    unref(setTimeout(() => this.#takePrepared()?.close(), PREPARED_MS));
+  }
+
+  #openingMessages(): Uint8Array[] {
+    return this.#prepared === undefined ? [] : [encodeInviteTunnelMessage(this.#prepared.ask())];
+  }
+
+  #takePrepared(): InvitedPath | undefined {
+    const prepared = this.#prepared;
+    this.#prepared = undefined;
+    return prepared;
   }
 
   /** Finds a path by ICE (RFC 8445) and opens the session on it. */
   readonly connectSession: ConnectSession = async (token, { signal, onProgress }) => {
     const introduction = await this.#introductions.get();
-    const path = new InvitedPath(introduction, ++this.#ids, this.#paths, this.#isLocal);
+    const prepared = this.#takePrepared();
+    const path = prepared?.introduction === introduction ? prepared : new InvitedPath(++this.#ids, this.#paths, this.#isLocal);
+    if (path !== prepared) {
+      prepared?.close();
+      path.learn(introduction.servers);
+      sendInviteTunnelMessage(introduction, path.ask());
+      path.attach(introduction);
+    }
     try {
       return await connectSession(token, { path, signal, onProgress, timeoutMs: SESSION_TIMEOUT_MS });
     } catch (error) {
@@ -85,12 +132,20 @@ class InvitedPath implements SessionPath {
   readonly #peer: IcePeer;
   readonly #closing = new AbortController();
   readonly #forget: () => void;
-  readonly #guessing: Guessing;
+  readonly #id: number;
+  /** Our IPv4 address on this network. */
+  readonly #base: string | undefined;
+  #told: LocalCandidate[] = [];
+  #introduction: Introduction | undefined;
+  #guessing: Guessing | undefined;
+  /** What the host said along with its answer, before we were attached. */
+  readonly #early: InviteTunnelMessage[] = [];
   #relay: TurnRelay | undefined;
   #nat: NatView | undefined;
   #examining = false;
 
-  constructor(introduction: Introduction, id: number, paths: Map<number, InvitedPath>, isLocal: boolean) {
+  constructor(id: number, paths: Map<number, InvitedPath>, isLocal: boolean) {
+    this.#id = id;
     const { localPort: port } = this.#socket;
     const interfaces = reachableAddresses();
     for (const { address } of interfaces) this.#mux.addLocalCandidate(localCandidate("host", { address, port }));
@@ -102,13 +157,28 @@ class InvitedPath implements SessionPath {
     this.#peer.onPath = () => this.onPath?.();
     paths.set(id, this);
     this.#forget = () => paths.delete(id);
-    const told = [...this.#peer.localCandidates];
-    if (trace.on) trace.event("path-asked", { id, localCandidates: told.length, isLocal });
-    sendInviteTunnelMessage(introduction, { type: "path", id, ice: this.#peer.localCredentials, candidates: told });
-    trickle(introduction, id, this.#peer, told);
+    this.#base = interfaces.find(({ address }) => !address.includes(":"))?.address;
+  }
+
+  /** Of which the search is. */
+  get introduction(): Introduction | undefined {
+    return this.#introduction;
+  }
+
+  /** What asks the host for a path, with what we know of ours so far. */
+  ask(): PathMessage {
+    this.#told = [...this.#peer.localCandidates];
+    if (trace.on) trace.event("path-asked", { id: this.#id, localCandidates: this.#told.length });
+    return { type: "path", id: this.#id, ice: this.#peer.localCredentials, candidates: this.#told };
+  }
+
+  /** Once the host has been asked: tells it what we learn later. */
+  attach(introduction: Introduction): void {
+    this.#introduction = introduction;
+    trickle(introduction, this.#id, this.#peer, this.#told);
     this.#guessing = new Guessing({
       introduction,
-      id,
+      id: this.#id,
       mux: this.#mux,
       peer: this.#peer,
       leads: true,
@@ -116,7 +186,12 @@ class InvitedPath implements SessionPath {
       examine: () => void this.#examine(introduction),
       signal: this.#closing.signal,
     });
-    void this.#learn(introduction, interfaces.find(({ address }) => !address.includes(":"))?.address);
+    for (const message of this.#early.splice(0)) this.#guessing.receive(message);
+  }
+
+  /** What others see of us; told as it comes. */
+  learn(servers: TraversalServers): void {
+    void this.#learn(servers);
   }
 
   receive(message: InviteTunnelMessage): void {
@@ -127,7 +202,8 @@ class InvitedPath implements SessionPath {
     if (message.type === "path" || message.type === "candidates") {
       for (const candidate of message.candidates) this.#peer.addRemoteCandidate(candidate);
     }
-    this.#guessing.receive(message);
+    if (this.#guessing) this.#guessing.receive(message);
+    else this.#early.push(message);
   }
 
   get path(): SessionPathState | null {
@@ -164,9 +240,9 @@ class InvitedPath implements SessionPath {
     }
   }
 
-  /** What others see of us; told as it comes. */
-  async #learn({ servers }: Introduction, base: string | undefined): Promise<void> {
+  async #learn(servers: TraversalServers): Promise<void> {
     const { signal } = this.#closing;
+    const base = this.#base;
     const reflexive = stunBinding(this.#socket, servers.stun, {
       timeoutMs: STUN_TIMEOUT_MS,
       signal,

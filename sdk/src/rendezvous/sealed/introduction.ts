@@ -6,8 +6,7 @@ import { describeMismatch, readProtocol } from "../../session/versions.ts";
 import { INVITE_TUNNEL_PROTOCOL } from "../wire/invite-tunnel-http.ts";
 import { type HostDetails, parseHostDetails } from "../wire/protocol.ts";
 import type { TraversalServers } from "../wire/servers.ts";
-import type { CipherState } from "./noise.ts";
-import { MAX_MESSAGE_BYTES, RECORD, RecordReader, type RecordType, recordsOf, sealRecords } from "./records.ts";
+import { MAX_MESSAGE_BYTES, RECORD, RecordReader, type RecordType, recordsOf, type Sealer, sealRecords } from "./records.ts";
 
 export interface IntroductionClosed {
   /**
@@ -71,7 +70,7 @@ export interface SealedIntroductionOptions {
   remoteKey: Uint8Array;
   authenticated: boolean;
   servers: () => TraversalServers;
-  transport: { send: CipherState; receive: CipherState; handshakeHash: Uint8Array };
+  transport: { send: Sealer; receive: Sealer; handshakeHash: Uint8Array };
   wire: IntroductionWire;
   /** Monotonic, ms. */
   now: () => number;
@@ -81,7 +80,6 @@ export class SealedIntroduction implements Introduction {
   readonly code: string;
   readonly remoteKey: Uint8Array;
   readonly authenticated: boolean;
-  readonly handshakeHash: Uint8Array;
 
   readonly #options: SealedIntroductionOptions;
   readonly #reader: RecordReader;
@@ -100,9 +98,12 @@ export class SealedIntroduction implements Introduction {
     this.code = options.code;
     this.remoteKey = options.remoteKey;
     this.authenticated = options.authenticated;
-    this.handshakeHash = options.transport.handshakeHash;
     this.#details = options.details;
     this.#reader = new RecordReader(options.transport.receive);
+  }
+
+  get handshakeHash(): Uint8Array {
+    return this.#options.transport.handshakeHash;
   }
 
   get details(): HostDetails {
@@ -139,7 +140,7 @@ export class SealedIntroduction implements Introduction {
 
   /** Sent by players, at once. */
   sendReady(): boolean {
-    return this.#send(RECORD.ready, new TextEncoder().encode(JSON.stringify({ protocol: INVITE_TUNNEL_PROTOCOL })));
+    return this.#send(RECORD.ready, readyText());
   }
 
   onMessage(listener: (message: Uint8Array) => void): void {
@@ -266,6 +267,11 @@ export class SealedIntroduction implements Introduction {
     this.#options.wire.end();
     for (const listener of this.#closeListeners.splice(0)) listener(closed);
   }
+}
+
+/** What a player says of itself. */
+export function readyText(): Uint8Array {
+  return new TextEncoder().encode(JSON.stringify({ protocol: INVITE_TUNNEL_PROTOCOL }));
 }
 
 function describePassages([host, player]: [host: number, player: number]): string {

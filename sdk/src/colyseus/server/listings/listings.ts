@@ -7,6 +7,9 @@ import { PublicAddress } from "./public-address.ts";
 
 export interface ListingsOptions extends DescribedGame {
   lobby?: string | undefined;
+  relays?: readonly string[] | undefined;
+  stunServers?: readonly string[] | undefined;
+  page?: string | undefined;
   listing?: Partial<Omit<LobbyListingOptions, "lobby">>;
   listPublicAddress?: boolean;
 }
@@ -38,9 +41,13 @@ export class Listings {
 
   /** @param bound where the game listens */
   open(host: SessionHost, bound: AddressInfo): void {
-    const { lobby, listing, description = "Sallyport", listPublicAddress = false } = this.#options;
+    const { lobby, relays, stunServers, page } = this.#options;
+    const { listing, description = "Sallyport", listPublicAddress = false } = this.#options;
     if (lobby !== undefined && this.#connectivity) {
-      this.#lobby = new LobbyListing({ name: description, ...listing, lobby }, this.#connectivity);
+      this.#lobby = new LobbyListing(
+        { name: description, relays, stunServers, page, ...listing, lobby },
+        this.#connectivity,
+      );
     }
     const publicAddress = new PublicAddress(listPublicAddress);
     this.#publicAddress = publicAddress;

@@ -3,6 +3,7 @@ import type { ConnectivityManager } from "../../../connectivity/manager/manager.
 import type { Reachability } from "../../../connectivity/reachability.ts";
 import { isDialable } from "../../../connectivity/verdict.ts";
 import { formatEndpoint } from "../../../net/endpoint.ts";
+import { addressScope } from "../../../net/scope.ts";
 import { HostRegistration, type HostRegistrationOptions } from "../../../rendezvous/host/registration.ts";
 import { isLocalLobby } from "../../../rendezvous/wire/local-lobby.ts";
 
@@ -32,9 +33,12 @@ export class LobbyListing {
   readonly #timer: NodeJS.Timeout;
 
   readonly #openEndpoints: boolean;
+  /** The link has a page of its own. */
+  readonly #hasPage: boolean;
 
   constructor({ openEndpoints = false, ...options }: LobbyListingOptions, connectivity: ConnectivityManager) {
     this.#openEndpoints = openEndpoints;
+    this.#hasPage = options.page !== undefined;
     this.#lobby = this.#publicLobby = options.lobby;
     this.#connectivity = connectivity;
     this.registration = new HostRegistration({ ...options, ...this.#details(connectivity.reachability) });
@@ -71,13 +75,23 @@ export class LobbyListing {
     verdict,
     endpoints,
     nat,
-  }: Reachability): Pick<HostRegistrationOptions, "verdict" | "endpoints" | "sealedEndpoints"> {
+  }: Reachability): Pick<HostRegistrationOptions, "verdict" | "endpoints" | "sealedEndpoints" | "page"> {
     const urls = endpoints
       .filter(({ protocol, address }) => protocol === "tcp" && address !== "")
       .filter((endpoint) => endpoint.kind === "host" || isDialable(endpoint, nat))
       .map((endpoint) => `http://${formatEndpoint(endpoint)}`);
     if (this.isLocal) urls.push(`http://127.0.0.1:${this.#connectivity.port}`);
     const known = [...new Set(urls)].slice(0, MAX_URLS);
-    return { verdict, ...(this.#openEndpoints ? { endpoints: known } : { sealedEndpoints: known }) };
+    const page = this.#hasPage ? {} : { page: ownPage(endpoints) };
+    return { verdict, ...page, ...(this.#openEndpoints ? { endpoints: known } : { sealedEndpoints: known }) };
   }
+}
+
+/** The game's own URL, where the world can open it. */
+function ownPage(endpoints: Reachability["endpoints"]): string | undefined {
+  const own = endpoints.find(
+    ({ protocol, kind, address, verified }) =>
+      protocol === "tcp" && verified && (kind === "mapped" || kind === "host") && addressScope(address) === "public",
+  );
+  return own && `http://${formatEndpoint(own)}/`;
 }
