@@ -5,8 +5,8 @@
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import { schnorr } from "@noble/secp256k1";
 import { sha256 } from "@noble/hashes/sha2.js";
+import { schnorr } from "@noble/secp256k1";
 import { type WebSocket, WebSocketServer } from "ws";
 import "../../sdk/src/rendezvous/mailbox/nostr/event.ts";
 

@@ -40,7 +40,8 @@ await runProgram(async ({ signal, onExit }) => {
   const lobby = readLobby(options.text("lobby"), "--lobby") ?? readLobby(process.env["LOBBY_URL"], "LOBBY_URL");
   const json = options.flag("json");
   if (json) keepOutputForJson();
-  else if (lobby === "public") console.log("Inviting through public relays: they see this computer's public address, and the time.");
+  else if (lobby === "public")
+    console.log("Inviting through public relays: they see this computer's public address, and the time.");
   openTrace(options.text("trace"), "npm run host", onExit);
 
   const narrator = new Narrator();

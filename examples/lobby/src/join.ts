@@ -14,7 +14,11 @@ const USAGE: Usage = {
   summary:
     'Joins an arena as a bot that plays for a while, and says how good the connection is. "lan" joins whoever hosts on this network; "-" reads the invite from standard input, where no other user of this machine sees it.',
   options: {
-    lobby: { type: "string", value: "URL", help: "lobby to ask about a code of eight characters (LOBBY_URL, else http://localhost:2567)" },
+    lobby: {
+      type: "string",
+      value: "URL",
+      help: "lobby to ask about a code of eight characters (LOBBY_URL, else http://localhost:2567)",
+    },
     seconds: { type: "string", value: "N", help: "how long to play (10)" },
     name: { type: "string", value: "TEXT", help: "the player's name" },
     until: { type: "string", value: "PATH", help: "end a second after this path is reached: direct, punched, relayed" },

@@ -38,7 +38,8 @@ export async function checkPublicLobby(output: Output): Promise<PublicLobby> {
 
 function adviceOf(good: number, checks: readonly RelayCheck[]): string {
   if (good > 1) return `${good} of ${checks.length} relays do: invites of public work from here.`;
-  if (good === 1) return "One relay does: an invite works, but not when that one is gone. SALLYPORT_RELAYS names others.";
+  if (good === 1)
+    return "One relay does: an invite works, but not when that one is gone. SALLYPORT_RELAYS names others.";
   const connected = checks.some(({ readyMs }) => readyMs !== undefined);
   return connected
     ? "No relay passes messages on. Try again in a minute, or name others with SALLYPORT_RELAYS."

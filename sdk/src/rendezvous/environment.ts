@@ -27,7 +27,14 @@ export function invitesFromEnvironment(
   return {
     ...(lobby ? { lobby } : {}),
     ...(relays ? { relays: parseRelayList(relays) } : {}),
-    ...(stun ? { stunServers: stun.split(/[\s,]+/).filter(Boolean).map(withScheme) } : {}),
+    ...(stun
+      ? {
+          stunServers: stun
+            .split(/[\s,]+/)
+            .filter(Boolean)
+            .map(withScheme),
+        }
+      : {}),
     ...(page ? { page } : {}),
   };
 }

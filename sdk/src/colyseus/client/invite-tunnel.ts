@@ -11,9 +11,9 @@ import { reachableAddresses } from "../../net/usable-interfaces.ts";
 import { Guessing } from "../../rendezvous/guessing.ts";
 import type { IntroduceOptions } from "../../rendezvous/guest/introduce.ts";
 import { NODE_SOCKETS } from "../../rendezvous/guest/introduce-node.ts";
+import { DEFAULT_STUN_SERVERS } from "../../rendezvous/mailbox/relay-list.ts";
 import type { Introduction } from "../../rendezvous/sealed/introduction.ts";
 import { sendInviteTunnelMessage, trickle } from "../../rendezvous/trickle.ts";
-import { DEFAULT_STUN_SERVERS } from "../../rendezvous/mailbox/relay-list.ts";
 import { PUBLIC_LOBBY, parseInvite } from "../../rendezvous/wire/invite.ts";
 import {
   encodeInviteTunnelMessage,
@@ -21,8 +21,8 @@ import {
   type PathMessage,
   parseInviteTunnelMessage,
 } from "../../rendezvous/wire/invite-tunnel.ts";
-import type { TraversalServers } from "../../rendezvous/wire/servers.ts";
 import { isLocalLobby } from "../../rendezvous/wire/local-lobby.ts";
+import type { TraversalServers } from "../../rendezvous/wire/servers.ts";
 import { connectSession } from "../../session/connect.ts";
 import type { SessionPath, SessionPathState } from "../../session/path.ts";
 import { stunBinding } from "../../stun/client.ts";
@@ -101,7 +101,8 @@ export class InviteTunnel {
   readonly connectSession: ConnectSession = async (token, { signal, onProgress }) => {
     const introduction = await this.#introductions.get();
     const prepared = this.#takePrepared();
-    const path = prepared?.introduction === introduction ? prepared : new InvitedPath(++this.#ids, this.#paths, this.#isLocal);
+    const path =
+      prepared?.introduction === introduction ? prepared : new InvitedPath(++this.#ids, this.#paths, this.#isLocal);
     if (path !== prepared) {
       prepared?.close();
       path.learn(introduction.servers);

@@ -48,6 +48,7 @@ export async function approachByRelays(
     code,
     keys,
     relays: ranked,
+    named: named.length,
     servers: { stun: [...stunServers], turn: [] },
     isHost: (key) => (seal === undefined ? publicCodeOf(key).then((its) => its === code) : hasFingerprint(key, seal)),
     opening,

@@ -4,7 +4,6 @@ import { traceOf } from "../../net/trace.ts";
 import { TraceLimiter } from "../../net/trace-limiter.ts";
 import { Conversation } from "../mailbox/conversation.ts";
 import { RelayPool } from "../mailbox/pool.ts";
-import { MAX_CONTENT_BYTES } from "../mailbox/relay.ts";
 import type { OpenRelaySocket } from "../mailbox/socket.ts";
 import { epochOf, guestTopic, hostTopic, type InviteKeys, publicPrologue, SEED_BYTES } from "../mailbox/topics.ts";
 import { type Introduction, readyText } from "../sealed/introduction.ts";
@@ -13,6 +12,7 @@ import { encodeGuestOpening, parseRecords, recordsThatFit } from "../sealed/open
 import { OPENING, PARCEL } from "../sealed/parcel.ts";
 import { RECORD, SEALED_ON_THE_WAY, sealRecords } from "../sealed/records.ts";
 import { RendezvousError } from "../wire/errors.ts";
+import { MAX_CONTENT_BYTES } from "../wire/relay.ts";
 import type { TraversalServers } from "../wire/servers.ts";
 
 const trace = traceOf("rendezvous");
@@ -38,6 +38,8 @@ export interface RelayApproachOptions {
   keys: InviteKeys;
   /** Ranked. */
   relays: readonly string[];
+  /** So many of them, the first, are the host's own: the others are asked when these do not answer. */
+  named: number;
   servers: TraversalServers;
   /** Whether this key is the host's that the invite names. */
   isHost: (publicKey: Uint8Array) => boolean | Promise<boolean>;
@@ -67,15 +69,16 @@ export class RelayApproach {
 
   constructor(options: RelayApproachOptions) {
     this.#options = options;
-    const { clock, random, relays, openSocket } = options;
+    const { clock, random, relays, named, openSocket } = options;
     this.introduced.catch(() => undefined);
     this.#seed = random(SEED_BYTES);
     this.#sender = random(32);
     this.#epoch = epochOf(clock.unixNow());
     this.#timers.push(clock.after(NO_RELAY_MS, () => this.#onNoRelay()));
+    this.#timers.push(clock.after(ASKED.afterMs, () => this.#pool.widen(ASKED.later)));
     this.#pool = new RelayPool({
       ranked: relays,
-      wanted: ASKED.atOnce,
+      wanted: named > 0 ? Math.min(named, ASKED.atOnce) : ASKED.atOnce,
       topicsOf: (relay) => [guestTopic(this.#seed, relay)],
       openSocket,
       clock,
@@ -100,7 +103,6 @@ export class RelayApproach {
       this.#hello = this.#makeHello();
       const { clock } = this.#options;
       for (const ms of AGAIN_MS) this.#timers.push(clock.after(ms, () => this.#sayHello(this.#pool.publishable)));
-      this.#timers.push(clock.after(ASKED.afterMs, () => this.#conversation ?? this.#pool.widen(ASKED.later)));
       this.#timers.push(clock.after(NO_ANSWER_MS, () => this.#onNoAnswer()));
       if (trace.on) trace.event("hello", { withLink: this.#options.keys.mode === "link", relay: new URL(relay) });
     }
@@ -159,11 +161,7 @@ export class RelayApproach {
     });
   }
 
-  #begin(
-    relay: string,
-    answer: NoiseTransport & { responderKey: Uint8Array },
-    records: readonly Uint8Array[],
-  ): void {
+  #begin(relay: string, answer: NoiseTransport & { responderKey: Uint8Array }, records: readonly Uint8Array[]): void {
     const { code, keys, servers, clock } = this.#options;
     for (const cancel of this.#timers.splice(0)) cancel();
     const conversation = new Conversation({

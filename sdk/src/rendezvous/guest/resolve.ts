@@ -34,7 +34,8 @@ export interface ResolvedInvite extends Omit<HostMessage, "key" | "verifier" | "
  */
 export async function resolveInvite(codeOrUrl: string, options: ResolveOptions = {}): Promise<ResolvedInvite> {
   const { code, lobby } = askedInvite(codeOrUrl, options.lobby);
-  if (lobby === PUBLIC_LOBBY) throw new RendezvousError("refused", "Relays tell nothing of a host: introduce() asks it.");
+  if (lobby === PUBLIC_LOBBY)
+    throw new RendezvousError("refused", "Relays tell nothing of a host: introduce() asks it.");
   const patience = patienceOf(lobby, options);
   let entered: GuestMailbox | undefined;
   try {
@@ -70,7 +71,10 @@ export function askedInvite(codeOrUrl: string, defaultLobby: string | undefined)
   }
   const lobby = invite.lobby ?? defaultLobby;
   if (lobby === undefined || (lobby === PUBLIC_LOBBY && !isPublicCode(invite.code))) {
-    throw new RendezvousError("no-lobby", "A code of eight characters does not say which lobby to ask. Give the lobby's URL too.");
+    throw new RendezvousError(
+      "no-lobby",
+      "A code of eight characters does not say which lobby to ask. Give the lobby's URL too.",
+    );
   }
   return { ...invite, lobby };
 }
@@ -90,7 +94,8 @@ export function patienceOf(lobby: string, { signal, timeoutMs = 10_000 }: Resolv
   const onAbort = (): void =>
     reject(new RendezvousError("aborted", "Given up by the caller.", { cause: signal?.reason }));
   const timer = setTimeout(() => {
-    const whom = lobby === PUBLIC_LOBBY ? "No host answered through public relays" : `The lobby ${lobby} did not answer`;
+    const whom =
+      lobby === PUBLIC_LOBBY ? "No host answered through public relays" : `The lobby ${lobby} did not answer`;
     reject(new RendezvousError("unreachable", `${whom} within ${timeoutMs} ms.`));
   }, timeoutMs);
   if (signal?.aborted === true) onAbort();

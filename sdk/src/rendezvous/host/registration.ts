@@ -348,7 +348,10 @@ function pageOf({ page }: Partial<RegistrationDetails>): string | undefined {
   if (page === undefined) return undefined;
   const url = URL.canParse(page) ? new URL(page) : undefined;
   if (url && /^https?:$/.test(url.protocol) && page.length <= 512) return page;
-  throw new RendezvousError("invalid", `The page of invites must be a URL such as https://game.example/, not ${page.slice(0, 80)}`);
+  throw new RendezvousError(
+    "invalid",
+    `The page of invites must be a URL such as https://game.example/, not ${page.slice(0, 80)}`,
+  );
 }
 
 function sealedEndpointsOf({ sealedEndpoints }: Partial<RegistrationDetails>): string[] | undefined {

@@ -3,7 +3,6 @@ import { randomBytes } from "node:crypto";
 import { type Clock, systemClock } from "../../net/clock.ts";
 import { RelayPool } from "../mailbox/pool.ts";
 import { rankRelays } from "../mailbox/ranking.ts";
-import type { Topic } from "../mailbox/relay.ts";
 import { isDefaultRelay } from "../mailbox/relay-list.ts";
 import type { OpenRelaySocket } from "../mailbox/socket.ts";
 import { EPOCH_MS, epochOf, hostTopic, type InviteKeys, keysOfCode, keysOfPass, rankOf } from "../mailbox/topics.ts";
@@ -11,6 +10,7 @@ import type { PublicIdentity } from "../sealed/public-identity.ts";
 import { RendezvousError } from "../wire/errors.ts";
 import { formatHint } from "../wire/hint.ts";
 import { type Invite, publicInviteUrl } from "../wire/invite.ts";
+import type { Topic } from "../wire/relay.ts";
 import type { HostEnd, HostEndEvents } from "./host-end.ts";
 import { type Heard, RelayIntroductions } from "./relay-introductions.ts";
 
@@ -45,7 +45,8 @@ export async function openRelayEnd(options: RelayEndOptions): Promise<RelayEnd> 
   const cancel = clock.after(timeoutMs, () =>
     reject(new RendezvousError("unreachable", `None of ${end.tried} relays answers: is this computer online?`)),
   );
-  const onAbort = (): void => reject(new RendezvousError("aborted", "Given up by the caller.", { cause: signal.reason }));
+  const onAbort = (): void =>
+    reject(new RendezvousError("aborted", "Given up by the caller.", { cause: signal.reason }));
   if (signal.aborted) onAbort();
   signal.addEventListener("abort", onAbort, { once: true });
   try {

@@ -3,13 +3,13 @@ import type { Clock } from "../../net/clock.ts";
 import { traceOf } from "../../net/trace.ts";
 import { TraceLimiter } from "../../net/trace-limiter.ts";
 import { Conversation } from "../mailbox/conversation.ts";
-import { MAX_CONTENT_BYTES, type RelaySender } from "../mailbox/relay.ts";
 import { guestTopic, type InviteKeys, type InviteMode, publicPrologue } from "../mailbox/topics.ts";
 import { NoiseResponder, TAG_BYTES } from "../sealed/noise.ts";
 import { encodeRecords, type GuestOpening, parseGuestOpening, recordsThatFit } from "../sealed/opening.ts";
 import { CONVERSATION_BYTES, OPENING, PARCEL } from "../sealed/parcel.ts";
 import type { PublicIdentity } from "../sealed/public-identity.ts";
 import { toHex } from "../wire/base64.ts";
+import { MAX_CONTENT_BYTES, type RelaySender } from "../wire/relay.ts";
 import { HelloLimits } from "./hello-limits.ts";
 import type { HostEndEvents } from "./host-end.ts";
 import { SeenHellos } from "./seen-hellos.ts";
@@ -68,6 +68,8 @@ export class RelayIntroductions {
   readonly #limits = new HelloLimits();
   readonly #seen = new SeenHellos<Entry>();
   readonly #open = new Map<string, Entry>();
+  /** For each mode and epoch, ready to read: a flood of junk should cost little. */
+  readonly #responders = new Map<string, NoiseResponder>();
 
   constructor(options: RelayIntroductionsOptions) {
     this.#options = options;
@@ -85,6 +87,7 @@ export class RelayIntroductions {
 
   forgetBefore(epoch: number): void {
     this.#seen.forgetBefore(epoch);
+    this.#responders.clear();
   }
 
   lose(reason: string): void {
@@ -96,12 +99,11 @@ export class RelayIntroductions {
   }
 
   #onHello(heard: Heard, hello: Uint8Array): void {
-    const { identity, clock } = this.#options;
+    const { clock } = this.#options;
     const { keys, epoch } = heard;
     const name = SeenHellos.nameOf(hello);
     if (this.#seen.has(name)) return this.#answerAgain(this.#seen.get(name), heard.relay);
-    const prologue = publicPrologue(keys.mode, epoch);
-    const responder = new NoiseResponder({ key: identity.key, prologue, psk: keys.psk, pattern: "NX" });
+    const responder = this.#responderFor(heard).clone();
     const payload = responder.read(hello.subarray(1));
     const opening = payload && parseGuestOpening(payload);
     if (opening === undefined) return this.#drop("unreadable");
@@ -113,6 +115,17 @@ export class RelayIntroductions {
     if (entry === undefined) return;
     clock.after(CONFIRM_MS, () => this.#seen.release(name));
     this.#answer(entry, heard.relay);
+  }
+
+  #responderFor({ keys, epoch }: Heard): NoiseResponder {
+    const name = `${keys.mode} ${epoch}`;
+    let responder = this.#responders.get(name);
+    if (responder === undefined) {
+      const { key } = this.#options.identity;
+      responder = new NoiseResponder({ key, prologue: publicPrologue(keys.mode, epoch), psk: keys.psk, pattern: "NX" });
+      this.#responders.set(name, responder);
+    }
+    return responder;
   }
 
   #introduce({ relay, keys }: Heard, responder: NoiseResponder, opening: GuestOpening): Entry | undefined {

@@ -1,9 +1,9 @@
 /** One connection to one relay: its time-outs and the questions whether it is still there. */
 import type { Clock } from "../../net/clock.ts";
+import type { RelayProtocol, RelayProtocolEvents, RelaySender, Topic } from "../wire/relay.ts";
 import { parseRelayUrl } from "../wire/relay-url.ts";
 import { MqttProtocol } from "./mqtt/protocol.ts";
 import { NostrProtocol } from "./nostr/protocol.ts";
-import type { RelayProtocol, RelayProtocolEvents, RelaySender, Topic } from "./relay.ts";
 import type { OpenRelaySocket, RelaySocket } from "./socket.ts";
 
 /** Until it listens for us, ms: a relay that hangs must not be waited for. */

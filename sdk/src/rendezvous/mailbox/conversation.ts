@@ -1,17 +1,16 @@
 /** One introduction through relays, the same at both ends: records come and go in parcels, which are sent again where they get lost. */
 import type { Clock } from "../../net/clock.ts";
-import type { RelaySender } from "./relay.ts";
 import { SealedIntroduction, type SealedIntroductionOptions } from "../sealed/introduction.ts";
 import type { NoiseTransport } from "../sealed/noise.ts";
 import { CONVERSATION_BYTES, ParcelStream } from "../sealed/parcel.ts";
 import { SEALED_ON_THE_WAY } from "../sealed/records.ts";
 import { toHex } from "../wire/base64.ts";
+import type { RelaySender } from "../wire/relay.ts";
 
 /** A parcel that was lost goes over so many relays at once. */
 const AGAIN_OVER = 3;
 
-export interface ConversationOptions
-  extends Omit<SealedIntroductionOptions, "transport" | "wire" | "now"> {
+export interface ConversationOptions extends Omit<SealedIntroductionOptions, "transport" | "wire" | "now"> {
   clock: Clock;
   /** Publishes to the other side. */
   publish: (relay: string, parcel: Uint8Array, sender: RelaySender) => void;

@@ -5,8 +5,8 @@
 import type { Clock } from "../../net/clock.ts";
 import { traceOf } from "../../net/trace.ts";
 import { TraceLimiter } from "../../net/trace-limiter.ts";
+import type { RelaySender, Topic } from "../wire/relay.ts";
 import { RelayConnection } from "./connection.ts";
-import type { RelaySender, Topic } from "./relay.ts";
 import type { OpenRelaySocket } from "./socket.ts";
 
 const trace = traceOf("rendezvous");

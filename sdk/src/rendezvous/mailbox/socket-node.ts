@@ -3,7 +3,13 @@ import { connect as connectTCP, type Socket } from "node:net";
 import { connect as connectTLS } from "node:tls";
 import { Agent, WebSocket } from "undici";
 import { messageOf } from "../../net/message-of.ts";
-import { type OpenRelaySocket, openWebSocket, type RelaySocket, type RelaySocketEvents, type WebSocketLike } from "./socket.ts";
+import {
+  type OpenRelaySocket,
+  openWebSocket,
+  type RelaySocket,
+  type RelaySocketEvents,
+  type WebSocketLike,
+} from "./socket.ts";
 
 /**
  * A relay's longer message ends the connection before it is read. Nostr's relays take events of up to 64 KiB, and brokers packets of

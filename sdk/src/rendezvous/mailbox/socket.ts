@@ -58,7 +58,9 @@ export function openWebSocket(
     else if (data instanceof ArrayBuffer) onData(new Uint8Array(data));
   });
   socket.addEventListener("error", () => over("it cannot be reached"));
-  socket.addEventListener("close", ({ code, reason }) => over(`it closed the connection (${code ?? 0} ${reason ?? ""})`));
+  socket.addEventListener("close", ({ code, reason }) =>
+    over(`it closed the connection (${code ?? 0} ${reason ?? ""})`),
+  );
   return {
     send: (data) => {
       if (socket.readyState === OPEN) socket.send(data as string | Uint8Array<ArrayBuffer>);

@@ -6,9 +6,9 @@
  * topics at each relay, and each tells what its guest has.
  */
 import { blake2b } from "../sealed/noise.ts";
-import { PASS_BYTES } from "../wire/seal-text.ts";
 import { toHex } from "../wire/base64.ts";
-import type { Topic } from "./relay.ts";
+import type { Topic } from "../wire/relay.ts";
+import { PASS_BYTES } from "../wire/seal-text.ts";
 
 /** What a guest has. */
 export type InviteMode = "code" | "link";

@@ -6,7 +6,15 @@ import { describeMismatch, readProtocol } from "../../session/versions.ts";
 import { INVITE_TUNNEL_PROTOCOL } from "../wire/invite-tunnel-http.ts";
 import { type HostDetails, parseHostDetails } from "../wire/protocol.ts";
 import type { TraversalServers } from "../wire/servers.ts";
-import { MAX_MESSAGE_BYTES, RECORD, RecordReader, type RecordType, recordsOf, type Sealer, sealRecords } from "./records.ts";
+import {
+  MAX_MESSAGE_BYTES,
+  RECORD,
+  RecordReader,
+  type RecordType,
+  recordsOf,
+  type Sealer,
+  sealRecords,
+} from "./records.ts";
 
 export interface IntroductionClosed {
   /**

@@ -66,12 +66,22 @@ function hmac(key: Uint8Array, ...parts: Uint8Array[]): Uint8Array {
   return blake2b(HASH_BYTES, outer, blake2b(HASH_BYTES, inner, ...parts));
 }
 
-/** Section 4.3. */
-function hkdf(chainingKey: Uint8Array, material: Uint8Array): [Uint8Array, Uint8Array, Uint8Array] {
+/** Section 4.3, with two outputs. */
+function hkdf(chainingKey: Uint8Array, material: Uint8Array): [Uint8Array, Uint8Array] {
+  const [, first, second] = hkdfParts(chainingKey, material);
+  return [first, second];
+}
+
+/** The same with three. */
+function hkdf3(chainingKey: Uint8Array, material: Uint8Array): [Uint8Array, Uint8Array, Uint8Array] {
+  const [temporary, first, second] = hkdfParts(chainingKey, material);
+  return [first, second, hmac(temporary, second, Uint8Array.of(3))];
+}
+
+function hkdfParts(chainingKey: Uint8Array, material: Uint8Array): [Uint8Array, Uint8Array, Uint8Array] {
   const temporary = hmac(chainingKey, material);
   const first = hmac(temporary, Uint8Array.of(1));
-  const second = hmac(temporary, first, Uint8Array.of(2));
-  return [first, second, hmac(temporary, second, Uint8Array.of(3))];
+  return [temporary, first, hmac(temporary, first, Uint8Array.of(2))];
 }
 
 /** Section 5.1: a key and the number of the next message, so that nothing can be repeated, left out or put elsewhere. */
@@ -149,7 +159,8 @@ export interface HandshakeOptions {
 /** Section 5.2 and 5.3. One message each way, then {@link split}. */
 class Handshake {
   readonly #psk: Uint8Array | undefined;
-  readonly #ephemeral: NoiseKeyPair;
+  /** Made when it is needed: a responder that reads junk needs none. */
+  #ephemeral: NoiseKeyPair | undefined;
   #hash: Uint8Array;
   #chainingKey: Uint8Array;
   #cipher: CipherState | undefined;
@@ -162,7 +173,7 @@ class Handshake {
     this.#hash.set(new TextEncoder().encode(name));
     this.#chainingKey = this.#hash;
     this.#psk = psk;
-    this.#ephemeral = ephemeral ?? randomKeyPair();
+    this.#ephemeral = ephemeral;
     this.#mixHash(prologue);
     if (known !== undefined) this.#mixHash(known);
   }
@@ -182,7 +193,7 @@ class Handshake {
 
   mixPsk(): void {
     if (this.#psk === undefined) return;
-    const [chainingKey, hash, key] = hkdf(this.#chainingKey, this.#psk);
+    const [chainingKey, hash, key] = hkdf3(this.#chainingKey, this.#psk);
     this.#chainingKey = chainingKey;
     this.#mixHash(hash);
     this.#cipher = new CipherState(key);
@@ -190,6 +201,7 @@ class Handshake {
 
   /** Token `e` when writing. */
   writeEphemeral(): Uint8Array {
+    this.#ephemeral ??= randomKeyPair();
     this.mixEphemeral(this.#ephemeral.publicKey);
     return this.#ephemeral.publicKey;
   }
@@ -201,7 +213,8 @@ class Handshake {
   }
 
   /** DH of our ephemeral (or of `privateKey`) with theirs; false for a key that makes the result predictable. */
-  mixDh(publicKey: Uint8Array, privateKey: Uint8Array = this.#ephemeral.privateKey): boolean {
+  mixDh(publicKey: Uint8Array, privateKey: Uint8Array | undefined = this.#ephemeral?.privateKey): boolean {
+    if (privateKey === undefined) return false;
     try {
       this.#mixKey(sodium.crypto_scalarmult(privateKey, publicKey));
       return true;
@@ -223,7 +236,7 @@ class Handshake {
   }
 
   decrypt(ciphertext: Uint8Array): Uint8Array | undefined {
-    const payload = this.#cipher?.decrypt(ciphertext, this.#hash);
+    const payload = this.#cipher === undefined ? ciphertext : this.#cipher.decrypt(ciphertext, this.#hash);
     if (payload !== undefined) this.#mixHash(ciphertext);
     return payload;
   }
@@ -299,10 +312,18 @@ export class NoiseResponder {
   readonly #pattern: "NK" | "NX";
   #remote: Uint8Array | undefined;
 
-  constructor(options: HandshakeOptions & { key: NoiseKeyPair; pattern?: "NK" | "NX" }) {
+  /** @param prepared @internal */
+  constructor(options: HandshakeOptions & { key: NoiseKeyPair; pattern?: "NK" | "NX" }, prepared?: Handshake) {
     this.#key = options.key;
     this.#pattern = options.pattern ?? "NK";
-    this.#handshake = new Handshake(options, this.#pattern === "NK" ? options.key.publicKey : undefined);
+    this.#handshake = prepared ?? new Handshake(options, this.#pattern === "NK" ? options.key.publicKey : undefined);
+    // The first token, if it is one.
+    if (prepared === undefined) this.#handshake.mixPsk();
+  }
+
+  /** Another one for the same messages, for less work than the first: one reads one message. */
+  clone(): NoiseResponder {
+    return new NoiseResponder({ prologue: EMPTY, key: this.#key, pattern: this.#pattern }, this.#handshake.clone());
   }
 
   /** The initiator's ephemeral key, once its message has been read. */
@@ -312,9 +333,8 @@ export class NoiseResponder {
 
   /** What the first message says; undefined if it is not for this key, or was made without the psk. */
   read(message: Uint8Array): Uint8Array | undefined {
-    if (message.length < DH_BYTES + TAG_BYTES || message.length > MAX_MESSAGE_BYTES) return undefined;
+    if (message.length < DH_BYTES || message.length > MAX_MESSAGE_BYTES) return undefined;
     const ephemeral = message.slice(0, DH_BYTES);
-    this.#handshake.mixPsk();
     this.#handshake.mixEphemeral(ephemeral);
     if (this.#pattern === "NK" && !this.#handshake.mixDh(ephemeral, this.#key.privateKey)) return undefined;
     const payload = this.#handshake.decrypt(message.slice(DH_BYTES));

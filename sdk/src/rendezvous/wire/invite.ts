@@ -88,7 +88,7 @@ function parseFragment(text: string): ParsedInvite | undefined {
   if (code === undefined || more.length > 0) return undefined;
   const invite: ParsedInvite = isPublicCode(code) ? { code, lobby: PUBLIC_LOBBY } : { code };
   if (sealText === undefined) return invite;
-  const seal = (hintText === undefined ? sealText.trim() : sealText);
+  const seal = hintText === undefined ? sealText.trim() : sealText;
   if (parseSeal(seal) === undefined) return undefined;
   if (invite.lobby !== PUBLIC_LOBBY) return hintText === undefined ? { ...invite, seal } : undefined;
   const hint = parseHint(hintText?.trim() ?? "");

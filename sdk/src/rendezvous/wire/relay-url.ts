@@ -40,7 +40,10 @@ export function parseRelayUrl(text: string): RelayUrl | undefined {
 
 /** URLs with commas between them. @throws RendezvousError `invalid` */
 export function parseRelayList(text: string): string[] {
-  const named = text.split(",").map((each) => each.trim()).filter((each) => each !== "");
+  const named = text
+    .split(",")
+    .map((each) => each.trim())
+    .filter((each) => each !== "");
   return checkRelays(named);
 }
 

@@ -18,7 +18,9 @@ export async function join(target: string, { name, lobby, signal }: JoinOptions)
   const settings = signal && { signal };
   const url = target === "lan" ? await firstOnLan(signal) : target.replace(/\/+$/, "");
   const isUrl = parseInvite(target) === undefined && /^https?:/.test(url);
-  const client = isUrl ? new SallyportClient(url) : await SallyportClient.fromInvite(target, { ...invitesFromEnvironment(), lobby, ...settings });
+  const client = isUrl
+    ? new SallyportClient(url)
+    : await SallyportClient.fromInvite(target, { ...invitesFromEnvironment(), lobby, ...settings });
   const room: Arena = await client.joinOrCreate<ArenaRoom>("arena", { name }, undefined, settings);
   // The welcome comes first, the state after it.
   await new Promise((resolve) => room.onStateChange.once(resolve));

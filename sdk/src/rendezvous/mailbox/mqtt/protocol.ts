@@ -1,5 +1,5 @@
 /** What we say to an MQTT broker, and read of what it says. No I/O. */
-import { MAX_CONTENT_BYTES, type RelayProtocol, type RelayProtocolEvents, type Topic } from "../relay.ts";
+import { MAX_CONTENT_BYTES, type RelayProtocol, type RelayProtocolEvents, type Topic } from "../../wire/relay.ts";
 import {
   connectPacket,
   type MqttPacket,

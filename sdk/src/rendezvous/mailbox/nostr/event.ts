@@ -1,9 +1,10 @@
 /** Nostr events (NIP-01), as much as relaying takes: ephemeral ones (20000-29999), which relays pass on and do not keep. */
-import { sha256 } from "@noble/hashes/sha2.js";
+
 import { hmac } from "@noble/hashes/hmac.js";
+import { sha256 } from "@noble/hashes/sha2.js";
 import { hashes, schnorr } from "@noble/secp256k1";
 import { toHex } from "../../wire/base64.ts";
-import type { RelaySender, Topic } from "../relay.ts";
+import type { RelaySender, Topic } from "../../wire/relay.ts";
 
 // By default the library asks crypto.subtle, which pages of http:// do not have.
 hashes.sha256 = sha256;

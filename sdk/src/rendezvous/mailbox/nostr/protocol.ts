@@ -1,6 +1,12 @@
 /** What we say to a Nostr relay, and read of what it says (NIP-01). No I/O. */
 import { fromBase64, toBase64, toHex } from "../../wire/base64.ts";
-import { MAX_CONTENT_BYTES, type RelayProtocol, type RelayProtocolEvents, type RelaySender, type Topic } from "../relay.ts";
+import {
+  MAX_CONTENT_BYTES,
+  type RelayProtocol,
+  type RelayProtocolEvents,
+  type RelaySender,
+  type Topic,
+} from "../../wire/relay.ts";
 import { EVENT_KIND, parseEvent, signEvent, TOPIC_TAG } from "./event.ts";
 
 /** Names of our subscriptions: the topics, the question whether the relay is there, the question what time it is. */
@@ -11,8 +17,11 @@ const TIME = "c";
 const MAX_TEXT = 16_384;
 /** base64 */
 const MAX_CONTENT_TEXT: number = Math.ceil(MAX_CONTENT_BYTES / 3) * 4;
-/** What was published this long ago may still be waiting for us, s. Some relays keep ephemeral events for minutes. */
-const LOOK_BACK_S = 120;
+/**
+ * Events older than this are not wanted, s. Some relays keep ephemeral ones for minutes, so that a hello may be waiting for us. It is this
+ * long since our clock may be ahead of the relay's.
+ */
+const LOOK_BACK_S = 86_400;
 /** Of what was published, so much is kept until the relay has answered. */
 const MAX_UNANSWERED = 16;
 /** A clock is taken for wrong from this difference on, s. strfry refuses from 60 s behind on. */
