@@ -20,6 +20,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   turnserver: "coturn",
   "godot3-server": "godot3-server",
   "redis-server": "redis-server",
+  mosquitto: "mosquitto",
   // The tests of pages beside the lab.
   chromium: "chromium",
 };

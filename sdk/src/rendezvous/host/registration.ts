@@ -18,6 +18,7 @@ import { checkServersOptions, type TraversalServers } from "../wire/servers.ts";
 import type { HostEnd } from "./host-end.ts";
 import { openLobbyEnd } from "./lobby-end.ts";
 import { openRelayEnd } from "./relay-end.ts";
+import { keepSecret, keptSecret } from "./secret-file.ts";
 
 const trace = traceOf("rendezvous");
 
@@ -39,6 +40,11 @@ export interface HostRegistrationOptions extends Partial<RegistrationDetails> {
   name: string;
   /** From an earlier {@link HostRegistration.secret}: the invite and its link stay the same. Default: a new one. */
   secret?: string;
+  /**
+   * A file that keeps the secret, for its owner alone: the invite stays the same over restarts, and {@link HostRegistration.newInvite}
+   * writes the new one. Without effect where `secret` is given.
+   */
+  secretFile?: string | undefined;
   /** Introduce only players who have the whole link, so that not even the lobby can come in. Default false. */
   linkOnly?: boolean;
   /**
@@ -91,6 +97,7 @@ export class HostRegistration extends EventEmitter<Events> implements AsyncDispo
   #page: string | undefined;
   readonly #closing = new AbortController();
   readonly #versions = new VersionNotices((sentence) => this.emit("outdated", sentence));
+  readonly #secretFile: string | undefined;
   #secret: string;
   /** Of invites that were taken back while the lobby was away: it still keeps a place for them. */
   readonly #kept = new Set<string>();
@@ -114,7 +121,8 @@ export class HostRegistration extends EventEmitter<Events> implements AsyncDispo
     this.#page = pageOf(options);
     this.#details = parseHostDetails(options);
     this.#sealedEndpoints = sealedEndpointsOf(options) ?? [];
-    this.#secret = options.secret ?? createHostSecret();
+    this.#secretFile = options.secret === undefined ? options.secretFile : undefined;
+    this.#secret = options.secret ?? keptSecret(this.#secretFile) ?? this.#newSecret();
     if (!isHostSecret(this.#secret)) {
       throw new RendezvousError("invalid", "The secret must be one that HostRegistration.secret gave: 43 characters.");
     }
@@ -167,7 +175,7 @@ export class HostRegistration extends EventEmitter<Events> implements AsyncDispo
     const attempt = this.#attempt;
     const secret = this.#secret;
     const isKept = this.invite !== undefined && this.#end?.isOpen !== true;
-    this.#secret = createHostSecret();
+    this.#secret = this.#newSecret();
     this.invite = undefined;
     // Relays keep nothing.
     if (isKept && this.#lobby !== PUBLIC_LOBBY) this.#kept.add(secret);
@@ -202,6 +210,13 @@ export class HostRegistration extends EventEmitter<Events> implements AsyncDispo
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  /** @throws Error where it cannot be kept */
+  #newSecret(): string {
+    const secret = createHostSecret();
+    if (this.#secretFile !== undefined) keepSecret(this.#secretFile, secret);
+    return secret;
   }
 
   async #leave(reason: string): Promise<void> {
