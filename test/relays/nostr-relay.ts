@@ -111,8 +111,8 @@ export class NostrRelay implements AsyncDisposable {
     this.#clients.set(socket, new Map());
     socket.on("close", () => this.#clients.delete(socket));
     socket.on("error", () => undefined);
-    socket.on("message", (data) => {
-      const text = String(data);
+    socket.on("message", (data: Buffer) => {
+      const text = data.toString();
       void this.#later(() => this.#onText(socket, text));
     });
   }

@@ -3,13 +3,7 @@ import { connect as connectTCP, type Socket } from "node:net";
 import { connect as connectTLS } from "node:tls";
 import { Agent, WebSocket } from "undici";
 import { messageOf } from "../../net/message-of.ts";
-import {
-  type OpenRelaySocket,
-  openWebSocket,
-  type RelaySocket,
-  type RelaySocketEvents,
-  type WebSocketLike,
-} from "./socket.ts";
+import { type OpenRelaySocket, openWebSocket, type RelaySocket, type RelaySocketEvents } from "./socket.ts";
 
 /**
  * A relay's longer message ends the connection before it is read. Nostr's relays take events of up to 64 KiB, and brokers packets of
@@ -25,7 +19,7 @@ export const openNodeSocket: OpenRelaySocket = (url, events) => {
   if (/^wss?:/.test(url)) {
     return openWebSocket(url, events, (href, protocols) => {
       agent ??= new Agent({ webSocket: { maxPayloadSize: MAX_MESSAGE_BYTES } });
-      return new WebSocket(href, { protocols, dispatcher: agent }) as unknown as WebSocketLike;
+      return new WebSocket(href, { protocols, dispatcher: agent });
     });
   }
   return openStream(new URL(url), events);

@@ -1,10 +1,10 @@
 /** The stream to a relay. Pages have WebSocket; Node's, which also has TCP and bounds what it reads, is in socket-node.ts. */
 
 export interface RelaySocketEvents {
-  onOpen(): void;
-  onData(data: string | Uint8Array): void;
+  onOpen: () => void;
+  onData: (data: string | Uint8Array) => void;
   /** Once; not after close(). */
-  onClose(reason: string): void;
+  onClose: (reason: string) => void;
 }
 
 export interface RelaySocket {

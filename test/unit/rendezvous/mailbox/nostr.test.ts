@@ -28,6 +28,7 @@ function protocol(): {
   return { nostr, sent, said, tell: (...message) => nostr.receive(JSON.stringify(message)) };
 }
 
+const idOf = (message: unknown[] | undefined): string => (message?.[1] as { id: string } | undefined)?.id ?? "";
 const event = (fields: object = {}): object => ({ kind: 22_916, tags: [["x", TOPIC]], content: "Bw==", ...fields });
 
 describe("a Nostr relay", () => {
@@ -77,7 +78,7 @@ describe("a Nostr relay", () => {
     const { nostr, sent, said, tell } = protocol();
     nostr.start([TOPIC]);
     nostr.publish(TOPIC, Uint8Array.of(1), sender);
-    const { id } = sent[1]?.[1] as { id: string };
+    const id = idOf(sent[1]);
     tell("OK", id, false, answer);
     tell("OK", id, false, answer);
     expect(said).toEqual(says === undefined ? [] : [says]);
@@ -87,8 +88,7 @@ describe("a Nostr relay", () => {
     const { nostr, sent, said, tell } = protocol();
     nostr.start([TOPIC]);
     nostr.publish(TOPIC, Uint8Array.of(1), sender);
-    const refuse = (): void =>
-      tell("OK", (sent.at(-1)?.[1] as { id: string }).id, false, "invalid: ephemeral event expired");
+    const refuse = (): void => tell("OK", idOf(sent.at(-1)), false, "invalid: ephemeral event expired");
     refuse();
     expect(sent.at(-1)).toEqual(["REQ", "c", { kinds: [1], limit: 1 }]);
     tell("EVENT", "c", { kind: 1, created_at: NOW_S + 500 });
