@@ -1,10 +1,14 @@
 /** Hosts and guests who meet through public relays, honest ones and others. */
+import { once } from "node:events";
+import { createServer as createHTTPServer } from "node:http";
+import { type AddressInfo, createServer as createTCPServer } from "node:net";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { type IntroduceOptions, introduce } from "../../sdk/src/rendezvous/guest/introduce.ts";
 import { NODE_SOCKETS } from "../../sdk/src/rendezvous/guest/introduce-node.ts";
 import { HostRegistration, type HostRegistrationOptions } from "../../sdk/src/rendezvous/host/registration.ts";
 import type { Introduction, IntroductionClosed } from "../../sdk/src/rendezvous/sealed/introduction.ts";
 import { parseInvite } from "../../sdk/src/rendezvous/wire/invite.ts";
+import { certificate } from "../certificate.ts";
 import { type Behaviour, NostrRelay, type NostrRelayOptions, type SeenEvent } from "../relays/nostr-relay.ts";
 import { until } from "../until.ts";
 
@@ -226,6 +230,30 @@ describe("relays that are no help", () => {
     const guest = await ask(link);
     expect(performance.now() - began).toBeLessThan(4000);
     await talk(guest, met[0]);
+  });
+
+  test("a captive portal, a certificate that nobody signed, and a port that hangs up, are none", async () => {
+    await startAll("honest");
+    const portal = createHTTPServer((_request, response) => response.writeHead(302, { location: "/login" }).end());
+    portal.on("upgrade", (_request, socket) => socket.end("HTTP/1.1 200 OK\r\n\r\nPlease log in"));
+    const rude = createTCPServer((socket) => socket.destroy());
+    const signed = await NostrRelay.start({ tls: certificate() });
+    for (const server of [portal, rude]) await once(server.listen(0, "127.0.0.1"), "listening");
+    const [web, hangingUp] = [portal, rude].map((server) => (server.address() as AddressInfo).port);
+    const others = [
+      `ws://127.0.0.1:${web}`,
+      `wss://127.0.0.1:${web}`,
+      `mqtt://127.0.0.1:${web}`,
+      `ws://127.0.0.1:${hangingUp}/mqtt`,
+      `mqtts://127.0.0.1:${hangingUp}`,
+      signed.url,
+    ];
+    const { link, met } = await host({ relays: [...others, ...urlsOf(relays)] });
+    await talk(await ask(link), met[0]);
+    expect(signed.connections).toBe(0);
+    portal.close().closeAllConnections();
+    rude.close();
+    await signed[Symbol.asyncDispose]();
   });
 
   test("three of five die: the host keeps its invite, and the next ones take their places", async () => {

@@ -47,7 +47,7 @@ beforeAll(async () => {
   for (const file of [...sdk.files, ...create.files])
     expect(file).not.toMatch(/node_modules|tsbuildinfo|\.env$|\.tgz$/);
   // One command: npm create sallyport my-game, but for where the packages come from.
-  const argv = ["my-game", "--yes", "--no-git", "--sdk", packages.sdk];
+  const argv = ["my-game", "--yes", "--no-git", "--no-public", "--sdk", packages.sdk];
   const created = await run(["npm", "exec", "--yes", "--package", create.path, "--", "create-sallyport", ...argv], {
     cwd: folder,
   });
