@@ -63,7 +63,7 @@ $("join").addEventListener("submit", (event) => {
 async function join(button) {
   const invite = inviteOf($("invite").value);
   if (invite === undefined) {
-    say("An invite looks like K7Q2-9FXM or K7Q2-9FXM-T3PD, without 0, O, 1 and I.", true);
+    say(`An invite looks like ${$("invite").placeholder}, without 0, O, 1 and I.`, true);
     $("invite").focus();
     return;
   }
