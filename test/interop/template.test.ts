@@ -157,7 +157,7 @@ describe("the scaffolded game", () => {
     const port = await freePort();
     const env = { PORT: String(port), LOBBY_URL: `http://127.0.0.1:${await freePort()}` };
     await using server = new Terminal(["npm", "start"], { cwd: game, env });
-    await server.line(/^No lobby for now, trying on: The lobby http:\/\/127\.0\.0\.1:\d+\/? cannot be reached/);
+    await server.line(/^No invite for now, trying on: The lobby http:\/\/127\.0\.0\.1:\d+\/? cannot be reached/);
     const { output } = await run(["npm", "run", "play", "--", `http://127.0.0.1:${port}`, "--seconds", "0.2"], {
       cwd: game,
     });
