@@ -1,10 +1,18 @@
 /** Hosts and guests who meet through public relays, honest ones and others. */
+import { execFile } from "node:child_process";
+import { once } from "node:events";
+import { createServer as createHTTPServer } from "node:http";
+import { type AddressInfo, createServer as createTCPServer } from "node:net";
+import { Readable } from "node:stream";
+import { text as textOf } from "node:stream/consumers";
+import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { type IntroduceOptions, introduce } from "../../sdk/src/rendezvous/guest/introduce.ts";
 import { NODE_SOCKETS } from "../../sdk/src/rendezvous/guest/introduce-node.ts";
 import { HostRegistration, type HostRegistrationOptions } from "../../sdk/src/rendezvous/host/registration.ts";
 import type { Introduction, IntroductionClosed } from "../../sdk/src/rendezvous/sealed/introduction.ts";
 import { parseInvite } from "../../sdk/src/rendezvous/wire/invite.ts";
+import { certificate } from "../certificate.ts";
 import { type Behaviour, NostrRelay, type NostrRelayOptions, type SeenEvent } from "../relays/nostr-relay.ts";
 import { until } from "../until.ts";
 
@@ -228,6 +236,30 @@ describe("relays that are no help", () => {
     await talk(guest, met[0]);
   });
 
+  test("a captive portal, a certificate that nobody signed, and a port that hangs up, are none", async () => {
+    await startAll("honest");
+    const portal = createHTTPServer((_request, response) => response.writeHead(302, { location: "/login" }).end());
+    portal.on("upgrade", (_request, socket) => socket.end("HTTP/1.1 200 OK\r\n\r\nPlease log in"));
+    const rude = createTCPServer((socket) => socket.destroy());
+    const signed = await NostrRelay.start({ tls: certificate() });
+    for (const server of [portal, rude]) await once(server.listen(0, "127.0.0.1"), "listening");
+    const [web, hangingUp] = [portal, rude].map((server) => (server.address() as AddressInfo).port);
+    const others = [
+      `ws://127.0.0.1:${web}`,
+      `wss://127.0.0.1:${web}`,
+      `mqtt://127.0.0.1:${web}`,
+      `ws://127.0.0.1:${hangingUp}/mqtt`,
+      `mqtts://127.0.0.1:${hangingUp}`,
+      signed.url,
+    ];
+    const { link, met } = await host({ relays: [...others, ...urlsOf(relays)] });
+    await talk(await ask(link), met[0]);
+    expect(signed.connections).toBe(0);
+    portal.close().closeAllConnections();
+    rude.close();
+    await signed[Symbol.asyncDispose]();
+  });
+
   test("three of five die: the host keeps its invite, and the next ones take their places", async () => {
     const some = await startAll("honest", "honest", "honest", "honest", "honest", "honest", "honest", "honest");
     const { code, met } = await host();
@@ -347,3 +379,37 @@ test("a flood of hellos by holders of the code leaves room for holders of the li
   await Promise.all(flood);
   vi.restoreAllMocks();
 }, 30_000);
+
+describe("doctor --lobby public", () => {
+  const CLI = fileURLToPath(new URL("../../sdk/dist/cli/main.js", import.meta.url));
+
+  /** It may say that nobody can join here: that is another matter. */
+  async function doctor(urls: readonly string[], ...argv: string[]): Promise<string> {
+    const env = { ...process.env, NO_COLOR: "1", SALLYPORT_VIA: "none", SALLYPORT_STUN_URLS: "127.0.0.1:9" };
+    const child = execFile(process.execPath, [CLI, "doctor", "--lobby", "public", ...argv], {
+      env: { ...env, SALLYPORT_RELAYS: urls.join(",") },
+    });
+    const [said] = await Promise.all([textOf(child.stdout ?? Readable.from([])), once(child, "exit")]);
+    return said;
+  }
+
+  test("says which relays answer, in ms, and why the others do not", async () => {
+    const [honest, liar, hanging] = await startAll("honest", "liar", "hang");
+    const { relays: checks } = JSON.parse(await doctor(urlsOf(relays), "--json")) as {
+      relays: { url: string; readyMs?: number; echoMs?: number; problem?: string }[];
+    };
+    const of = (relay: NostrRelay | undefined) => checks.find(({ url }) => url === relay?.url);
+    expect(of(honest)).toMatchObject({ readyMs: expect.any(Number), echoMs: expect.any(Number) });
+    expect(of(honest)?.problem).toBeUndefined();
+    expect(of(liar)?.problem).toMatch(/does not pass messages on/);
+    expect(of(hanging)?.problem).toMatch(/does not answer/);
+    // One message to each that listened.
+    expect([honest, liar].map((relay) => relay?.events.length)).toEqual([1, 1]);
+  });
+
+  test("says what to do when none does, and claims nothing about filtering", async () => {
+    const said = await doctor(["ws://127.0.0.1:9"]);
+    expect(said).toMatch(/No relay answers\. This computer is offline, or its network lets no WebSocket out/);
+    expect(said).toMatch(/filtering unknown/);
+  });
+});

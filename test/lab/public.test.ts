@@ -1,18 +1,15 @@
 // Invites without a server: no lobby, no coturn. Public relays of which one is dead and one lies, each with the delay of a real one.
-import { readFile, writeFile } from "node:fs/promises";
-import { join as joinPath } from "node:path";
+import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type GatewayOptions, type Host, Lab, type LabProcess } from "./lab/index.ts";
 import { describeLab } from "./lab/vitest.ts";
+import { startPublicRelays } from "./public-relays.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const program = (name: string): string =>
   fileURLToPath(new URL(`../../examples/lobby/src/${name}.ts`, import.meta.url));
 const NAME = "Friday night at Ann's";
-/** In either direction, ms: what a relay in the same country, on the same continent and beyond the sea has. */
-const DELAYS = [40, 80, 150] as const;
-const DEAD_PORT = 7900;
 
 type Home = "public" | "full cone" | "address-restricted" | "port-restricted" | "symmetric" | "carrier-grade";
 const GATEWAYS: Record<Exclude<Home, "public" | "carrier-grade">, GatewayOptions> = {
@@ -89,30 +86,7 @@ describeLab("an invite of public", () => {
 
   beforeAll(async () => {
     lab = await Lab.create();
-    const [meeting, ...stunHosts] = await Promise.all([lab.host(), lab.host(), lab.host()]);
-    log = joinPath(meeting.directory, "seen.log");
-    await writeFile(log, "");
-    const configuration = joinPath(meeting.directory, "mosquitto.conf");
-    await writeFile(configuration, "listener 1883 127.0.0.1\nallow_anonymous true\n");
-    meeting.spawn(["mosquitto", "-c", configuration]);
-    const nostr = [...DELAYS.map((delayMs) => ({ delayMs })), { delayMs: 40, behaviour: "liar" }];
-    const relays = meeting.spawnModule(new URL("../relays/run.ts", import.meta.url), {
-      log,
-      nostr,
-      broker: { port: 1884, to: 1883, delayMs: 80 },
-    });
-    const stun = stunHosts.map((on) =>
-      on.spawnModule(new URL("./modules/stun-server.ts", import.meta.url), { ignoresResponsePort: true }),
-    );
-    await Promise.all([...stun.map((each) => each.waitForLine(/listening/)), relays.waitForLine(/relays listen/)]);
-    const urls = [
-      ...nostr.map((_, i) => `ws://${meeting.address}:${7000 + i}`),
-      `ws://${meeting.address}:${DEAD_PORT}`,
-    ];
-    environment = {
-      SALLYPORT_RELAYS: [...urls, `mqtt://${meeting.address}:1884`].join(","),
-      SALLYPORT_STUN_URLS: stunHosts.map(({ address }) => `stun:${address}:3478`).join(","),
-    };
+    ({ environment, log } = await startPublicRelays(lab));
     await Promise.all(
       HOMES.map(async (home) => {
         const [on, player] = await Promise.all([machine(home), machine(home)]);

@@ -20,9 +20,12 @@ describeLab("a newcomer's game behind a home router", () => {
     const [machine, flatmate] = [await home.host(), await home.host()];
     const [friend, site] = [await elsewhere.host(), await lab.host()];
     const create = join(ROOT, "server-template/bin/create-sallyport.js");
-    const created = await site.exec([process.execPath, create, "my-game", "--yes", "--no-install", "--no-git"], {
-      cwd: scratch,
-    });
+    const created = await site.exec(
+      [process.execPath, create, "my-game", "--yes", "--no-install", "--no-git", "--no-public"],
+      {
+        cwd: scratch,
+      },
+    );
     expect(created.code, created.output).toBe(0);
     const game = join(scratch, "my-game");
 

@@ -3,6 +3,8 @@
  * with. It remembers all that it saw.
  */
 import { once } from "node:events";
+import { createServer, type Server } from "node:http";
+import { createServer as createSecureServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { sha256 } from "@noble/hashes/sha2.js";
@@ -28,6 +30,8 @@ export interface NostrRelayOptions {
   behaviour?: Behaviour;
   /** The relay's clock is ahead by so much, ms. */
   clockMs?: number;
+  /** Speaks wss. */
+  tls?: { key: Buffer; cert: Buffer };
   /** Called with each message as it came. */
   onText?: (text: string) => void;
 }
@@ -59,24 +63,27 @@ export class NostrRelay implements AsyncDisposable {
   behaviour: Behaviour;
   readonly #options: NostrRelayOptions;
   readonly #server: WebSocketServer;
+  readonly #http: Server;
   readonly #clients = new Map<WebSocket, Map<string, Filter[]>>();
 
   private constructor(options: NostrRelayOptions) {
     this.#options = options;
     this.behaviour = options.behaviour ?? "honest";
-    const { port = 0, host = "127.0.0.1" } = options;
-    this.#server = new WebSocketServer({ port, host, maxPayload: 131_072 });
+    const { port = 0, host = "127.0.0.1", tls } = options;
+    this.#http = tls ? createSecureServer(tls) : createServer();
+    this.#server = new WebSocketServer({ server: this.#http, maxPayload: 131_072 });
+    this.#http.listen(port, host);
     this.#server.on("connection", (socket) => this.#onConnection(socket));
   }
 
   static async start(options: NostrRelayOptions = {}): Promise<NostrRelay> {
     const relay = new NostrRelay(options);
-    await once(relay.#server, "listening");
+    await once(relay.#http, "listening");
     return relay;
   }
 
   get url(): string {
-    return `ws://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+    return `${this.#options.tls ? "wss" : "ws"}://127.0.0.1:${(this.#http.address() as AddressInfo).port}`;
   }
 
   get connections(): number {
@@ -104,7 +111,8 @@ export class NostrRelay implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.dropAll();
     this.#server.close();
-    await once(this.#server, "close");
+    this.#http.close();
+    await once(this.#http, "close");
   }
 
   #onConnection(socket: WebSocket): void {

@@ -6,11 +6,12 @@
  */
 import { appendFileSync } from "node:fs";
 import { connect, createServer, type Socket } from "node:net";
+import { certificate } from "../certificate.ts";
 import { NostrRelay, type NostrRelayOptions } from "./nostr-relay.ts";
 
 interface Options {
   log: string;
-  nostr: NostrRelayOptions[];
+  nostr: (NostrRelayOptions & { isSecure?: boolean })[];
   broker?: { port: number; to: number; delayMs: number };
 }
 
@@ -18,9 +19,10 @@ const { log, nostr, broker } = JSON.parse(process.argv[2] ?? "{}") as Options;
 const FIRST_PORT = 7000;
 const see = (relay: string, text: string): void => appendFileSync(log, `${JSON.stringify({ relay, text })}\n`);
 
-for (const [i, options] of nostr.entries()) {
+for (const [i, { isSecure, ...options }] of nostr.entries()) {
   const port = FIRST_PORT + i;
-  await NostrRelay.start({ ...options, port, host: "0.0.0.0", onText: (text) => see(`nostr ${port}`, text) });
+  const tls = isSecure ? { tls: certificate() } : {};
+  await NostrRelay.start({ ...options, ...tls, port, host: "0.0.0.0", onText: (text) => see(`nostr ${port}`, text) });
 }
 if (broker !== undefined) {
   const server = createServer((client) => {

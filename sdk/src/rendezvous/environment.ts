@@ -10,12 +10,12 @@ export interface InviteEnvironmentOptions {
 
 /**
  * Reads options from a program's environment, since the library itself reads none: give them to `SallyportTransport`,
- * `HostRegistration`, `introduce` or `SallyportClient.fromInvite`. A variable that is not set, or empty, gives no option.
+ * `HostRegistration`, `introduce` or `SallyportClient.fromInvite`. A variable that is not set gives no option.
  *
- * - `LOBBY_URL`: `lobby`, a lobby's URL or `public`.
- * - `SALLYPORT_RELAYS`: `relays` of `public`, separated by commas.
- * - `SALLYPORT_STUN_URLS`: `stunServers` of `public`, `stun:HOST:PORT` or `HOST:PORT`, separated by commas or blanks.
- * - `PAGE_URL`: `page` of the invite's link.
+ * - `LOBBY_URL`: `lobby`, a lobby's URL or `public`; empty: none.
+ * - `SALLYPORT_RELAYS`: `relays` of `public`, separated by commas; empty: the package's list.
+ * - `SALLYPORT_STUN_URLS`: `stunServers` of `public`, `stun:HOST:PORT` or `HOST:PORT`, separated by commas or blanks; empty: none.
+ * - `PAGE_URL`: `page` of the invite's link; empty: none.
  *
  * @param environment default `process.env`
  * @throws RendezvousError `invalid` for relays that are none
@@ -27,14 +27,14 @@ export function invitesFromEnvironment(
   return {
     ...(lobby ? { lobby } : {}),
     ...(relays ? { relays: parseRelayList(relays) } : {}),
-    ...(stun
-      ? {
+    ...(stun === undefined
+      ? {}
+      : {
           stunServers: stun
             .split(/[\s,]+/)
             .filter(Boolean)
             .map(withScheme),
-        }
-      : {}),
+        }),
     ...(page ? { page } : {}),
   };
 }

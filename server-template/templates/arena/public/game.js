@@ -1,4 +1,5 @@
-// A player in the browser: Colyseus' own client over WebSocket, in the same room as those who come by UDP.
+// A player in the browser, in the same room as those who come by UDP: on the server's own page by Colyseus' own client, and with an
+// invite, on whatever page, by Sallyport's over WebRTC.
 const KEYS = {
   ArrowLeft: [-1, 0],
   KeyA: [-1, 0],
@@ -24,13 +25,38 @@ let pointer;
 let room;
 let n = 0;
 
+/** What stands behind the link's #, or was typed; `npm run build:page` makes a page that has no server of its own. */
+let invite = location.hash.slice(1);
+const isHosted = typeof Colyseus !== "undefined";
+const form = document.getElementById("join");
+form.addEventListener("submit", (event) => {
+  event.preventDefault();
+  invite = document.getElementById("invite").value.trim();
+  void join();
+});
+
+async function clientFor(invited) {
+  if (!invited) return new Colyseus.Client(location.origin);
+  const { SallyportBrowserClient } = await import("./sallyport/sallyport.js");
+  const { relays, stunServers } = globalThis.settings ?? {};
+  return await SallyportBrowserClient.fromInvite(invited, { relays, stunServers });
+}
+
 async function join() {
+  form.hidden = isHosted || invite !== "";
+  if (!isHosted && invite === "") {
+    status.textContent = "Paste the invite that your host gave you.";
+    return;
+  }
   try {
-    const client = new Colyseus.Client(location.origin);
+    status.textContent = "Joining …";
+    const client = await clientFor(invite);
     room = await client.joinOrCreate("arena", { name: new URLSearchParams(location.search).get("name") ?? "" });
   } catch (error) {
-    status.textContent = `Not joined: ${error.message}. Trying again …`;
-    setTimeout(() => void join(), 2000);
+    const isWrong = error.code === "invalid-invite" || error.code === "unknown-invite";
+    status.textContent = `Not joined: ${error.message}${isWrong ? "" : " Trying again …"}`;
+    form.hidden = !isWrong;
+    if (!isWrong) setTimeout(() => void join(), 2000);
     return;
   }
   status.textContent = "You are in.";

@@ -14,6 +14,10 @@ export const transport = new SallyportTransport({
   description: process.env.GAME_NAME || "My game",
   // LOBBY_URL, PAGE_URL, SALLYPORT_RELAYS: how friends find you.
   ...invitesFromEnvironment(),
+  // The invite stays the same over restarts. Each process of a fleet has its own.
+  listing: { secretFile: fileURLToPath(new URL(`../.invite-${process.env.PORT || 2567}`, import.meta.url)) },
+  // Friends in browsers come by invite too.
+  webrtc: "auto",
   // SALLYPORT_VIA, SALLYPORT_GATEWAY, SALLYPORT_STUN_URLS and others: see .env.example.
   connectivity: optionsFromEnvironment(),
   // Players on the same network find it by this word. `lan: false` tells them nothing.
@@ -34,6 +38,11 @@ export const server = defineServer({
   },
   express: (app) => {
     app.use(express.static(fileURLToPath(new URL("../public", import.meta.url))));
+    // What brings friends in by invite, for the page.
+    app.use(
+      "/sallyport",
+      express.static(fileURLToPath(new URL("../standalone/", import.meta.resolve("sallyport/browser")))),
+    );
     // Who plays, over which paths, and how the way in is: for Prometheus, and for you.
     app.get("/metrics", own.middleware, (_request, response) => {
       response.type("text/plain").send(formatPrometheus(transport.metrics()));
