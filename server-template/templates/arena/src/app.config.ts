@@ -16,8 +16,8 @@ export const transport = new SallyportTransport({
   ...invitesFromEnvironment(),
   // The invite stays the same over restarts. Each process of a fleet has its own.
   listing: { secretFile: fileURLToPath(new URL(`../.invite-${process.env.PORT || 2567}`, import.meta.url)) },
-  // Friends in browsers come by invite too.
-  webrtc: "auto",
+  // Friends in browsers come by invite too; by address they use WebSocket.
+  webrtc: process.env.LOBBY_URL ? "auto" : false,
   // SALLYPORT_VIA, SALLYPORT_GATEWAY, SALLYPORT_STUN_URLS and others: see .env.example.
   connectivity: optionsFromEnvironment(),
   // Players on the same network find it by this word. `lan: false` tells them nothing.
