@@ -4,7 +4,7 @@ import { defineConfig } from "vitest/config";
 // scripted gateway. lab: real routers' software in network namespaces (root on Linux).
 // A unit test that fails once has found a bug, of the test or of the product. interop and the lab stand on the timing of other
 // people's programs, and share the machine with whatever else runs there: they have a second try, the lab a third, and `npm test`
-// lists each test that needed one.
+// lists each test that needed one. windows: Wine in such namespaces.
 // Limits of time are generous: they end a test that hangs, and none waits for them.
 const expect = { poll: { timeout: 30_000, interval: 5 } };
 const testTimeout = 60_000;
@@ -37,6 +37,30 @@ export default defineConfig({
           testTimeout: 120_000,
           hookTimeout: 120_000,
           // Most of the time these wait for a router's or a NAT's timer; each has networks of its own.
+          maxWorkers: 2,
+        },
+      },
+      // Wine in the lab: what `npm test` looks at, and all of it (`npm run test:windows`).
+      {
+        test: {
+          name: "windows",
+          retry: 1,
+          expect,
+          include: ["test/windows/smoke.test.ts"],
+          globalSetup: ["test/lab/setup.ts"],
+          testTimeout: 180_000,
+          hookTimeout: 600_000,
+          maxWorkers: 2,
+        },
+      },
+      {
+        test: {
+          name: "windows-whole",
+          expect,
+          include: ["test/windows/whole/*.test.ts"],
+          globalSetup: ["test/lab/setup.ts"],
+          testTimeout: 1_200_000,
+          hookTimeout: 600_000,
           maxWorkers: 2,
         },
       },

@@ -1,18 +1,20 @@
 // `npm test`: every vitest project, then one line that counts them all. The lab runs where it can (root on Debian); what it
 // could not run is counted as skipped, and with CI=true a skipped lab fails.
+import { spawn } from "node:child_process";
+import { fileURLToPath } from "node:url";
 import { startVitest } from "vitest/node";
 import { prepare } from "./lab/lab/prepare.ts";
 
-const projects = process.argv.slice(2);
+const named = process.argv.slice(2);
+const projects = named.length > 0 ? named : ["unit", "interop", "lab", "windows"];
 // Before any test: interop's need other people's programs too.
 const missing = prepare();
 if (missing !== undefined)
   console.log(`Tests that need routers' software, or a root's rights, are skipped: ${missing}.`);
-const vitest = await startVitest("test", [], {
-  run: true,
-  watch: false,
-  ...(projects.length > 0 ? { project: projects } : {}),
-});
+// The first time it takes a minute or two, beside tests that need it not.
+else if (projects.includes("windows"))
+  spawn(process.execPath, [fileURLToPath(new URL("windows/wine/setup.ts", import.meta.url))], { stdio: "ignore" });
+const vitest = await startVitest("test", [], { run: true, watch: false, project: projects });
 
 const counts = { passed: 0, failed: 0, skipped: 0 };
 const secondTry: string[] = [];
@@ -44,7 +46,7 @@ for (const name of secondTry) console.log(`Passed, but not at the first try: ${n
 for (const [name, project] of perProject) console.log(`${name}: ${line(project)}`);
 const labSkipped = perProject.get("lab")?.skipped ?? 0;
 const labRan = (perProject.get("lab")?.passed ?? 0) > 0;
-if (process.env["CI"] && projects.length === 0 && (labSkipped > 0 || !labRan)) {
+if (process.env["CI"] && named.length === 0 && (labSkipped > 0 || !labRan)) {
   console.log("The lab must run in CI: it needs root on Debian.");
   counts.failed += Math.max(1, labSkipped);
   counts.skipped -= labSkipped;

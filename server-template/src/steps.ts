@@ -1,5 +1,5 @@
 /** What comes after the files: packages and git, by the programs that do it. */
-import { spawn } from "node:child_process";
+import { type SpawnOptionsWithStdioTuple, spawn } from "node:child_process";
 import { EXIT, Failure } from "./failure.ts";
 
 export type PackageManager = "npm" | "pnpm" | "yarn" | "bun";
@@ -58,7 +58,13 @@ function run(
   return new Promise((resolve) => {
     // npm is a script on Windows, which only a shell can run; nothing of the user's is among the arguments.
     const shell = process.platform === "win32" && program !== "git";
-    const child = spawn(program, argv, { cwd, shell, stdio: ["ignore", "pipe", "pipe"] });
+    const options: SpawnOptionsWithStdioTuple<"ignore", "pipe", "pipe"> = {
+      cwd,
+      shell,
+      stdio: ["ignore", "pipe", "pipe"],
+    };
+    // Node warns of arguments beside a shell, which would not be quoted (DEP0190).
+    const child = shell ? spawn([program, ...argv].join(" "), options) : spawn(program, argv, options);
     let output = "";
     child.stdout.on("data", (chunk) => (output += String(chunk)));
     child.stderr.on("data", (chunk) => (output += String(chunk)));

@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createServer } from "node:net";
 import { fileURLToPath } from "node:url";
+import { SIGNAL_ARGV, SIGNAL_STDIO, signal } from "../signals.ts";
 import { ProgramLines } from "./program-lines.ts";
 
 const FOLDER = new URL("../../examples/lobby/src/", import.meta.url);
@@ -12,7 +13,7 @@ export class RunningProgram implements AsyncDisposable {
   readonly #lines: ProgramLines;
 
   constructor(program: string, argv: readonly string[] = [], env: Record<string, string> = {}) {
-    this.process = spawn(process.execPath, [fileURLToPath(new URL(program, FOLDER)), ...argv], {
+    this.process = spawn(process.execPath, [...SIGNAL_ARGV, fileURLToPath(new URL(program, FOLDER)), ...argv], {
       // No router and no STUN server is asked, and no well-known port taken.
       env: {
         ...process.env,
@@ -23,7 +24,7 @@ export class RunningProgram implements AsyncDisposable {
         STUN_PORT: "0",
         ...env,
       },
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: SIGNAL_STDIO,
     });
     this.#lines = new ProgramLines(this.process);
   }
@@ -65,13 +66,13 @@ export class RunningProgram implements AsyncDisposable {
   }
 
   signal(name: NodeJS.Signals): void {
-    this.process.kill(name);
+    signal(this.process, name);
   }
 
   /** As a person would end it; by force if that does not help. */
   async [Symbol.asyncDispose](): Promise<void> {
-    if (!this.#lines.over) this.process.kill("SIGTERM");
-    await this.#lines.ended(() => this.process.kill("SIGKILL"));
+    if (!this.#lines.over) this.signal("SIGTERM");
+    await this.#lines.ended(() => this.signal("SIGKILL"));
   }
 }
 

@@ -1,6 +1,7 @@
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
+import { finished } from "node:stream/promises";
 
 export interface Line {
   stream: "stdout" | "stderr";
@@ -28,7 +29,9 @@ export class ProgramLines {
         this.#notify();
       });
     }
-    this.exited = once(child, "close").then(([code, signal]) => {
+    // Not "close", which does not come where the parent has ended a channel.
+    const said = [child.stdout, child.stderr].map((stream) => stream && finished(stream).catch(() => undefined));
+    this.exited = Promise.all([once(child, "exit"), ...said]).then(([[code, signal]]) => {
       this.#over = true;
       this.#notify();
       return (code ?? signal) as number | string;

@@ -2,11 +2,11 @@
 import { prepare } from "../lab/lab/prepare.ts";
 import { CELLS, type Cell, run } from "../lab/terminal/cells.ts";
 import { Street } from "../lab/terminal/street.ts";
-import type { SoakResult } from "./row.ts";
+import type { SoakResult, SoakSizes } from "./row.ts";
 
 const HOMES = 4;
 
-export async function* soak(times: number): AsyncIterable<SoakResult> {
+export async function* soak({ times }: SoakSizes): AsyncIterable<SoakResult> {
   const missing = prepare();
   if (missing !== undefined) throw new Error(`no NAT lab here: ${missing}`);
   await using street = await Street.build(HOMES);

@@ -1,6 +1,6 @@
 /** Who may import whom. The linter holds it; here is shown that its rules say so, and what it does not see: circles of folders. */
 import { readdirSync, readFileSync } from "node:fs";
-import { dirname, join, matchesGlob, relative, resolve } from "node:path";
+import { dirname, join, matchesGlob, relative, resolve, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { floorRules, ROOMS } from "./floors.ts";
@@ -9,7 +9,9 @@ const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const SOURCE = join(ROOT, "sdk/src");
 const rules = floorRules();
 
-const files = readdirSync(SOURCE, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".ts"));
+const files = readdirSync(SOURCE, { recursive: true, encoding: "utf8" })
+  .filter((file) => file.endsWith(".ts"))
+  .map((file) => file.replaceAll(sep, "/"));
 const IMPORT = /(?:^(?:import|export)\s[^;"]*?from |^import |\bimport\()"([^"]+)"/gm;
 /** From file to whatever it names. */
 const imports = files.flatMap((file) =>

@@ -16,7 +16,7 @@ if (mode === "host") {
     hosting = await host(name, port);
   } catch (error) {
     console.error(
-      `Cannot host: ${error instanceof Error ? error.message : String(error)}. PORT=7778 takes another port.`,
+      `Cannot host: ${error instanceof Error ? error.message : String(error)}. The variable PORT names another port.`,
     );
     process.exit(1);
   }
@@ -43,7 +43,7 @@ void hosting?.reachability().then((reachability) => console.log(reachability?.su
 
 const over = Promise.withResolvers<void>();
 room.onLeave(() => over.resolve());
-for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => over.resolve());
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"] as const) process.on(signal, () => over.resolve());
 createInterface({ input: process.stdin }).on("line", (text) => room.send("say", text));
 await over.promise;
 

@@ -27,7 +27,7 @@ const USAGE: Usage = {
   },
   examples: [
     "npm run host",
-    "npm run host -- --lobby https://lobby.example --name 'Friday night'",
+    'npm run host -- --lobby https://lobby.example --name "Friday night"',
     "npm run host -- --lobby public",
     "npm run host -- --port 7001 --json",
   ],

@@ -33,7 +33,7 @@ const USAGE: Usage = {
   examples: [
     "npm run join -- K7Q2-9FXM",
     "npm run join -- K7Q2-9FXM-T3PD",
-    "npm run join -- 'https://lobby.example/#K7Q2-9FXM' --seconds 60",
+    'npm run join -- "https://lobby.example/#K7Q2-9FXM" --seconds 60',
     "npm run join -- http://203.0.113.7:7777 --json",
     "npm run join -- lan",
     "npm run join -- - < invite.txt",
@@ -81,7 +81,9 @@ await runProgram(async ({ signal, onExit }) => {
   const options = readArguments(USAGE, process.argv.slice(2));
   const [given] = options.positionals;
   // A link on the command line is there for all users of this machine to see, its seal too.
-  const target = given === "-" ? await readLine("Invite or URL: ", signal) : given;
+  const said = given === "-" ? await readLine("Invite or URL: ", signal) : given;
+  // cmd.exe passes on the quotes of other shells.
+  const target = said?.replace(/^'(.*)'$/, "$1");
   if (signal.aborted) return 1;
   if (target === undefined)
     throw new UsageError(

@@ -9,7 +9,10 @@ import { readTurnOptions } from "./lobby/turn.ts";
 const USAGE: Usage = {
   command: "npm run lobby --",
   summary: "A lobby: lists hosted games on its page and brings players with an invite to their hosts.",
-  options: { port: { type: "string", value: "N", help: "TCP port to listen on (PORT, else 2567)" } },
+  options: {
+    port: { type: "string", value: "N", help: "TCP port to listen on (PORT, else 2567)" },
+    "public-url": { type: "string", value: "URL", help: "the lobby's URL as players know it (PUBLIC_URL)" },
+  },
   environment: {
     PORT: "TCP port to listen on",
     HOST: "address to listen on: all, or with TRUST_PROXY 127.0.0.1",
@@ -19,13 +22,16 @@ const USAGE: Usage = {
     TRUST_PROXY: "1 when a reverse proxy on this machine or a private address sets x-forwarded-for",
     REDIS_URL: "Redis by which several processes are one lobby",
   },
-  examples: ["npm run lobby", "PUBLIC_URL=https://lobby.example npm run lobby -- --port 8080"],
+  examples: ["npm run lobby", "npm run lobby -- --port 8080 --public-url https://lobby.example"],
 };
 
 await runProgram(async ({ signal, onExit }) => {
   const options = readArguments(USAGE, process.argv.slice(2));
   const port = readPort(options.text("port"), "PORT", 2567);
-  const publicUrl = readUrl(process.env["PUBLIC_URL"], "PUBLIC_URL") ?? `http://localhost:${port}/`;
+  const publicUrl =
+    readUrl(options.text("public-url"), "--public-url") ??
+    readUrl(process.env["PUBLIC_URL"], "PUBLIC_URL") ??
+    `http://localhost:${port}/`;
   const { port: stunPort, urls: stunUrls } = readStunOptions(process.env);
   const trustProxy = process.env["TRUST_PROXY"] === "1";
   // Who is reached directly is not asked for by a proxy.

@@ -8,20 +8,23 @@ import { Child } from "./start/child.ts";
 const USAGE: Usage = {
   command: "npm start --",
   summary: "Starts a lobby and an arena host on this machine.",
-  options: {},
+  options: {
+    port: { type: "string", value: "N", help: "port of the lobby (PORT, else 2567)" },
+    "game-port": { type: "string", value: "N", help: "port of the arena, UDP and TCP (GAME_PORT, else 7777)" },
+  },
   environment: {
     PORT: "port of the lobby (2567)",
     GAME_PORT: "port of the arena, UDP and TCP (7777)",
     PUBLIC_URL: "the lobby's URL as players know it",
   },
-  examples: ["npm start", "PORT=8080 GAME_PORT=7001 npm start"],
+  examples: ["npm start", "npm start -- --port 8080 --game-port 7001"],
 };
 
 await runProgram(
   async ({ signal, onExit }) => {
-    readArguments(USAGE, process.argv.slice(2));
-    const port = readPort(undefined, "PORT", 2567);
-    const gamePort = readPort(undefined, "GAME_PORT", 7777);
+    const options = readArguments(USAGE, process.argv.slice(2));
+    const port = readPort(options.text("port"), "PORT", 2567);
+    const gamePort = readPort(options.text("game-port"), "GAME_PORT", 7777, "--game-port");
 
     const sayLobby = print("magenta", "lobby");
     const lobby = new Child("lobby.ts", [], { ...process.env, PORT: String(port) }, (line, stream) =>

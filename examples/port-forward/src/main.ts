@@ -13,7 +13,8 @@ if (!Number.isInteger(port) || port < 1 || port > 65_535 || command === undefine
 }
 
 const interrupted = new AbortController();
-for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => interrupted.abort());
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"] as const)
+  process.on(signal, () => interrupted.abort());
 
 // `await using` gives the port back on every way out.
 await using mapper = new PortMapper({ via: optionsFromEnvironment().via });
@@ -27,8 +28,10 @@ if (mapping !== undefined) {
   env["EXTERNAL_PORT"] = String(mapping.externalPort);
 }
 const server = spawn(command, argv, { env, stdio: "inherit" });
-interrupted.signal.addEventListener("abort", () => server.kill());
-if (interrupted.signal.aborted) server.kill();
+// Windows has no SIGTERM, which would end it at once; Ctrl-C in its window reaches the command itself.
+const end = (): boolean => process.platform !== "win32" && server.kill();
+interrupted.signal.addEventListener("abort", end);
+if (interrupted.signal.aborted) end();
 
 try {
   const [code, signal] = (await once(server, "exit")) as [number | null, NodeJS.Signals | null];

@@ -3,8 +3,9 @@ import { ConnectivityManager } from "../connectivity/manager/manager.ts";
 import type { ConnectivityOptions } from "../connectivity/options.ts";
 import type { Reachability, Verdict } from "../connectivity/reachability.ts";
 import { formatEndpoint } from "../net/endpoint.ts";
+import { howToLetIn } from "../net/firewall.ts";
 import { messageOf } from "../net/message-of.ts";
-import { UDPSocketError } from "../net/udp-error.ts";
+import { isPortTaken, UDPSocketError } from "../net/udp-error.ts";
 import { PUBLIC_LOBBY } from "../rendezvous/wire/invite.ts";
 import type { TurnServer } from "../turn/open.ts";
 import { parseTurnUrl } from "../turn/url.ts";
@@ -15,6 +16,7 @@ import { checkPublicLobby } from "./relays.ts";
 import { Interruption } from "./signals.ts";
 import { openTrace, TRACE_OPTION, TRACE_USAGE } from "./trace.ts";
 
+const USUAL_PORT = 7777;
 const EXIT_CODES: Record<Verdict, number> = { open: 0, mapped: 0, punchable: 0, "relay-only": 2, "lan-only": 3 };
 
 export const doctor: Command = {
@@ -119,14 +121,15 @@ function aborted(signal: AbortSignal): Promise<void> {
 
 /** The wished port, or any where none was wished and the usual one is taken. */
 function bind(options: ConnectivityOptions, port: number | undefined, output: Output): ConnectivityManager | undefined {
-  const usual = new ConnectivityManager({ ...options, port: port ?? 7777 });
+  const usual = new ConnectivityManager({ ...options, port: port ?? USUAL_PORT });
   try {
     usual.bind();
     return usual;
   } catch (error) {
     if (!(error instanceof UDPSocketError)) throw error;
-    if (port === undefined && error.code === "EADDRINUSE") {
-      output.line("Port 7777 is in use (by a game of yours?); a free one is tried in its place.");
+    if (port === undefined && isPortTaken(error.code, USUAL_PORT)) {
+      const why = error.code === "EADDRINUSE" ? "is in use (by a game of yours?)" : "is reserved by the system";
+      output.line(`Port ${USUAL_PORT} ${why}; a free one is tried in its place.`);
       const other = new ConnectivityManager({ ...options, port: 0 });
       other.bind();
       return other;
@@ -199,6 +202,10 @@ function report(
   for (const { via, name, address, externalAddress } of gateways) {
     row("gateway", `${name} at ${address} (${via})${externalAddress ? `, outside ${externalAddress}` : ""}`);
   }
+  // From the network alone nobody can tell whether this computer lets players in.
+  const isProven = endpoints.some(({ proof, kind }) => proof === "outside" && (kind === "host" || kind === "mapped"));
+  const letIn = howToLetIn();
+  if (letIn !== "" && !isProven && !steps.some(({ step }) => step === "firewall")) row("firewall", `${letIn}.`);
   const hairpin = nat.hairpinning === null ? "unknown" : nat.hairpinning ? "yes" : "no";
   row(
     "nat",

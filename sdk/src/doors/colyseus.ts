@@ -1,5 +1,7 @@
 export type { RendezvousLimits } from "../colyseus/lobby/limits.ts";
 export { defineRendezvous, type RendezvousOptions, RendezvousRoom } from "../colyseus/lobby/room.ts";
+export type { AdmissionLimits } from "../colyseus/server/admission/admission-limits.ts";
+export type { ConnectionLimits } from "../colyseus/server/admission/connection-limits.ts";
 export type { TransportLimits } from "../colyseus/server/admission/limits.ts";
 export {
   type BroadcastUnreliableOptions,
@@ -31,3 +33,4 @@ export { formatPrometheus } from "../colyseus/server/observability/prometheus.ts
 export { hidePublicAddresses } from "../colyseus/server/replaced/room-query.ts";
 export { SallyportTransport } from "../colyseus/server/transport.ts";
 export type { SallyportTransportOptions } from "../colyseus/server/transport-options.ts";
+export type { TrafficLimits } from "../colyseus/wire/traffic-limits.ts";

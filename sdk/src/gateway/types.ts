@@ -51,7 +51,7 @@ export interface GatewayInfo {
 
 /** One thing that was tried, in words for the person who hosts. */
 export interface GatewayStep {
-  step: "interfaces" | Via;
+  step: "interfaces" | "journal" | Via;
   outcome: "ok" | "refused" | "absent" | "failed" | "skipped";
   /** Milliseconds since the search began. */
   ms: number;

@@ -194,10 +194,10 @@ export class IceAgent {
    */
   knock(via: string, address: string, port: number, now: number): boolean {
     if (this.#credentials.remote === null || this.#state === "closed") return false;
-    if (!this.#budget.hasAnswered(address) && !this.#budget.take(address, now)) return false;
-    this.counters.checksSent++;
     const fields = { role: this.#role, tieBreaker: this.#tieBreaker, priority: checkPriority(via), nomination: null };
     const request = this.#credentials.request(fields, this.#random(TRANSACTION_ID_BYTES));
+    if (!this.#budget.hasAnswered(address) && !this.#budget.take(address, request.length, now)) return false;
+    this.counters.checksSent++;
     this.#handler.send(request, via, address, port);
     return true;
   }
@@ -205,6 +205,11 @@ export class IceAgent {
   /** Whether the peer has answered at this address, on whatever port and whatever way: it is there, and not only named. */
   hasAnswered(address: string): boolean {
     return this.#budget.hasAnswered(address);
+  }
+
+  /** So many bytes that are no STUN message came from an address that the peer has proven. */
+  heard(bytes: number): void {
+    this.#budget.heard(bytes);
   }
 
   /** Checks the path in use at once, where something else has reason to doubt it. */
@@ -436,7 +441,7 @@ export class IceAgent {
   /** Whether a check may leave: to who has answered, in return for what came, or else from the budget. */
   #mayAsk(remote: RemoteCandidate, bytes: number, now: number): boolean {
     if (remote.unproven === undefined || remote.unproven.take(bytes)) return true;
-    if (remote.asked >= remote.mayAsk || !this.#budget.take(remote.address, now)) return false;
+    if (remote.asked >= remote.mayAsk || !this.#budget.take(remote.address, bytes, now)) return false;
     remote.asked++;
     return true;
   }
@@ -461,6 +466,7 @@ export class IceAgent {
     if (priority === undefined) return true;
     const pair = this.#checklist.observe(via, address, port, priority, this.#selected, now);
     if (pair === null) return true;
+    if (pair.remote.unproven === undefined) this.#budget.heard(message.bytes);
     pair.remote.unproven?.received(message.bytes);
     pair.remote.unproven?.take(answer.length);
     const nomination = nominationOf(message);

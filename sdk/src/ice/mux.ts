@@ -264,6 +264,7 @@ export class IceMux implements Disposable {
     if (target === undefined) return false;
     const taken = target.peer.onData?.(data) !== false;
     if (taken || target.proven) target.source.heard = true;
+    if (target.proven) target.peer.agent.heard(data.length);
     return taken;
   }
 

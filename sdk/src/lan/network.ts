@@ -3,8 +3,10 @@ import { createSocket, type Socket } from "node:dgram";
 import { withZone, zoneIn } from "../net/address.ts";
 import { normalizeAddress } from "../net/endpoint.ts";
 import { isExhausted } from "../net/exhaustion.ts";
+import { whyForbidden } from "../net/firewall.ts";
 import { readInterfaces } from "../net/interfaces.ts";
 import { addressScope } from "../net/scope.ts";
+import { isPortTaken } from "../net/udp-error.ts";
 import { type Link, linksOf, neighbourhoodOf } from "./links.ts";
 import { LAN_GROUP_4, LAN_GROUP_6, LAN_PORT } from "./packet.ts";
 
@@ -162,7 +164,7 @@ export class UDPLanNetwork implements LanNetwork {
     socket.once("error", (error: NodeJS.ErrnoException) => {
       this.#receivers[family] = undefined;
       if (isExhausted(error)) this.#owed.add(family);
-      else if (error.code === "EADDRINUSE") {
+      else if (isPortTaken(error.code, this.#port)) {
         this.#deaf = `UDP port ${this.#port} belongs to another program: questions of players are not heard.`;
       }
     });
@@ -198,8 +200,7 @@ function send(
 }
 
 function reasonOf(error: NodeJS.ErrnoException): string {
-  if (error.code === "EPERM" || error.code === "EACCES") return `this machine's firewall forbids it (${error.code})`;
-  return error.code ?? error.message;
+  return whyForbidden(error.code) ?? error.code ?? error.message;
 }
 
 /** No router passes it on. */

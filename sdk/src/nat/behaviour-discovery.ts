@@ -3,6 +3,7 @@ import type { Endpoint } from "../net/endpoint.ts";
 import { readInterfaces } from "../net/interfaces.ts";
 import { traceOf } from "../net/trace.ts";
 import { UDPSocket } from "../net/udp-socket.ts";
+import { UnprovenAddress } from "../net/unproven-address.ts";
 import { newTransactionId, StunBuilder } from "../stun/builder.ts";
 import { resolveStunServer } from "../stun/client.ts";
 import { StunAttribute, StunMethod } from "../stun/constants.ts";
@@ -44,10 +45,13 @@ export async function natBehaviour(
     await using fresh = UDPSocket.open({ address: address.address.includes(":") ? "::" : "0.0.0.0" });
     using game = new StunBindingSession(socket, { signal });
     using other = new StunBindingSession(fresh, { signal });
+    // Its other address, and what it says is ours, may be somebody else's.
+    const named = new UnprovenAddress();
+    const asking: Asking = { server: address, timeoutMs, silenceMs, named };
     const behaviour = await discoverBehaviour(address, {
-      askFromGame: asker(game, timeoutMs, silenceMs),
-      askFromFresh: asker(other, timeoutMs, silenceMs),
-      hairpin: (gameMapped, freshMapped) => hairpins(socket, gameMapped, fresh, freshMapped, silenceMs, signal),
+      askFromGame: asker(game, asking),
+      askFromFresh: asker(other, asking),
+      hairpin: (gameMapped, freshMapped) => hairpins(socket, gameMapped, fresh, freshMapped, silenceMs, named, signal),
       isLocal: isLocalEndpoint(socket),
       localPort: socket.localPort,
     });
@@ -80,13 +84,23 @@ export function isLocalEndpoint(socket: UDPSocket): (endpoint: Endpoint) => bool
   return ({ address, port }) => port === socket.localPort && addresses.has(address);
 }
 
-function asker(session: StunBindingSession, timeoutMs: number, silenceMs: number): NatAsk {
+interface Asking {
+  readonly server: Endpoint;
+  readonly timeoutMs: number;
+  readonly silenceMs: number;
+  /** What the server said, and what went to addresses that it named. */
+  readonly named: UnprovenAddress;
+}
+
+function asker(session: StunBindingSession, { server: asked, timeoutMs, silenceMs, named }: Asking): NatAsk {
   return async (server, { change, answersFrom, mayBeSilent } = {}) => {
     const { mapped, response, error } = await session.ask(server, {
       timeoutMs: mayBeSilent === true ? silenceMs : timeoutMs,
       ...(change === undefined ? {} : { change }),
       ...(answersFrom === undefined ? {} : { answersFrom }),
+      ...(server.address === asked.address ? {} : { maySend: (bytes) => named.take(bytes) }),
     });
+    if (server.address === asked.address) named.received(response?.bytes ?? 0);
     const other = response?.address(StunAttribute.OTHER_ADDRESS) ?? undefined;
     const answer: NatAnswer = {};
     if (mapped !== undefined) answer.mapped = mapped;
@@ -106,6 +120,7 @@ async function hairpins(
   fresh: UDPSocket,
   freshMapped: Endpoint,
   silenceMs: number,
+  named: UnprovenAddress,
   signal: AbortSignal | undefined,
 ): Promise<boolean> {
   const knock = new StunBuilder(StunMethod.BINDING, "indication", newTransactionId()).fingerprint().build();
@@ -122,8 +137,8 @@ async function hairpins(
   signal?.addEventListener("abort", give, { once: true });
   const timers = HAIRPIN_SCHEDULE_MS.filter((at) => at < silenceMs).map((at) =>
     setTimeout(() => {
-      game.send(knock, freshMapped.port, freshMapped.address);
-      fresh.send(knock, gameMapped.port, gameMapped.address);
+      if (named.take(knock.length)) game.send(knock, freshMapped.port, freshMapped.address);
+      if (named.take(knock.length)) fresh.send(knock, gameMapped.port, gameMapped.address);
     }, at).unref(),
   );
   timers.push(setTimeout(give, silenceMs).unref());

@@ -13,11 +13,21 @@ export class TokenBucket {
 
   /** Takes tokens; false, and none, if there are too few. */
   take(now: number, tokens = 1): boolean {
-    this.#tokens = Math.min(this.#burst, this.#tokens + Math.max(0, now - this.#at) * this.#perMs);
-    this.#at = now;
+    this.#fill(now);
     if (this.#tokens < tokens) return false;
     this.#tokens -= tokens;
     return true;
+  }
+
+  /** How long until so many tokens are there, ms; 0 when they are. Takes none. */
+  waitMs(now: number, tokens = 1): number {
+    this.#fill(now);
+    return this.#tokens >= tokens ? 0 : Math.ceil((tokens - this.#tokens) / this.#perMs);
+  }
+
+  #fill(now: number): void {
+    this.#tokens = Math.min(this.#burst, this.#tokens + Math.max(0, now - this.#at) * this.#perMs);
+    this.#at = now;
   }
 }
 
@@ -55,6 +65,11 @@ export class RateLimiter {
       if (!oldest.done) this.#buckets.delete(oldest.value);
     }
     return granted;
+  }
+
+  /** As {@link TokenBucket.waitMs}; nobody is remembered for it. */
+  waitMs(key: string, now: number, tokens = 1): number {
+    return this.#buckets.get(key)?.waitMs(now, tokens) ?? 0;
   }
 
   get size(): number {

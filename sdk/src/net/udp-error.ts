@@ -13,7 +13,10 @@ export class UDPSocketError extends Error {
 
 const ADVICE: Readonly<Record<string, string>> = {
   EADDRINUSE: "another program has this port: choose another port, or 0 for any free one",
-  EACCES: "the system does not allow this port: ports below 1024 need privileges; choose a higher one",
+  EACCES:
+    process.platform === "win32"
+      ? "Windows has reserved this port, as for Hyper-V, WSL or Docker, or another program has it alone: choose another port (netsh interface ipv4 show excludedportrange udp lists what is reserved)"
+      : "the system does not allow this port: ports below 1024 need privileges; choose a higher one",
   EPERM: "the system does not allow this port: a firewall or sandbox forbids it",
   EADDRNOTAVAIL: "this machine has no such address: use an address of one of its interfaces, or * for all",
   EAFNOSUPPORT: "this machine does not speak this family of addresses",
@@ -25,6 +28,11 @@ const ADVICE: Readonly<Record<string, string>> = {
 export function errorCode(error: unknown): string {
   const code: unknown = error instanceof Error && "code" in error ? error.code : undefined;
   return typeof code === "string" ? code : "UNKNOWN";
+}
+
+/** Whether another port may be had where this one is not: a program has it, or Windows keeps it in a reserved range (EACCES). */
+export function isPortTaken(code: string | undefined, port: number): boolean {
+  return code === "EADDRINUSE" || (code === "EACCES" && port >= 1024);
 }
 
 /** Wraps what the system said about `subject` (an endpoint, an option) in words that a person can act upon. */

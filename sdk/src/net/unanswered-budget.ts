@@ -1,5 +1,6 @@
 import { callerKey } from "./caller-key.ts";
 import { RateLimiter, TokenBucket } from "./token-bucket.ts";
+import type { UnprovenAddress } from "./unproven-address.ts";
 
 export interface Budget {
   /** Packets at once. */
@@ -41,16 +42,23 @@ export class UnansweredBudget {
   // A Map keeps insertion order: the first entry is the oldest.
   readonly #answered: Map<string, number> = new Map();
 
-  /** The share of one introduced peer, for all of its paths. */
-  introduction(): IntroductionBudget {
-    return new IntroductionBudget(this);
+  /**
+   * The share of one introduced peer, for all of its paths.
+   * @param said what the peer has said so far bounds it too: three bytes for one. Default: that is not counted
+   */
+  introduction(said?: UnprovenAddress): IntroductionBudget {
+    return new IntroductionBudget(this, said);
+  }
+
+  /** Whether something authentic has answered there of late. */
+  hasAnswered(key: string, now: number): boolean {
+    const answeredAt = this.#answered.get(key);
+    return answeredAt !== undefined && now - answeredAt < ANSWERED_MS;
   }
 
   /** Takes one packet's place of destination and process. */
   take(key: string, now: number): boolean {
-    const answeredAt = this.#answered.get(key);
-    const hasAnswered = answeredAt !== undefined && now - answeredAt < ANSWERED_MS;
-    return (hasAnswered || this.#destinations.take(key, now)) && this.#process.take(now);
+    return (this.hasAnswered(key, now) || this.#destinations.take(key, now)) && this.#process.take(now);
   }
 
   /** Something authentic answered at this address, be it a TURN server. */
@@ -68,16 +76,31 @@ export class UnansweredBudget {
 export class IntroductionBudget {
   readonly #parent: UnansweredBudget;
   readonly #own: TokenBucket = new TokenBucket(PER_INTRODUCTION.burst, PER_INTRODUCTION.perSecond);
+  readonly #said: UnprovenAddress | undefined;
   readonly #answered: Set<string> = new Set();
 
-  constructor(parent: UnansweredBudget) {
+  constructor(parent: UnansweredBudget, said?: UnprovenAddress) {
     this.#parent = parent;
+    this.#said = said;
   }
 
-  /** Whether one more packet may go to an address and port that have not answered; if so, it is counted. */
-  take(address: string, now: number): boolean {
+  /**
+   * Whether one more packet, so many bytes long, may go to an address and port that have not answered; if so, it is counted. A failed
+   * one may have taken a place all the same.
+   */
+  take(address: string, bytes: number, now: number): boolean {
+    const key = callerKey(address);
+    const said = this.#parent.hasAnswered(key, now) ? undefined : this.#said;
+    if (said?.allows(bytes) === false) return false;
     // One's own first: who has spent it must not spend what others need of a destination.
-    return this.#own.take(now) && this.#parent.take(callerKey(address), now);
+    if (!this.#own.take(now) || !this.#parent.take(key, now)) return false;
+    said?.take(bytes);
+    return true;
+  }
+
+  /** The peer said so much, by the mailbox or by a path that is its own. */
+  heard(bytes: number): void {
+    this.#said?.received(bytes);
   }
 
   /** The peer answered at this address. */

@@ -14,9 +14,14 @@ export class UnprovenAddress {
     this.#received += bytes;
   }
 
+  /** Whether a datagram of this size may leave. */
+  allows(bytes: number): boolean {
+    return this.#sent + bytes <= AMPLIFICATION_LIMIT * this.#received;
+  }
+
   /** Notes a datagram that is to leave. False, and nothing is noted, if so much must not be sent there. */
   take(bytes: number): boolean {
-    if (this.#sent + bytes > AMPLIFICATION_LIMIT * this.#received) return false;
+    if (!this.allows(bytes)) return false;
     this.#sent += bytes;
     return true;
   }

@@ -28,6 +28,7 @@ export interface AdmissionOptions {
   ownAddress: Uint8Array;
   maxTokenLifetimeSeconds: number;
   historyCapacity: number;
+  oneTokenPerClient: boolean;
   startSeconds: number;
   random: RandomSource;
 }
@@ -48,6 +49,7 @@ export class Admission {
   readonly #ownAddress: Uint8Array;
   readonly #startSeconds: number;
   readonly #maxTokenLifetimeSeconds: number;
+  readonly #oneTokenPerClient: boolean;
   readonly #history: TokenHistory;
   /** Cells. */
   readonly #privateKey: number;
@@ -62,6 +64,7 @@ export class Admission {
     this.#ownAddress = options.ownAddress;
     this.#startSeconds = options.startSeconds;
     this.#maxTokenLifetimeSeconds = options.maxTokenLifetimeSeconds;
+    this.#oneTokenPerClient = options.oneTokenPerClient;
     this.#history = new TokenHistory(options.historyCapacity);
     this.#privateKey = this.#slab.storeCell(options.privateKey);
     const challengeKey = new Uint8Array(KEY_BYTES);
@@ -164,7 +167,14 @@ export class Admission {
       return false;
     }
     const expire = requestExpire(data);
-    const entry = this.#history.admit(requestTag(data), address, port, expire, unixSeconds);
+    const entry = this.#history.admit(
+      requestTag(data),
+      address,
+      port,
+      expire,
+      unixSeconds,
+      this.#oneTokenPerClient ? token.clientId : undefined,
+    );
     if (typeof entry === "string") {
       if (entry === "used") counters.requestTokenUsed++;
       else counters.requestOverload++;

@@ -42,6 +42,8 @@ export class ServerClient implements NetcodeServerClient {
   strayed = false;
   lastReceiveTime: number;
   lastSendTime: number;
+  bytesIn = 0;
+  bytesOut = 0;
   context: unknown = undefined;
   readonly handshakeMs: number;
   /** ms of silence; Infinity: none. */

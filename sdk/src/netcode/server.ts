@@ -45,6 +45,11 @@ export interface NetcodeServerOptions {
    * stem from before it are ignored. Default 30.
    */
   maxTokenLifetimeSeconds?: number;
+  /**
+   * True: another token of a client id takes the place of one that was shown and not used yet, with its handshake. So who gets many
+   * tokens for one client id holds one place. Default false, as the standard has it: several race.
+   */
+  oneTokenPerClient?: boolean;
   /** Default: the platform's cryptographic generator. */
   random?: RandomSource;
 }
@@ -73,7 +78,7 @@ export class NetcodeServer {
 
   /** @throws {NetcodeError} `invalid-key`, `invalid-address`, `invalid-option`, `not-ready` */
   constructor(options: NetcodeServerOptions, handler: NetcodeServerHandler) {
-    const { maxClients, maxTokenLifetimeSeconds = 30, random = systemRandom } = options;
+    const { maxClients, maxTokenLifetimeSeconds = 30, oneTokenPerClient = false, random = systemRandom } = options;
     checkPrivateKey(options.privateKey);
     if (!Number.isInteger(maxClients) || maxClients < 1 || maxClients > 65_536) {
       throw new NetcodeError("invalid-option", `maxClients must be 1 to 65536, not ${maxClients}.`);
@@ -93,10 +98,11 @@ export class NetcodeServer {
       ownAddress: encodeAddress(options.address),
       maxTokenLifetimeSeconds,
       historyCapacity: 8 * Math.max(256, maxClients),
+      oneTokenPerClient,
       random,
     };
     // Handshakes and tokens (above) in the reference's proportions: 4 x 256 and 8 x 256 for its 256 clients.
-    this.#sources = new SourceTable(this.#slab, 4 * Math.max(256, maxClients));
+    this.#sources = new SourceTable(this.#slab, 4 * Math.max(256, maxClients), oneTokenPerClient);
     this.#slots = Array.from({ length: maxClients }, () => null);
   }
 
@@ -260,6 +266,12 @@ export class NetcodeServer {
     this.#free(slot, "server");
   }
 
+  /** Frees a client's slot without a word, as after silence: the layer above has found that it is not where it seems to be. */
+  giveUp(client: NetcodeServerClient): void {
+    const slot = this.#slotOf(client);
+    if (slot) this.#free(slot, "timeout");
+  }
+
   /**
    * Moves a client to another address, which the layer above has proven to be the client's: it was heard there just now. False
    * if the client is gone or another one is there. A handshake under way from there is dropped.
@@ -269,6 +281,8 @@ export class NetcodeServer {
     if (!slot || !this.#sources.move(slot, address, port)) return false;
     slot.strayed = false;
     slot.lastReceiveTime = now;
+    slot.bytesIn = 0;
+    slot.bytesOut = 0;
     return true;
   }
 
@@ -318,7 +332,10 @@ export class NetcodeServer {
       return true;
     }
     client.confirmed = true;
-    if (!elsewhere) client.lastReceiveTime = now;
+    if (!elsewhere) {
+      client.lastReceiveTime = now;
+      client.bytesIn += data.length;
+    }
     if (type === PACKET_PAYLOAD) this.#handler.payload(client, this.#slab.plainView(admission.codec.length));
     return true;
   }
@@ -336,6 +353,7 @@ export class NetcodeServer {
 
   #transmit(client: ServerClient, bytes: number, now: number): void {
     client.lastSendTime = now;
+    client.bytesOut += bytes;
     this.#handler.send(this.#slab.wireOutView(bytes), client.address, client.port);
   }
 

@@ -7,18 +7,21 @@ import type { TokenEntry } from "./token-history.ts";
 /**
  * Who may speak to the server: a client in its slot or a handshake under way, by source address. An address is never
  * both. The number of handshakes is capped; each ends `timeout` after its latest accepted request, and nothing else that
- * arrives prolongs it.
+ * arrives prolongs it. Where tokens replace one another, a client id has one handshake, the latest.
  */
 export class SourceTable {
   readonly #slab: Slab;
   readonly #maxHandshakes: number;
   readonly #sources: EndpointMap<ServerClient | Handshake> = new EndpointMap();
   readonly #handshakes: Set<Handshake> = new Set();
+  /** Undefined where one client id may have several. */
+  readonly #byClient: Map<bigint, Handshake> | undefined;
   #nextDeadline: number = Number.POSITIVE_INFINITY;
 
-  constructor(slab: Slab, maxHandshakes: number) {
+  constructor(slab: Slab, maxHandshakes: number, oneForEachClient: boolean) {
     this.#slab = slab;
     this.#maxHandshakes = maxHandshakes;
+    this.#byClient = oneForEachClient ? new Map() : undefined;
   }
 
   get handshakes(): number {
@@ -45,8 +48,12 @@ export class SourceTable {
   ): Handshake | null {
     const known = this.#sources.get(address, port);
     if (known?.slotted) return null;
-    if (known) this.#releaseKeys(known);
-    else if (this.#handshakes.size >= this.#maxHandshakes && !this.#makeRoom(now)) return null;
+    const former = this.#byClient?.get(token.clientId);
+    if (former && former !== known) this.drop(former);
+    if (known) {
+      this.#releaseKeys(known);
+      this.#byClient?.delete(known.clientId);
+    } else if (this.#handshakes.size >= this.#maxHandshakes && !this.#makeRoom(now)) return null;
     const handshake = known ?? new Handshake(address, port);
     // Repeated requests are part of one handshake.
     if (!known || known.clientId !== token.clientId) handshake.beganAt = now;
@@ -58,6 +65,7 @@ export class SourceTable {
     handshake.deadline = token.timeoutSeconds > 0 ? now + token.timeoutSeconds * 1000 : Number.POSITIVE_INFINITY;
     handshake.tokenExpiry = tokenExpiry;
     this.#nextDeadline = Math.min(this.#nextDeadline, handshake.deadline);
+    this.#byClient?.set(handshake.clientId, handshake);
     if (!known) {
       this.#handshakes.add(handshake);
       this.#sources.set(address, port, handshake);
@@ -68,11 +76,13 @@ export class SourceTable {
   /** The handshake became a client, which takes its keys over. */
   install(handshake: Handshake, client: ServerClient): void {
     this.#handshakes.delete(handshake);
+    this.#byClient?.delete(handshake.clientId);
     this.#sources.set(client.address, client.port, client);
   }
 
   drop(handshake: Handshake): void {
     this.#handshakes.delete(handshake);
+    this.#byClient?.delete(handshake.clientId);
     this.#sources.delete(handshake.address, handshake.port);
     this.#releaseKeys(handshake);
   }

@@ -78,6 +78,9 @@ export interface NetcodeServerClient {
   readonly lastReceiveTime: number;
   /** Time of the last packet to it, ms. */
   readonly lastSendTime: number;
+  /** Of datagrams that came from its address, and of such that went there; both begin anew when it is rebound. */
+  readonly bytesIn: number;
+  readonly bytesOut: number;
   /** Whether the last accepted packet had the highest sequence so far; only such a one may move a path (RFC 9000 section 9.3). */
   readonly newest: boolean;
   /** Whether the packet with the highest sequence so far came from elsewhere (`receiveAs`), not from its address. */

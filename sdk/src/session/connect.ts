@@ -48,7 +48,7 @@ const UPDATE_MS = 20;
 /**
  * Opens a secure session with the server that a connect token names. Its addresses are taken as ways to one server, as
  * {@link UDPSessionServer} writes them: the first has a head start of 100 ms, then all are asked, the others twice a second, and the first
- * that answers is kept. No more than 8 are tried.
+ * that answers is kept. No more than 8 are tried, and where `dialed` is given, all others than that address get seven requests together.
  * @param token a netcode connect token, 2048 bytes; good for one session
  * @throws SessionError whose `code` says why: `timeout`, `full`, `expired`, `invalid-token`, `aborted`, `shutdown`
  */
@@ -67,7 +67,7 @@ function wayTo(addresses: readonly Endpoint[], { path, socket, dialed }: Connect
   if (path) return new PathWay(path);
   const dialable = dialableAddresses(addresses, dialed);
   if (dialable.length === 0) throw new SessionError("invalid-token", "The token names no address that may be dialed.");
-  return new SocketWay(socket, dialable, () => performance.now());
+  return new SocketWay(socket, dialable, dialed, () => performance.now());
 }
 
 /** A netcode client on a way to its server, and the session that stands on it once it is connected. */

@@ -1,3 +1,5 @@
+import { callerKey } from "../net/caller-key.ts";
+import { RateLimiter } from "../net/token-bucket.ts";
 import { traceOf } from "../net/trace.ts";
 import type { NetcodeServer } from "../netcode/server.ts";
 import type { NetcodeServerClient } from "../netcode/types.ts";
@@ -12,6 +14,8 @@ const SILENT_MS = 150;
 const TRIES_PER_DATAGRAM = 8;
 /** All strangers together, per second: what junk can cost while many clients are silent. */
 const TRIES_PER_SECOND = 4000;
+/** Datagrams of one caller that are tried: an eighth of all tries, so that one who sends junk keeps nobody from moving. */
+const PER_SOURCE = { burst: 64, perSecond: 64, maxKeys: 4096 } as const;
 /** The silent are looked for at most this often (ms), so that a flood does not make us look for each datagram. */
 const LOOK_INTERVAL_MS = 20;
 /** Prefix byte, shortest sequence, tag: less is no encrypted packet (netcode 1.02). */
@@ -44,8 +48,10 @@ export class Roaming {
   #lookedAt = Number.NEGATIVE_INFINITY;
   #tries = TRIES_PER_SECOND;
   #refilledAt = 0;
+  readonly #perSource = new RateLimiter(PER_SOURCE);
   /** Whence the datagram came that netcode is reading. */
   #reading: PathCandidate | null = null;
+  #isStray = false;
 
   constructor(netcode: NetcodeServer, handler: RoamingHandler, random: RandomSource = systemRandom) {
     this.#netcode = netcode;
@@ -59,13 +65,13 @@ export class Roaming {
     const known = this.#candidates.get(address, port, now);
     if (known && this.#readFrom(known, data, now)) return true;
     this.#look(now);
-    if (this.#silent.length === 0) return false;
+    if (this.#silent.length === 0 || !this.#perSource.take(callerKey(address), now)) return false;
     this.#refill(now);
     for (let position = 0; position < Math.min(this.#silent.length, TRIES_PER_DATAGRAM); position++) {
       const client = this.#silent[position];
       if (!client || this.#tries < 1) return false;
       this.#tries--;
-      if (!this.#netcode.receiveAs(client, data)) continue;
+      if (!this.#readAs(client, data)) continue;
       this.#silent.splice(position, 1);
       if (client.connected && client.newest) this.#suspect(client, address, port, data.length, now);
       return true;
@@ -73,6 +79,11 @@ export class Roaming {
     // Those who were not it go to the end, so that every silent client has its turn.
     this.#silent.push(...this.#silent.splice(0, TRIES_PER_DATAGRAM));
     return false;
+  }
+
+  /** Whether the datagram that netcode is reading came from elsewhere than its client's address. */
+  get isReading(): boolean {
+    return this.#isStray;
   }
 
   /** A payload of path validation, of the datagram that netcode is reading. */
@@ -104,7 +115,7 @@ export class Roaming {
     let taken: boolean;
     try {
       this.#reading = candidate;
-      taken = this.#netcode.receiveAs(client, data);
+      taken = this.#readAs(client, data);
     } finally {
       this.#reading = null;
     }
@@ -114,6 +125,15 @@ export class Roaming {
     // The answer may have been overtaken by what the client said after it.
     if (candidate.proven && candidate.leads && client.strayed) this.#move(candidate, now);
     return true;
+  }
+
+  #readAs(client: NetcodeServerClient, data: Uint8Array): boolean {
+    try {
+      this.#isStray = true;
+      return this.#netcode.receiveAs(client, data);
+    } finally {
+      this.#isStray = false;
+    }
   }
 
   /** Its newest packet came from there. As long as the client is heard at its own address too, it is there. */

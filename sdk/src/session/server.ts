@@ -10,6 +10,7 @@ import type { NetcodeDisconnectReason, NetcodeServerClient } from "../netcode/ty
 import { CLOSE_GOING_AWAY } from "./close-code.ts";
 import type { SessionLimits } from "./limits.ts";
 import { PATH_PORT, PathTable, type SessionPath } from "./path.ts";
+import { PathConsent } from "./path-consent.ts";
 import { isPathPacket } from "./path-packet.ts";
 import { SESSION_PROTOCOL_ID } from "./protocol.ts";
 import { SessionPump } from "./pump.ts";
@@ -48,6 +49,7 @@ export class UDPSessionServer implements SessionServer, AsyncDisposable {
   readonly #live = new Set<Session>();
   readonly #pump = new SessionPump();
   readonly #roaming: Roaming;
+  readonly #consent: PathConsent;
   readonly #options: UDPSessionServerOptions;
   readonly #privateKey: Uint8Array;
   readonly #identity: Endpoint;
@@ -79,6 +81,7 @@ export class UDPSessionServer implements SessionServer, AsyncDisposable {
         address: this.#identity,
         maxClients: options.maxClients ?? 1024,
         maxTokenLifetimeSeconds: this.#tokenLifetimeSeconds,
+        oneTokenPerClient: true,
       },
       {
         send: (data, address, port) => {
@@ -89,20 +92,24 @@ export class UDPSessionServer implements SessionServer, AsyncDisposable {
         clientConnected: (client) => this.#connected(client),
         clientDisconnected: (client, reason) => this.#disconnected(client, reason),
         payload: (client, data) => {
-          if (isPathPacket(data)) this.#roaming.pathPacket(client, data);
+          if (isPathPacket(data)) this.#pathPacket(client, data);
           else sessionOf(client)?.receive(data, this.#now);
         },
       },
     );
     this.#netcode.start(this.#pump.now(), unixSeconds());
     this.#roaming = new Roaming(this.#netcode, {
-      moved: (client) => sessionOf(client)?.moved(),
+      moved: (client) => {
+        this.#consent.moved(client, this.#now);
+        sessionOf(client)?.moved();
+      },
       strayed: (client, from, port, bytes) => {
         const entry = this.#paths.get(client.address, client.port);
         entry?.path.strayed?.(from, port, bytes);
         return entry !== null;
       },
     });
+    this.#consent = new PathConsent(this.#netcode);
     socket.onDatagram = (data, address, port) => {
       const now = this.#pump.now();
       this.#now = now;
@@ -111,7 +118,9 @@ export class UDPSessionServer implements SessionServer, AsyncDisposable {
     };
     this.#timer = setInterval(() => {
       this.#unixSeconds = unixSeconds();
-      this.#netcode.update(this.#pump.now());
+      const now = this.#pump.now();
+      this.#netcode.update(now);
+      this.#consent.update(now);
     }, UPDATE_MS);
     this.#timer.unref();
   }
@@ -168,6 +177,11 @@ export class UDPSessionServer implements SessionServer, AsyncDisposable {
     return this.close();
   }
 
+  #pathPacket(client: NetcodeServerClient, data: Uint8Array): void {
+    if (this.#roaming.isReading) this.#roaming.pathPacket(client, data);
+    else this.#consent.pathPacket(client, data, this.#now);
+  }
+
   #connected(client: NetcodeServerClient): void {
     const netcode = this.#netcode;
     const entry = this.#paths.get(client.address, client.port);
@@ -201,6 +215,7 @@ export class UDPSessionServer implements SessionServer, AsyncDisposable {
 
   #disconnected(client: NetcodeServerClient, reason: NetcodeDisconnectReason): void {
     this.#roaming.forget(client);
+    this.#consent.forget(client);
     const session = sessionOf(client);
     if (!session) return;
     client.context = undefined;

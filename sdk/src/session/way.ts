@@ -2,6 +2,7 @@ import { addressFamily } from "../net/address.ts";
 import { type Endpoint, NOWHERE } from "../net/endpoint.ts";
 import { type AddressScope, addressScope } from "../net/scope.ts";
 import { UDPSocket } from "../net/udp-socket.ts";
+import { UnprovenAddress } from "../net/unproven-address.ts";
 import type { SessionPath, SessionPathKind, SessionPathPair } from "./path.ts";
 
 /** How a client's datagrams get to its server and back. */
@@ -23,6 +24,11 @@ const RECEIVE_BUFFER_BYTES = 1 << 20;
 /** Of a token's addresses that are tried, and how often all but the first are: its issuer names them, and may name anybody. */
 export const MAX_ADDRESSES = 8;
 const OTHERS_EVERY_MS = 500;
+/**
+ * What a token cost its issuer at the least: 2048 bytes in Base64. All addresses together at which nothing shows that the issuer is there
+ * get three times as much (RFC 9000 section 8): seven requests.
+ */
+const TOKEN_REPLY_BYTES = 2732;
 /** The others wait for netcode's second request, which comes 100 ms after the first, or a moment sooner. */
 const HEAD_START_MS = 50;
 const LOCAL_SCOPES: ReadonlySet<AddressScope> = new Set(["private", "carrier-grade", "link-local"]);
@@ -55,11 +61,22 @@ export class SocketWay implements Way {
   /** Where the datagram that is being read came from. */
   #source: Endpoint = NOWHERE;
   readonly #now: () => number;
+  /** The issuer's own address, which answered over TCP; undefined where the application vouches for all. */
+  readonly #dialed: string | undefined;
+  readonly #unproven: UnprovenAddress = new UnprovenAddress();
   #othersAt: number = Number.POSITIVE_INFINITY;
+  #rounds = 0;
 
   /** @param now milliseconds of a monotonic clock */
-  constructor(socket: UDPSocket | undefined, candidates: readonly Endpoint[], now: () => number) {
+  constructor(
+    socket: UDPSocket | undefined,
+    candidates: readonly Endpoint[],
+    dialed: string | undefined,
+    now: () => number,
+  ) {
     this.#now = now;
+    this.#dialed = dialed;
+    this.#unproven.received(TOKEN_REPLY_BYTES);
     this.#socket = socket ?? openSocket(candidates);
     this.#isOurs = socket === undefined;
     this.#candidates = candidates;
@@ -90,11 +107,16 @@ export class SocketWay implements Way {
       return;
     }
     const now = this.#now();
-    if (this.#othersAt === Number.POSITIVE_INFINITY) this.#othersAt = now + HEAD_START_MS;
-    const toOthers = now >= this.#othersAt;
+    if (this.#rounds === 0) this.#othersAt = now + HEAD_START_MS;
+    const round = this.#rounds;
+    const toOthers = round > 0 && now >= this.#othersAt;
     if (toOthers) this.#othersAt = now + OTHERS_EVERY_MS;
+    if (toOthers || round === 0) this.#rounds++;
     for (const [index, { address, port }] of this.#candidates.entries()) {
-      if (index === 0 || toOthers) this.#socket.send(data, port, address);
+      const isProven = this.#dialed === undefined || address === this.#dialed;
+      // In the others' first round the first has had its request already.
+      const isDue = index === 0 ? isProven || round === 0 || (toOthers && round > 1) : toOthers;
+      if (isDue && (isProven || this.#unproven.take(data.length))) this.#socket.send(data, port, address);
     }
   }
 

@@ -34,6 +34,8 @@ export interface StunBindingOptions {
   signal?: AbortSignal;
   /** Called as each server answers or fails. */
   onOutcome?: (outcome: StunServerOutcome) => void;
+  /** Asked before each packet to a server, where somebody else named the servers: false keeps it back. */
+  maySend?: ((address: string, bytes: number) => boolean) | undefined;
   /** Which family to ask over where a name has both. Default: IPv4 first, since that is what NATs translate. */
   family?: 4 | 6;
 }
@@ -50,7 +52,7 @@ export async function stunBinding(
   servers: readonly string[],
   options: StunBindingOptions = {},
 ): Promise<StunServerOutcome[]> {
-  const { timeoutMs = DEFAULT_TIMEOUT_MS, signal, onOutcome } = options;
+  const { timeoutMs = DEFAULT_TIMEOUT_MS, signal, onOutcome, maySend } = options;
   const deadline = performance.now() + timeoutMs;
   using session = new StunBindingSession(socket, { signal });
   const over = AbortSignal.any([AbortSignal.timeout(timeoutMs), ...(signal === undefined ? [] : [signal])]);
@@ -64,7 +66,10 @@ export async function stunBinding(
     try {
       const address = await abortable(resolveStunServer(server, socket, options.family), over, givenUp);
       outcome.address = address;
-      const answer = await session.ask(address, { timeoutMs: Math.max(1, deadline - performance.now()) });
+      const answer = await session.ask(address, {
+        timeoutMs: Math.max(1, deadline - performance.now()),
+        ...(maySend && { maySend: (bytes) => maySend(address.address, bytes) }),
+      });
       if (answer.mapped !== undefined) outcome.mapped = answer.mapped;
       if (answer.rttMs !== undefined) outcome.rttMs = answer.rttMs;
       if (answer.error !== undefined) outcome.error = answer.error;

@@ -1,4 +1,5 @@
 import type { Endpoint } from "../net/endpoint.ts";
+import { AMPLIFICATION_LIMIT } from "../net/unproven-address.ts";
 import { StunBuilder } from "./builder.ts";
 import { CHANGE_IP, CHANGE_PORT, StunAttribute, StunErrorCode, StunMethod } from "./constants.ts";
 import { isStun, StunMessage } from "./message.ts";
@@ -44,7 +45,8 @@ const KNOWN_WITH_CHANGE = new Set<number>([...KNOWN, StunAttribute.CHANGE_REQUES
 /**
  * Sources can be forged, so an answer must not be much larger than its request. Over IPv4 a Binding cannot be answered in less than
  * 1.6 times an empty request (32 bytes to 20), over IPv6 in less than 2.2 (44 bytes); what is only nice to have is left out beyond
- * this. A server with two addresses has to tell of both (RFC 5780 section 6.1): 2.8 times.
+ * this. A server with two addresses has to tell of both (RFC 5780 section 6.1): 2.8 times over IPv4. Over IPv6 both are more than
+ * three times an empty request, and the origin, then the other address, is left out: a request that is longer gets them.
  */
 const MAX_AMPLIFICATION = 1.6;
 
@@ -83,16 +85,19 @@ export function respondToStun(
   builder.xorAddress(StunAttribute.XOR_MAPPED_ADDRESS, source);
   const changeAddress = (change & CHANGE_IP) !== 0;
   const changePort = (change & CHANGE_PORT) !== 0;
-  const most = MAX_AMPLIFICATION * data.length - (request.has(StunAttribute.FINGERPRINT) ? FINGERPRINT_BYTES : 0);
-  if (origin !== undefined && (other !== undefined || builder.length + addressBytes(origin) <= most)) {
+  const fingerprint = request.has(StunAttribute.FINGERPRINT) ? FINGERPRINT_BYTES : 0;
+  const most = (other === undefined ? MAX_AMPLIFICATION : AMPLIFICATION_LIMIT) * data.length - fingerprint;
+  const otherBytes = other === undefined ? 0 : addressBytes(other);
+  if (origin !== undefined && builder.length + addressBytes(origin) + otherBytes <= most) {
     builder.address(StunAttribute.RESPONSE_ORIGIN, {
       address: changeAddress && other !== undefined ? other.address : origin.address,
       port: changePort && other !== undefined ? other.port : origin.port,
     });
   }
-  if (other !== undefined) builder.address(StunAttribute.OTHER_ADDRESS, other);
+  if (other !== undefined && builder.length + otherBytes <= most) builder.address(StunAttribute.OTHER_ADDRESS, other);
   const { software = "" } = options;
-  if (software !== "" && builder.length + textBytes(software) <= most) builder.text(StunAttribute.SOFTWARE, software);
+  if (software !== "" && builder.length + textBytes(software) <= MAX_AMPLIFICATION * data.length - fingerprint)
+    builder.text(StunAttribute.SOFTWARE, software);
   if (request.has(StunAttribute.FINGERPRINT)) builder.fingerprint();
   // Its value is a port and two bytes of padding. The address stays the source's, so that nobody else can be bothered.
   const responsePort = (request.uint32(StunAttribute.RESPONSE_PORT) ?? 0) >>> 16;

@@ -16,6 +16,8 @@ export interface StunTransactionOptions {
   answersFrom?: Endpoint;
   /** Whether a response is genuine, where requests carry integrity; others are ignored (RFC 8489 section 9.1.4). */
   accepts?: (response: StunMessage) => boolean;
+  /** Asked before each transmission, where somebody else named the server: false keeps this one back. */
+  maySend?: (bytes: number) => boolean;
 }
 
 export interface StunTransmit {
@@ -38,6 +40,7 @@ interface Pending<T> {
   readonly deadline: number;
   readonly scheduleMs: readonly number[];
   readonly accepts: ((response: StunMessage) => boolean) | undefined;
+  readonly maySend: ((bytes: number) => boolean) | undefined;
   attempts: number;
 }
 
@@ -70,6 +73,7 @@ export class StunTransactions<T> {
       deadline: now + (options.timeoutMs ?? DEFAULT_TIMEOUT_MS),
       scheduleMs: options.scheduleMs ?? REALTIME_SCHEDULE_MS,
       accepts: options.accepts,
+      maySend: options.maySend,
       attempts: 0,
     };
     this.#pending.set(keyOf(request), pending);
@@ -137,6 +141,7 @@ export class StunTransactions<T> {
     const due = pending.scheduleMs.filter((at) => pending.startedAt + at <= now).length;
     if (due <= pending.attempts) return;
     pending.attempts = due;
+    if (pending.maySend?.(pending.request.length) === false) return;
     this.#transmits.push({ data: pending.request, destination: pending.server });
   }
 }

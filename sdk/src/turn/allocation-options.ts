@@ -34,6 +34,8 @@ export interface TurnAllocationOptions extends TurnTiming {
   maxPermissions?: number;
   /** Most peers that may have a channel; others are served without. Default 1024, at most 4096. */
   maxChannels?: number;
+  /** Asked before each request that the server has not answered yet, where somebody else named it: false keeps it back. */
+  maySend?: ((bytes: number) => boolean) | undefined;
   /** A number in [0, 1), for jitter. */
   random?: () => number;
 }
@@ -52,7 +54,9 @@ export interface TurnAllocationSink {
   refused(address: string, error: TurnError): void;
 }
 
-export type TurnSettings = Required<Omit<TurnAllocationOptions, "credentials" | "lifetimeSeconds" | "server">>;
+export type TurnSettings = Required<
+  Omit<TurnAllocationOptions, "credentials" | "lifetimeSeconds" | "maySend" | "server">
+>;
 
 /** The options with their defaults. */
 export function allocationSettings(options: TurnAllocationOptions): TurnSettings {

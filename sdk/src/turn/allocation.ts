@@ -52,6 +52,7 @@ export class TurnAllocation {
   readonly server: Endpoint;
   readonly #settings: TurnSettings;
   readonly #lifetimeSeconds: number | undefined;
+  readonly #maySend: ((bytes: number) => boolean) | undefined;
   readonly #sink: TurnAllocationSink;
   readonly #authentication: LongTermAuthentication;
   readonly #transactions: StunTransactions<TurnRequest> = new StunTransactions();
@@ -72,6 +73,7 @@ export class TurnAllocation {
     this.#settings = allocationSettings(options);
     this.#keepAliveMs = this.#settings.keepAliveMs;
     this.#lifetimeSeconds = options.lifetimeSeconds;
+    this.#maySend = options.maySend;
     this.#sink = sink;
     this.#authentication = new LongTermAuthentication(options.credentials ?? null);
     this.#traffic = new TurnTraffic(this.#settings, sink, {
@@ -188,6 +190,8 @@ export class TurnAllocation {
       scheduleMs: this.#settings.reliable ? RELIABLE_SCHEDULE_MS : RTO_SCHEDULE_MS,
       timeoutMs: ask.kind === "release" ? RELEASE_TIMEOUT_MS : REQUEST_TIMEOUT_MS,
       accepts: (response) => this.#authentication.accepts(response, signed),
+      // Only what the server said can be signed with.
+      ...(this.#maySend && !signed && { maySend: this.#maySend }),
     });
     this.#flush();
   }

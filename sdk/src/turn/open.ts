@@ -4,6 +4,7 @@ import { type Endpoint, formatEndpoint } from "../net/endpoint.ts";
 import type { StreamTLSOptions } from "../net/stream.ts";
 import { traceOf } from "../net/trace.ts";
 import type { UDPSocket } from "../net/udp-socket.ts";
+import { UnprovenAddress } from "../net/unproven-address.ts";
 import { abortable, sleep } from "../net/wait.ts";
 import type { TurnTiming } from "./allocation-options.ts";
 import { connectTurnStream, connectUDP } from "./connection.ts";
@@ -45,6 +46,8 @@ export interface OpenTurnRelayOptions {
   streamDelayMs?: number;
   tls?: Pick<StreamTLSOptions, "ca">;
   signal?: AbortSignal | undefined;
+  /** Asked before each datagram to a server that has not answered, where somebody else named it: false keeps it back. */
+  maySend?: ((address: string, bytes: number) => boolean) | undefined;
   onProgress?: (progress: TurnProgress) => void;
   dontFragment?: boolean;
   timing?: TurnTiming;
@@ -60,6 +63,8 @@ const DEFAULT_TIMEOUT_MS = 10_000;
 const DEFAULT_STREAM_DELAY_MS = 300;
 /** 300 Try Alternate is followed so often: a server must not send us around for ever. */
 const MAX_REDIRECTS = 2;
+/** Such an answer at the least: header, error code and an IPv4 address. What is sent for it is three times as much, four requests. */
+const REDIRECTION_BYTES = 40;
 /** Most URLs that are tried, since a lobby may send any list. */
 const MAX_ATTEMPTS = 16;
 /** Which of several failures tells a person most. */
@@ -160,10 +165,11 @@ async function follow(attempt: Attempt, options: OpenTurnRelayOptions, signal: A
     let server = await resolve(url, options, signal);
     let servername = url.host;
     const asked = new Set<string>();
+    let { maySend } = options;
     for (;;) {
       asked.add(formatEndpoint(server));
       try {
-        const relay = await allocate(server, servername, url, credentials, options, signal, tell);
+        const relay = await allocate(server, servername, url, credentials, { ...options, maySend }, signal, tell);
         tell("allocated", { server });
         return relay;
       } catch (error) {
@@ -174,6 +180,9 @@ async function follow(attempt: Attempt, options: OpenTurnRelayOptions, signal: A
           });
         }
         server = error.alternate;
+        const redirection = new UnprovenAddress();
+        redirection.received(REDIRECTION_BYTES);
+        maySend = (_address, bytes) => redirection.take(bytes);
         servername = error.domain ?? servername;
         tell("redirected", { server });
       }
@@ -211,7 +220,7 @@ async function allocate(
   signal: AbortSignal,
   tell: (step: TurnProgress["step"], more: Partial<TurnProgress>) => void,
 ): Promise<TurnRelay> {
-  const { socket, tls, timing, family, dontFragment } = options;
+  const { socket, tls, timing, family, dontFragment, maySend } = options;
   if (transport !== "udp") tell("connecting", { server });
   else if (socket?.canReach(server.address) !== true) {
     throw new TurnError("unresolvable", `The game's socket does not reach ${server.address}.`);
@@ -227,6 +236,7 @@ async function allocate(
     credentials,
     ...timing,
     ...(family !== undefined && { family }),
+    ...(maySend && { maySend: (bytes: number) => maySend(server.address, bytes) }),
     ...(dontFragment !== undefined && { dontFragment }),
   });
 }

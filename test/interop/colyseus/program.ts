@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { SIGNAL_ARGV, SIGNAL_STDIO, signal } from "../../signals.ts";
 import { ProgramLines } from "../program-lines.ts";
 
 export interface ProgramOptions {
@@ -14,10 +15,10 @@ export class Program implements AsyncDisposable {
 
   constructor(module: string, argv: readonly string[] = [], { cwd, env }: ProgramOptions = {}) {
     const path = fileURLToPath(new URL(module, new URL("./programs/", import.meta.url)));
-    this.process = spawn(process.execPath, [path, ...argv], {
+    this.process = spawn(process.execPath, [...SIGNAL_ARGV, path, ...argv], {
       env: { ...process.env, SALLYPORT_VIA: "none", SALLYPORT_STUN_URLS: "", ...env },
       ...(cwd === undefined ? {} : { cwd }),
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: SIGNAL_STDIO,
     });
     this.#lines = new ProgramLines(this.process);
   }
@@ -29,6 +30,10 @@ export class Program implements AsyncDisposable {
 
   get over(): boolean {
     return this.#lines.over;
+  }
+
+  signal(name: NodeJS.Signals): void {
+    signal(this.process, name);
   }
 
   /** All that it has printed so far on a stream. */

@@ -27,7 +27,7 @@ test.each([
     room.onMessage("*", () => {});
     expect(room.path.kind).toBe(udp ? "direct" : "websocket");
     const left = next((listener) => room.onLeave(listener));
-    program.process.kill("SIGTERM");
+    program.signal("SIGTERM");
     expect((await left)[0]).toBe(4001);
     expect(await program.exited).toBe(0);
   },
@@ -41,7 +41,7 @@ test.each<[string, readonly NodeJS.Signals[], number]>([
   await using program = new Program("saving.ts", [String(beforeMs)]);
   await program.line(/^listening/);
   for (const name of signals) {
-    program.process.kill(name);
+    program.signal(name);
     await program.line(/^shutting down/);
   }
   await program.line(/^saved/);
@@ -60,7 +60,7 @@ test("devMode: the server is started anew, and its players are back with their s
   const { sessionId } = room;
   const dropped = next((listener) => room.onDrop(listener));
   const reconnected = next((listener) => room.onReconnect(listener));
-  first.process.kill("SIGTERM");
+  first.signal("SIGTERM");
   expect((await dropped)[0]).toBe(4010);
   expect(await first.exited).toBe(0);
   await using second = new Program("game.ts", ["sallyport", port, "dev"], { cwd });

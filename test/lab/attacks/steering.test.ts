@@ -15,6 +15,8 @@ const STEERER = new URL("../modules/steerer.ts", import.meta.url);
 const SECONDS = 30;
 /** The process's share for an address that has never answered: see net/unanswered-budget.ts. */
 const PACKETS = 64 + 2 * (SECONDS + 15);
+/** RFC 9000 section 8: bytes for one. */
+const LIMIT = 3;
 /** The sockets of one round of guessing, and what a busy host may open besides. */
 const DESCRIPTORS = 256 + 100;
 
@@ -98,6 +100,7 @@ describeLab("an invited player who names somebody else's address", () => {
         rows.push({ attack: `${by}, ${introductions} introductions, ${nat}; ${most} descriptors`, said, ...traffic });
         expect(traffic.packets).toBeGreaterThan(0);
         expect(traffic.packets).toBeLessThanOrEqual(PACKETS);
+        expect(traffic.bytes).toBeLessThanOrEqual(LIMIT * said);
         expect(most - before).toBeLessThanOrEqual(DESCRIPTORS);
       } finally {
         clearInterval(watch);

@@ -21,6 +21,8 @@ const PACKAGES: Readonly<Record<string, string>> = {
   "godot3-server": "godot3-server",
   "redis-server": "redis-server",
   mosquitto: "mosquitto",
+  // Wine's Debian.
+  mmdebstrap: "mmdebstrap",
   // The tests of pages beside the lab.
   chromium: "chromium",
 };

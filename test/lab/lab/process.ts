@@ -27,6 +27,8 @@ export class LabProcess implements AsyncDisposable {
   readonly exited: Promise<Exit>;
   /** Both outputs, as they came: for messages of failed tests. */
   readonly output: string[] = [];
+  /** Length of all that both outputs said so far. */
+  outputBytes = 0;
 
   readonly #child: ChildProcess;
   readonly #namespace: string;
@@ -179,6 +181,7 @@ export class LabProcess implements AsyncDisposable {
   #keep(line: string): void {
     if (this.output.length >= KEPT_LINES) this.output.splice(0, KEPT_LINES / 2);
     this.output.push(line);
+    this.outputBytes += Buffer.byteLength(line) + 1;
   }
 
   #wake(): void {

@@ -1,17 +1,13 @@
 // An invited player who means harm: it names somebody else's address as its own, and says "guess" whenever that may help. Prints what it
 // said, in bytes, when it has tried for so long.
 import { randomInt } from "node:crypto";
-import { type IceCandidate, localCandidate } from "../../../sdk/src/ice/candidate.ts";
+import { candidateToJSON, type IceCandidate, localCandidate } from "../../../sdk/src/ice/candidate.ts";
 import { newIceCredentials } from "../../../sdk/src/ice/credentials.ts";
 import { IceMux } from "../../../sdk/src/ice/mux.ts";
 import { UDPSocket } from "../../../sdk/src/net/udp-socket.ts";
 import { introduce } from "../../../sdk/src/rendezvous/guest/introduce.ts";
 import type { Introduction } from "../../../sdk/src/rendezvous/sealed/introduction.ts";
-import {
-  encodeInviteTunnelMessage,
-  type InviteTunnelMessage,
-  parseInviteTunnelMessage,
-} from "../../../sdk/src/rendezvous/wire/invite-tunnel.ts";
+import { type InviteTunnelMessage, parseInviteTunnelMessage } from "../../../sdk/src/rendezvous/wire/invite-tunnel.ts";
 import { openTurnRelay } from "../../../sdk/src/turn/open.ts";
 
 export interface SteererArgs {
@@ -28,7 +24,7 @@ export interface SteererArgs {
 
 export interface Steered extends Record<string, unknown> {
   event: "steered";
-  /** Said to the host, before it was sealed. */
+  /** Said to the host, before it was sealed, and sent over relays. */
   bytes: number;
 }
 
@@ -38,8 +34,10 @@ const CANDIDATES = 32;
 const GUESS_EVERY_MS = 4_000;
 let bytes = 0;
 
+/** As short as may be: without the pad that earns checks. */
 function say(introduction: Introduction, message: InviteTunnelMessage): void {
-  const encoded = encodeInviteTunnelMessage(message);
+  const candidates = "candidates" in message ? { candidates: message.candidates.map(candidateToJSON) } : {};
+  const encoded = Buffer.from(JSON.stringify({ ...message, ...candidates }));
   if (introduction.send(encoded)) bytes += encoded.length;
 }
 
@@ -54,7 +52,13 @@ function victims(count: number): IceCandidate[] {
 async function relay(introduction: Introduction, id: number): Promise<void> {
   const socket = UDPSocket.open();
   const mux = new IceMux(socket);
-  const candidate = mux.addRelay(await openTurnRelay({ socket, servers: introduction.servers.turn }));
+  const relayed = await openTurnRelay({ socket, servers: introduction.servers.turn });
+  const send = relayed.send.bind(relayed);
+  relayed.send = (data, address, port) => {
+    bytes += data.length;
+    return send(data, address, port);
+  };
+  const candidate = mux.addRelay(relayed);
   // It asks by its relay and lets the host do so: no way is direct.
   const peer = mux.open({ role: "controlling", allowRemote: ({ type }) => type === "relayed" });
   introduction.onMessage((data) => {

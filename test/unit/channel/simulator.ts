@@ -39,6 +39,8 @@ export class Simulation {
   readonly a: Side;
   readonly b: Side;
   readonly random: () => number;
+  /** Timers fire at multiples of this alone, ms: 15.625 on Windows. */
+  timerTickMs = 0;
   /** Calls of poll that sent something; a simulation that goes round in circles is found out by it. */
   steps = 0;
   readonly #packet: Uint8Array = new Uint8Array(1500);
@@ -90,6 +92,7 @@ export class Simulation {
 
   #wake(side: Side): number {
     const wake = side.endpoint.nextTimeout(this.now + side.clockOffset) - side.clockOffset;
+    if (this.timerTickMs > 0) return Math.ceil(wake / this.timerTickMs) * this.timerTickMs;
     return side.clockOffset === 0 ? wake : wake + 0.001; // or rounding would have it wake early, for ever
   }
 

@@ -6,10 +6,15 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { exitGuard, type Guarded } from "../../../sdk/src/gateway/exit-guard.ts";
-import { ECHO_MS, ENDING_SIGNALS } from "../../../sdk/src/gateway/signals.ts";
+import { ECHO_MS, ENDING_SIGNALS, exitCodeOf } from "../../../sdk/src/gateway/signals.ts";
+import { SIGNAL_ARGV, SIGNAL_STDIO, signal } from "../../signals.ts";
 
 const PROGRAM = fileURLToPath(new URL("guarded-program.ts", import.meta.url));
 const STAYS = /^sallyport: UDP and TCP port 7777 stays open on the router until .*2100.*npx sallyport unmap 7777$/m;
+
+/** Windows knows no death by a signal. */
+const endedBy = (name: NodeJS.Signals): number | NodeJS.Signals =>
+  process.platform === "win32" ? exitCodeOf(name) : name;
 
 interface Ended {
   how: number | NodeJS.Signals;
@@ -25,9 +30,11 @@ class Program {
   #wake = Promise.withResolvers<void>();
 
   constructor(...argv: string[]) {
-    this.#child = spawn(process.execPath, [PROGRAM, ...argv], { stdio: ["ignore", "pipe", "pipe"] });
-    this.#child.stderr.on("data", (chunk: Buffer) => (this.#stderr += String(chunk)));
-    createInterface({ input: this.#child.stdout }).on("line", (line) => {
+    this.#child = spawn(process.execPath, [...SIGNAL_ARGV, PROGRAM, ...argv], { stdio: SIGNAL_STDIO });
+    const { stdout, stderr } = this.#child;
+    if (stdout === null || stderr === null) throw new Error("pipes were asked for");
+    stderr.on("data", (chunk: Buffer) => (this.#stderr += String(chunk)));
+    createInterface({ input: stdout }).on("line", (line) => {
       this.said.push(line);
       this.#wake.resolve();
       this.#wake = Promise.withResolvers();
@@ -54,13 +61,13 @@ class Program {
   }
 
   signal(name: NodeJS.Signals): void {
-    this.#child.kill(name);
+    signal(this.#child, name);
   }
 
   /** Nobody reads what it says. */
   leave(): void {
-    this.#child.stdout.destroy();
-    this.#child.stderr.destroy();
+    this.#child.stdout?.destroy();
+    this.#child.stderr?.destroy();
   }
 }
 
@@ -68,7 +75,7 @@ describe.concurrent("what is open when the process ends", () => {
   test.for(ENDING_SIGNALS)("%s: it is closed, then the signal ends the process", async (name) => {
     const program = await Program.start();
     program.signal(name);
-    expect(await program.ended).toMatchObject({ how: name, stderr: "" });
+    expect(await program.ended).toMatchObject({ how: endedBy(name), stderr: "" });
     expect(program.said.slice(-2)).toEqual(["closing", "closed"]);
   });
 
@@ -83,7 +90,7 @@ describe.concurrent("what is open when the process ends", () => {
     program.signal(first);
     await program.line(/^closing/);
     program.signal(second);
-    expect(await program.ended).toMatchObject({ how: first, stderr: "" });
+    expect(await program.ended).toMatchObject({ how: endedBy(first), stderr: "" });
     expect(program.said.at(-1)).toBe("closed");
   });
 
@@ -103,7 +110,7 @@ describe.concurrent("what is open when the process ends", () => {
     await sleep(ECHO_MS + 50);
     // A terminal that is closed twice is no insisting.
     program.signal("SIGHUP");
-    expect(await program.ended).toMatchObject({ how: "SIGHUP", stderr: expect.stringMatching(STAYS) });
+    expect(await program.ended).toMatchObject({ how: endedBy("SIGHUP"), stderr: expect.stringMatching(STAYS) });
   });
 
   test("a listener that is gone after the first signal has its time; the echo is swallowed", async () => {
@@ -130,7 +137,7 @@ describe.concurrent("what is open when the process ends", () => {
     await program.line(/^saving/);
     await sleep(ECHO_MS + 50);
     program.signal("SIGINT");
-    expect(await program.ended).toMatchObject({ how: "SIGINT", stderr: "" });
+    expect(await program.ended).toMatchObject({ how: endedBy("SIGINT"), stderr: "" });
     expect(program.said.slice(-3)).toEqual(["saving", "closing", "closed"]);
   });
 
@@ -148,7 +155,7 @@ describe.concurrent("what is open when the process ends", () => {
     await program.line(/^menu/);
     await sleep(ECHO_MS + 50);
     program.signal("SIGTERM");
-    expect(await program.ended).toMatchObject({ how: "SIGTERM", stderr: "" });
+    expect(await program.ended).toMatchObject({ how: endedBy("SIGTERM"), stderr: "" });
     expect(program.said.slice(-3)).toEqual(["menu", "closing", "closed"]);
   });
 
@@ -168,7 +175,7 @@ describe.concurrent("what is open when the process ends", () => {
   test("signal-exit, which waits until nobody else listens, is not waited for", async () => {
     const program = await Program.start("--polite");
     program.signal("SIGINT");
-    expect(await program.ended).toMatchObject({ how: "SIGINT", stderr: "" });
+    expect(await program.ended).toMatchObject({ how: endedBy("SIGINT"), stderr: "" });
     expect(program.said.slice(-3)).toEqual(["closing", "closed", "goodbye"]);
   });
 
@@ -176,7 +183,7 @@ describe.concurrent("what is open when the process ends", () => {
     const program = await Program.start("--copy");
     expect(await program.line(/^listeners/)).toBe("listeners 1");
     program.signal("SIGINT");
-    expect(await program.ended).toMatchObject({ how: "SIGINT", stderr: "" });
+    expect(await program.ended).toMatchObject({ how: endedBy("SIGINT"), stderr: "" });
     expect(program.said.filter((line) => line === "closed")).toHaveLength(2);
   });
 
@@ -185,7 +192,7 @@ describe.concurrent("what is open when the process ends", () => {
     program.leave();
     program.signal(name);
     // An error of standard output would make it 1.
-    expect((await program.ended).how).toBe(name);
+    expect((await program.ended).how).toBe(endedBy(name));
   });
 
   test("a thread has no signals to listen to", async () => {

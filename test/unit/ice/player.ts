@@ -6,6 +6,9 @@ import { newIceCredentials } from "../../../sdk/src/ice/credentials.ts";
 import { type IceAgentOptions, type IcePath, type IceSource, type IceState } from "../../../sdk/src/ice/types.ts";
 import { SOCKET } from "../../../sdk/src/ice/via.ts";
 import type { Endpoint } from "../../../sdk/src/net/endpoint.ts";
+import { UnansweredBudget } from "../../../sdk/src/net/unanswered-budget.ts";
+import { UnprovenAddress } from "../../../sdk/src/net/unproven-address.ts";
+import { PATH_MESSAGE_BYTES } from "../../../sdk/src/rendezvous/wire/invite-tunnel.ts";
 import { isStun } from "../../../sdk/src/stun/message.ts";
 import {
   type Allocation,
@@ -20,6 +23,7 @@ import {
 
 export const STUN_SERVER: Endpoint = { address: "11.0.0.1", port: 3478 };
 const RELAY = "relay";
+const RELAY_SERVER = "11.0.0.2";
 
 /** An agent on a host of the simulated network, that gathers candidates and sends a packet now and then. */
 export class Player {
@@ -37,6 +41,7 @@ export class Player {
   /** Packets that came from addresses which are not proven. */
   strangers = 0;
   #wakeAt = Number.POSITIVE_INFINITY;
+  readonly #budget = new UnansweredBudget();
 
   constructor(
     host: Host,
@@ -47,8 +52,12 @@ export class Player {
     this.clock = host.network.clock;
     this.allocation = allocation;
     const random = (bytes: number): Uint8Array => this.clock.bytes(bytes);
+    // As where a mailbox introduced the two: each has said one path to the other.
+    const said = new UnprovenAddress();
+    said.received(PATH_MESSAGE_BYTES);
+    this.#budget.answered(RELAY_SERVER, 0);
     this.agent = new IceAgent(
-      { local: newIceCredentials(random), random, ...options },
+      { local: newIceCredentials(random), random, budget: this.#budget.introduction(said), ...options },
       {
         send: (data, via, address, port) => {
           this.stunSent++;
@@ -121,6 +130,7 @@ export class Player {
       this.agent.receive(data, via, from.address, from.port, this.clock.now);
     } else if (this.agent.isRemote(via, from.address, from.port)) {
       this.received.push({ text: Buffer.from(data).toString().slice(1), at: this.clock.now });
+      this.agent.heard(data.length);
       for (const source of this.sources) {
         if (source.via === via && source.address === from.address && source.port === from.port) source.heard = true;
       }
@@ -192,7 +202,7 @@ export class World {
     this.internet = new Network(clock, options.delay ?? 20);
     this.internet.loss = options.loss ?? 0;
     this.internet.jitter = options.jitter ?? 0;
-    this.relay = new RelayServer(this.internet, "11.0.0.2");
+    this.relay = new RelayServer(this.internet, RELAY_SERVER);
     this.internet.attach(STUN_SERVER.address, () => undefined);
   }
 

@@ -50,3 +50,14 @@ test("a bucket alone: some tokens at a time, all or none", () => {
   expect(bucket.take(500)).toBe(false);
   expect(bucket.take(700)).toBe(true);
 });
+
+test("says how long to wait, takes nothing for it, and remembers nobody", () => {
+  const bucket = new TokenBucket(2, 4);
+  expect([bucket.waitMs(0), bucket.waitMs(0, 2), bucket.waitMs(0)]).toEqual([0, 0, 0]);
+  expect(bucket.take(0, 2)).toBe(true);
+  expect([bucket.waitMs(0), bucket.waitMs(0, 2), bucket.waitMs(100), bucket.waitMs(250)]).toEqual([250, 500, 150, 0]);
+  const limiter = new RateLimiter({ burst: 1, perSecond: 1 });
+  expect([limiter.waitMs("a", 0), limiter.size]).toEqual([0, 0]);
+  limiter.take("a", 0);
+  expect([limiter.waitMs("a", 0), limiter.waitMs("a", 1000)]).toEqual([1000, 0]);
+});

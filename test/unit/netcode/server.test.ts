@@ -250,6 +250,33 @@ test("two handshakes for one id, or for the last slot: the first response wins",
   world.stop();
 });
 
+test("where tokens replace one another, 9500 of one client hold one place, and nobody else is kept out", () => {
+  const world = new World(11);
+  const host = world.addServer(8, { oneTokenPerClient: true });
+  const { server } = host;
+  world.run(60_000);
+  const tokens = Array.from({ length: 9500 }, () => world.token(1n, [host.endpoint], 5, 60));
+  for (const [number, token] of tokens.entries()) {
+    world.deliver(spoofed(number % 4000), host.endpoint, requestOf(token));
+    expect(server.pendingHandshakes).toBe(1);
+  }
+  expect(server.counters.requestOverload).toBe(0);
+  const friend = world.addClient();
+  world.connect(friend, world.token(2n, [host.endpoint], 5, 60));
+  world.run(50);
+  expect(friend.client.state).toBe(NetcodeClientState.connected);
+  // The client itself gets in by its latest token, and by no other any more.
+  const [first, latest] = [world.addClient(), world.addClient()];
+  for (const player of [first, latest]) {
+    player.clientId = 1n;
+    world.connect(player, world.token(1n, [host.endpoint], 1, 60));
+  }
+  world.run(50);
+  expect(latest.client.state).toBe(NetcodeClientState.connected);
+  expect(first.client.state).toBe(NetcodeClientState.sendingResponse);
+  world.stop();
+});
+
 /** A handshake from a spoofed address up to the response, which is left to the caller. */
 function halfOpen(
   world: World,

@@ -28,3 +28,39 @@ test("holds what has not expired, in whatever order tokens expire, and never mor
     { numRuns: Number(process.env["SALLYPORT_FUZZ_RUNS"] ?? 300) },
   );
 });
+
+test("a client that is named has one pending token, and what it used stays used", () => {
+  const request = fc.record({ client: fc.bigInt(0n, 5n), use: fc.boolean(), wait: fc.nat(3) });
+  fc.assert(
+    fc.property(fc.array(request, { maxLength: 200 }), (requests) => {
+      const history = new TokenHistory(1000);
+      const pending = new Map<bigint, { entry: TokenEntry; tag: string; expire: number }>();
+      const used: { tag: string; expire: number; client: bigint }[] = [];
+      let now = 100;
+      for (const [index, { client, use, wait }] of requests.entries()) {
+        now += wait;
+        const tag = `${client}/${index}`;
+        const expire = now + 1 + (index % 7);
+        const entry = history.admit(tag, "192.0.2.1", 1, expire, now, client) as TokenEntry;
+        expect(entry).toBeInstanceOf(TokenEntry);
+        if (use) {
+          entry.consumed = true;
+          pending.delete(client);
+          used.push({ tag, expire, client });
+        } else pending.set(client, { entry, tag, expire });
+        const alive = [...pending.values(), ...used].filter((each) => each.expire > now);
+        expect(history.size).toBe(alive.length);
+        for (const each of pending.values()) {
+          if (each.expire <= now) continue;
+          expect(history.admit(each.tag, "192.0.2.1", 1, each.expire, now)).toBe(each.entry);
+          expect(history.admit(each.tag, "192.0.2.2", 1, each.expire, now)).toBe("used");
+        }
+        for (const each of used) {
+          if (each.expire > now)
+            expect(history.admit(each.tag, "192.0.2.1", 1, each.expire, now, each.client)).toBe("used");
+        }
+      }
+    }),
+    { numRuns: Number(process.env["SALLYPORT_FUZZ_RUNS"] ?? 300) },
+  );
+});

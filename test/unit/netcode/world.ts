@@ -71,7 +71,7 @@ export class World {
     return UNIX_START + Math.floor((this.time + skew) / 1000);
   }
 
-  addServer(maxClients: number): SimServer {
+  addServer(maxClients: number, options: { oneTokenPerClient?: boolean } = {}): SimServer {
     const endpoint = { address: `192.0.2.${this.servers.length + 1}`, port: 7777 };
     const reasons = new Set<NetcodeDisconnectReason>();
     const server = new NetcodeServer(
@@ -82,6 +82,7 @@ export class World {
         maxClients,
         maxTokenLifetimeSeconds: MAX_LIFETIME,
         random: this.random.draw,
+        ...options,
       },
       {
         send: (data, address, port) => {

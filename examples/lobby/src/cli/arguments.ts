@@ -91,11 +91,11 @@ export function editDistance(a: string, b: string): number {
 }
 
 /** A port from an option, else from the environment, else the default. @throws UsageError */
-export function readPort(option: string | undefined, variable: string, fallback: number): number {
+export function readPort(option: string | undefined, variable: string, fallback: number, name = "--port"): number {
   const fromEnvironment = process.env[variable];
   const [text, source] =
     option !== undefined
-      ? [option, "--port"]
+      ? [option, name]
       : fromEnvironment !== undefined && fromEnvironment !== ""
         ? [fromEnvironment, variable]
         : [String(fallback), "the default"];

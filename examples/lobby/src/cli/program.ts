@@ -20,7 +20,7 @@ export const EXIT = { usage: 64, unavailable: 69, software: 70, cannotCreate: 73
 export const SHUTDOWN_MS = 6000;
 
 export interface Program {
-  /** Aborted by SIGINT, SIGTERM, SIGHUP, or by the end of the process that started this one. */
+  /** Aborted by Ctrl-C, Ctrl-Break, SIGTERM, a closed terminal, or by the end of the process that started this one. */
   signal: AbortSignal;
   /** To be done before the process ends, last registered first. */
   onExit: (cleanUp: () => Promise<void> | void) => void;
@@ -34,7 +34,7 @@ export async function runProgram(
   const interrupted = new AbortController();
   const cleanUps: (() => Promise<void> | void)[] = [];
   // npm passes on what the terminal has sent already: a second Ctrl-C may be the first one. The end comes within its time anyway.
-  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, () => interrupted.abort());
+  for (const name of ["SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"] as const) process.on(name, () => interrupted.abort());
   if (process.channel !== undefined && process.channel !== null) {
     process.on("disconnect", () => interrupted.abort());
     process.channel.unref();

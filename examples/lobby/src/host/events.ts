@@ -38,7 +38,7 @@ export class Narrator {
         return [
           // A link of no page is for programs.
           `Invite ${style(["bold", "cyan"], event.code)}${/^https?:/.test(event.url) ? `   ${event.url}` : ""}`,
-          `  Another terminal joins with: npm run join -- '${event.url}'`,
+          `  Another terminal joins with: npm run join -- "${event.url}"`,
         ];
       case "lobby":
         return [style("yellow", `${event.state === "lost" ? "No lobby for now" : "No lobby"}: ${event.reason}`)];

@@ -37,7 +37,11 @@ function explain(error: unknown, { port, host }: Place, advice: string): unknown
     return new Failure(`Port ${port} is in use by another program. ${advice}`, EXIT.unavailable);
   }
   if (code === "EACCES") {
-    return new Failure(`Port ${port} needs privileges that this program does not have. ${advice}`, EXIT.unavailable);
+    const why =
+      port < 1024 && process.platform !== "win32"
+        ? "needs privileges that this program does not have"
+        : "is reserved by the system, as Windows does for Hyper-V, WSL and Docker";
+    return new Failure(`Port ${port} ${why}. ${advice}`, EXIT.unavailable);
   }
   if (code === "EADDRNOTAVAIL" || code === "ENOTFOUND") {
     return new Failure(`This machine has no address ${host}: HOST names one, or is left out.`, EXIT.unavailable);

@@ -60,7 +60,12 @@ export async function startLobby(options: LobbyOptions): Promise<Lobby> {
   guardRequests(http, { trustProxy });
   limitConnections(http, { trustProxy, webSocket: transport });
   try {
-    await listen(server, http, { port, host }, "End that program, or choose another port: PORT=2568 npm run lobby");
+    await listen(
+      server,
+      http,
+      { port, host },
+      "End that program, or choose another port: npm run lobby -- --port 2568",
+    );
   } catch (error) {
     await stun?.close();
     throw error;

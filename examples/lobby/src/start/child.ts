@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
+import { finished } from "node:stream/promises";
 import { fileURLToPath } from "node:url";
 import { SHUTDOWN_MS } from "../cli/program.ts";
 
@@ -32,17 +33,21 @@ export class Child {
       const input = child[stream];
       if (input !== null) createInterface({ input }).on("line", (line) => onLine(line, stream));
     }
-    this.exited = new Promise((resolve) => {
-      child.once("close", (code) => resolve(code ?? 70));
-      child.once("error", () => resolve(70));
-    });
+    // Not "close", which does not come after our own disconnect().
+    const said = [child.stdout, child.stderr].map((stream) => (stream === null ? undefined : finished(stream)));
+    this.exited = Promise.all([once(child, "exit"), ...said]).then(
+      ([[code]]) => (code as number | null) ?? 70,
+      () => 70,
+    );
     this.ready = once(child, "message").then(() => undefined);
     this.ready.catch(() => undefined);
   }
 
   async stop(): Promise<void> {
     if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;
-    this.#process.kill("SIGTERM");
+    // Windows has no SIGTERM: it would end the child before that has given its ports back.
+    if (process.platform !== "win32") this.#process.kill("SIGTERM");
+    else if (this.#process.connected) this.#process.disconnect();
     const timer = setTimeout(() => this.#process.kill("SIGKILL"), PATIENCE_MS);
     await this.exited;
     clearTimeout(timer);

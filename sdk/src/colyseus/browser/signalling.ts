@@ -1,3 +1,4 @@
+import { retryAfterMsOf, ToldToWait } from "../client/patience.ts";
 import { checkProtocol, describeSeat, isAddress } from "../client/seat-request.ts";
 import { STATUS_OTHER_PROTOCOL } from "../wire/connect-request.ts";
 import {
@@ -12,7 +13,7 @@ export type WebRTCAnswer = Extract<WebRTCReply, { answer: string }>;
 
 /**
  * Gives the process that has the room our offer.
- * @throws Error that says why there is no answer
+ * @throws ToldToWait when the server says when to ask again; Error that says why there is no answer
  */
 export async function requestAnswer(
   fetch: typeof globalThis.fetch,
@@ -50,7 +51,11 @@ export async function requestAnswer(
   if (response.status === 200 || response.status === STATUS_OTHER_PROTOCOL) {
     checkProtocol(reply, WEBRTC_PROTOCOL, WEBRTC_PROTOCOL_NAME);
   }
-  if (response.status !== 200) throw new Error(reply.error ?? `HTTP status ${response.status}`);
+  if (response.status !== 200) {
+    const problem = reply.error ?? `HTTP status ${response.status}`;
+    const ms = retryAfterMsOf(response.status, response.headers.get("retry-after"));
+    throw ms === undefined ? new Error(problem) : new ToldToWait(problem, ms);
+  }
   if (typeof reply.unavailable === "string") throw new Error(reply.unavailable);
   const { answer, timeoutMs } = reply;
   if (typeof answer !== "string" || typeof timeoutMs !== "number") throw new Error("the server's answer has no SDP");

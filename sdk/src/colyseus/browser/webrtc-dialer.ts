@@ -1,12 +1,13 @@
+import { askPatiently, type ToldToWait } from "../client/patience.ts";
 import { firstReachable } from "../client/reach.ts";
 import type { DialOptions, SessionWay } from "../client/transport.ts";
 import type { DataChannelSession } from "../webrtc/session.ts";
 import { BrowserLink } from "./link.ts";
-import { requestAnswer } from "./signalling.ts";
+import { requestAnswer, type WebRTCAnswer } from "./signalling.ts";
 
 export interface WebRTCDialerOptions {
   enabled: boolean;
-  /** From the offer until the channels are open, ms. */
+  /** From the offer until the channels are open, ms. What the server tells us to wait does not count. */
   timeoutMs: number;
   iceServers: RTCIceServer[];
   /** How the server is asked. */
@@ -50,12 +51,21 @@ async function dial(
   const deadline = new AbortController();
   let waitingFor = "answer from the server";
   const late = (): void => deadline.abort(new Error(`no ${waitingFor} within ${timeoutMs} ms`));
-  const timer = setTimeout(late, timeoutMs);
+  let timer = setTimeout(late, timeoutMs);
   const either = AbortSignal.any([signal, deadline.signal]);
   try {
     onProgress("token");
     const offer = await link.offer(either);
-    const { answer, timeoutMs: silenceMs } = await requestAnswer(fetch, roomURL, offer, headers, either);
+    const ask = async (): Promise<WebRTCAnswer> => {
+      clearTimeout(timer);
+      timer = setTimeout(late, timeoutMs);
+      return await requestAnswer(fetch, roomURL, offer, headers, either);
+    };
+    const onWait = ({ message }: ToldToWait): void => {
+      clearTimeout(timer);
+      onProgress("token", message);
+    };
+    const { answer, timeoutMs: silenceMs } = await askPatiently(ask, { signal: either, onWait });
     onProgress("webrtc", roomURL.host);
     waitingFor = "open channel over UDP";
     const session = await link.connect(answer, silenceMs, either);

@@ -7,6 +7,7 @@ import type { IcePairInfo } from "../../ice/types.ts";
 import { natBehaviour } from "../../nat/behaviour-discovery.ts";
 import { traceOf } from "../../net/trace.ts";
 import { UDPSocket } from "../../net/udp-socket.ts";
+import { UnprovenAddress } from "../../net/unproven-address.ts";
 import { reachableAddresses } from "../../net/usable-interfaces.ts";
 import { Guessing } from "../../rendezvous/guessing.ts";
 import type { IntroduceOptions } from "../../rendezvous/guest/introduce.ts";
@@ -120,7 +121,7 @@ export class InviteTunnel {
   #receive(bytes: Uint8Array): void {
     const message = parseInviteTunnelMessage(bytes);
     if (message?.type === "response") this.#requests.receive(message);
-    else if (message) this.#paths.get(message.id)?.receive(message);
+    else if (message) this.#paths.get(message.id)?.receive(message, bytes.length);
   }
 }
 
@@ -130,6 +131,7 @@ class InvitedPath implements SessionPath {
   onPath: (() => void) | null = null;
   readonly #socket: UDPSocket = UDPSocket.open({ receiveBufferSize: 1 << 20 });
   readonly #mux: IceMux = new Mux(this.#socket);
+  readonly #budget = this.#mux.budget.introduction(new UnprovenAddress());
   readonly #peer: IcePeer;
   readonly #closing = new AbortController();
   readonly #forget: () => void;
@@ -153,7 +155,8 @@ class InvitedPath implements SessionPath {
     // A host on this very machine, perhaps without any network.
     if (isLocal)
       this.#mux.addLocalCandidate(localCandidate("host", { address: "127.0.0.1", port }, { localPreference: 0 }));
-    this.#peer = this.#mux.open({ role: "controlling", allowRemote: isLocal ? onLocalNetwork : sharesNetwork });
+    const allowRemote = isLocal ? onLocalNetwork : sharesNetwork;
+    this.#peer = this.#mux.open({ role: "controlling", allowRemote, budget: this.#budget });
     this.#peer.onData = (data) => this.onData?.(data);
     this.#peer.onPath = () => this.onPath?.();
     paths.set(id, this);
@@ -195,7 +198,8 @@ class InvitedPath implements SessionPath {
     void this.#learn(servers);
   }
 
-  receive(message: InviteTunnelMessage): void {
+  receive(message: InviteTunnelMessage, bytes: number): void {
+    this.#budget.heard(bytes);
     if (message.type === "path") {
       if (trace.on) trace.event("path-answered", { id: message.id, remoteCandidates: message.candidates.length });
       this.#peer.setRemoteCredentials(message.ice);
@@ -244,9 +248,13 @@ class InvitedPath implements SessionPath {
   async #learn(servers: TraversalServers): Promise<void> {
     const { signal } = this.#closing;
     const base = this.#base;
+    // The lobby may name whom it likes.
+    this.#budget.heard(JSON.stringify(servers).length);
+    const maySend = (address: string, bytes: number): boolean => this.#budget.take(address, bytes, performance.now());
     const reflexive = stunBinding(this.#socket, servers.stun, {
       timeoutMs: STUN_TIMEOUT_MS,
       signal,
+      maySend,
       onOutcome: ({ server, mapped }) => {
         if (!mapped || signal.aborted) return;
         const options = base === undefined || mapped.address.includes(":") ? { server } : { server, base };
@@ -255,7 +263,7 @@ class InvitedPath implements SessionPath {
     });
     if (servers.turn.length > 0) {
       try {
-        const relay = await openTurnRelay({ socket: this.#socket, servers: servers.turn, signal });
+        const relay = await openTurnRelay({ socket: this.#socket, servers: servers.turn, signal, maySend });
         if (signal.aborted) return void relay.close();
         this.#relay = relay;
         this.#mux.addRelay(relay);

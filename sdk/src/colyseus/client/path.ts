@@ -33,6 +33,6 @@ export interface JoinProgress {
   stage: "matchmaking" | "token" | "udp" | "webrtc" | "websocket" | "joined";
   /** Ms since the join began. */
   ms: number;
-  /** The address that is being dialed, or why UDP or WebRTC was given up. */
+  /** The address that is being dialed, why UDP or WebRTC was given up, or why the server has us wait. */
   detail?: string;
 }

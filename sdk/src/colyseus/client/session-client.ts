@@ -11,6 +11,7 @@ import { abortable } from "../../net/wait.ts";
 import type { AvailableRoom } from "./available-room.ts";
 import type { JoinSettings } from "./join.ts";
 import type { JoinProgress } from "./path.ts";
+import { patientFetch } from "./patience.ts";
 import { SallyportRoom, type StateOf } from "./room.ts";
 import { isAddress } from "./seat-request.ts";
 import type { SessionWay } from "./transport.ts";
@@ -67,7 +68,8 @@ export abstract class SessionClient<Types extends ServerTypes = Untyped, UserDat
 
   /** @param settings as Colyseus' client: `http://host:port`, `ws://…`, or an object. */
   constructor(settings?: string | EndpointSettings, options: SessionClientOptions = {}) {
-    super(settings, options);
+    const { fetchFn = globalThis.fetch && ((input, init) => globalThis.fetch(input, init)) } = options;
+    super(settings, fetchFn ? { ...options, fetchFn: patientFetch(fetchFn) } : options);
     this.sallyport = options;
   }
 

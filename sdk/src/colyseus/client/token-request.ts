@@ -10,6 +10,7 @@ import {
   type ConnectRequest,
   STATUS_OTHER_PROTOCOL,
 } from "../wire/connect-request.ts";
+import { retryAfterMsOf, ToldToWait } from "./patience.ts";
 import { checkProtocol, describeSeat } from "./seat-request.ts";
 
 export interface ConnectGrant {
@@ -21,7 +22,7 @@ export interface ConnectGrant {
 
 const MAX_REPLY_BYTES = 16_384;
 
-/** Gets a connect token for a seat. */
+/** Gets a connect token for a seat. Asked again where it throws ToldToWait. */
 export type RequestToken = (
   roomURL: URL,
   headers: Readonly<Record<string, string>>,
@@ -53,15 +54,27 @@ export function requestTokenThrough(fetch: typeof globalThis.fetch): RequestToke
       body: JSON.stringify(request),
       signal,
     });
-    return grantOf({ status: response.status, body: await response.text() });
+    const { status, headers: said } = response;
+    return grantOf({ status, retryAfter: said.get("retry-after"), body: await response.text() });
   };
 }
 
-function grantOf({ status, body }: { status: number; body: string }): ConnectGrant {
+interface Reply {
+  status: number;
+  retryAfter: string | null | undefined;
+  body: string;
+}
+
+/** @throws ToldToWait when the server says when to ask again; Error when there is no token */
+function grantOf({ status, retryAfter, body }: Reply): ConnectGrant {
   const reply = parseJSON(body) as Partial<ConnectReply> & { error?: string };
   if (status === 404 && reply.error === undefined) throw new Error("this server does not speak Sallyport");
   if (status === 200 || status === STATUS_OTHER_PROTOCOL) checkProtocol(reply, CONNECT_PROTOCOL, CONNECT_PROTOCOL_NAME);
-  if (status !== 200) throw new Error(`no connect token: ${reply.error ?? `HTTP status ${status}`}`);
+  if (status !== 200) {
+    const problem = `no connect token: ${reply.error ?? `HTTP status ${status}`}`;
+    const ms = retryAfterMsOf(status, retryAfter);
+    throw ms === undefined ? new Error(problem) : new ToldToWait(problem, ms);
+  }
   if (typeof reply.token !== "string" || !Array.isArray(reply.endpoints)) {
     throw new Error("no connect token: the server's answer has none");
   }
@@ -74,7 +87,7 @@ function post(
   headers: Record<string, string>,
   body: ConnectRequest,
   signal: AbortSignal,
-): Promise<{ status: number; body: string; dialed: string | undefined }> {
+): Promise<Reply & { dialed: string | undefined }> {
   let dialed: Endpoint[] = [];
   return new Promise((resolve, reject) => {
     const secure = url.protocol === "https:";
@@ -102,7 +115,10 @@ function post(
         if (text.length > MAX_REPLY_BYTES) response.destroy(new Error("the reply is too long"));
       });
       response.once("error", reject);
-      response.once("end", () => resolve({ status: response.statusCode ?? 0, body: text, dialed: dialed[0]?.address }));
+      response.once("end", () => {
+        const { statusCode: status = 0, headers: said } = response;
+        resolve({ status, retryAfter: said["retry-after"], body: text, dialed: dialed[0]?.address });
+      });
     });
   });
 }

@@ -2,7 +2,8 @@ import { formatEndpoint } from "../../net/endpoint.ts";
 import { traceOf } from "../../net/trace.ts";
 import type { Session } from "../../session/types.ts";
 import type { ConnectEndpoint } from "../wire/connect-request.ts";
-import { type RequestToken, requestToken as requestTokenOverHTTP } from "./token-request.ts";
+import { askPatiently, type ToldToWait } from "./patience.ts";
+import { type ConnectGrant, type RequestToken, requestToken as requestTokenOverHTTP } from "./token-request.ts";
 import type { DialOptions, SessionWay } from "./transport.ts";
 
 const trace = traceOf("colyseus");
@@ -16,7 +17,7 @@ export type ConnectSession = (
 export interface UDPWayOptions {
   /** False: WebSocket only. */
   enabled?: boolean;
-  /** How long the server may stay silent over UDP, ms, token request included. */
+  /** How long the server may stay silent over UDP, ms, token request included. What it tells us to wait does not count. */
   timeoutMs: number;
   connectSession: ConnectSession;
   /** Default: over HTTP, from the seat's address. */
@@ -50,12 +51,22 @@ export async function attemptUDP(
   { headers, signal, timeoutMs, connectSession, requestToken = requestTokenOverHTTP, onProgress }: UDPAttemptOptions,
 ): Promise<{ session: Session; endpoints: ConnectEndpoint[] }> {
   const deadline = new AbortController();
-  const timer = setTimeout(() => deadline.abort(new Error(`no answer over UDP within ${timeoutMs} ms`)), timeoutMs);
+  const late = (): void => deadline.abort(new Error(`no answer over UDP within ${timeoutMs} ms`));
+  let timer: NodeJS.Timeout | undefined;
+  const ask = async (): Promise<ConnectGrant> => {
+    clearTimeout(timer);
+    timer = setTimeout(late, timeoutMs);
+    return await requestToken(roomURL, headers, either);
+  };
+  const onWait = ({ message }: ToldToWait): void => {
+    clearTimeout(timer);
+    onProgress("token", message);
+  };
   const either = AbortSignal.any([signal, deadline.signal]);
   const begun = performance.now();
   try {
     onProgress("token");
-    const { token, endpoints, dialed } = await requestToken(roomURL, headers, either);
+    const { token, endpoints, dialed } = await askPatiently(ask, { signal: either, onWait });
     if (trace.on)
       trace.event("connect-token", { endpoints: endpoints.map(endpointText), ms: performance.now() - begun });
     let dialing = "";

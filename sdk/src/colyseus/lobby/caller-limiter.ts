@@ -1,5 +1,5 @@
 import { type CallerNetwork, callerNetworks } from "../../net/caller-networks.ts";
-import { RateLimiter } from "../../net/token-bucket.ts";
+import { NetworkLimiter } from "../../net/network-limiter.ts";
 import { SharedWindow } from "./shared-entries.ts";
 
 export interface CallerRate {
@@ -15,18 +15,19 @@ export interface CallerRate {
  */
 export class CallerLimiter {
   readonly #rate: CallerRate;
-  readonly #byWeight = new Map<number, RateLimiter>();
+  readonly #limiter: NetworkLimiter;
   readonly #window: SharedWindow;
 
   constructor(name: string, rate: CallerRate) {
     this.#rate = rate;
+    this.#limiter = new NetworkLimiter(rate);
     this.#window = new SharedWindow(name, rate.burst / rate.perSecond);
   }
 
   /** Takes tokens of this process before anything is awaited, so that requests that come at once do not pass together. */
   async take(address: string, now: number, tokens = 1): Promise<boolean> {
     const networks = callerNetworks(address);
-    if (!networks.every((network) => this.#limiter(network).take(network.key, now, tokens))) return false;
+    if (!this.#limiter.take(networks, now, tokens)) return false;
     const sums = await Promise.all(networks.map(({ key }) => this.#window.add(key, tokens)));
     return this.#allow(networks, sums);
   }
@@ -34,11 +35,7 @@ export class CallerLimiter {
   /** Whether there is a token; takes none. */
   async has(address: string, now: number): Promise<boolean> {
     const networks = callerNetworks(address);
-    const here = networks.every((network) => {
-      const limiter = this.#limiter(network);
-      return limiter.take(network.key, now) && limiter.take(network.key, now, -1);
-    });
-    if (!here) return false;
+    if (this.#limiter.waitMs(networks, now) > 0) return false;
     const sums = await Promise.all(networks.map(({ key }) => this.#window.read(key)));
     return this.#allow(
       networks,
@@ -48,15 +45,5 @@ export class CallerLimiter {
 
   #allow(networks: readonly CallerNetwork[], sums: readonly (number | undefined)[]): boolean {
     return networks.every(({ weight }, i) => (sums[i] ?? 0) <= weight * this.#rate.burst);
-  }
-
-  #limiter({ weight }: CallerNetwork): RateLimiter {
-    let limiter = this.#byWeight.get(weight);
-    if (limiter === undefined) {
-      const { burst, perSecond } = this.#rate;
-      limiter = new RateLimiter({ burst: weight * burst, perSecond: weight * perSecond });
-      this.#byWeight.set(weight, limiter);
-    }
-    return limiter;
   }
 }

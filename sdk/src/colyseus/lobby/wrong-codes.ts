@@ -40,16 +40,11 @@ export class WrongCodes {
   /** Whether the caller may learn that its code is right: not if it has guessed too often. */
   async mayEnter(address: string, now: number): Promise<boolean> {
     if (!(await this.#callers.has(address, now))) return false;
-    if (isThere(this.#quiet, networkKey(address, NETWORK), now)) return true;
-    return this.#all.take(now) && this.#all.take(now, -1) && this.#isWithin(await this.#allShared.read(ALL));
+    if (this.#quiet.waitMs(networkKey(address, NETWORK), now) === 0) return true;
+    return this.#all.waitMs(now) === 0 && this.#isWithin(await this.#allShared.read(ALL));
   }
 
   #isWithin(sum: number | undefined): boolean {
     return (sum ?? 0) <= this.#burst;
   }
-}
-
-/** Takes a token, and gives it back. */
-function isThere(limiter: RateLimiter, key: string, now: number): boolean {
-  return limiter.take(key, now) && limiter.take(key, now, -1);
 }

@@ -65,13 +65,13 @@ export interface SallyportTransportOptions
    */
   listRooms?: boolean;
   /**
-   * Largest message that a client may send, bytes; more closes the connection with 1009. Default 4096, as in Colyseus.
-   * What the server sends has no such limit.
+   * Largest message that a client may send, bytes; more closes the connection with 1009, by whatever way it came. Default 4096, as in
+   * Colyseus; 0 = 256 MiB, which is the most over UDP. What the server sends may be as long as `limits.queuedBytes` allows.
    */
   maxPayload?: number;
   /**
-   * What strangers may take: how many TCP connections there are, and how long they may be idle. A `server` that is given keeps what its
-   * maker chose. Default: see {@link TransportLimits}.
+   * What strangers and players may take: TCP connections, sessions, memory for messages. A `server` that is given keeps what its maker
+   * chose for its connections. Default: see {@link TransportLimits}.
    */
   limits?: TransportLimits;
   /**

@@ -1,7 +1,8 @@
 import type http from "node:http";
 import type { AddressInfo } from "node:net";
-import { type AuthContext, debugAndPrintError, Transport } from "@colyseus/core";
+import { type AuthContext, CloseCode, debugAndPrintError, Transport } from "@colyseus/core";
 import type { ConnectivityManager } from "../../connectivity/manager/manager.ts";
+import { addressScope } from "../../net/scope.ts";
 import type { HostRegistration } from "../../rendezvous/host/registration.ts";
 import { RendezvousError } from "../../rendezvous/wire/errors.ts";
 import type { Invite } from "../../rendezvous/wire/invite.ts";
@@ -9,7 +10,9 @@ import type { Session, SessionServer } from "../../session/types.ts";
 import { CONNECT_PATH } from "../wire/connect-request.ts";
 import type { Seat } from "../wire/seat.ts";
 import { WEBRTC_PATH } from "../wire/webrtc-request.ts";
-import { RefusalLimiter } from "./admission/refusal-limiter.ts";
+import { Admission } from "./admission/admission.ts";
+import { completeAdmissionLimits } from "./admission/admission-limits.ts";
+import { type Caller, callerAt } from "./admission/caller.ts";
 import { FrameBatches } from "./clients/frame-batches.ts";
 import { joinRoom } from "./clients/join.ts";
 import { UDPClient, type UDPClientSettings, UDPConnection } from "./clients/udp-client.ts";
@@ -32,6 +35,7 @@ import { Players } from "./observability/players.ts";
 import type { Refusals } from "./observability/refusals.ts";
 import { holdDriverShutdown } from "./replaced/driver-shutdown.ts";
 import { addConnectionsToInspector } from "./replaced/room-inspection.ts";
+import { countSeats } from "./replaced/seat-reservation.ts";
 import { closeInOrder, superviseShutdown } from "./shutdown.ts";
 import type { SallyportTransportOptions } from "./transport-options.ts";
 import { WebRTCEndpoint } from "./webrtc/endpoint.ts";
@@ -55,6 +59,7 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
   readonly #webRTC: WebRTCEndpoint;
   readonly #listings: Listings;
   readonly #refusals: Refusals;
+  readonly #admission: Admission;
   /** Takes back what `listen()` changed in Colyseus. */
   readonly #undo: (() => void)[] = [];
   #closing: Promise<void> | undefined;
@@ -70,22 +75,27 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
     this.connectivity = host instanceof ConnectivityHost ? host.connectivity : undefined;
     this.#listings = new Listings(options, this.connectivity);
     this.#webSocket = webSocketTransport(options, server);
-    const limiter = new RefusalLimiter();
-    this.#webSocket.registerWith(this.#players, limiter);
+    const admission = new Admission(completeAdmissionLimits(options.limits));
+    this.#admission = admission;
+    const { trustProxy = false } = options;
+    this.#webSocket.registerWith({ players: this.#players, admission, trustProxy });
     this.#clients = { latencyMs: 0, maxPayload, batches: new FrameBatches() };
     const timeoutSeconds = timeoutSecondsOf(options);
     const shared = {
       endpoints: () => host.endpoints(),
-      onSession: (session: Session, seat: Seat, context: AuthContext) => this.#join(session, seat, context),
+      onSession: (session: Session, seat: Seat, context: AuthContext, caller: Caller | undefined) =>
+        this.#join(session, seat, context, caller),
     };
-    this.#udp = new UDPEndpoint({ ...shared, timeoutSeconds });
+    const { tokensPerSeat, webRTCOffers } = admission.limits;
+    this.#udp = new UDPEndpoint({ ...shared, timeoutSeconds, tokensPerSeat });
     this.#webRTC = new WebRTCEndpoint(webrtc, {
       ...shared,
       maxPayload,
+      maxOffers: webRTCOffers,
       timeoutMs: Math.max(0, timeoutSeconds) * 1000,
       mapExtraPort: host.mapExtraPort?.bind(host),
     });
-    this.#refusals = mountEntrances(server, this.#webSocket, { ...options, limiter }, [
+    this.#refusals = mountEntrances(server, this.#webSocket, { ...options, admission }, [
       [CONNECT_PATH, this.#udp],
       [WEBRTC_PATH, this.#webRTC],
     ]);
@@ -191,7 +201,7 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
     const { drainTimeoutMs, signals } = this.#options;
     const closePlayers = (code: number): void => this.#players.closeAll(code);
     this.#undo.push(superviseShutdown(this, { drainTimeoutMs, signals, closePlayers }));
-    this.#undo.push(addConnectionsToInspector(this.#players), limitLog());
+    this.#undo.push(addConnectionsToInspector(this.#players), countSeats(), limitLog());
   }
 
   async #close(): Promise<void> {
@@ -206,11 +216,21 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
     });
   }
 
-  #join(session: Session, seat: Seat, context: AuthContext): void {
+  #join(session: Session, seat: Seat, context: AuthContext, asked: Caller | undefined): void {
     const connection = new UDPConnection(session, this.#clients);
     const client = new UDPClient(seat.sessionId, connection);
     this.#players.add(connection, { roomId: seat.roomId, sessionId: seat.sessionId, session });
-    void joinRoom(seat.roomId, client, context, seat);
+    const admission = this.#admission;
+    const { address } = session.remote;
+    // Where a proxy asked, the session's own address tells one player from another.
+    const caller = asked ?? (addressScope(address) === "public" ? callerAt(address) : undefined);
+    if (asked === undefined && caller && admission.isCrowded(caller)) {
+      client.error(429, "As many players of your address are here as may be.", () =>
+        client.leave(CloseCode.WITH_ERROR),
+      );
+      return;
+    }
+    void joinRoom(seat.roomId, client, context, { ...seat, admission, caller });
   }
 }
 

@@ -8,6 +8,7 @@ import { SESSION_PROTOCOL } from "../../session/protocol.ts";
  *     POST /sallyport/connect      ConnectRequest as JSON, at most 4 KiB; `Authorization: Bearer …` where the game uses it
  *     200                          ConnectReply as JSON
  *     409                          { "code": 409, "error": "why", "protocol": number }: the server speaks this version, not the client's
+ *     429, 503                     the same with `Retry-After`, seconds: ask again then
  *     4xx, 5xx                     { "code": number, "error": "why" }: there is no way in over UDP, WebSocket may still work
  *
  * The token brings the session's keys. Over plain http whoever listens on the way learns them, as they learn Colyseus' own

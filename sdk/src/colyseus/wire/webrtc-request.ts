@@ -7,6 +7,7 @@ import type { ConnectRequest } from "./connect-request.ts";
  *     POST /sallyport/webrtc       WebRTCRequest as JSON, at most 16 KiB; `Authorization: Bearer …` where the game uses it
  *     200                          WebRTCReply as JSON
  *     409                          { "code": 409, "error": "why", "protocol": number }: the server speaks this version, not the page's
+ *     429, 503                     the same with `Retry-After`, seconds: ask again then
  *     4xx, 5xx                     { "code": number, "error": "why" }: there is no way in over WebRTC, WebSocket may still work
  *
  * The fingerprints in offer and answer are what DTLS authenticates the two by (RFC 8827 section 6.5): over plain http whoever can

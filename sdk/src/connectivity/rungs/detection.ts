@@ -1,5 +1,6 @@
 import type { PortMapping } from "../../gateway/types.ts";
 import { type Endpoint, formatEndpoint } from "../../net/endpoint.ts";
+import { howToLetIn } from "../../net/firewall.ts";
 import { addressScope } from "../../net/scope.ts";
 import type { StunServerOutcome } from "../../stun/client.ts";
 import { stopwatch } from "../clock.ts";
@@ -197,6 +198,8 @@ export class DetectionRung implements Rung {
     } else if (result === "silent") {
       const reason = `The router says that it forwards ${port}, but no packet from outside came in: a firewall or another NAT stands before it.`;
       step({ step: "probe", outcome: "failed", ms, reason });
+      const own = howToLetIn();
+      if (own !== "") step({ step: "firewall", outcome: "failed", ms, reason: `${own}.` });
     }
     update();
   }

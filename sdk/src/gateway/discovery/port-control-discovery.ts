@@ -1,6 +1,9 @@
+import { withZone } from "../../net/address.ts";
 import { type Clock } from "../../net/clock.ts";
+import { whyForbidden } from "../../net/firewall.ts";
 import { addressScope } from "../../net/scope.ts";
 import { sleep } from "../../net/wait.ts";
+import { zoneOf } from "../../net/zone.ts";
 import { NO_ANSWER_MS, type SearchEvents } from "../gateway.ts";
 import type { LocalInterface } from "../interfaces.ts";
 import { NatPmpGateway } from "../port-control/nat-pmp.ts";
@@ -79,7 +82,7 @@ export class PortControlDiscovery implements Disposable {
   async #ask(through: LocalInterface): Promise<void> {
     const { clock, random, port = PCP_PORT, via } = this.#options;
     const router = through.gateway ?? "";
-    const gateway = router.startsWith("fe80:") ? `${router}%${through.name}` : router;
+    const gateway = router.startsWith("fe80:") ? withZone(router, zoneOf(through.name)) : router;
     using socket = new PortControlSocket({ localAddress: through.address, gateway, port, clock, random });
     const limit = new AbortController();
     const cancelLimit = clock.after(NO_ANSWER_MS, () => limit.abort());
@@ -144,13 +147,19 @@ export class PortControlDiscovery implements Disposable {
   }
 
   #noteAbsence(via: Via, router: string, error: unknown): void {
-    if (error instanceof NoAnswer)
-      this.#reasons.set(via, error.refused ? `${router} says that nobody listens there` : error.message);
+    if (error instanceof NoAnswer) this.#reasons.set(via, whyAbsent(router, error));
   }
 
   [Symbol.dispose](): void {
     this.#abort.abort();
   }
+}
+
+function whyAbsent(router: string, { refused, code, message }: NoAnswer): string {
+  const forbidden = whyForbidden(code);
+  if (forbidden !== undefined) return `${router} was not asked: ${forbidden}`;
+  if (code === "EHOSTUNREACH" || code === "ENETUNREACH") return `${router} cannot be reached (${code})`;
+  return refused ? `${router} says that nobody listens there` : message;
 }
 
 async function askPcp(socket: PortControlSocket, signal: AbortSignal): Promise<PcpResponse | undefined> {

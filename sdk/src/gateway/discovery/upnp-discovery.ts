@@ -1,4 +1,5 @@
 import type { Clock } from "../../net/clock.ts";
+import { whyForbidden } from "../../net/firewall.ts";
 import { messageOf } from "../../net/message-of.ts";
 import { isOnLink } from "../../net/subnet.ts";
 import { traceOf } from "../../net/trace.ts";
@@ -82,6 +83,8 @@ export class UpnpDiscovery implements Disposable {
   readonly #revisits = new Map<string, Promise<UpnpGateway[] | undefined>>();
   readonly #met: KnownRouter[] = [];
   readonly #errors: string[] = [];
+  /** Our own system lets nothing out. */
+  #forbidden: string | undefined;
   #inspection: ReturnType<typeof loadInspection> | undefined;
   /** Descriptions being fetched: of devices that call themselves gateways, and of others. */
   readonly #inFlight = { named: 0, others: 0 };
@@ -105,6 +108,7 @@ export class UpnpDiscovery implements Disposable {
         if (trace.on) trace.event("interface-failed", { name: through.name, reason: error.message });
         this.#errors.push(`${through.name}: ${error.message}`);
       },
+      onUnsent: (code) => (this.#forbidden ??= whyForbidden(code)),
     });
     options.clock.after(options.hasCompany ? HEAD_START_MS : 0, () => {
       // The caller that needs it gets the error.
@@ -257,9 +261,10 @@ export class UpnpDiscovery implements Disposable {
     const asked = this.#errors.length > 0 ? ` (${this.#errors.join("; ")})` : "";
     this.#events.onFinding({
       step: "upnp",
-      outcome: this.#failure === undefined ? "absent" : "failed",
+      outcome: (this.#failure ?? this.#forbidden) === undefined ? "absent" : "failed",
       reason:
         this.#failure ??
+        this.#forbidden ??
         `no UPnP gateway answered${asked}: the router has none, or UPnP is switched off on its page, or a firewall on this computer blocks the answer`,
     });
   }

@@ -27,6 +27,10 @@ export class JournalKeeper extends LeaseKeeper {
     this.#clock = clock;
   }
 
+  override get problem(): string | undefined {
+    return this.#journal.problem;
+  }
+
   async lock(gateway: Gateway, signal: AbortSignal): Promise<Disposable> {
     const held = await lock(this.#journal.directory, gateway.info.address, this.#clock, signal);
     // Does not throw: an orphan that cannot be removed is left for the next start.

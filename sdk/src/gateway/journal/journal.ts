@@ -5,7 +5,8 @@ import { threadId } from "node:worker_threads";
 import type { ShownAs } from "../gateway.ts";
 import type { Transport, Via } from "../types.ts";
 import { remove, writeWhole } from "./files.ts";
-import { isAlive, type Owner, self } from "./owner.ts";
+import { isAlive, type Owner, presencePath, self, showPresence } from "./owner.ts";
+import { isPresent } from "./presence.ts";
 
 /** A mapping that a process has, or may have, at a gateway. */
 export interface JournalEntry {
@@ -67,6 +68,8 @@ export class Journal {
   readonly directory: string;
   readonly #file: string;
   readonly #entries = new Map<string, JournalEntry>();
+  #presence: Disposable | undefined;
+  #problem: NodeJS.ErrnoException | undefined;
 
   private constructor(directory: string) {
     this.directory = directory;
@@ -81,6 +84,13 @@ export class Journal {
     let journal = Journal.#open.get(path);
     if (!journal) Journal.#open.set(path, (journal = new Journal(path)));
     return journal;
+  }
+
+  /** Why what is written here is not kept, in words for the person who hosts; `undefined` when all is well. */
+  get problem(): string | undefined {
+    return this.#problem === undefined
+      ? undefined
+      : `${this.directory} cannot be written (${this.#problem.code}): what a crash leaves open on the router stays open until its lease ends`;
   }
 
   /** Written before the gateway is asked, so that a crash between question and answer leaves a trace. */
@@ -101,7 +111,7 @@ export class Journal {
       entry.transport === transport &&
       entry.externalPort === externalPort;
     if ([...this.#entries.values()].some(same)) return true;
-    return this.#others().some(({ owner, entries }) => isAlive(owner) && entries.some(same));
+    return this.#others().some(({ path, owner, entries }) => isAlive(owner, path) && entries.some(same));
   }
 
   /** Every entry of every process, with the id of the process if it runs. */
@@ -109,25 +119,28 @@ export class Journal {
     const own = [...this.#entries.values()].map((entry) => ({ entry, pid: self.pid as number | undefined }));
     return [
       ...own,
-      ...this.#others().flatMap(({ owner, entries }) =>
-        entries.map((entry) => ({ entry, pid: isAlive(owner) ? owner.pid : undefined })),
-      ),
+      ...this.#others().flatMap(({ path, owner, entries }) => {
+        const pid = isAlive(owner, path) ? owner.pid : undefined;
+        return entries.map((entry) => ({ entry, pid }));
+      }),
     ];
   }
 
   /** What dead processes left. Entries that have lapsed are crossed out on the way. */
   orphans(unixNow: number): Orphan[] {
     const orphans: Orphan[] = [];
+    this.#sweep();
     for (const { path, owner, entries } of this.#others()) {
-      if (isAlive(owner)) continue;
+      if (isAlive(owner, path)) continue;
       const open = new Set(
         entries.filter(
           ({ expiresAt, writtenAt }) => (expiresAt === 0 || expiresAt > unixNow) && writtenAt > unixNow - MAX_AGE_MS,
         ),
       );
       const store = (): void => {
-        if (open.size === 0) remove(path);
-        else writeWhole(path, { owner, entries: [...open] });
+        if (open.size > 0) writeWhole(path, { owner, entries: [...open] });
+        else if (remove(path)) remove(presencePath(this.directory, owner));
+        else writeWhole(path, { owner, entries: [] });
       };
       if (open.size === 0) store();
       for (const entry of open) {
@@ -144,32 +157,57 @@ export class Journal {
   }
 
   #others(): { path: string; owner: Owner; entries: JournalEntry[] }[] {
-    let names: string[];
-    try {
-      names = readdirSync(this.directory);
-    } catch {
-      return [];
-    }
     const found: { path: string; owner: Owner; entries: JournalEntry[] }[] = [];
-    for (const name of names) {
+    for (const name of this.#names()) {
       const path = join(this.directory, name);
       const named = /^mappings-(\d{1,10})-([0-9a-f-]{1,64})\.\d{1,6}\.json$/.exec(name);
       if (!named || path === this.#file) continue;
       const owner: Owner = { pid: Number(named[1]), start: named[2] === "0" ? "" : (named[2] ?? "") };
-      found.push({ path, owner, entries: readEntries(path) });
+      const entries = readEntries(path);
+      if (entries !== undefined) found.push({ path, owner, entries });
     }
     return found;
   }
 
+  #names(): string[] {
+    try {
+      return readdirSync(this.directory);
+    } catch {
+      return [];
+    }
+  }
+
+  /** Removes what processes left that died without entries. */
+  #sweep(): void {
+    const names = this.#names();
+    for (const name of names) {
+      const [, owner] = /^alive-(\d{1,10}-[0-9a-f-]{1,64})$/.exec(name) ?? [];
+      if (owner === undefined || names.some((other) => other.startsWith(`mappings-${owner}.`))) continue;
+      const path = join(this.directory, name);
+      if (isPresent(path) === false) remove(path);
+    }
+  }
+
   #save(): void {
-    if (this.#entries.size === 0) remove(this.#file);
-    else writeWhole(this.#file, { owner: self, entries: [...this.#entries.values()] });
+    const entries = [...this.#entries.values()];
+    // Before the file is there, and until it is gone.
+    if (entries.length > 0) this.#presence ??= showPresence(this.directory);
+    if (entries.length > 0 || !remove(this.#file)) this.#problem = writeWhole(this.#file, { owner: self, entries });
+    if (entries.length > 0) return;
+    this.#presence?.[Symbol.dispose]();
+    this.#presence = undefined;
   }
 }
 
-function readEntries(path: string): JournalEntry[] {
+/** `undefined`: it is gone, or cannot be read now. */
+function readEntries(path: string): JournalEntry[] | undefined {
+  let text: string;
   try {
-    const text = readFileSync(path, "utf8");
+    text = readFileSync(path, "utf8");
+  } catch {
+    return undefined;
+  }
+  try {
     if (text.length > MAX_FILE) return [];
     const content: unknown = JSON.parse(text);
     const entries = (content as { entries?: unknown }).entries;

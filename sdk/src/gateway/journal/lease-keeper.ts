@@ -30,6 +30,11 @@ export abstract class LeaseKeeper {
   abstract cleanUpOrphans(gateway: Gateway, signal: AbortSignal): Promise<boolean>;
   /** Removes it, for the holder of the lock. True: something was removed. */
   abstract removeOrphans(gateway: Gateway, signal: AbortSignal): Promise<boolean>;
+  /** Why the record is not kept, for the person who hosts; `undefined` when all is well. */
+  get problem(): string | undefined {
+    return undefined;
+  }
+
   /** Records a request. False: another program on this computer has the port. */
   abstract claim(gateway: Gateway, request: PortRequest): boolean;
   /** Records what was granted, in place of what was recorded for `asked`. */

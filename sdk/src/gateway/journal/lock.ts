@@ -1,12 +1,16 @@
 import { linkSync, mkdirSync, readFileSync, renameSync, unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { threadId } from "node:worker_threads";
 import type { Clock } from "../../net/clock.ts";
 import { sleep } from "../../net/wait.ts";
-import { isAlive, type Owner, self } from "./owner.ts";
+import { remove } from "./files.ts";
+import { isAlive, type Owner, self, showPresence } from "./owner.ts";
 import { Turns } from "./turns.ts";
 
 /** Between two looks at a lock that another process holds. */
 const LOCK_POLL_MS = 15;
+/** Windows refuses a name while a lock that was removed is still open somewhere. All else that is refused stays refused. */
+const MAX_REFUSALS = process.platform === "win32" ? 20 : 0;
 /** No making of a mapping takes longer: then the lock is ignored. */
 const LOCK_TIMEOUT_MS = 30_000;
 
@@ -21,13 +25,16 @@ export async function lock(directory: string, name: string, clock: Clock, signal
   const path = join(directory, `lock-${encodeURIComponent(name)}`);
   const turn = await turns.take(path);
   let isHeld = false;
+  let presence: Disposable | undefined;
   const unlock = (): void => {
     if (isHeld) release(path);
     isHeld = false;
+    presence?.[Symbol.dispose]();
     turn[Symbol.dispose]();
   };
   try {
     signal.throwIfAborted();
+    presence = showPresence(directory);
     isHeld = await acquire(path, directory, clock, signal);
     signal.throwIfAborted();
   } catch (error) {
@@ -39,7 +46,7 @@ export async function lock(directory: string, name: string, clock: Clock, signal
 
 async function acquire(path: string, directory: string, clock: Clock, signal: AbortSignal): Promise<boolean> {
   const until = clock.now() + LOCK_TIMEOUT_MS;
-  const draft = `${path}.${self.pid}`;
+  const draft = `${path}.${self.pid}.${threadId}`;
   try {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     writeFileSync(draft, JSON.stringify(self), { mode: 0o600 });
@@ -48,36 +55,33 @@ async function acquire(path: string, directory: string, clock: Clock, signal: Ab
     return false;
   }
   try {
+    let refusals = 0;
     while (!signal.aborted && clock.now() < until) {
       try {
         // A link appears with its content or not at all.
         linkSync(draft, path);
         return true;
       } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== "EEXIST") return false;
+        if ((error as NodeJS.ErrnoException).code !== "EEXIST" && refusals++ >= MAX_REFUSALS) return false;
       }
       if (!breakStale(path)) await sleep(LOCK_POLL_MS, signal, clock);
     }
     return false;
   } finally {
-    try {
-      unlinkSync(draft);
-    } catch {
-      // It is only a draft.
-    }
+    remove(draft);
   }
 }
 
 /** Removes a dead process' lock. It is moved aside first: of two who try, one succeeds, and looks again at what it moved. */
 function breakStale(path: string): boolean {
   const holder = readOwner(path);
-  if (holder === undefined || isAlive(holder)) return false;
-  const aside = `${path}.${self.pid}.stale`;
+  if (holder === undefined || isAlive(holder, path)) return false;
+  const aside = `${path}.${self.pid}.${threadId}.stale`;
   try {
     renameSync(path, aside);
     const moved = readOwner(aside);
     // Another process was quicker and this is its lock: put it back.
-    if (moved && isAlive(moved)) linkSync(aside, path);
+    if (moved && isAlive(moved, aside)) linkSync(aside, path);
     unlinkSync(aside);
     return true;
   } catch {
@@ -86,11 +90,8 @@ function breakStale(path: string): boolean {
 }
 
 function release(path: string): void {
-  try {
-    if (readOwner(path)?.pid === self.pid) unlinkSync(path);
-  } catch {
-    // Gone already.
-  }
+  const holder = readOwner(path);
+  if (holder?.pid === self.pid && holder.start === self.start) remove(path);
 }
 
 function readOwner(path: string): Owner | undefined {

@@ -107,7 +107,10 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
       const mapping = obtain(this.#deps, full, both, report).then((grant) => this.#keep(full, grant, startedAt, both));
       // Behind the search: what it opens would hold the first packets up.
       this.#watching ??= this.#watch.run();
-      return await whileAwaited(this.#pending(mapping));
+      const mapped = await whileAwaited(this.#pending(mapping));
+      const { problem } = this.#deps.keeper;
+      if (problem !== undefined) report({ step: "journal", outcome: "failed", reason: problem });
+      return mapped;
     } catch (error) {
       if (both.aborted) throw new PortMapError("aborted", "mapping the port was broken off", { steps, cause: error });
       if (!(error instanceof NoMappingError)) throw error;

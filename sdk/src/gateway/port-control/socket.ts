@@ -5,12 +5,15 @@ import { Retransmission, type RetransmitOptions } from "./retransmit.ts";
 
 const trace = traceOf("gateway");
 
-/** The gateway did not answer, or its system said that no program listens. */
+/** The gateway did not answer, its system said that no program listens, or ours does not reach it. */
 export class NoAnswer extends Error {
   readonly refused: boolean;
-  constructor(message: string, refused: boolean) {
+  /** Of our system, where it refused. */
+  readonly code: string | undefined;
+  constructor(message: string, refused: boolean, code?: string) {
     super(message);
     this.refused = refused;
+    this.code = code;
   }
 }
 
@@ -105,8 +108,8 @@ export class PortControlSocket implements Disposable {
       resolve(result);
       return true;
     };
-    const refuse = (error: Error): void =>
-      reject(new NoAnswer(`${this.gateway} refuses (${(error as NodeJS.ErrnoException).code ?? error.message})`, true));
+    const refuse = (error: NodeJS.ErrnoException): void =>
+      reject(new NoAnswer(`${this.gateway} refuses (${error.code ?? error.message})`, true, error.code));
     const onAbort = (): void => reject(signal?.reason as Error);
     const tick = (): void => {
       const now = this.#clock.now();

@@ -30,6 +30,8 @@ export interface SearchOptions {
   onReply: (reply: SearchReply) => void;
   /** An interface that cannot be searched on, with the system's reason. */
   onError?: (through: LocalInterface, error: Error) => void;
+  /** What was not sent, with the system's code. */
+  onUnsent?: (code: string | undefined) => void;
   targets?: readonly string[];
   /** Default 1900. */
   port?: number;
@@ -84,7 +86,7 @@ export class SsdpSearch implements Disposable {
 
   /** Sends one target, and the next one a little later: some routers drop a burst. */
   #ask(socket: Socket, through: LocalInterface, index: number): void {
-    const { targets = SEARCH_TARGETS, clock, port = SSDP_PORT, unicastOnly = false } = this.#options;
+    const { targets = SEARCH_TARGETS, clock, port = SSDP_PORT, unicastOnly = false, onUnsent } = this.#options;
     const target = targets[index % targets.length];
     if (!this.#sockets.has(socket) || target === undefined || index >= targets.length * 2) return;
     const six = through.family === 6;
@@ -96,7 +98,7 @@ export class SsdpSearch implements Disposable {
         encodeSearch(target, name),
         port,
         host.startsWith("fe80:") ? withZone(host, zoneOf(through.name)) : host,
-        () => undefined,
+        (error) => error && onUnsent?.((error as NodeJS.ErrnoException).code),
       );
     };
     if (through.gateway !== undefined) send(through.gateway);

@@ -8,7 +8,8 @@
  *     { type: "request", id, method, path, headers, body }         the player's matchmaking, when the host's TCP port is out of reach
  *     { type: "response", id, status, headers, body }              the host's answer
  *
- * `id` is the player's, a whole number; the candidates are those of `ice/candidate.ts`.
+ * `id` is the player's, a whole number; the candidates are those of `ice/candidate.ts`. A `path` has a `pad` that nobody reads: see
+ * {@link PATH_MESSAGE_BYTES}.
  */
 import { candidateToJSON, type IceCandidate, type IceCandidateJSON, parseCandidates } from "../../ice/candidate.ts";
 import { type IceCredentials, parseIceCredentials } from "../../ice/credentials.ts";
@@ -51,11 +52,23 @@ export type InviteTunnelMessage =
   | RequestMessage
   | ResponseMessage;
 
+/**
+ * How long a `path` is at least: one sealed record. Whoever gets it sends no more to addresses that have not answered than three bytes
+ * for each that was said, so that nobody is flooded at somebody else's word (RFC 9000 section 8.1 pads a client's first packets for the
+ * same reason). These are some eighty checks.
+ */
+export const PATH_MESSAGE_BYTES = 3069;
+const EMPTY_PAD = ',"pad":""'.length;
+
 const encoder = new TextEncoder();
 
 export function encodeInviteTunnelMessage(message: InviteTunnelMessage): Uint8Array {
   const candidates = "candidates" in message ? { candidates: message.candidates.map(signalled) } : {};
-  return encoder.encode(JSON.stringify({ ...message, ...candidates }));
+  const said = { ...message, ...candidates };
+  const encoded = encoder.encode(JSON.stringify(said));
+  const missing = PATH_MESSAGE_BYTES - EMPTY_PAD - encoded.length;
+  if (message.type !== "path" || missing < 0) return encoded;
+  return encoder.encode(JSON.stringify({ ...said, pad: "0".repeat(missing) }));
 }
 
 const signalled = (candidate: IceCandidate): IceCandidateJSON => candidateToJSON(candidate);

@@ -29,6 +29,8 @@ export async function announce({ connectivity, lan, registration }: SallyportTra
     console.log(summary);
   };
   connectivity.on("change", tell);
+  // What to do where this computer's own firewall keeps players out.
+  connectivity.on("step", ({ step, reason }) => step === "firewall" && console.error(reason));
   await connectivity.open();
   await connectivity.settled();
   isSettled = true;

@@ -1,6 +1,6 @@
 /** The server: its rooms, its page, and the way in. */
 import { fileURLToPath } from "node:url";
-import { defineRoom, defineServer } from "@colyseus/core";
+import { defineRoom, defineServer, matchMaker } from "@colyseus/core";
 import { RedisDriver } from "@colyseus/redis-driver";
 import { RedisPresence } from "@colyseus/redis-presence";
 import express from "express";
@@ -23,6 +23,9 @@ export const transport = new SallyportTransport({
   // Players on the same network find it by this word. `lan: false` tells them nothing.
   lan: { application: "my-game" },
 });
+
+// Friends meet in one room. Players may start it and come into it, but open no other one beside it: `create` is left out.
+matchMaker.controller.exposedMethods = ["joinOrCreate", "join", "joinById", "reconnect"];
 
 /** Pages for whoever runs this server, by the link that it prints. Colyseus' monitor belongs here too. */
 export const own = new OwnPages({ key: process.env.OWN_KEY || undefined });

@@ -7,11 +7,12 @@ try {
   await server.listen(port);
 } catch (error) {
   const { code, message } = error as NodeJS.ErrnoException;
-  console.error(
-    code === "EADDRINUSE"
-      ? `Port ${port} is in use by another program. End that program, or choose another PORT in .env.`
-      : `The server cannot listen on port ${port}: ${message}`,
-  );
+  const reasons: Record<string, string> = {
+    EADDRINUSE: `Port ${port} is in use by another program. End that program, or choose another PORT in .env.`,
+    // Windows reserves ranges for Hyper-V, WSL and Docker.
+    EACCES: `Port ${port} is reserved by the system. Choose another PORT in .env.`,
+  };
+  console.error(reasons[code ?? ""] ?? `The server cannot listen on port ${port}: ${message}`);
   process.exit(1);
 }
 console.log(`Play in this machine's browser: http://localhost:${port}`);

@@ -1,6 +1,7 @@
 import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, test, vi } from "vitest";
+import { ToldToWait } from "../../../../sdk/src/colyseus/client/patience.ts";
 import { attemptUDP, type UDPAttemptOptions } from "../../../../sdk/src/colyseus/client/udp-attempt.ts";
 import type { Session } from "../../../../sdk/src/session/types.ts";
 
@@ -123,6 +124,21 @@ describe("the time limit", () => {
       return connecting;
     };
     await expect(attempt(url, { timeoutMs: 60, connectSession })).rejects.toThrow("no answer over UDP within 60 ms");
+  });
+
+  test("does not count what the server tells us to wait", async () => {
+    const progress: string[] = [];
+    let asked = 0;
+    const { session: opened } = await attempt(new URL("ws://host/process/room"), {
+      timeoutMs: 20,
+      requestToken: async () => {
+        if (++asked < 3) throw new ToldToWait("busy", 50);
+        return { token: new Uint8Array(1), endpoints: [] };
+      },
+      onProgress: (stage, detail = "") => progress.push(`${stage} ${detail}`.trim()),
+    });
+    expect([opened, asked]).toEqual([session, 3]);
+    expect(progress).toEqual(["token", "token busy", "token busy"]);
   });
 
   test("does not apply once the server has answered: it may have let the client in", async () => {

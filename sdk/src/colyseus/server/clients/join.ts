@@ -10,6 +10,8 @@ import {
   type ServerError,
 } from "@colyseus/core";
 import { traceOf } from "../../../net/trace.ts";
+import type { Admission } from "../admission/admission.ts";
+import type { Caller } from "../admission/caller.ts";
 import { localRoom } from "../admission/local-room.ts";
 
 const trace = traceOf("colyseus");
@@ -25,6 +27,9 @@ export interface JoinOptions {
   /** Empty for a fresh seat. */
   reconnectionToken: string;
   skipHandshake: boolean;
+  /** Learns which seats are taken, and by whom. */
+  admission?: Admission | undefined;
+  caller?: Caller | undefined;
 }
 
 /**
@@ -36,10 +41,16 @@ export async function joinRoom(
   roomId: string,
   client: JoiningClient,
   context: AuthContext,
-  { reconnectionToken, skipHandshake }: JoinOptions,
+  { reconnectionToken, skipHandshake, admission, caller }: JoinOptions,
 ): Promise<boolean> {
   try {
     const room = localRoom(roomId);
+    const { sessionId } = client;
+    const token = reconnectionToken === "" ? undefined : reconnectionToken;
+    if (admission && room?.hasReservedSeat(sessionId, token)) {
+      admission.seatTaken({ roomId, sessionId }, performance.now());
+      if (caller) client.ref.once("close", admission.playerCame(caller));
+    }
     const stale = reconnectionToken === "" ? undefined : room?.clients.get(client.sessionId);
     const joined = connectClientToRoom(room, client, context, {
       // Colyseus tells a fresh seat from a kept one by whether there is a token at all.

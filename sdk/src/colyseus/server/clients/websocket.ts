@@ -2,8 +2,8 @@ import type { IncomingMessage } from "node:http";
 import { type AuthContext, CloseCode, createAuthContext, type ISendOptions, Protocol } from "@colyseus/core";
 import { WebSocketClient, WebSocketTransport } from "@colyseus/ws-transport";
 import { formatEndpoint, normalizeAddress } from "../../../net/endpoint.ts";
-import type { RefusalLimiter } from "../admission/refusal-limiter.ts";
-import { introducedPlayer } from "../entrances/introduced.ts";
+import type { Admission } from "../admission/admission.ts";
+import { callerOfRequest } from "../entrances/client-address.ts";
 import type { Players } from "../observability/players.ts";
 import { joinRoom } from "./join.ts";
 import { UnreliableSequence } from "./unreliable-sequence.ts";
@@ -34,14 +34,20 @@ export class FallbackWebSocketClient extends WebSocketClient {
   }
 }
 
+interface Register {
+  players: Players;
+  admission: Admission;
+  trustProxy: boolean;
+}
+
 /** Who is connected, and who guesses seats, by the WebSocket server that they came to. */
-const registers = new WeakMap<object, { players: Players; limiter: RefusalLimiter }>();
+const registers = new WeakMap<object, Register>();
 
 /** Colyseus' WebSocket transport with {@link FallbackWebSocketClient}s. */
 export class FallbackWebSocketTransport extends WebSocketTransport {
-  /** Registers every later connection with `players`, and counts at `limiter` those without a seat. */
-  registerWith(players: Players, limiter: RefusalLimiter): void {
-    registers.set(this.wss, { players, limiter });
+  /** Registers every later connection with `players`, and counts at `admission` those with a seat and those without. */
+  registerWith(register: Register): void {
+    registers.set(this.wss, register);
   }
 
   /** Called with the WebSocket server as `this`. The same as Colyseus' own but for the kind of client. */
@@ -70,17 +76,18 @@ export class FallbackWebSocketTransport extends WebSocketTransport {
         token: url.searchParams.get("_authToken"),
         ...(request.socket.remoteAddress === undefined ? {} : { remoteAddress: request.socket.remoteAddress }),
       });
-    const { players, limiter } = registers.get(this) ?? {};
+    const { players, admission, trustProxy = false } = registers.get(this) ?? {};
+    const caller = callerOfRequest(request, trustProxy);
     const client = new FallbackWebSocketClient(sessionId ?? "", socket);
     const { remoteAddress: address = "", remotePort: port = 0 } = request.socket;
     const remote = formatEndpoint({ address: normalizeAddress(address), port });
     players?.add(socket, { roomId: roomId ?? "", sessionId: sessionId ?? "", remote });
-    const hadSeat = await joinRoom(roomId ?? "", client, context, {
-      reconnectionToken: url.searchParams.get("reconnectionToken") ?? "",
-      skipHandshake: url.searchParams.has("skipHandshake"),
-    });
+    const reconnectionToken = url.searchParams.get("reconnectionToken") ?? "";
+    const skipHandshake = url.searchParams.has("skipHandshake");
+    const options = { reconnectionToken, skipHandshake, admission, caller };
+    const hadSeat = await joinRoom(roomId ?? "", client, context, options);
     // Counted here, held up elsewhere: others behind the same address shall have one way in.
-    if (!hadSeat) limiter?.refused(introducedPlayer(request) ?? context.ip ?? "", performance.now());
+    if (!hadSeat && reconnectionToken === "") admission?.requests.guessed(caller, performance.now());
   }
 }
 

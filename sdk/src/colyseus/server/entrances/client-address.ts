@@ -1,10 +1,17 @@
 import type { IncomingMessage } from "node:http";
-import { isIP } from "node:net";
+import { isIP, type Socket } from "node:net";
+import { callerKey } from "../../../net/caller-key.ts";
 import { normalizeAddress } from "../../../net/endpoint.ts";
 import { type AddressScope, addressScope } from "../../../net/scope.ts";
+import { type Caller, callerAt, introducedCaller } from "../admission/caller.ts";
+import { introducedPlayer } from "./introduced.ts";
 
-/** Where a reverse proxy of ours can stand. */
+/**
+ * Where a reverse proxy of ours can stand. Not behind a provider's carrier-grade NAT (100.64/10, RFC 6598): its other customers have
+ * such addresses too.
+ */
 const OURS: ReadonlySet<AddressScope> = new Set(["loopback", "private", "link-local"]);
+const THIS_MACHINE: ReadonlySet<AddressScope> = new Set(["loopback"]);
 /** Longer chains are nobody's. */
 const MAX_HEADER = 2048;
 
@@ -20,6 +27,39 @@ export function isFromProxy({ socket }: IncomingMessage): boolean {
 export function clientNamedByProxy({ headers }: IncomingMessage): string | undefined {
   const chain = hopsOf(headers["x-forwarded-for"]) ?? forwardedHops(headers.forwarded) ?? hopsOf(headers["x-real-ip"]);
   return chain?.findLast((address) => !OURS.has(addressScope(address))) ?? chain?.at(-1);
+}
+
+const named = new WeakMap<IncomingMessage, string | undefined>();
+
+/** Keeps whom a trusted proxy names as the one who sent this request: the headers say something else from then on. */
+export function rememberNamed(request: IncomingMessage, address: string | undefined): void {
+  named.set(request, address);
+}
+
+/**
+ * Who shares a limit with this connection; undefined where it counts by itself. Whoever has an address of this machine is on it: a
+ * reverse proxy, or we ourselves for a player who was introduced. With `trustProxy` the proxy may also be on a private address.
+ */
+export function callerOf(
+  { remoteAddress = "", localAddress }: Pick<Socket, "remoteAddress" | "localAddress">,
+  trustProxy: boolean,
+): string | undefined {
+  const nobody = trustProxy ? OURS : THIS_MACHINE;
+  if (remoteAddress === localAddress || nobody.has(addressScope(normalizeAddress(remoteAddress)))) return undefined;
+  return callerKey(remoteAddress);
+}
+
+/**
+ * Who has sent a request that guardRequests has seen: an introduced player, whom a trusted proxy names, or the other end of the
+ * connection. Undefined for what a proxy sends for nobody in particular.
+ */
+export function callerOfRequest(request: IncomingMessage, trustProxy: boolean): Caller | undefined {
+  const player = introducedPlayer(request);
+  if (player !== undefined) return introducedCaller(player);
+  const address = named.get(request);
+  if (address !== undefined) return THIS_MACHINE.has(addressScope(address)) ? undefined : callerAt(address);
+  const { remoteAddress = "" } = request.socket;
+  return callerOf(request.socket, trustProxy) === undefined ? undefined : callerAt(normalizeAddress(remoteAddress));
 }
 
 function hopsOf(header: string | string[] | undefined): string[] | undefined {

@@ -2,17 +2,16 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Socket } from "node:net";
 import type { Client } from "@colyseus/core";
 import type { WebSocketClient, WebSocketTransport } from "@colyseus/ws-transport";
-import { callerKey } from "../../../net/caller-key.ts";
 import { type ConnectionState, ConnectionTable, type TableConnection } from "../../../net/connection-table.ts";
 import { normalizeAddress } from "../../../net/endpoint.ts";
-import { type AddressScope, addressScope } from "../../../net/scope.ts";
-import { completeLimits, type TransportLimits } from "../admission/limits.ts";
+import { type ConnectionLimits, completeConnectionLimits } from "../admission/connection-limits.ts";
 import { localRoom } from "../admission/local-room.ts";
 import { type ConnectionRefusal, diagnose } from "../observability/diagnostics.ts";
+import { callerOf } from "./client-address.ts";
 import { filterRequests } from "./http.ts";
 
 export interface ConnectionLimitsOptions {
-  limits?: TransportLimits | undefined;
+  limits?: ConnectionLimits | undefined;
   /** As of guardRequests: a reverse proxy on a private address is not one caller. Default false. */
   trustProxy?: boolean | undefined;
   /** Whose WebSockets carry players. Without it a WebSocket counts as one that does. */
@@ -34,9 +33,6 @@ const GRACE_MS = 1000;
 const LOOK_MS = 1000;
 /** `readyState` of a WebSocket. */
 const OPEN = 1;
-
-const THIS_MACHINE: ReadonlySet<AddressScope> = new Set(["loopback"]);
-const THIS_NETWORK: ReadonlySet<AddressScope> = new Set(["loopback", "private", "link-local", "carrier-grade"]);
 
 class Connection implements TableConnection {
   readonly socket: Socket;
@@ -71,8 +67,8 @@ class Connection implements TableConnection {
 }
 
 /** A server whose connections can be limited in full: one that was made otherwise looks for slow requests every 30 s only. */
-export function createLimitedServer(limits?: TransportLimits): Server {
-  const { headersTimeoutMs: headersTimeout, requestTimeoutMs } = completeLimits(limits);
+export function createLimitedServer(limits?: ConnectionLimits): Server {
+  const { headersTimeoutMs: headersTimeout, requestTimeoutMs } = completeConnectionLimits(limits);
   const requestTimeout = Math.max(headersTimeout, requestTimeoutMs);
   return createServer({ headersTimeout, requestTimeout, connectionsCheckingInterval: CHECK_MS });
 }
@@ -88,7 +84,7 @@ export function createLimitedServer(limits?: TransportLimits): Server {
  */
 export function limitConnections(server: Server, options: ConnectionLimitsOptions = {}): void {
   const { webSocket } = options;
-  const limits = completeLimits(options.limits);
+  const limits = completeConnectionLimits(options.limits);
   if (server.headersTimeout === NODE_HEADERS_MS) server.headersTimeout = limits.headersTimeoutMs;
   if (server.requestTimeout === NODE_REQUEST_MS) server.requestTimeout = limits.requestTimeoutMs;
   // Room for the one that comes, until another has given way to it.
@@ -115,12 +111,12 @@ export function limitConnections(server: Server, options: ConnectionLimitsOption
 
 /** The TCP connections of one server. */
 class Connections {
-  readonly #limits: Required<TransportLimits>;
+  readonly #limits: Required<ConnectionLimits>;
   readonly #options: ConnectionLimitsOptions;
   readonly #byKey = new Map<string, Connection>();
   readonly #table: ConnectionTable<Connection>;
 
-  constructor(limits: Required<TransportLimits>, options: ConnectionLimitsOptions) {
+  constructor(limits: Required<ConnectionLimits>, options: ConnectionLimitsOptions) {
     this.#limits = limits;
     this.#options = options;
     this.#table = new ConnectionTable<Connection>({
@@ -179,19 +175,6 @@ class Connections {
     this.#options.onRefused?.(address, reason);
     diagnose("sallyport:connection:refused", () => ({ address, reason }));
   }
-}
-
-/**
- * Who shares a limit with this connection; undefined where it counts by itself. Whoever has an address of this machine is on it: a
- * reverse proxy, or we ourselves for a player who was introduced. With `trustProxy` the proxy may also be on a private address.
- */
-export function callerOf(
-  { remoteAddress = "", localAddress }: Pick<Socket, "remoteAddress" | "localAddress">,
-  trustProxy: boolean,
-): string | undefined {
-  const nobody = trustProxy ? THIS_NETWORK : THIS_MACHINE;
-  if (remoteAddress === localAddress || nobody.has(addressScope(normalizeAddress(remoteAddress)))) return undefined;
-  return callerKey(remoteAddress);
 }
 
 /** Until the next request comes over it, the connection is idle again. */

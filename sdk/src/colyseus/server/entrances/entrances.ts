@@ -1,11 +1,13 @@
-import type { Server } from "node:http";
+import type { IncomingMessage, Server } from "node:http";
 import type { WebSocketTransport } from "@colyseus/ws-transport";
-import type { TransportLimits } from "../admission/limits.ts";
-import type { RefusalLimiter } from "../admission/refusal-limiter.ts";
+import type { Admission } from "../admission/admission.ts";
+import type { ConnectionLimits } from "../admission/connection-limits.ts";
 import { diagnose } from "../observability/diagnostics.ts";
 import { Refusals } from "../observability/refusals.ts";
+import { callerOfRequest } from "./client-address.ts";
 import { limitConnections } from "./connection-limits.ts";
 import { filterRequests } from "./http.ts";
+import { limitMatchmaking } from "./matchmaking-gate.ts";
 import type { ParsedConnectRequest } from "./parse-connect-request.ts";
 import { guardRequests, type RequestGuardOptions } from "./request-guard.ts";
 import { answerRoomList, listedName } from "./room-list.ts";
@@ -14,14 +16,13 @@ import { type SeatEndpoints, type SeatGuard, serveSeatEndpoints } from "./seat-e
 export interface EntrancesOptions extends RequestGuardOptions, Pick<SeatGuard, "verifyClient" | "beforeUpgrade"> {
   /** Whether `GET /matchmake/NAME` is answered. */
   listRooms?: boolean;
-  limits?: TransportLimits;
-  /** Counts who asks for seats or rooms that are not there. */
-  limiter: RefusalLimiter;
+  limits?: ConnectionLimits;
+  admission: Admission;
 }
 
 /**
  * Puts all that answers or refuses over HTTP in front of a Colyseus server. A connection meets, in this order: the limits of
- * connections, the guard of requests, the list of rooms, the seat endpoints, then Colyseus.
+ * connections, the guard of requests, the gate of matchmaking, the list of rooms, the seat endpoints, then Colyseus.
  * @returns what was refused since
  */
 export function mountEntrances<Requests extends ParsedConnectRequest[]>(
@@ -31,32 +32,39 @@ export function mountEntrances<Requests extends ParsedConnectRequest[]>(
   endpoints: SeatEndpoints<Requests>,
 ): Refusals {
   const refusals = new Refusals();
+  const { admission, trustProxy = false } = options;
   // Each filter goes in front of those before it.
   serveSeatEndpoints(server, seatGuard(options, refusals), endpoints);
   if (options.listRooms) mountRoomList(server);
+  const onRefused = (request: IncomingMessage, status: number): void => {
+    refusals.add("requests", status);
+    options.onRefused?.(request, status);
+  };
+  limitMatchmaking(server, { admission, trustProxy, onRefused });
   guardRequests(server, {
     ...options,
     onRefused(request, status) {
-      refusals.add("requests", status);
       // A room that there cannot be.
-      if (status === 404) options.limiter.refused(String(request.headers["x-real-ip"]), performance.now());
-      options.onRefused?.(request, status);
+      if (status === 404) admission.requests.guessed(callerOfRequest(request, trustProxy), performance.now());
+      onRefused(request, status);
     },
   });
   limitConnections(server, {
     limits: options.limits,
-    trustProxy: options.trustProxy,
+    trustProxy,
     webSocket,
     onRefused: (_address, reason) => refusals.add("connections", reason),
   });
   return refusals;
 }
 
-function seatGuard({ verifyClient, beforeUpgrade, limiter }: EntrancesOptions, refusals: Refusals): SeatGuard {
+function seatGuard(options: EntrancesOptions, refusals: Refusals): SeatGuard {
+  const { verifyClient, beforeUpgrade, admission, trustProxy = false } = options;
   return {
     verifyClient,
     beforeUpgrade,
-    limiter,
+    admission,
+    trustProxy,
     onRefused(address, status, reason) {
       refusals.add("tokens", status);
       diagnose("sallyport:connect:refused", () => ({ address, status, reason }));

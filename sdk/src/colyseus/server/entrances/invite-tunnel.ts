@@ -8,7 +8,7 @@ import { type NatView } from "../../../ice/port-prediction.ts";
 import { onLocalNetwork, sharesAttestedNetwork, sharesNetwork } from "../../../ice/remote-policy.ts";
 import { messageOf } from "../../../net/message-of.ts";
 import { traceOf } from "../../../net/trace.ts";
-import { type IntroductionBudget } from "../../../net/unanswered-budget.ts";
+import { UnprovenAddress } from "../../../net/unproven-address.ts";
 import { Guessing } from "../../../rendezvous/guessing.ts";
 import type { Introduction } from "../../../rendezvous/sealed/introduction.ts";
 import { sendInviteTunnelMessage, trickle } from "../../../rendezvous/trickle.ts";
@@ -32,6 +32,7 @@ const REQUEST_TIMEOUT_MS = 10_000;
  */
 const ANSWERED_PATHS = /^\/(?:matchmake|auth|sallyport)\/(?!.*(?:\.\.|%2e|\\))/i;
 const FORWARDED_HEADERS = ["content-type", "authorization", "accept"];
+const ANSWERED_HEADERS = ["content-type", "retry-after"];
 
 export interface InviteTunnelHostOptions {
   server: http.Server;
@@ -51,10 +52,11 @@ export function serveInviteTunnel(
   { server, sessions, ice, nat, isLocal, attested = false }: InviteTunnelHostOptions,
 ): void {
   const paths = new Map<number, { peer: IcePeer; guessing: Guessing }>();
-  let budget: IntroductionBudget | undefined;
+  const budget = ice.budget.introduction(new UnprovenAddress());
   let opened = 0;
   let requests = 0;
   introduction.onMessage((bytes) => {
+    budget.heard(bytes.length);
     const message = parseInviteTunnelMessage(bytes);
     switch (message?.type) {
       case "path":
@@ -95,7 +97,6 @@ export function serveInviteTunnel(
   function openPath(message: PathMessage): void {
     const { id, ice: remote, candidates } = message;
     const allowRemote = isLocal ? onLocalNetwork : attested ? sharesAttestedNetwork : sharesNetwork;
-    budget ??= ice.budget.introduction();
     const peer = ice.open({ role: "controlled", local: newIceCredentials(), remote, allowRemote, budget });
     if (trace.on) trace.event("path-opened", { id, remoteCandidates: candidates.length, isLocal });
     for (const candidate of candidates) peer.addRemoteCandidate(candidate);
@@ -114,12 +115,13 @@ export function serveInviteTunnel(
 async function answer(introduction: Introduction, server: http.Server, message: RequestMessage): Promise<void> {
   const { id, method, path, body } = message;
   const begun = performance.now();
-  const reply = (status: number, text: string, type = "application/json"): void => {
+  const reply = (status: number, text: string, said: Record<string, string> = {}): void => {
     if (trace.on) {
       const ms = performance.now() - begun;
       trace.event("tunnel-request", { id, method, path: path.split("?", 1)[0], status, ms });
     }
-    const sent = { type: "response" as const, id, status, headers: { "content-type": type }, body: text };
+    const headers = { "content-type": "application/json", ...said };
+    const sent = { type: "response" as const, id, status, headers, body: text };
     if (!sendInviteTunnelMessage(introduction, sent)) introduction.close("The answer could not be sent.");
   };
   const headers = {
@@ -140,10 +142,14 @@ async function answer(introduction: Introduction, server: http.Server, message: 
     const text = await response.body.text();
     if (Buffer.byteLength(text) > MAX_ANSWER_BYTES)
       reply(502, JSON.stringify({ error: "The answer is too long for an introduction." }));
-    else reply(response.statusCode, text, String(response.headers["content-type"] ?? "application/json"));
+    else reply(response.statusCode, text, answeredHeaders(response.headers));
   } catch (error) {
     reply(502, JSON.stringify({ error: `The host did not answer: ${messageOf(error)}` }));
   }
+}
+
+function answeredHeaders(headers: Record<string, string | string[] | undefined>): Record<string, string> {
+  return Object.fromEntries(ANSWERED_HEADERS.flatMap((name) => (headers[name] ? [[name, String(headers[name])]] : [])));
 }
 
 function originOf(server: http.Server): string {

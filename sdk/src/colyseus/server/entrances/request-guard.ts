@@ -1,12 +1,12 @@
 import type { IncomingMessage, Server } from "node:http";
 import type { Socket } from "node:net";
-import { matchMaker } from "@colyseus/core";
 import { normalizeAddress } from "../../../net/endpoint.ts";
 import { isNoRoomId } from "../admission/local-room.ts";
 import { diagnose } from "../observability/diagnostics.ts";
-import { clientNamedByProxy, isFromProxy } from "./client-address.ts";
+import { clientNamedByProxy, isFromProxy, rememberNamed } from "./client-address.ts";
 import { filterRequests } from "./http.ts";
 import { readIntroduced } from "./introduced.ts";
+import { matchmakingMethod } from "./matchmaking-url.ts";
 
 export interface RequestGuardOptions {
   /**
@@ -60,6 +60,7 @@ function refuseUpgrade(socket: Socket, status: number): void {
 function stampAddress(request: IncomingMessage, isProxy: boolean): void {
   const { headers, socket } = request;
   const named = isProxy ? clientNamedByProxy(request) : undefined;
+  rememberNamed(request, named);
   if (!isProxy) {
     for (const name of ADDRESS_HEADERS) delete headers[name];
     delete headers["x-forwarded-proto"];
@@ -91,14 +92,6 @@ function lastSegment(url: string): string {
   return URL.parse(`ws://server${url}`)?.pathname.split("/").at(-1) ?? "";
 }
 
-/** Also where the path is written in a roundabout way. */
 function isMatchmaking(url: string): boolean {
-  const { pathname } = new URL(`http://host${url}`);
-  let path = pathname;
-  try {
-    path = decodeURIComponent(pathname);
-  } catch {
-    // Colyseus takes it as it stands.
-  }
-  return path.toLowerCase().includes(`/${matchMaker.controller.matchmakeRoute}/`);
+  return matchmakingMethod(url) !== undefined;
 }

@@ -6,17 +6,20 @@ import {
   debugAndPrintError,
   ErrorCode,
   logger,
-  matchMaker,
   runBeforeUpgrade,
 } from "@colyseus/core";
 import type { TransportOptions } from "@colyseus/ws-transport";
 import { describeMismatch, describeServer, VersionNotices } from "../../../session/versions.ts";
 import { STATUS_OTHER_PROTOCOL } from "../../wire/connect-request.ts";
+import type { Admission } from "../admission/admission.ts";
+import type { Caller } from "../admission/caller.ts";
 import { localRoom } from "../admission/local-room.ts";
-import type { RefusalLimiter } from "../admission/refusal-limiter.ts";
+import type { Refusal } from "../admission/refusal.ts";
+import { callerOfRequest } from "./client-address.ts";
 import { filterRequests } from "./http.ts";
 import { introducedPlayer } from "./introduced.ts";
 import { asksFor, type ParsedConnectRequest, parseObject, readBody } from "./parse-connect-request.ts";
+import { allowPages, fail, refuse, writeJSON } from "./reply.ts";
 
 type VerifyClient = NonNullable<TransportOptions["verifyClient"]>;
 type VerifyInfo = Parameters<Extract<VerifyClient, (...parameters: never[]) => void>>[0];
@@ -27,8 +30,16 @@ export interface SeatGuard {
   verifyClient?: VerifyClient | undefined;
   beforeUpgrade?: BeforeUpgradeHandler | undefined;
   onRefused?: (address: string, status: number, reason: string) => void;
-  /** Shared, so that a caller who guesses seats is slowed down at every endpoint. */
-  limiter: RefusalLimiter;
+  /** Shared by all entrances. */
+  admission: Admission;
+  trustProxy: boolean;
+}
+
+/** Who asks, and by which request. */
+export interface Asked {
+  context: AuthContext;
+  http: IncomingMessage;
+  caller: Caller | undefined;
 }
 
 /** What a player with a seat can ask for over HTTP, and gets: a way to connect. */
@@ -40,11 +51,18 @@ export interface SeatEndpoint<Request extends ParsedConnectRequest> {
   /** @returns null for anything that is not a well-formed request */
   parse(json: object | null): Request | null;
   /** @returns the reply; null while the endpoint is not open; a string says why it cannot serve this request */
-  issue(
-    request: Request,
-    context: AuthContext,
-    http: IncomingMessage,
-  ): object | string | null | Promise<object | string | null>;
+  issue(request: Request, asked: Asked): Issued | Promise<Issued>;
+}
+
+export type Issued = object | Wait | string | null;
+
+/** The reply to somebody who is to ask again. */
+export class Wait {
+  readonly refusal: Refusal;
+
+  constructor(refusal: Refusal) {
+    this.refusal = refusal;
+  }
 }
 
 /** Each endpoint with the path that it answers. */
@@ -71,13 +89,11 @@ export function serveSeatEndpoints<Requests extends ParsedConnectRequest[]>(
 /** Answers `POST /sallyport/connect` (see wire/connect-request.ts), and its like, for players who hold a seat. */
 class SeatRequestHandler<Request extends ParsedConnectRequest> {
   readonly #guard: SeatGuard;
-  readonly #limiter: RefusalLimiter;
   readonly #endpoint: SeatEndpoint<Request>;
   readonly #versions: VersionNotices;
 
   constructor(guard: SeatGuard, endpoint: SeatEndpoint<Request>) {
     this.#guard = guard;
-    this.#limiter = guard.limiter;
     this.#endpoint = endpoint;
     this.#versions = new VersionNotices((sentence) => logger.warn(`Sallyport: ${sentence}.`));
   }
@@ -85,10 +101,7 @@ class SeatRequestHandler<Request extends ParsedConnectRequest> {
   async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     response.on("error", () => {});
     try {
-      // A browser game's page comes from elsewhere: the same permissions as for Colyseus' matchmaking.
-      const { controller } = matchMaker;
-      const cors = { ...controller.DEFAULT_CORS_HEADERS, ...controller.getCorsHeaders(headersOf(request)) };
-      for (const [name, value] of Object.entries(cors)) response.setHeader(name, value);
+      allowPages(request, response);
       if (request.method === "OPTIONS") response.writeHead(204).end();
       else await this.#answer(request, response);
     } catch (error) {
@@ -99,46 +112,56 @@ class SeatRequestHandler<Request extends ParsedConnectRequest> {
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const context = contextOf(request);
+    const { admission, trustProxy, onRefused } = this.#guard;
+    const caller = callerOfRequest(request, trustProxy);
     const address = introducedPlayer(request) ?? context.ip ?? "";
-    const refuse = (status: number, code: number, error: string): void => {
-      this.#limiter.refused(address, performance.now());
-      this.#guard.onRefused?.(address, status, error);
+    const refuseAs = (status: number, code: number, error: string): void => {
+      onRefused?.(address, status, error);
       fail(response, status, code, error);
     };
-    if (request.method !== "POST") return refuse(405, 405, "Use POST.");
-    if (this.#limiter.isBlocked(address, performance.now())) {
-      response.setHeader("Retry-After", "10");
-      this.#guard.onRefused?.(address, 429, "too many requests without a seat");
-      return fail(response, 429, 429, "Too many requests without a seat: wait ten seconds.");
-    }
+    const guessed = (status: number, code: number, error: string): void => {
+      admission.requests.guessed(caller, performance.now());
+      refuseAs(status, code, error);
+    };
+    const holdUp = (refusal: Refusal): void => {
+      onRefused?.(address, refusal.status, refusal.error);
+      refuse(response, refusal);
+    };
+    if (request.method !== "POST") return guessed(405, 405, "Use POST.");
+    const tooMany = admission.requests.take(caller, performance.now());
+    if (tooMany) return holdUp(tooMany);
     const body = await readBody(request, this.#endpoint.maxRequestBytes);
     if (body === null) {
       response.setHeader("Connection", "close");
-      return refuse(413, 413, "The request is too long.");
+      return guessed(413, 413, "The request is too long.");
     }
     const parsed = this.#endpoint.parse(parseObject(body));
-    if (parsed === null) return refuse(400, ErrorCode.MATCHMAKE_UNHANDLED, "The request is malformed.");
-
-    if (!(await this.#isAdmitted(request, response, context))) {
-      this.#guard.onRefused?.(address, response.statusCode, "refused by verifyClient or beforeUpgrade");
-      return;
-    }
+    if (parsed === null) return guessed(400, ErrorCode.MATCHMAKE_UNHANDLED, "The request is malformed.");
 
     const { roomId, sessionId, reconnectionToken } = parsed.seat;
-    const room = localRoom(roomId);
-    if (!room?.hasReservedSeat(sessionId, reconnectionToken === "" ? undefined : reconnectionToken)) {
-      return refuse(404, ErrorCode.MATCHMAKE_EXPIRED, "seat reservation expired.");
+    const hasSeat = (): boolean =>
+      localRoom(roomId)?.hasReservedSeat(sessionId, reconnectionToken === "" ? undefined : reconnectionToken) ?? false;
+    // After a restart all players come back for what is gone: that is no guess at a seat.
+    const isGuess = reconnectionToken === "" && !hasSeat();
+    const guesser = isGuess ? admission.requests.refuseGuess(caller, performance.now()) : undefined;
+    if (guesser) return holdUp(guesser);
+
+    if (!(await this.#isAdmitted(request, response, context))) {
+      onRefused?.(address, response.statusCode, "refused by verifyClient or beforeUpgrade");
+      return;
+    }
+    if (!hasSeat()) {
+      const tell = isGuess ? guessed : refuseAs;
+      return tell(404, ErrorCode.MATCHMAKE_EXPIRED, "seat reservation expired.");
     }
     if (parsed.protocol !== this.#endpoint.protocol) {
       this.#guard.onRefused?.(address, STATUS_OTHER_PROTOCOL, `protocol ${parsed.protocol}`);
       return this.#tellVersion(parsed.protocol, response);
     }
-    const reply = await this.#endpoint.issue(parsed, context, request);
-    if (reply === null) {
-      this.#guard.onRefused?.(address, 503, "UDP is not open here");
-      return fail(response, 503, 503, "UDP is not open here.");
-    }
-    if (typeof reply === "string") return refuse(400, ErrorCode.MATCHMAKE_UNHANDLED, reply);
+    const reply = await this.#endpoint.issue(parsed, { context, http: request, caller });
+    if (reply === null) return refuseAs(503, 503, "This server is not open over UDP yet, or no longer.");
+    if (reply instanceof Wait) return holdUp(reply.refusal);
+    if (typeof reply === "string") return guessed(400, ErrorCode.MATCHMAKE_UNHANDLED, reply);
     writeJSON(response, 200, reply);
   }
 
@@ -201,23 +224,4 @@ function contextOf({ headers, socket: { remoteAddress } }: IncomingMessage): Aut
     headers: headers as Record<string, string | undefined>,
     ...(remoteAddress === undefined ? {} : { remoteAddress }),
   });
-}
-
-function headersOf(request: IncomingMessage): Headers {
-  const headers = new Headers();
-  for (const [name, value] of Object.entries(request.headers)) {
-    // Pseudo headers of HTTP/2 are no headers to Headers.
-    if (value !== undefined && !name.startsWith(":")) headers.set(name, String(value));
-  }
-  return headers;
-}
-
-function fail(response: ServerResponse, status: number, code: number, error: string): void {
-  if (response.headersSent) response.destroy();
-  else writeJSON(response, status, { code, error });
-}
-
-function writeJSON(response: ServerResponse, status: number, body: unknown): void {
-  const json = Buffer.from(JSON.stringify(body));
-  response.writeHead(status, { "Content-Type": "application/json", "Content-Length": json.length }).end(json);
 }

@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import { type AuthContext, CloseCode, createAuthContext } from "@colyseus/core";
 import { uniqueEndpoints } from "../../../net/endpoint.ts";
 import type { Session, SessionServer } from "../../../session/types.ts";
@@ -10,10 +9,12 @@ import {
   MAX_CONNECT_REQUEST_BYTES,
 } from "../../wire/connect-request.ts";
 import { decodeSeat, encodeSeat, type Seat } from "../../wire/seat.ts";
+import type { Caller } from "../admission/caller.ts";
+import { waitFor } from "../admission/refusal.ts";
 import { diagnose } from "../observability/diagnostics.ts";
 import { type ParsedConnectRequest, parseConnectRequest } from "./parse-connect-request.ts";
-import { PendingContexts } from "./pending-contexts.ts";
-import type { SeatEndpoint } from "./seat-endpoint.ts";
+import { PendingSeats } from "./pending-seats.ts";
+import { type Asked, type SeatEndpoint, Wait } from "./seat-endpoint.ts";
 
 /** netcode's limit is 32; each address that leads nowhere costs a joining client time. */
 const MAX_ENDPOINTS = 8;
@@ -24,8 +25,10 @@ export interface UDPEndpointOptions {
   timeoutSeconds: number;
   /** Where the game's socket can be reached, best first. */
   endpoints: () => readonly ConnectEndpoint[];
-  /** A player has come in with a token. */
-  onSession: (session: Session, seat: Seat, context: AuthContext) => void;
+  /** Connect tokens for one seat at once. */
+  tokensPerSeat: number;
+  /** A player has come in with a token; `caller`, if any, had asked for it. */
+  onSession: (session: Session, seat: Seat, context: AuthContext, caller: Caller | undefined) => void;
 }
 
 /** `POST /sallyport/connect` (see wire/connect-request.ts): gives connect tokens, and takes the sessions that come of them. */
@@ -35,12 +38,14 @@ export class UDPEndpoint implements SeatEndpoint<ParsedConnectRequest> {
   readonly protocolName: string = CONNECT_PROTOCOL_NAME;
   readonly parse: typeof parseConnectRequest = parseConnectRequest;
   readonly #options: UDPEndpointOptions;
-  readonly #contexts = new PendingContexts(TOKEN_LIFETIME_SECONDS * 1000);
+  readonly #pending: PendingSeats;
   #sessions: SessionServer | undefined;
   #granted = 0;
 
   constructor(options: UDPEndpointOptions) {
     this.#options = options;
+    const { tokensPerSeat } = options;
+    this.#pending = new PendingSeats({ lifetimeMs: TOKEN_LIFETIME_SECONDS * 1000, tokensPerSeat });
   }
 
   /** Connect tokens given since the start. */
@@ -54,7 +59,10 @@ export class UDPEndpoint implements SeatEndpoint<ParsedConnectRequest> {
     sessions.onSession = (session) => this.#accept(session);
   }
 
-  issue({ seat, dialed }: ParsedConnectRequest, context: AuthContext): ConnectReply | string | null {
+  issue(
+    { seat, dialed }: ParsedConnectRequest,
+    asked: Pick<Asked, "context" | "caller">,
+  ): ConnectReply | Wait | string | null {
     const endpoints = uniqueEndpoints<ConnectEndpoint>([
       ...dialed.map((endpoint) => ({ ...endpoint, kind: "dialed" as const })),
       ...this.#options.endpoints(),
@@ -62,15 +70,16 @@ export class UDPEndpoint implements SeatEndpoint<ParsedConnectRequest> {
     if (!this.#sessions || endpoints.length === 0) return null;
     const userData = encodeSeat(seat);
     if (!userData) return "The names of room and session are too long for a connect token (256 bytes).";
-    const clientId = randomBytes(8).readBigUInt64LE();
+    const { context, caller } = asked;
+    const pending = this.#pending.add(seat, { context, caller }, performance.now());
+    if (typeof pending === "number") return new Wait(waitFor(429, "Too many tokens for this seat", pending));
     const token = this.#sessions.createToken({
-      clientId,
+      clientId: pending.clientId,
       addresses: endpoints.map(({ address, port }) => ({ address, port })),
       userData,
       expireSeconds: TOKEN_LIFETIME_SECONDS,
       timeoutSeconds: this.#options.timeoutSeconds,
     });
-    this.#contexts.set(clientId, context, performance.now());
     this.#granted++;
     const { roomId, sessionId } = seat;
     diagnose("sallyport:connect:granted", () => ({ roomId, sessionId, address: context.ip ?? "" }));
@@ -87,9 +96,8 @@ export class UDPEndpoint implements SeatEndpoint<ParsedConnectRequest> {
       session.close(CloseCode.WITH_ERROR, "not a Sallyport seat");
       return;
     }
-    const context =
-      this.#contexts.take(session.clientId, performance.now()) ??
-      createAuthContext({ headers: {}, remoteAddress: session.remote.address });
-    this.#options.onSession(session, seat, context);
+    const pending = this.#pending.take(session.clientId, performance.now());
+    const context = pending?.context ?? createAuthContext({ headers: {}, remoteAddress: session.remote.address });
+    this.#options.onSession(session, seat, context, pending?.caller);
   }
 }

@@ -1,5 +1,3 @@
-import type { IncomingMessage } from "node:http";
-import type { AuthContext } from "@colyseus/core";
 import { normalizeAddress } from "../../../net/endpoint.ts";
 import { messageOf } from "../../../net/message-of.ts";
 import { traceOf } from "../../../net/trace.ts";
@@ -10,7 +8,7 @@ import {
   type WebRTCReply,
 } from "../../wire/webrtc-request.ts";
 import { introducedPlayer } from "../entrances/introduced.ts";
-import type { SeatEndpoint } from "../entrances/seat-endpoint.ts";
+import type { Asked, Issued, SeatEndpoint } from "../entrances/seat-endpoint.ts";
 import { WebRTCHost, type WebRTCHostOptions, type WebRTCOptions, type WebRTCParts } from "./host.ts";
 import { type ParsedWebRTCRequest, parseWebRTCRequest } from "./request.ts";
 
@@ -59,19 +57,15 @@ export class WebRTCEndpoint implements SeatEndpoint<ParsedWebRTCRequest> {
     this.#host?.useStunServers(servers);
   }
 
-  issue(
-    request: ParsedWebRTCRequest,
-    context: AuthContext,
-    http: IncomingMessage,
-  ): Promise<WebRTCReply | string | null> | WebRTCReply {
+  issue(request: ParsedWebRTCRequest, asked: Asked): Promise<Issued> | WebRTCReply {
     if (this.#unavailable !== undefined || !this.#host) {
       return { protocol: WEBRTC_PROTOCOL, unavailable: this.#unavailable ?? "" };
     }
     // An introduced player's request comes by way of ourselves: nobody is to be found there.
-    if (introducedPlayer(http) !== undefined) return this.#host.accept(request, context, { asker: "", asked: "" });
-    const { remoteAddress = "", localAddress = "" } = http.socket;
+    if (introducedPlayer(asked.http) !== undefined) return this.#host.accept(request, asked, { asker: "", asked: "" });
+    const { remoteAddress = "", localAddress = "" } = asked.http.socket;
     const way = { asker: normalizeAddress(remoteAddress), asked: normalizeAddress(localAddress) };
-    return this.#host.accept(request, context, way);
+    return this.#host.accept(request, asked, way);
   }
 
   async close(): Promise<void> {

@@ -9,6 +9,9 @@ import { PING_INTERVAL_MS } from "../../webrtc/liveness.ts";
 import type { ConnectEndpoint } from "../../wire/connect-request.ts";
 import type { Seat } from "../../wire/seat.ts";
 import { WEBRTC_PROTOCOL, type WebRTCReply } from "../../wire/webrtc-request.ts";
+import type { Caller } from "../admission/caller.ts";
+import { waitFor } from "../admission/refusal.ts";
+import { type Asked, Wait } from "../entrances/seat-endpoint.ts";
 import { type AnswerEndpoint, completeAnswer } from "./answer.ts";
 import { loadLibrary, type PeerConnectionLibrary } from "./library.ts";
 import { formatOffer, triedCandidates } from "./offer.ts";
@@ -34,8 +37,10 @@ export interface WebRTCHostOptions extends WebRTCOptions {
   endpoints: () => readonly ConnectEndpoint[];
   /** Has routers forward another port; says where that is reached, once it is. */
   mapExtraPort: ((port: number) => () => Endpoint | undefined) | undefined;
-  /** A browser has come in. */
-  onSession: (session: Session, seat: Seat, context: AuthContext) => void;
+  /** More browsers than these are not on their way in at once. */
+  maxOffers: number;
+  /** A browser has come in; `caller`, if any, made the offer. */
+  onSession: (session: Session, seat: Seat, context: AuthContext, caller: Caller | undefined) => void;
 }
 
 /** What the host stands on; tests replace it. */
@@ -51,8 +56,8 @@ const trace = traceOf("colyseus");
 
 /** A browser that has its answer comes within this time, or not at all, ms. */
 const PENDING_MS = 10_000;
-/** More browsers than these are not on their way in at once. */
-const MAX_PENDING = 128;
+/** Of a place that gets free as soon as one browser is in. */
+const SOON_MS = 1000;
 /** One seat's offers: a page that is loaded again makes another one. Each costs a certificate. */
 const MAX_OFFERS = 4;
 /** Not the next one, which is where people put their second game. */
@@ -67,6 +72,8 @@ interface Pending {
   peer: NativePeer | undefined;
   offers: number;
   expiresAt: number;
+  /** Who shares a place with others; undefined behind a proxy. */
+  site: string | undefined;
 }
 
 /** Lets browsers in by WebRTC, all on one UDP port beside the game's, which libdatachannel cannot share. */
@@ -121,23 +128,28 @@ export class WebRTCHost {
   }
 
   /**
+   * @param from who made the offer
    * @param asker the address that the request came from
    * @param asked the address that it came to
    * @returns the reply, or why there is none
    */
   async accept(
     { seat, dialed, offer }: ParsedWebRTCRequest,
-    context: AuthContext,
+    { context, caller }: Pick<Asked, "context" | "caller">,
     { asker, asked }: { asker: string; asked: string },
-  ): Promise<WebRTCReply | string | null> {
+  ): Promise<WebRTCReply | Wait | string | null> {
     const library = this.#library;
     if (!library || this.#closed) return null;
     const key = JSON.stringify([seat.roomId, seat.sessionId]);
-    const pending: Pending = this.#pending.get(key) ?? { peer: undefined, offers: 0, expiresAt: 0 };
-    if (pending.offers >= MAX_OFFERS) return "Too many offers for this seat.";
-    if (this.#pending.size >= MAX_PENDING && !this.#pending.has(key)) return null;
+    const now = this.#parts.now();
+    const site = caller?.site;
+    const pending: Pending = this.#pending.get(key) ?? { peer: undefined, offers: 0, expiresAt: 0, site };
+    if (pending.offers >= MAX_OFFERS)
+      return new Wait(waitFor(429, "Too many offers for this seat", pending.expiresAt - now));
+    if (!this.#pending.has(key) && this.#pending.size >= this.#options.maxOffers && !this.#makeWay(site))
+      return new Wait(waitFor(503, "Too many browsers are on their way in", SOON_MS));
     pending.offers++;
-    pending.expiresAt = this.#parts.now() + PENDING_MS;
+    pending.expiresAt = now + PENDING_MS;
     this.#pending.set(key, pending);
     // The browser has given the former one up.
     pending.peer?.close();
@@ -149,12 +161,12 @@ export class WebRTCHost {
       this.#pending.delete(key);
       peer.locate();
       this.#joined.add(peer);
-      this.#options.onSession(peer.session, seat, context);
+      this.#options.onSession(peer.session, seat, context, caller);
       peer.session.tick();
     };
     const { timeoutMs } = this.#options;
     try {
-      const tried = { ...offer, candidates: triedCandidates(offer.candidates, asker) };
+      const tried = { ...offer, candidates: triedCandidates(offer, asker) };
       const sdp = await peer.answer(formatOffer(tried), this.#servers.length > 0);
       const endpoints = this.#endpoints([asked, ...dialed.map(({ address }) => address)]);
       const answer = completeAnswer(sdp, endpoints);
@@ -184,6 +196,21 @@ export class WebRTCHost {
   /** Where a router forwards the port nobody needs to be asked what we look like from outside. */
   get #servers(): readonly string[] {
     return this.#mapped() ? [] : this.#iceServers;
+  }
+
+  /** The oldest of the site that has most gives its place up, if that site has more than this one would. */
+  #makeWay(site: string | undefined): boolean {
+    const counts = new Map<string | undefined, number>();
+    for (const pending of this.#pending.values()) counts.set(pending.site, (counts.get(pending.site) ?? 0) + 1);
+    const most = Math.max(...counts.values());
+    if (most <= (counts.get(site) ?? 0) + 1) return false;
+    for (const [key, pending] of this.#pending) {
+      if (counts.get(pending.site) !== most) continue;
+      this.#pending.delete(key);
+      pending.peer?.close();
+      return true;
+    }
+    return false;
   }
 
   #createPeer(library: PeerConnectionLibrary): NativePeer {

@@ -1,5 +1,6 @@
 import { addressFamily } from "../../../net/address.ts";
 import { addressScope } from "../../../net/scope.ts";
+import { AMPLIFICATION_LIMIT } from "../../../net/unproven-address.ts";
 
 /** What a browser's offer says, as far as it matters for data channels (RFC 8829, RFC 8841). */
 export interface Offer {
@@ -12,6 +13,8 @@ export interface Offer {
   sctpPort: number;
   maxMessageSize: number;
   candidates: OfferedCandidate[];
+  /** Length of the SDP. */
+  bytes: number;
 }
 
 export interface OfferedCandidate {
@@ -64,13 +67,17 @@ export function parseOffer(sdp: string): Offer | null {
       port: Number(port),
     });
   }
-  return { mid, iceUfrag, icePwd, fingerprint, sctpPort, maxMessageSize, candidates };
+  return { mid, iceUfrag, icePwd, fingerprint, sctpPort, maxMessageSize, candidates, bytes: Buffer.byteLength(sdp) };
 }
 
 const isPort = (port: number): boolean => port > 0 && port <= 0xffff;
 
 /** Of those that may be sent to, so many are: each costs us some packets that a stranger asked for. */
 const MAX_TRIED = 4;
+/** libjuice's checks to one address within the 10 s that an offer is good for: at 0, 0.5, 1.5, 3.5 and 7.5 s. */
+const CHECKS = 5;
+/** Of one, without the name that the browser has chosen for itself. */
+const CHECK_BYTES = 100;
 
 /**
  * Which of a browser's candidates we send checks to of our own accord. It reaches us by itself where our port is open or mapped, and
@@ -78,10 +85,15 @@ const MAX_TRIED = 4;
  * named, and the one that asked; what else a stranger names might be a machine in our own house.
  * @param asker the address that the request came from
  */
-export function triedCandidates(candidates: readonly OfferedCandidate[], asker: string): OfferedCandidate[] {
+export function triedCandidates(
+  { candidates, iceUfrag, bytes }: Pick<Offer, "candidates" | "iceUfrag" | "bytes">,
+  asker: string,
+): OfferedCandidate[] {
+  // A short offer earns fewer: three bytes for one (RFC 9000 section 8).
+  const earned = Math.floor((AMPLIFICATION_LIMIT * bytes) / (CHECKS * (CHECK_BYTES + iceUfrag.length)));
   return candidates
     .filter(({ address }) => address === asker || addressScope(address) === "public")
-    .slice(0, MAX_TRIED);
+    .slice(0, Math.min(MAX_TRIED, earned));
 }
 
 /** An SDP that says the same, and nothing else. */

@@ -1,4 +1,5 @@
 import { connect } from "node:net";
+import { whyForbidden } from "../../../net/firewall.ts";
 import { traceOf } from "../../../net/trace.ts";
 import { UpnpError } from "./errors.ts";
 import { HttpReader, type HttpResponse } from "./http-reader.ts";
@@ -88,7 +89,9 @@ function exchange(request: HttpRequest & { timeoutMs: number }): Promise<HttpRes
     // A reset behind a response does not undo it.
     socket.on("error", (error: NodeJS.ErrnoException) => {
       const code = error.code === undefined ? "" : ` (${error.code})`;
-      end(() => new UpnpError("socket", `the router cannot be reached${code}`, { cause: error }));
+      const forbidden = whyForbidden(error.code);
+      const why = forbidden === undefined ? code : `: ${forbidden}`;
+      end(() => new UpnpError("socket", `the router cannot be reached${why}`, { cause: error }));
     });
     // In one segment: some routers read no more than the first.
     socket.write(encodeRequest(request), () => undefined);

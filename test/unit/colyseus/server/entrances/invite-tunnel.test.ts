@@ -7,6 +7,7 @@ import { serveInviteTunnel } from "../../../../../sdk/src/colyseus/server/entran
 import { newIceCredentials } from "../../../../../sdk/src/ice/credentials.ts";
 import { IceMux } from "../../../../../sdk/src/ice/mux.ts";
 import { UDPSocket } from "../../../../../sdk/src/net/udp-socket.ts";
+import { UnansweredBudget } from "../../../../../sdk/src/net/unanswered-budget.ts";
 import type { Introduction } from "../../../../../sdk/src/rendezvous/sealed/introduction.ts";
 import { parseInviteTunnelMessage } from "../../../../../sdk/src/rendezvous/wire/invite-tunnel.ts";
 import type { ResponseMessage } from "../../../../../sdk/src/rendezvous/wire/invite-tunnel-http.ts";
@@ -78,7 +79,7 @@ class Player {
     serveInviteTunnel(introduction, {
       server: host.server,
       sessions: {} as SessionServer,
-      ice: {} as IceMux,
+      ice: { budget: new UnansweredBudget() } as IceMux,
       nat: () => undefined,
       isLocal: true,
     });

@@ -1,5 +1,7 @@
 import type { AuthContext } from "@colyseus/core";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { callerAt } from "../../../../../sdk/src/colyseus/server/admission/caller.ts";
+import { type Asked, Wait } from "../../../../../sdk/src/colyseus/server/entrances/seat-endpoint.ts";
 import { WebRTCEndpoint } from "../../../../../sdk/src/colyseus/server/webrtc/endpoint.ts";
 import { WebRTCHost, type WebRTCHostOptions } from "../../../../../sdk/src/colyseus/server/webrtc/host.ts";
 import { parseWebRTCRequest } from "../../../../../sdk/src/colyseus/server/webrtc/request.ts";
@@ -8,7 +10,9 @@ import type { Endpoint } from "../../../../../sdk/src/net/endpoint.ts";
 import { fakeLibrary } from "./fake-library.ts";
 import { CHROMIUM } from "./offers.ts";
 
-const context = {} as AuthContext;
+const from = (address: string | undefined): Pick<Asked, "context" | "caller"> => {
+  return { context: {} as AuthContext, caller: address === undefined ? undefined : callerAt(address) };
+};
 const way = { asker: "192.0.2.9", asked: "192.0.2.2" };
 let fake: ReturnType<typeof fakeLibrary>;
 let taken: Set<number>;
@@ -20,6 +24,7 @@ let host: WebRTCHost;
 
 const settings = (): WebRTCHostOptions => ({
   maxPayload: 4096,
+  maxOffers: 128,
   timeoutMs: 9000,
   endpoints: () => endpoints,
   mapExtraPort: () => () => mapped,
@@ -32,7 +37,8 @@ const parts = () => ({
 });
 const request = (sessionId: string, offer = CHROMIUM, dialed: Endpoint[] = []) =>
   parseWebRTCRequest({ roomId: "room", sessionId, offer, dialed }) ?? expect.unreachable();
-const accept = (sessionId: string, offer?: string) => host.accept(request(sessionId, offer), context, way);
+const accept = (sessionId: string, offer?: string, address?: string) =>
+  host.accept(request(sessionId, offer), from(address), way);
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -97,7 +103,7 @@ test("what the answer tells: where it was asked, the router's port, and the ladd
     { kind: "mapped", address: "1.2.3.4", port: 7777 },
     { kind: "relayed", address: "1.1.1.1", port: 1 },
   ];
-  const reply = await host.accept(request("s", CHROMIUM, [{ address: "5.6.7.8", port: 7777 }]), context, way);
+  const reply = await host.accept(request("s", CHROMIUM, [{ address: "5.6.7.8", port: 7777 }]), from(undefined), way);
   const answer = reply && typeof reply === "object" && "answer" in reply ? reply.answer : "";
   const told = [...answer.matchAll(/UDP \d+ (\S+) (\d+) typ (\w+)/g)].map(([, address, port]) => `${address} ${port}`);
   expect(told).toEqual([
@@ -133,7 +139,9 @@ test("a page that is loaded again makes a new offer; the old one is given up, an
   expect(entered).toEqual([]);
   await accept("s");
   await accept("s");
-  expect(await accept("s")).toBe("Too many offers for this seat.");
+  expect(await accept("s")).toMatchObject({
+    refusal: { status: 429, error: "Too many offers for this seat: wait 10 seconds." },
+  });
   expect(fake.connections.length).toBe(4);
   fake.connections[3]?.join();
   expect(entered.length).toBe(1);
@@ -153,10 +161,23 @@ test("who does not come within ten seconds is forgotten", async () => {
 test("so many are on their way in at once, and no more; who is in does not count", async () => {
   await host.open(7777, "*");
   for (let i = 0; i < 128; i++) expect(await accept(`s${i}`)).toMatchObject({ protocol: 1 });
-  expect(await accept("late")).toBeNull();
+  const refused = await accept("late");
+  expect(refused).toBeInstanceOf(Wait);
+  expect((refused as Wait).refusal).toMatchObject({ status: 503, error: expect.stringMatching(/wait a second/) });
   expect(fake.connections.length).toBe(128);
   fake.connections[0]?.join();
   expect(await accept("late")).toMatchObject({ protocol: 1 });
+});
+
+test("who takes all places gives the oldest to who has none, and none to itself", async () => {
+  await host.open(7777, "*");
+  for (let i = 0; i < 128; i++) await accept(`s${i}`, CHROMIUM, "192.0.2.1");
+  expect(await accept("more", CHROMIUM, "192.0.2.1")).toBeInstanceOf(Wait);
+  expect(await accept("friend", CHROMIUM, "198.51.100.7")).toMatchObject({ protocol: 1 });
+  expect(fake.connections.map(({ closed }) => closed).indexOf(false)).toBe(1);
+  for (const connection of fake.connections) connection.join();
+  expect(entered).toContainEqual({ roomId: "room", sessionId: "friend" });
+  expect(entered).not.toContainEqual({ roomId: "room", sessionId: "s0" });
 });
 
 test("an offer that the library does not take is refused in words, and leaves nothing behind", async () => {
@@ -217,19 +238,18 @@ test("closing says goodbye, waits a moment for it to be heard, and gives the por
 
 test("what is missing is said once: to who needs it by an error, to who would like it by the reply", async () => {
   const missing = { ...parts(), load: () => Promise.reject(new Error("npm install node-datachannel")) };
-  const { maxPayload, timeoutMs, mapExtraPort, onSession } = settings();
-  const options = { maxPayload, timeoutMs, mapExtraPort, onSession, endpoints: () => endpoints };
+  const options = settings();
   await expect(new WebRTCEndpoint(true, options, missing).open(1, "*")).rejects.toThrow(/npm install node-datachannel/);
   const optional = new WebRTCEndpoint("auto", options, missing);
   await optional.open(1, "*");
-  const http = { socket: {} } as Parameters<WebRTCEndpoint["issue"]>[2];
-  expect(await optional.issue(request("s"), context, http)).toEqual({
+  const asked = { ...from(undefined), http: { socket: {} } as Asked["http"] };
+  expect(await optional.issue(request("s"), asked)).toEqual({
     protocol: 1,
     unavailable: "this server offers none (npm install node-datachannel)",
   });
   const off = new WebRTCEndpoint(false, options, missing);
   await off.open(1, "*");
-  expect(await off.issue(request("s"), context, http)).toMatchObject({
+  expect(await off.issue(request("s"), asked)).toMatchObject({
     unavailable: expect.stringMatching(/webrtc is off/),
   });
   expect([optional.port, off.port]).toEqual([undefined, undefined]);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { completeLimits } from "../../../../../sdk/src/colyseus/server/admission/limits.ts";
-import { callerOf } from "../../../../../sdk/src/colyseus/server/entrances/connection-limits.ts";
+import { completeConnectionLimits } from "../../../../../sdk/src/colyseus/server/admission/connection-limits.ts";
+import { callerOf } from "../../../../../sdk/src/colyseus/server/entrances/client-address.ts";
 
 describe("limits by the descriptors of the process", () => {
   test.each([
@@ -11,7 +11,7 @@ describe("limits by the descriptors of the process", () => {
     [1_048_576, 1_047_552, 1024, 256],
     [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY, 1024, 256],
   ])("%d: %d connections, %d of them without a seat, %d of one address", (descriptors, all, unseated, share) => {
-    expect(completeLimits({}, descriptors)).toMatchObject({
+    expect(completeConnectionLimits({}, descriptors)).toMatchObject({
       tcpConnections: all,
       tcpConnectionsUnseated: unseated,
       tcpConnectionsPerAddress: share,
@@ -19,7 +19,7 @@ describe("limits by the descriptors of the process", () => {
   });
 
   test("what is chosen holds, and the rest follows from it", () => {
-    expect(completeLimits({ tcpConnections: 10, seatTimeoutMs: 1 }, 20_000)).toEqual({
+    expect(completeConnectionLimits({ tcpConnections: 10, seatTimeoutMs: 1 }, 20_000)).toEqual({
       tcpConnections: 10,
       tcpConnectionsUnseated: 5,
       tcpConnectionsPerAddress: 16,
@@ -27,13 +27,13 @@ describe("limits by the descriptors of the process", () => {
       requestTimeoutMs: 15_000,
       seatTimeoutMs: 1,
     });
-    expect(completeLimits({ tcpConnectionsPerAddress: Number.POSITIVE_INFINITY }).tcpConnectionsPerAddress).toBe(
-      Number.POSITIVE_INFINITY,
-    );
+    expect(
+      completeConnectionLimits({ tcpConnectionsPerAddress: Number.POSITIVE_INFINITY }).tcpConnectionsPerAddress,
+    ).toBe(Number.POSITIVE_INFINITY);
   });
 
   test.each([0, -1, Number.NaN])("%d is no limit", (tcpConnections) => {
-    expect(() => completeLimits({ tcpConnections })).toThrow(RangeError);
+    expect(() => completeConnectionLimits({ tcpConnections })).toThrow(RangeError);
   });
 });
 
@@ -51,6 +51,7 @@ describe("whose share a connection is of", () => {
     ["ourselves, on a server that listens on one address", "192.168.1.10", "192.168.1.10", false, undefined],
     ["a reverse proxy on the network, that is trusted", "10.0.0.2", "10.0.0.3", true, undefined],
     ["the same, mapped", "::ffff:172.17.0.1", "::ffff:172.17.0.2", true, undefined],
+    ["another customer of the provider, who is no proxy of ours", "100.64.0.2", "100.64.0.3", true, "100.64.0.2"],
   ])("%s", (_who, remoteAddress, localAddress, trustProxy, caller) => {
     expect(callerOf({ remoteAddress, localAddress }, trustProxy)).toBe(caller);
   });

@@ -1,0 +1,68 @@
+// The unit tests, and those of interop that need no program of another system, on Windows.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { Lab } from "../../lab/lab/index.ts";
+import { describeLab } from "../../lab/lab/vitest.ts";
+import { installWine, NODE, REPOSITORY, WindowsComputer } from "../wine/computer.ts";
+import { windowsModules } from "../wine/modules.ts";
+
+interface Report {
+  numPassedTests: number;
+  numFailedTests: number;
+  testResults: {
+    name: string;
+    status: string;
+    message: string;
+    assertionResults: { status: string; fullName: string; failureMessages: string[] }[];
+  }[];
+}
+
+describeLab("on Windows", () => {
+  let lab: Lab;
+  let computer: WindowsComputer;
+  beforeAll(async () => {
+    const wine = await installWine();
+    if (!("installation" in wine)) throw new Error(wine.reason);
+    lab = await Lab.create();
+    computer = await WindowsComputer.boot(await lab.host(), { ...wine, modules: await windowsModules() });
+  });
+  afterAll(async () => {
+    await lab[Symbol.asyncDispose]();
+  });
+
+  async function run(project: string): Promise<Report> {
+    const vitest = `${REPOSITORY}\\node_modules\\vitest\\vitest.mjs`;
+    const argv = ["run", "--project", project, "--reporter=json", `--outputFile=Z:\\computer\\tmp\\${project}.json`];
+    const { output } = await computer.exec([NODE, vitest, ...argv], {
+      timeoutMs: 1_200_000,
+      // Where a test looks for them, Windows has no such programs.
+      env: { SALLYPORT_LAN: "none" },
+    });
+    try {
+      const file = join(computer.drive, "../../tmp", `${project}.json`);
+      return JSON.parse(readFileSync(file, "utf8")) as Report;
+    } catch {
+      throw new Error(output.slice(-5000));
+    }
+  }
+
+  function failures({ testResults }: Report): string[] {
+    return testResults.flatMap(({ name, status, message, assertionResults }) => {
+      const failed = assertionResults.filter((each) => each.status === "failed");
+      const lines = failed.map(
+        ({ fullName, failureMessages }) => `${name}: ${fullName}\n${failureMessages.join("\n")}`,
+      );
+      return status === "failed" && failed.length === 0 ? [`${name}: ${message}`] : lines;
+    });
+  }
+
+  test.for([
+    { project: "unit", atLeast: 1700 },
+    { project: "interop", atLeast: 300 },
+  ])("the $project tests pass", async ({ project, atLeast }) => {
+    const report = await run(project);
+    expect(failures(report)).toEqual([]);
+    expect(report.numPassedTests).toBeGreaterThan(atLeast);
+  });
+});
