@@ -44,7 +44,10 @@ export async function* soak({ minutes }: SoakSizes): AsyncIterable<SoakResult> {
     await sleep(60_000);
     samples.push({ host: await memoryOf(game), lobby: await memoryOf(lobby) });
     const [now] = samples.slice(-1);
-    if (now) console.log(`       minute ${minute + 1}: host ${mib(held(now.host))}, lobby ${mib(held(now.lobby))}`);
+    if (now)
+      console.log(
+        `       minute ${minute + 1}: host ${mib(held(now.host))}, code ${mib(now.host.code)}; lobby ${mib(held(now.lobby))}`,
+      );
   }
   const came = await visitors.waitForJson<VisitorsReport>(({ event }) => event === "visited", 180_000);
   const stayed = await result;
@@ -63,11 +66,13 @@ interface Seen {
 }
 
 function judge({ minutes, samples, came, stayed, last, logBytes, ended }: Seen): SoakResult {
-  const quarter = (from: number, of: "host" | "lobby"): number => {
+  /** The median of a quarter of the time. */
+  const quarter = (from: number, of: "host" | "lobby", what: (memory: Memory) => number = held): number => {
     const part = samples.slice(Math.floor(samples.length * from), Math.ceil(samples.length * (from + 0.25)));
-    const heaps = part.map((sample) => held(sample[of])).sort((a, b) => a - b);
-    return heaps[heaps.length >> 1] ?? Number.NaN;
+    const values = part.map((sample) => what(sample[of])).sort((a, b) => a - b);
+    return values[values.length >> 1] ?? Number.NaN;
   };
+  const code = ({ code }: Memory): number => code;
   const growth = quarter(0.75, "host") - quarter(0.25, "host");
   const lobbyGrowth = quarter(0.75, "lobby") - quarter(0.25, "lobby");
   const rss = samples.map(({ host }) => host.rss);
@@ -88,7 +93,8 @@ function judge({ minutes, samples, came, stayed, last, logBytes, ended }: Seen):
     figures:
       `${minutes} minutes, ${came.inside} joins (${kinds.join(", ")}), ${came.vanished} of them left without a word: heap ` +
       `${mib(quarter(0.25, "host"))} in the second quarter, ${mib(quarter(0.75, "host"))} in the last; lobby ` +
-      `${mib(quarter(0.25, "lobby"))}, ${mib(quarter(0.75, "lobby"))}; resident set at most ${mib(Math.max(...rss))}; ` +
+      `${mib(quarter(0.25, "lobby"))}, ${mib(quarter(0.75, "lobby"))}; compiled code of the host beside it ` +
+      `${mib(quarter(0.25, "host", code))}, ${mib(quarter(0.75, "host", code))}; resident set at most ${mib(Math.max(...rss))}; ` +
       `${last.descriptors} descriptors at the end; log ${(logBytes / 1000).toFixed(0)} kB; who stayed lost ${stayed.lost} of ${stayed.sent} ` +
       `reliable messages, p99 ${stayed.rttMs?.p99 ?? "–"} ms`,
   };

@@ -17,7 +17,12 @@ const FLOORS: readonly (readonly string[])[] = [
   ["doors"],
 ];
 /** The same within colyseus/. */
-const COLYSEUS: readonly (readonly string[])[] = [["wire"], ["webrtc"], ["client", "server", "lobby"], ["browser"]];
+const COLYSEUS: readonly (readonly string[])[] = [
+  ["wire"],
+  ["webrtc", "websocket"],
+  ["client", "server", "lobby"],
+  ["browser"],
+];
 /** Besides colyseus/ and the doors: loaded only for a lobby's URL. */
 const KNOWS_COLYSEUS = "rendezvous/mailbox/lobby.ts";
 

@@ -1,5 +1,5 @@
 /** `npm run lobby` */
-import { readArguments, readPort, readUrl, type Usage } from "./cli/arguments.ts";
+import { readArguments, readPort, readUrl, type Usage, UsageError } from "./cli/arguments.ts";
 import { interruption, runProgram } from "./cli/program.ts";
 import { style } from "./cli/style.ts";
 import { startLobby } from "./lobby/server.ts";
@@ -19,6 +19,10 @@ const USAGE: Usage = {
     PUBLIC_URL: "the lobby's URL as players know it, e.g. https://lobby.example",
     STUN_PORT: "UDP port of the lobby's STUN responder (3478); 0: none",
     STUN_URLS: "STUN servers that hosts are told of instead",
+    TURN: "own: this process relays for players whom nothing else connects, on STUN_PORT",
+    TURN_SECRET: "what TURN=own or coturn makes credentials from; processes with one REDIS_URL share it",
+    TURN_RELAY_PORTS: "UDP ports that TURN=own relays on (49152-65535)",
+    TURN_URLS: "TURN servers that hosts and players are told of instead",
     TRUST_PROXY: "1 when a reverse proxy on this machine or a private address sets x-forwarded-for",
     REDIS_URL: "Redis by which several processes are one lobby",
   },
@@ -36,6 +40,8 @@ await runProgram(async ({ signal, onExit }) => {
   const trustProxy = process.env["TRUST_PROXY"] === "1";
   // Who is reached directly is not asked for by a proxy.
   const host = process.env["HOST"] || (trustProxy ? "127.0.0.1" : undefined);
+  const turn = readTurnOptions(process.env);
+  if (turn.own && stunPort === 0) throw new UsageError("TURN=own needs a port: STUN_PORT must not be 0");
   const redisUrl = process.env["REDIS_URL"] || undefined;
   const warn = (text: string): void => console.error(text);
   const lobby = await startLobby({
@@ -45,7 +51,8 @@ await runProgram(async ({ signal, onExit }) => {
     trustProxy,
     stunPort,
     stunUrls,
-    turn: readTurnOptions(process.env),
+    turn: turn.servers,
+    ownTurn: turn.own,
     redisUrl,
     warn,
   });

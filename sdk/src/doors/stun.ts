@@ -66,4 +66,7 @@ export { type OpenTurnRelayOptions, openTurnRelay, type TurnProgress, type TurnS
 export { TurnRedirect } from "../turn/refusal.ts";
 export { TurnRelay } from "../turn/relay.ts";
 export type { RelayPath } from "../turn/relay-path.ts";
+export type { TurnServerCounters } from "../turn/server/core.ts";
+export type { TurnServerCoreOptions, TurnServerLimits } from "../turn/server/options.ts";
+export { TurnRelayServer, type TurnRelayServerOptions } from "../turn/server/relay-server.ts";
 export { parseTurnUrl, type TurnServerUrl, type TurnTransport } from "../turn/url.ts";

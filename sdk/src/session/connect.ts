@@ -33,6 +33,8 @@ export interface ConnectSessionOptions extends SessionLimits {
   onProgress?: (progress: ConnectProgress) => void;
   /** Gives up after so many ms without a session; 0 = when netcode does (the token's timeout for each address). Default 5000. */
   timeoutMs?: number;
+  /** For a server that may not be reachable yet: time between two requests, ms. Default: netcode's, 100. */
+  requestEveryMs?: number;
   /** A bad line to the server, for trying the game out; see {@link Session.conditions}. */
   conditions?: NetworkConditions;
 }
@@ -83,6 +85,7 @@ class ClientConnection {
   #now = 0;
   /** When the state's first packet left, ms. */
   #stageAt = 0;
+  #requestedAt: number = Number.NEGATIVE_INFINITY;
   #handshakeMs = Infinity;
   #session: UDPSession | undefined;
   #settle: { resolve(session: Session): void; reject(error: SessionError): void } | undefined;
@@ -99,7 +102,7 @@ class ClientConnection {
         else this.#session?.receive(data, this.#now);
       },
     });
-    this.#timer = setInterval(() => this.#netcode.update(this.#pump.now()), UPDATE_MS);
+    this.#timer = setInterval(() => this.#update(), UPDATE_MS);
     this.#timer.unref();
   }
 
@@ -116,6 +119,15 @@ class ClientConnection {
       this.#netcode.connect(token, this.#pump.now());
       this.#netcode.update(this.#pump.now());
     });
+  }
+
+  #update(): void {
+    const now = this.#pump.now();
+    // netcode repeats its request whenever it is asked after 100 ms or more.
+    const { requestEveryMs = 0 } = this.#options;
+    if (this.#netcode.state === NetcodeClientState.sendingRequest && now - this.#requestedAt < requestEveryMs) return;
+    this.#requestedAt = now;
+    this.#netcode.update(now);
   }
 
   /** netcode knows one address at a time, so the way goes by the name of the one that it is trying. */
@@ -169,6 +181,9 @@ class ClientConnection {
           return way.kind;
         },
         pairs: () => way.pairs?.() ?? [],
+        get heardAt() {
+          return netcode.lastReceiveTime;
+        },
         send: (payload, now) => netcode.send(payload, now),
         disconnect: (now) => {
           netcode.disconnect(now);

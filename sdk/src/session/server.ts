@@ -193,6 +193,9 @@ export class UDPSessionServer implements SessionServer, AsyncDisposable {
         return entry?.kind ?? "direct";
       },
       pairs: () => entry?.path.pairs?.() ?? [],
+      get heardAt() {
+        return client.lastReceiveTime;
+      },
       send: (payload, now) => netcode.send(client, payload, now),
       disconnect: (now) => netcode.disconnect(client, now),
     };

@@ -44,6 +44,8 @@ export interface SessionLink {
   readonly remote: Endpoint;
   readonly kind?: SessionPathKind;
   pairs?(): readonly SessionPathPair[];
+  /** When the last packet came that counted, keep-alives too: ms on the pump's clock. */
+  readonly heardAt: number;
   /** Seals and sends one payload of 1-1200 bytes; `payload` is read during the call. */
   send(payload: Uint8Array, now: number): boolean;
   /** Says goodbye (netcode's redundant disconnect packets) and forgets the peer. */
@@ -131,6 +133,10 @@ export class UDPSession implements Session, Pumped {
 
   get open(): boolean {
     return this.#state === "open";
+  }
+
+  get silentMs(): number {
+    return this.#pump.now() - this.#link.heardAt;
   }
 
   get stats(): SessionStats {

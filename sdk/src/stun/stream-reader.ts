@@ -43,8 +43,9 @@ export class TurnStreamReader {
   }
 }
 
+/** From 0x4000 to 0x7FFF: RFC 5766 has four times the channels of RFC 8656. */
 function isChannel(data: Buffer): boolean {
-  return ((data[0] ?? 0) & 0xf0) === 0x40;
+  return ((data[0] ?? 0) & 0xc0) === 0x40;
 }
 
 /** As far as the bytes have come. */

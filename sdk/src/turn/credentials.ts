@@ -27,7 +27,12 @@ export function mintTurnCredentials(secret: string, options: TurnMintOptions = {
   const { label = "", ttlSeconds = DEFAULT_TTL_SECONDS, unixSeconds = Date.now() / 1000 } = options;
   const expiry = Math.floor(unixSeconds + ttlSeconds);
   const username = label === "" ? `${expiry}` : `${expiry}:${label}`;
-  return { username, credential: hmac(secret, username).toString("base64") };
+  return { username, credential: credentialOf(secret, username) };
+}
+
+/** The credential that belongs to a username. */
+export function credentialOf(secret: string, username: string): string {
+  return hmac(secret, username).toString("base64");
 }
 
 /** When short-lived credentials expire, in seconds since 1970; `null` for a username that names no time. */

@@ -36,6 +36,7 @@ export async function openPair(): Promise<(message: Uint8Array) => void> {
       clientConnected: (client) => {
         const link = {
           remote: CLIENT,
+          heardAt: 0,
           send: (payload: Uint8Array, at: number) => server.send(client, payload, at),
           disconnect: () => undefined,
         };
@@ -77,6 +78,7 @@ export async function openPair(): Promise<(message: Uint8Array) => void> {
   if (serverEnd === undefined) throw new Error("no session");
   const link = {
     remote: SERVER,
+    heardAt: 0,
     send: (payload: Uint8Array, at: number) => client.send(payload, at),
     disconnect: () => undefined,
   };

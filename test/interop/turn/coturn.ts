@@ -65,6 +65,11 @@ export class Coturn implements AsyncDisposable {
     return readFileSync(join(this.#directory, "cert.pem"), "utf8");
   }
 
+  /** Of its process; 0 while there is none. */
+  get pid(): number {
+    return this.#process?.pid ?? 0;
+  }
+
   /** Resolves when it listens. */
   async start(): Promise<void> {
     const { secret, tls = false, args = [] } = this.#options;

@@ -25,7 +25,10 @@ async function once(): Promise<void> {
   await mapper.map({ internalPort: port, protocol: "udp" }).catch((error: unknown) => {
     if (!(error instanceof PortMapError)) throw error;
   });
+  // The mapper's own timers keep no process alive.
+  const alive = setInterval(() => undefined, 1000);
   await mapped;
+  clearInterval(alive);
 }
 
 // What is loaded and kept for good is there after a few.

@@ -63,6 +63,7 @@ export async function memoryOf(program: LabProcess): Promise<Memory> {
   return await program.waitForJson<Memory>(({ event }) => event === "memory", 60_000);
 }
 
+/** Without compiled code. */
 export const held = ({ heap, external }: Memory): number => heap + external;
 export const mib = (bytes: number): string => `${(bytes / MIB).toFixed(1)} MiB`;
 

@@ -4,7 +4,8 @@ import { UDPSession } from "../../../sdk/src/session/udp-session.ts";
 
 /** What a session takes its round trip for before the first acknowledgement. */
 function assumedRttMs(handshakeMs: number): number {
-  const link = { remote: { address: "192.0.2.1", port: 7777 }, send: () => true, disconnect: () => undefined };
+  const remote = { address: "192.0.2.1", port: 7777 };
+  const link = { remote, heardAt: 0, send: () => true, disconnect: () => undefined };
   const pump = new SessionPump(() => 0);
   const options = { clientId: 1n, userData: new Uint8Array(0), handshakeMs, limits: {}, conditions: null };
   const { rttMs } = new UDPSession(link, pump, options).stats;

@@ -8,6 +8,7 @@ import { quietLogger } from "./logger.ts";
 import { servePage } from "./page.ts";
 import { shareByRedis } from "./redis.ts";
 import { type LobbyConnectivity, startStun, stunUrlOf } from "./stun.ts";
+import { type OwnTurnOptions, startTurn } from "./turn.ts";
 
 export interface LobbyOptions {
   /** TCP, 1-65535. */
@@ -24,6 +25,8 @@ export interface LobbyOptions {
   stunUrls: string[] | undefined;
   /** TURN servers to tell of. */
   turn: TurnOptions | undefined;
+  /** TURN by this process, on `stunPort`, in place of the STUN responder. */
+  ownTurn: OwnTurnOptions | undefined;
   /** Redis by which several processes are one lobby. */
   redisUrl: string | undefined;
   warn: (text: string) => void;
@@ -35,11 +38,13 @@ export interface Lobby {
 
 /** @throws Failure when the port cannot be had */
 export async function startLobby(options: LobbyOptions): Promise<Lobby> {
-  const { port, host, publicUrl, trustProxy, stunPort, stunUrls, turn, redisUrl, warn } = options;
+  const { port, host, publicUrl, trustProxy, stunPort, stunUrls, redisUrl, warn } = options;
   const http = createLimitedServer();
   const transport = new WebSocketTransport({ server: http });
   // Before the room is defined, which tells hosts and players of it.
-  const stun = startStun(stunPort, warn);
+  const relay = options.ownTurn && (await startTurn(options.ownTurn, stunPort, publicUrl));
+  const stun = relay?.server ?? startStun(stunPort, warn);
+  const turn = relay?.options ?? options.turn;
   const connectivity: LobbyConnectivity = { stun: stunUrls ?? (stun ? [stunUrlOf(publicUrl, stun.port)] : []) };
   const server = defineServer({
     greet: false,

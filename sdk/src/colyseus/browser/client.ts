@@ -1,13 +1,15 @@
 import type { EndpointSettings } from "@colyseus/sdk";
 import type { GameSummary, HostDetails } from "../../rendezvous/wire/protocol.ts";
 import {
+  fastest,
   INVITED_TIMEOUT_MS,
   type InviteSettings,
+  type LatencyOptions,
   NO_ENDPOINT,
   SessionClient,
   type SessionClientOptions,
 } from "../client/session-client.ts";
-import type { SessionWay } from "../client/transport.ts";
+import type { SessionWay } from "../client/session-way.ts";
 import type { ServerTypes, Untyped } from "../client/types.ts";
 import { webRTCDialer } from "./webrtc-dialer.ts";
 
@@ -53,6 +55,19 @@ export class SallyportBrowserClient<Types extends ServerTypes = Untyped, UserDat
     const { endpoints = [] } = found ?? {};
     this.host = found;
     this.way = webRTCDialer({ enabled: webrtc, timeoutMs: webrtcTimeoutMs, iceServers, fetch, endpoints });
+  }
+
+  /**
+   * The server that answers soonest, of several: a client of this kind for it.
+   * @throws Error where none answers
+   */
+  static override async selectByLatency<Types extends ServerTypes = Untyped, UserData = Untyped>(
+    endpoints: (string | EndpointSettings)[],
+    options?: SallyportBrowserClientOptions,
+    latencyOptions?: LatencyOptions,
+  ): Promise<SallyportBrowserClient<Types, UserData>> {
+    const clients = endpoints.map((endpoint) => new SallyportBrowserClient<Types, UserData>(endpoint, options));
+    return await fastest(clients, latencyOptions);
   }
 
   /**

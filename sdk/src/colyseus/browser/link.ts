@@ -1,8 +1,9 @@
-import { type Endpoint, formatEndpoint } from "../../net/endpoint.ts";
+import type { Endpoint } from "../../net/endpoint.ts";
 import type { SessionPathKind } from "../../session/path.ts";
 import { PING_INTERVAL_MS } from "../webrtc/liveness.ts";
 import { type DataChannelPort, DataChannelSession, type PeerLink } from "../webrtc/session.ts";
 import { RELIABLE_CHANNEL, UNRELIABLE_CHANNEL } from "../wire/webrtc-request.ts";
+import { SelectedPath } from "./selected-path.ts";
 
 /** RFC 6455 section 7.4.1: the page goes away. */
 const CLOSE_GOING_AWAY = 1001;
@@ -15,6 +16,7 @@ export class BrowserLink implements PeerLink {
   readonly #reliable: RTCDataChannel;
   readonly #unreliable: RTCDataChannel;
   readonly #hasServers: boolean;
+  readonly #path: SelectedPath;
   #timer: ReturnType<typeof setInterval> | undefined;
   #onHide: (() => void) | undefined;
   readonly reliable: DataChannelPort;
@@ -23,6 +25,7 @@ export class BrowserLink implements PeerLink {
   constructor(iceServers: RTCIceServer[]) {
     this.#connection = new RTCPeerConnection({ iceServers });
     this.#hasServers = iceServers.length > 0;
+    this.#path = new SelectedPath(this.#connection);
     const { id, label } = RELIABLE_CHANNEL;
     this.#reliable = this.#connection.createDataChannel(label, { negotiated: true, id });
     this.#unreliable = this.#connection.createDataChannel(UNRELIABLE_CHANNEL.label, {
@@ -62,20 +65,17 @@ export class BrowserLink implements PeerLink {
       signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
       check();
     });
+    await this.#path.refresh();
     signal.throwIfAborted();
     return this.#adopt(timeoutMs);
   }
 
   get remote(): Endpoint {
-    const { address, port } = this.#selected?.remote ?? {};
-    // What the page has not been told, Chromium does not tell it either: `redacted-ip.invalid`.
-    return { address: address && !address.endsWith(".invalid") ? address : "unknown", port: port ?? 0 };
+    return this.#path.remote;
   }
 
   get pathKind(): SessionPathKind {
-    const { local, remote } = this.#selected ?? {};
-    if (local?.type === "relay" || remote?.type === "relay") return "relayed";
-    return remote?.type === "srflx" || remote?.type === "prflx" ? "punched" : "direct";
+    return this.#path.kind;
   }
 
   close(): void {
@@ -119,31 +119,18 @@ export class BrowserLink implements PeerLink {
         session.ended("timeout", `the connection is ${connectionState}`);
       }
     });
-    let known = this.#pathText();
-    this.#iceTransport?.addEventListener("selectedcandidatepairchange", () => {
-      const before = known;
-      known = this.#pathText();
-      if (known !== before) session.onPath?.(session.remote);
-    });
-    this.#timer = setInterval(() => session.tick(), PING_INTERVAL_MS);
+    const look = async (): Promise<void> => {
+      if ((await this.#path.refresh()) && session.open) session.onPath?.(session.remote);
+    };
+    this.#path.onChange(() => void look());
+    this.#timer = setInterval(() => {
+      session.tick();
+      void look();
+    }, PING_INTERVAL_MS);
     session.tick();
     this.#onHide = () => session.close(CLOSE_GOING_AWAY, "the page was left");
     addEventListener("pagehide", this.#onHide);
     return session;
-  }
-
-  /** Kind and far end: all of a path that people see. */
-  #pathText(): string {
-    return `${this.pathKind} ${formatEndpoint(this.remote)}`;
-  }
-
-  get #iceTransport(): RTCIceTransport | undefined {
-    return this.#connection.sctp?.transport.iceTransport;
-  }
-
-  /** Not in every browser. */
-  get #selected(): { local?: RTCIceCandidate | null; remote?: RTCIceCandidate | null } | undefined {
-    return this.#iceTransport?.getSelectedCandidatePair?.() ?? undefined;
   }
 }
 

@@ -1,6 +1,8 @@
 import { retryAfterMsOf, ToldToWait } from "../client/patience.ts";
 import { checkProtocol, describeSeat, isAddress } from "../client/seat-request.ts";
+import { WayUnavailableError } from "../client/session-way.ts";
 import { STATUS_OTHER_PROTOCOL } from "../wire/connect-request.ts";
+import { readInstance } from "../wire/instance.ts";
 import {
   WEBRTC_PATH,
   WEBRTC_PROTOCOL,
@@ -32,6 +34,8 @@ export async function requestAnswer(
   try {
     response = await fetch(url, {
       method: "POST",
+      // Cookies too, as Colyseus' own requests and a WebSocket send them to another origin.
+      credentials: "include",
       headers: { ...authorization, ...headers, "content-type": "application/json" },
       body: JSON.stringify(body),
       signal,
@@ -56,8 +60,9 @@ export async function requestAnswer(
     const ms = retryAfterMsOf(response.status, response.headers.get("retry-after"));
     throw ms === undefined ? new Error(problem) : new ToldToWait(problem, ms);
   }
-  if (typeof reply.unavailable === "string") throw new Error(reply.unavailable);
+  if (typeof reply.unavailable === "string") throw new WayUnavailableError(reply.unavailable);
   const { answer, timeoutMs } = reply;
+  const instance = readInstance(reply);
   if (typeof answer !== "string" || typeof timeoutMs !== "number") throw new Error("the server's answer has no SDP");
-  return { protocol: WEBRTC_PROTOCOL, answer, timeoutMs };
+  return { protocol: WEBRTC_PROTOCOL, answer, timeoutMs, ...(instance !== undefined && { instance }) };
 }

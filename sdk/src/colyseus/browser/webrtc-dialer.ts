@@ -1,7 +1,7 @@
+import { askInstanceThrough } from "../client/instance-reply.ts";
 import { askPatiently, type ToldToWait } from "../client/patience.ts";
 import { firstReachable } from "../client/reach.ts";
-import type { DialOptions, SessionWay } from "../client/transport.ts";
-import type { DataChannelSession } from "../webrtc/session.ts";
+import type { Dialed, DialOptions, Pace, SessionWay } from "../client/session-way.ts";
 import { BrowserLink } from "./link.ts";
 import { requestAnswer, type WebRTCAnswer } from "./signalling.ts";
 
@@ -16,6 +16,13 @@ export interface WebRTCDialerOptions {
   endpoints?: readonly string[];
 }
 
+/** A ping each second comes from the other side, and the answers to ours. */
+const SILENCE_MS = 1250;
+/** Each try costs the server a certificate and a peer connection. */
+const PACE: Pace = { everyMs: 6000, maxEveryMs: 6000 };
+/** For an attempt that nobody waits for. */
+const PATIENT_TIMEOUT_MS = 4000;
+
 /**
  * Sessions over WebRTC.
  *
@@ -27,7 +34,10 @@ export function webRTCDialer({ enabled, endpoints = [], ...options }: WebRTCDial
     name: "WebRTC",
     enabled,
     timeoutMs: options.timeoutMs,
-    dial: async (roomURL, dialOptions) => ({ session: await dial(roomURL, dialOptions, options), endpoints: [] }),
+    silenceMs: SILENCE_MS,
+    pace: PACE,
+    askInstance: askInstanceThrough(options.fetch),
+    dial: (roomURL, dialOptions) => dial(roomURL, dialOptions, options),
     ...(endpoints.length > 1 && {
       locateWebSocket: async (signal: AbortSignal) =>
         new URL(await firstReachable(endpoints, { signal, fetch: knock })),
@@ -43,9 +53,10 @@ async function knock(input: string | URL | Request, { signal }: RequestInit = {}
 
 async function dial(
   roomURL: URL,
-  { headers, signal, onProgress }: DialOptions,
-  { timeoutMs, iceServers, fetch }: Omit<WebRTCDialerOptions, "enabled">,
-): Promise<DataChannelSession> {
+  { headers, signal, onProgress, isPatient = false }: DialOptions,
+  { iceServers, fetch, ...options }: Omit<WebRTCDialerOptions, "enabled">,
+): Promise<Dialed> {
+  const timeoutMs = isPatient ? Math.max(PATIENT_TIMEOUT_MS, options.timeoutMs) : options.timeoutMs;
   if (typeof RTCPeerConnection === "undefined") throw new Error("this browser has no WebRTC");
   const link = new BrowserLink(iceServers);
   const deadline = new AbortController();
@@ -65,12 +76,12 @@ async function dial(
       clearTimeout(timer);
       onProgress("token", message);
     };
-    const { answer, timeoutMs: silenceMs } = await askPatiently(ask, { signal: either, onWait });
+    const { answer, timeoutMs: silenceMs, instance } = await askPatiently(ask, { signal: either, onWait });
     onProgress("webrtc", roomURL.host);
     waitingFor = "open channel over UDP";
     const session = await link.connect(answer, silenceMs, either);
     session.join();
-    return session;
+    return { session, endpoints: [], instance };
   } catch (error) {
     link.close();
     // What AbortSignal makes of it says less than why it was aborted.

@@ -1,17 +1,21 @@
 import type { EndpointSettings } from "@colyseus/sdk";
 import { connectSession as connectUDP } from "../../session/connect.ts";
 import { type DiscoverOptions, discoverEachGame, discoverGames, type FoundGame } from "./found-game.ts";
+import { askInstanceThrough } from "./instance-reply.ts";
+import type { AskInstance } from "./instance-request.ts";
 import { InviteTunnel } from "./invite-tunnel.ts";
 import { Nearby } from "./nearby.ts";
 import {
+  fastest,
   INVITED_TIMEOUT_MS,
   type InviteSettings,
+  type LatencyOptions,
   NO_ENDPOINT,
   SessionClient,
   type SessionClientOptions,
 } from "./session-client.ts";
+import type { Pace, SessionWay } from "./session-way.ts";
 import { type RequestToken, requestTokenThrough } from "./token-request.ts";
-import type { SessionWay } from "./transport.ts";
 import type { ServerTypes, Untyped } from "./types.ts";
 import { type ConnectSession, udpWay } from "./udp-attempt.ts";
 
@@ -29,11 +33,18 @@ export interface SallyportClientOptions extends SessionClientOptions {
   connectSession?: ConnectSession;
   /** Gets a connect token for a seat. Default: `POST /sallyport/connect` at the seat's address. */
   requestToken?: RequestToken;
+  /** Finds out whether the server was started again. Default: `GET /sallyport/instance` at the seat's address. */
+  askInstance?: AskInstance;
+  /** @internal How often UDP is tried beside a WebSocket. */
+  pace?: Pace;
 }
 
 export interface InviteOptions extends SallyportClientOptions, InviteSettings {}
 
 const DEFAULT_UDP_TIMEOUT_MS = 2500;
+/** Each try goes through other people's mailboxes. */
+const INVITED_PACE: Pace = { everyMs: 15_000, maxEveryMs: 60_000 };
+
 /**
  * Colyseus' own client, whose rooms go over UDP: to a server with SallyportTransport if UDP gets through, else, and to any other
  * Colyseus server, over WebSocket as ever.
@@ -54,8 +65,9 @@ export class SallyportClient<Types extends ServerTypes = Untyped, UserData = Unt
     super(settings, nearby ? { ...options, fetchFn: nearby.fetch } : options);
     this.nearby = nearby;
     if (nearby) nearby.onMove = ({ address: hostname, port }) => Object.assign(this.settings, { hostname, port });
-    const { udp = true, udpTimeoutMs = DEFAULT_UDP_TIMEOUT_MS, connectSession = connectUDP, requestToken } = options;
-    this.way = udpWay({ enabled: udp, timeoutMs: udpTimeoutMs, connectSession, requestToken });
+    const { udp = true, udpTimeoutMs = DEFAULT_UDP_TIMEOUT_MS, connectSession = connectUDP } = options;
+    const { requestToken, askInstance, pace } = options;
+    this.way = udpWay({ enabled: udp, timeoutMs: udpTimeoutMs, connectSession, requestToken, askInstance, pace });
   }
 
   /**
@@ -75,6 +87,19 @@ export class SallyportClient<Types extends ServerTypes = Untyped, UserData = Unt
    */
   static discoverEach(options?: DiscoverOptions): AsyncGenerator<FoundGame> {
     return discoverEachGame(options);
+  }
+
+  /**
+   * The server that answers soonest, of several: a client of this kind for it.
+   * @throws Error where none answers
+   */
+  static override async selectByLatency<Types extends ServerTypes = Untyped, UserData = Untyped>(
+    endpoints: (string | EndpointSettings)[],
+    options?: SallyportClientOptions,
+    latencyOptions?: LatencyOptions,
+  ): Promise<SallyportClient<Types, UserData>> {
+    const clients = endpoints.map((endpoint) => new SallyportClient<Types, UserData>(endpoint, options));
+    return await fastest(clients, latencyOptions);
   }
 
   /**
@@ -99,6 +124,8 @@ export class SallyportClient<Types extends ServerTypes = Untyped, UserData = Unt
       fetchFn: tunnel.fetch,
       connectSession: tunnel.connectSession,
       requestToken: requestTokenThrough(tunnel.fetch),
+      askInstance: askInstanceThrough(tunnel.fetch),
+      pace: INVITED_PACE,
       ...options,
     });
   }

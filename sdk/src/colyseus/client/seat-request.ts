@@ -13,6 +13,9 @@ export function checkProtocol({ protocol }: { protocol?: unknown }, ours: number
   if (theirs !== ours) throw new ProtocolMismatchError(describeServer(name, theirs, ours));
 }
 
+/** In a room's URL, for the client alone: the key of a WebSocket that is to be left for a session. */
+export const UPGRADE_PARAMETER = "upgrade";
+
 /**
  * What to ask the process that has the room, and where.
  *
@@ -30,15 +33,10 @@ export function describeSeat(
   request: ConnectRequest;
 } {
   const { searchParams } = roomURL;
-  const parts = roomURL.pathname.split("/");
-  const roomId = parts.pop() ?? "";
-  // The process id: it is for proxies, which route by it.
-  parts.pop();
-  const url = new URL(roomURL);
-  url.protocol = roomURL.protocol === "wss:" || roomURL.protocol === "https:" ? "https:" : "http:";
-  url.pathname = parts.join("/") + path;
-  url.search = "";
+  const roomId = roomURL.pathname.split("/").at(-1) ?? "";
+  const url = serverURL(roomURL, path);
   const reconnectionToken = searchParams.get("reconnectionToken");
+  const upgrade = searchParams.get(UPGRADE_PARAMETER);
   const authToken = searchParams.get("_authToken");
   return {
     url,
@@ -49,6 +47,17 @@ export function describeSeat(
       sessionId: searchParams.get("sessionId") ?? "",
       ...(reconnectionToken === null ? {} : { reconnectionToken }),
       skipHandshake: searchParams.has("skipHandshake"),
+      ...(upgrade === null ? {} : { upgrade }),
     },
   };
+}
+
+/** A path of the server that has the room: the same prefix stands before it. */
+export function serverURL(roomURL: URL, path: string): URL {
+  const url = new URL(roomURL);
+  url.protocol = roomURL.protocol === "wss:" || roomURL.protocol === "https:" ? "https:" : "http:";
+  // The last two are the room, and the process id, by which proxies route.
+  url.pathname = roomURL.pathname.split("/").slice(0, -2).join("/") + path;
+  url.search = "";
+  return url;
 }

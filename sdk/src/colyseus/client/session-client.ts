@@ -14,7 +14,7 @@ import type { JoinProgress } from "./path.ts";
 import { patientFetch } from "./patience.ts";
 import { SallyportRoom, type StateOf } from "./room.ts";
 import { isAddress } from "./seat-request.ts";
-import type { SessionWay } from "./transport.ts";
+import type { SessionWay } from "./session-way.ts";
 import type { OptionsOf, RoomOf, ServerRoom, ServerTypes, Untyped } from "./types.ts";
 
 const trace = traceOf("colyseus");
@@ -41,6 +41,26 @@ export interface SessionClientOptions extends ClientOptions {
    * there too. Where it fails the last known address is dialed.
    */
   resolve?: () => Promise<string>;
+}
+
+/** What `selectByLatency` measures and how, as Colyseus' own has it. */
+export type LatencyOptions = Parameters<ColyseusSDK["getLatency"]>[0];
+
+/**
+ * The one of these clients whose server answers soonest.
+ * @throws Error where none answers
+ */
+export async function fastest<Client extends ColyseusSDK>(
+  clients: readonly Client[],
+  options: LatencyOptions = {},
+): Promise<Client> {
+  const measured = await Promise.allSettled(
+    clients.map(async (client) => ({ client, ms: await client.getLatency(options) })),
+  );
+  const answered = measured.filter((each) => each.status === "fulfilled").map(({ value }) => value);
+  const [best, ...others] = answered;
+  if (!best) throw new Error("None of the endpoints answers.", { cause: measured });
+  return others.reduce((a, b) => (b.ms < a.ms ? b : a), best).client;
 }
 
 /** Stands for a host that told no address: its rooms are reached by introduction alone. */

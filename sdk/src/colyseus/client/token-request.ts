@@ -10,6 +10,7 @@ import {
   type ConnectRequest,
   STATUS_OTHER_PROTOCOL,
 } from "../wire/connect-request.ts";
+import { readInstance } from "../wire/instance.ts";
 import { retryAfterMsOf, ToldToWait } from "./patience.ts";
 import { checkProtocol, describeSeat } from "./seat-request.ts";
 
@@ -18,6 +19,8 @@ export interface ConnectGrant {
   endpoints: ConnectEndpoint[];
   /** The address that was asked, where one was. */
   dialed?: string;
+  /** The run of the server; undefined where it names none. */
+  instance?: string | undefined;
 }
 
 const MAX_REPLY_BYTES = 16_384;
@@ -78,7 +81,7 @@ function grantOf({ status, retryAfter, body }: Reply): ConnectGrant {
   if (typeof reply.token !== "string" || !Array.isArray(reply.endpoints)) {
     throw new Error("no connect token: the server's answer has none");
   }
-  return { token: Buffer.from(reply.token, "base64"), endpoints: reply.endpoints };
+  return { token: Buffer.from(reply.token, "base64"), endpoints: reply.endpoints, instance: readInstance(reply) };
 }
 
 /** Node's own client, for it tells which address it reached: the one that the token should name first. */

@@ -1,43 +1,23 @@
 import { CloseCode } from "@colyseus/sdk";
 import type { ITransport, ITransportEventMap } from "@colyseus/sdk/transport/ITransport";
-import { WebSocketTransport } from "@colyseus/sdk/transport/WebSocketTransport";
 import { formatEndpoint } from "../../net/endpoint.ts";
 import { messageOf } from "../../net/message-of.ts";
 import { traceOf } from "../../net/trace.ts";
-import { abortable } from "../../net/wait.ts";
+import { abortable, sleep, whileAwaited } from "../../net/wait.ts";
 import { CLOSE_ABNORMAL, CLOSE_NO_STATUS, CLOSE_PROTOCOL_ERROR, webSocketCloseCode } from "../../session/close-code.ts";
 import type { Session, SessionMode } from "../../session/types.ts";
 import { ProtocolMismatchError } from "../../session/versions.ts";
+import type { MovingSession } from "../websocket/moving-session.ts";
 import type { ConnectEndpoint } from "../wire/connect-request.ts";
 import { BATCH, readBatch } from "../wire/frame-batch.ts";
+import { HostWatch } from "./host-watch.ts";
 import type { JoinProgress, RoomPath } from "./path.ts";
 import { PathHistory } from "./path-history.ts";
+import { type Dialed, ServerGoneError, type SessionWay, WayUnavailableError } from "./session-way.ts";
+import { upgrade, upgradeURL } from "./upgrade.ts";
+import { openWebSocket } from "./websocket.ts";
 
 const trace = traceOf("colyseus");
-
-/** A way to a room that is tried before WebSocket. */
-export interface SessionWay {
-  /** As people know it: `UDP`. */
-  readonly name: string;
-  /** False: not tried. */
-  readonly enabled: boolean;
-  /** How long the server may stay silent before WebSocket has its turn, ms. */
-  readonly timeoutMs: number;
-  /**
-   * @param roomURL Colyseus' WebSocket address of the seat: `ws://host:port/PREFIX/processId/roomId?sessionId=…`
-   * @throws where there is no way; the seat is then still good for WebSocket
-   */
-  dial(roomURL: URL, options: DialOptions): Promise<{ session: Session; endpoints: readonly ConnectEndpoint[] }>;
-  /** The server's URL for WebSocket, where it may be another than the seat's; asked when `dial` has failed. */
-  locateWebSocket?(signal: AbortSignal): Promise<URL>;
-}
-
-export interface DialOptions {
-  headers: Readonly<Record<string, string>>;
-  /** Gives the attempt up. */
-  signal: AbortSignal;
-  onProgress: (stage: JoinProgress["stage"], detail?: string) => void;
-}
 
 export interface RoomTransportSettings {
   way: SessionWay;
@@ -53,9 +33,16 @@ const CODE_MASK = 0x1f;
 const ROOM_STATE = 14;
 const UNRELIABLE_PATCH = 0x4f;
 
+/** Until a host that says nothing to our goodbye is taken for dead, ms. */
+const FAREWELL_MS = 1500;
+const FAREWELL_SILENCE_MS = 1000;
+const FAREWELL_LOOK_MS = 100;
+/** A goodbye is answered well before; what takes longer is asked about. */
+const FAREWELL_ASK_MS = 300;
+
 /**
- * The way a Colyseus room of the client side sends and receives: a session where one gets through, else WebSocket. One object serves a
- * room for its whole life; each reconnection is another `connect()`.
+ * The way a Colyseus room of the client side sends and receives: a session where one gets through, else WebSocket, from which it moves
+ * to a session as soon as one does. One object serves a room for its whole life; each reconnection is another `connect()`.
  */
 export class RoomTransport implements ITransport {
   readonly events: ITransportEventMap;
@@ -63,10 +50,14 @@ export class RoomTransport implements ITransport {
   readonly #history = new PathHistory();
   #attempt: AbortController | undefined;
   #session: Session | undefined;
-  #webSocket: WebSocketTransport | undefined;
+  /** Under the session, as long as it is one. */
+  #webSocket: MovingSession | undefined;
+  #watch: HostWatch | undefined;
+  #url = "";
   #connects = 0;
   /** Where the server was found last, if it has moved. */
   #movedTo: URL | undefined;
+  #isOver = false;
 
   constructor(events: ITransportEventMap, settings: RoomTransportSettings) {
     this.events = events;
@@ -74,15 +65,17 @@ export class RoomTransport implements ITransport {
   }
 
   get isOpen(): boolean {
-    return this.#session?.open ?? this.#webSocket?.isOpen ?? false;
+    return this.#session?.open ?? false;
   }
 
   get path(): RoomPath {
-    return this.#history.describe(this.#session);
+    return this.#history.describe(this.#isWebSocket ? undefined : this.#session);
   }
 
   connect(url: string, headers?: Record<string, string>): void {
+    if (this.#isOver) return;
     this.#attempt?.abort();
+    this.#watch?.stop();
     this.#session = undefined;
     this.#webSocket = undefined;
     const attempt = new AbortController();
@@ -91,18 +84,16 @@ export class RoomTransport implements ITransport {
   }
 
   send(data: Uint8Array): void {
-    if (!this.#session) this.#webSocket?.send(data);
-    else if (!this.#session.send(data, "reliable") && this.#session.open) {
+    const session = this.#session;
+    if (session && !session.send(data, "reliable") && session.open) {
       // To leave a message out would break the promise of the reliable channel: begin anew instead.
-      this.#session.close(CloseCode.MAY_TRY_RECONNECT, "more waits to be sent than the session keeps");
+      session.close(CloseCode.MAY_TRY_RECONNECT, "more waits to be sent than the session keeps");
     }
   }
 
   sendUnreliable(data: Uint8Array): void {
     // What is too long to be sent unreliably goes reliably.
-    if (this.#session) void (this.#session.send(data, "unreliable") || this.#session.send(data, "reliable"));
-    // Not its sendUnreliable, which warns about the very fallback that was asked for.
-    else this.#webSocket?.send(data);
+    void (this.#session?.send(data, "unreliable") || this.#session?.send(data, "reliable"));
   }
 
   close(code?: number, reason?: string): void {
@@ -110,8 +101,61 @@ export class RoomTransport implements ITransport {
     else if (this.#webSocket) this.#webSocket.close(code, reason);
     else if (this.#attempt && !this.#attempt.signal.aborted) {
       this.#attempt.abort(new Error("closed"));
-      queueMicrotask(() => this.events.onclose?.({ code: code ?? CLOSE_NO_STATUS, reason: reason ?? "" }));
+      this.#tellClosed(code ?? CLOSE_NO_STATUS, reason ?? "");
     }
+  }
+
+  /** For a room that is left: nothing is told any more, and nothing connects again. The host hears of it if it lives. */
+  abandon(): void {
+    this.#isOver = true;
+    this.#attempt?.abort();
+    this.#watch?.stop();
+    const session = this.#session ?? this.#webSocket;
+    if (session) session.onMessage = session.onClose = session.onPath = null;
+    session?.close(CloseCode.CONSENTED);
+  }
+
+  /**
+   * To be asked when the goodbye was sent: the host closes the connection when it has heard it and its room is done.
+   * @returns whether the host is dead, as far as a second and a half tells; false once the connection is closed
+   */
+  isHostDead(): Promise<boolean> {
+    return whileAwaited(this.#isHostDead());
+  }
+
+  async #isHostDead(): Promise<boolean> {
+    const session = this.#session;
+    const asking = new AbortController();
+    let answer: Promise<"alive" | "gone" | "unknown"> | undefined;
+    try {
+      for (let waited = 0; isOpen(session); waited += FAREWELL_LOOK_MS) {
+        await sleep(FAREWELL_LOOK_MS);
+        // A WebSocket says nothing of who is at its other end.
+        const { silentMs } = this.#isWebSocket ? { silentMs: Number.POSITIVE_INFINITY } : session;
+        if (waited >= FAREWELL_ASK_MS && silentMs >= FAREWELL_ASK_MS) answer ??= this.#ask(asking.signal);
+        if (!answer || waited < FAREWELL_MS - FAREWELL_LOOK_MS || silentMs < FAREWELL_SILENCE_MS) continue;
+        const said = await Promise.race([answer, sleep(0)]);
+        if (said === "gone" || said === undefined || (said === "unknown" && !this.#isWebSocket)) return true;
+        answer = undefined;
+        waited = 0;
+      }
+      return false;
+    } finally {
+      asking.abort();
+    }
+  }
+
+  async #ask(signal: AbortSignal): Promise<"alive" | "gone" | "unknown"> {
+    try {
+      await this.#settings.way.askInstance(new URL(this.#url), signal);
+      return "alive";
+    } catch (error) {
+      return error instanceof ServerGoneError ? "gone" : "unknown";
+    }
+  }
+
+  get #isWebSocket(): boolean {
+    return this.#webSocket?.isWebSocket === true && this.#session === this.#webSocket;
   }
 
   async #connect(
@@ -121,21 +165,24 @@ export class RoomTransport implements ITransport {
     isReconnection: boolean,
   ): Promise<void> {
     const url = isReconnection ? await this.#locate(original, attempt.signal) : original;
+    this.#url = url;
     const { way, onProgress } = this.#settings;
     const { signal } = attempt;
     const begun = performance.now();
     let reason = `${way.name} is switched off`;
     let isOutdated = false;
+    let mayComeLater = way.enabled;
     if (way.enabled) {
       if (trace.on) trace.event("way-tried", { way: way.name, timeoutMs: way.timeoutMs, isReconnection });
       try {
-        const { session, endpoints } = await way.dial(new URL(url), { headers, signal, onProgress });
-        if (signal.aborted) session.close();
-        else this.#adoptSession(session, endpoints);
+        const dialed = await way.dial(new URL(url), { headers, signal, onProgress });
+        if (signal.aborted) dialed.session.close();
+        else this.#adoptDialed(dialed);
         return;
       } catch (error) {
         reason = `${way.name}: ${messageOf(error)}`;
         isOutdated = error instanceof ProtocolMismatchError;
+        mayComeLater = !isOutdated && !(error instanceof WayUnavailableError);
         if (trace.on) trace.event("way-failed", { way: way.name, reason, ms: performance.now() - begun });
       }
     }
@@ -146,7 +193,7 @@ export class RoomTransport implements ITransport {
         )
       : url;
     const meanwhile = isOutdated ? "; playing over WebSocket meanwhile" : "";
-    if (!signal.aborted) this.#connectWebSocket(fallback, headers, reason, meanwhile);
+    if (!signal.aborted) this.#connectWebSocket(fallback, headers, { reason, meanwhile, mayComeLater, signal });
   }
 
   /** The room's URL at the server's present address. */
@@ -161,7 +208,15 @@ export class RoomTransport implements ITransport {
     return this.#movedTo ? moveTo(original, this.#movedTo) : original;
   }
 
-  #adoptSession(session: Session, endpoints: readonly ConnectEndpoint[]): void {
+  #adoptDialed({ session, endpoints, instance }: Dialed): void {
+    this.#adopt(session);
+    this.#moved(kindOf(session, endpoints), formatEndpoint(session.remote), `${this.#settings.way.name} gets through`);
+    session.onPath = (remote) => this.#moved(session.pathKind, formatEndpoint(remote), "the path has changed");
+    this.#watchHost(session, instance);
+    this.events.onopen?.({});
+  }
+
+  #adopt(session: Session): void {
     this.#session = session;
     let hasState = false;
     const deliver = (data: Uint8Array): boolean => {
@@ -181,52 +236,86 @@ export class RoomTransport implements ITransport {
       }
     };
     session.onClose = (reason, code, text) => {
-      this.events.onclose?.({ code: webSocketCloseCode(reason, code), reason: text });
+      this.#watch?.stop();
+      this.#tellClosed(webSocketCloseCode(reason, code), text);
     };
-    const { address, port } = session.remote;
-    const relayed = endpoints.some(
-      (known) => known.kind === "relayed" && known.address === address && known.port === port,
-    );
-    this.#moved(
-      relayed ? "relayed" : session.pathKind,
-      formatEndpoint(session.remote),
-      `${this.#settings.way.name} gets through`,
-    );
-    session.onPath = (remote) => this.#moved(session.pathKind, formatEndpoint(remote), "the path has changed");
-    this.events.onopen?.({});
   }
 
-  /** @param meanwhile what is to be said once it is open */
-  #connectWebSocket(url: string, headers: Record<string, string>, reason: string, meanwhile: string): void {
+  /** A task of its own, as a WebSocket's event is (WHATWG WebSockets): whoever closes goes on first. */
+  #tellClosed(code: number, reason: string): void {
+    setTimeout(() => {
+      if (!this.#isOver) this.events.onclose?.({ code, reason });
+    }, 0);
+  }
+
+  #watchHost(session: Session, instance: string | undefined): void {
+    const { way } = this.#settings;
+    const url = new URL(this.#url);
+    if (instance === undefined) return;
+    this.#watch = new HostWatch({
+      session,
+      instance,
+      silenceMs: way.silenceMs,
+      ask: (signal) => way.askInstance(url, signal),
+      onGone: (reason) => {
+        session.onMessage = session.onClose = session.onPath = null;
+        session.close();
+        this.#tellClosed(CLOSE_ABNORMAL, reason);
+      },
+    });
+  }
+
+  #connectWebSocket(
+    url: string,
+    headers: Record<string, string>,
+    { reason, meanwhile, mayComeLater, signal }: Fallback,
+  ): void {
     const { onProgress } = this.#settings;
     onProgress("websocket", reason);
     // The path names the seat.
     if (trace.on) trace.event("way-tried", { way: "WebSocket", server: new URL(url).host, because: reason });
-    const webSocket = new WebSocketTransport({
-      onopen: (event) => {
-        this.#moved("websocket", new URL(url).host, reason + meanwhile);
-        this.events.onopen?.(event);
-      },
-      onmessage: (event) => this.events.onmessage?.(event),
-      onclose: (event) => {
-        if (trace.on) trace.event("websocket-closed", { code: event.code, reason: event.reason });
-        this.events.onclose?.(event);
-      },
-      onerror: (event: { message?: string }) => {
-        const problem = `WebSocket: ${event.message || "no connection"}; ${reason}`;
-        if (trace.on) trace.event("way-failed", { way: "WebSocket", reason: event.message || "no connection" });
-        this.events.onerror?.({ code: CLOSE_ABNORMAL, reason: problem });
-      },
-    });
-    this.#webSocket = webSocket;
+    const failed = (problem: string): void => {
+      if (trace.on) trace.event("way-failed", { way: "WebSocket", reason: problem });
+      this.events.onerror?.({ code: CLOSE_ABNORMAL, reason: `WebSocket: ${problem}; ${reason}` });
+    };
     try {
-      webSocket.connect(url, headers);
+      const opened = openWebSocket(mayComeLater ? upgradeURL(url) : url, headers, {
+        onOpen: () => {
+          this.#adopt(opened);
+          this.#moved("websocket", new URL(url).host, reason + meanwhile);
+          this.events.onopen?.({});
+        },
+        onError: (problem) => failed(problem || "no connection"),
+      });
+      this.#webSocket = opened;
+      opened.onClose = (_reason, code, text) => this.#tellClosed(code, text);
+      opened.onUpgrade = (key) => void this.#upgrade(opened, upgradeURL(url, key), headers, signal);
     } catch (error) {
       // A secure page may not even try (mixed content).
-      const problem = `WebSocket: ${messageOf(error)}; ${reason}`;
-      this.#webSocket = undefined;
-      this.events.onerror?.({ code: CLOSE_ABNORMAL, reason: problem });
+      failed(messageOf(error));
     }
+  }
+
+  /** Goes on until the way that failed is there, or the connection is over. */
+  async #upgrade(
+    session: MovingSession,
+    roomURL: string,
+    headers: Record<string, string>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { way } = this.#settings;
+    let endpoints: readonly ConnectEndpoint[] = [];
+    let isNews = true;
+    session.onPath = (remote) => {
+      const reason = isNews ? `${way.name} gets through again` : "the path has changed";
+      isNews = false;
+      this.#moved(kindOf(session, endpoints), formatEndpoint(remote), reason);
+    };
+    const onDialed = (dialed: Dialed): void => {
+      ({ endpoints } = dialed);
+    };
+    const dialed = await upgrade({ way, roomURL: new URL(roomURL), headers, session, signal, onDialed });
+    if (dialed && session.open) this.#watchHost(session, dialed.instance);
   }
 
   #moved(kind: RoomPath["kind"], remote: string, reason: string): void {
@@ -235,6 +324,28 @@ export class RoomTransport implements ITransport {
     this.#history.moved({ kind, remote, reason: detour ? `${reason}; ${detour}` : reason, since: Date.now() });
     this.#settings.onPathChange();
   }
+}
+
+/** Why it is WebSocket. */
+interface Fallback {
+  reason: string;
+  /** What is to be said once it is open. */
+  meanwhile: string;
+  /** The way that failed may be tried again. */
+  mayComeLater: boolean;
+  signal: AbortSignal;
+}
+
+function isOpen(session: Session | undefined): session is Session {
+  return session?.open === true;
+}
+
+function kindOf({ remote, pathKind }: Session, endpoints: readonly ConnectEndpoint[]): RoomPath["kind"] {
+  const { address, port } = remote;
+  const isRelay = endpoints.some(
+    (known) => known.kind === "relayed" && known.address === address && known.port === port,
+  );
+  return isRelay ? "relayed" : pathKind;
 }
 
 /** `…/processId/roomId?…` of a room's URL, behind another server's address. */

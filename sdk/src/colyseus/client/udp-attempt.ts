@@ -2,16 +2,23 @@ import { formatEndpoint } from "../../net/endpoint.ts";
 import { traceOf } from "../../net/trace.ts";
 import type { Session } from "../../session/types.ts";
 import type { ConnectEndpoint } from "../wire/connect-request.ts";
+import { type AskInstance, askInstance as askInstanceOverHTTP } from "./instance-request.ts";
 import { askPatiently, type ToldToWait } from "./patience.ts";
+import type { Dialed, DialOptions, Pace, SessionWay } from "./session-way.ts";
 import { type ConnectGrant, type RequestToken, requestToken as requestTokenOverHTTP } from "./token-request.ts";
-import type { DialOptions, SessionWay } from "./transport.ts";
 
 const trace = traceOf("colyseus");
 
 /** Opens a session with a connect token: `connectSession` of session/. */
 export type ConnectSession = (
   token: Uint8Array,
-  options: { signal: AbortSignal; dialed?: string; onProgress: (progress: { state: number; server: string }) => void },
+  options: {
+    signal: AbortSignal;
+    dialed?: string;
+    /** Time between two requests, ms. */
+    requestEveryMs?: number;
+    onProgress: (progress: { state: number; server: string }) => void;
+  },
 ) => Promise<Session>;
 
 export interface UDPWayOptions {
@@ -22,16 +29,35 @@ export interface UDPWayOptions {
   connectSession: ConnectSession;
   /** Default: over HTTP, from the seat's address. */
   requestToken?: RequestToken | undefined;
+  /** Default: over HTTP, at the seat's address. */
+  askInstance?: AskInstance | undefined;
+  /** How often UDP is tried beside a WebSocket. Default: again at once. */
+  pace?: Pace | undefined;
 }
 
-export type UDPAttemptOptions = DialOptions & Omit<UDPWayOptions, "enabled">;
+export type UDPAttemptOptions = DialOptions & Omit<UDPWayOptions, "enabled" | "askInstance" | "pace">;
+
+/** Eight keep-alives have not come (PROTOCOL.md 3.1). */
+const SILENCE_MS = 800;
+const PACE: Pace = { everyMs: 4000, maxEveryMs: 4000 };
+/** An attempt that nobody waits for lasts nearly as long as netcode lets it, and sends a request now and then. */
+const PATIENT_TIMEOUT_MS = 8000;
+const PATIENT_EVERY_MS = 1000;
 
 /** Sessions over UDP, as netcode's connect tokens open them. */
-export function udpWay({ enabled = true, ...options }: UDPWayOptions): SessionWay {
+export function udpWay({
+  enabled = true,
+  askInstance = askInstanceOverHTTP,
+  pace = PACE,
+  ...options
+}: UDPWayOptions): SessionWay {
   return {
     name: "UDP",
     enabled,
     timeoutMs: options.timeoutMs,
+    silenceMs: SILENCE_MS,
+    pace,
+    askInstance,
     dial: (roomURL, dialOptions) => attemptUDP(roomURL, { ...options, ...dialOptions }),
   };
 }
@@ -48,10 +74,20 @@ const SENDING_RESPONSE = 2;
  */
 export async function attemptUDP(
   roomURL: URL,
-  { headers, signal, timeoutMs, connectSession, requestToken = requestTokenOverHTTP, onProgress }: UDPAttemptOptions,
-): Promise<{ session: Session; endpoints: ConnectEndpoint[] }> {
+  {
+    headers,
+    signal,
+    connectSession,
+    requestToken = requestTokenOverHTTP,
+    onProgress,
+    isPatient = false,
+    ...options
+  }: UDPAttemptOptions,
+): Promise<Dialed> {
+  const timeoutMs = isPatient ? Math.max(PATIENT_TIMEOUT_MS, options.timeoutMs) : options.timeoutMs;
   const deadline = new AbortController();
-  const late = (): void => deadline.abort(new Error(`no answer over UDP within ${timeoutMs} ms`));
+  let waitingFor = "connect token from the server";
+  const late = (): void => deadline.abort(new Error(`no ${waitingFor} within ${timeoutMs} ms`));
   let timer: NodeJS.Timeout | undefined;
   const ask = async (): Promise<ConnectGrant> => {
     clearTimeout(timer);
@@ -66,19 +102,21 @@ export async function attemptUDP(
   const begun = performance.now();
   try {
     onProgress("token");
-    const { token, endpoints, dialed } = await askPatiently(ask, { signal: either, onWait });
+    const { token, endpoints, dialed, instance } = await askPatiently(ask, { signal: either, onWait });
     if (trace.on)
       trace.event("connect-token", { endpoints: endpoints.map(endpointText), ms: performance.now() - begun });
+    waitingFor = "answer over UDP";
     let dialing = "";
     const session = await connectSession(token, {
       signal: either,
       ...(dialed === undefined ? {} : { dialed }),
+      ...(isPatient ? { requestEveryMs: PATIENT_EVERY_MS } : {}),
       onProgress: ({ state, server }) => {
         if (state === SENDING_RESPONSE) clearTimeout(timer);
         if (server !== dialing) onProgress("udp", (dialing = server));
       },
     });
-    return { session, endpoints };
+    return { session, endpoints, instance };
   } catch (error) {
     // What AbortSignal makes of it says less than why it was aborted.
     if (either.aborted) throw either.reason;

@@ -13,6 +13,7 @@ import { WEBRTC_PATH } from "../wire/webrtc-request.ts";
 import { Admission } from "./admission/admission.ts";
 import { completeAdmissionLimits } from "./admission/admission-limits.ts";
 import { type Caller, callerAt } from "./admission/caller.ts";
+import { Upgrades } from "./admission/upgrades.ts";
 import { FrameBatches } from "./clients/frame-batches.ts";
 import { joinRoom } from "./clients/join.ts";
 import { UDPClient, type UDPClientSettings, UDPConnection } from "./clients/udp-client.ts";
@@ -34,6 +35,7 @@ import { type TransportMetrics, takeMetrics } from "./observability/metrics.ts";
 import { Players } from "./observability/players.ts";
 import type { Refusals } from "./observability/refusals.ts";
 import { holdDriverShutdown } from "./replaced/driver-shutdown.ts";
+import { guardHandlers } from "./replaced/handlers.ts";
 import { addConnectionsToInspector } from "./replaced/room-inspection.ts";
 import { countSeats } from "./replaced/seat-reservation.ts";
 import { closeInOrder, superviseShutdown } from "./shutdown.ts";
@@ -57,6 +59,7 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
   readonly #webSocket: FallbackWebSocketTransport;
   readonly #udp: UDPEndpoint;
   readonly #webRTC: WebRTCEndpoint;
+  readonly #upgrades = new Upgrades();
   readonly #listings: Listings;
   readonly #refusals: Refusals;
   readonly #admission: Admission;
@@ -78,8 +81,9 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
     const admission = new Admission(completeAdmissionLimits(options.limits));
     this.#admission = admission;
     const { trustProxy = false } = options;
-    this.#webSocket.registerWith({ players: this.#players, admission, trustProxy });
+    const upgrades = this.#upgrades;
     this.#clients = { latencyMs: 0, maxPayload, batches: new FrameBatches() };
+    this.#webSocket.registerWith({ players: this.#players, admission, trustProxy, upgrades, clients: this.#clients });
     const timeoutSeconds = timeoutSecondsOf(options);
     const shared = {
       endpoints: () => host.endpoints(),
@@ -95,7 +99,7 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
       timeoutMs: Math.max(0, timeoutSeconds) * 1000,
       mapExtraPort: host.mapExtraPort?.bind(host),
     });
-    this.#refusals = mountEntrances(server, this.#webSocket, { ...options, admission }, [
+    this.#refusals = mountEntrances(server, this.#webSocket, { ...options, admission, upgrades }, [
       [CONNECT_PATH, this.#udp],
       [WEBRTC_PATH, this.#webRTC],
     ]);
@@ -201,7 +205,7 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
     const { drainTimeoutMs, signals } = this.#options;
     const closePlayers = (code: number): void => this.#players.closeAll(code);
     this.#undo.push(superviseShutdown(this, { drainTimeoutMs, signals, closePlayers }));
-    this.#undo.push(addConnectionsToInspector(this.#players), countSeats(), limitLog());
+    this.#undo.push(addConnectionsToInspector(this.#players), countSeats(), guardHandlers(), limitLog());
   }
 
   async #close(): Promise<void> {
@@ -217,6 +221,11 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
   }
 
   #join(session: Session, seat: Seat, context: AuthContext, asked: Caller | undefined): void {
+    if (seat.upgrade !== undefined) {
+      // The player is in the room already, or has left meanwhile.
+      if (!this.#upgrades.offer(seat, session)) session.close(CloseCode.WITH_ERROR, "nobody waits for this session");
+      return;
+    }
     const connection = new UDPConnection(session, this.#clients);
     const client = new UDPClient(seat.sessionId, connection);
     this.#players.add(connection, { roomId: seat.roomId, sessionId: seat.sessionId, session });

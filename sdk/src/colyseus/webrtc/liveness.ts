@@ -26,6 +26,10 @@ export class Liveness {
     this.#heardAt = now;
   }
 
+  silentMs(now: number): number {
+    return now - this.#heardAt;
+  }
+
   isLost(now: number): boolean {
     return this.#timeoutMs > 0 && now - this.#heardAt > this.#timeoutMs;
   }

@@ -77,6 +77,10 @@ export class DataChannelSession implements Session {
     return this.#open;
   }
 
+  get silentMs(): number {
+    return this.#liveness.silentMs(this.#options.now());
+  }
+
   get remote(): Endpoint {
     return this.#link.remote;
   }

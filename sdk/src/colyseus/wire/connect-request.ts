@@ -34,6 +34,8 @@ export interface ConnectRequest {
   reconnectionToken?: string;
   /** The client already knows the state's schema. */
   skipHandshake?: boolean;
+  /** The key of a WebSocket on which the player is in the room, to be left for this session (see websocket-control.ts). */
+  upgrade?: string;
   /** The addresses behind the host name of this request, which come first in the token: they are known to lead here. */
   dialed?: Endpoint[];
 }
@@ -49,4 +51,6 @@ export interface ConnectReply {
   token: string;
   /** The token's addresses, in its order. */
   endpoints: ConnectEndpoint[];
+  /** The run of the server (see instance.ts). */
+  instance?: string;
 }

@@ -5,18 +5,21 @@ export interface Seat {
   /** Empty for a fresh seat. */
   reconnectionToken: string;
   skipHandshake: boolean;
+  /** The key of a WebSocket on which the player is in the room already. Only without a reconnection token. */
+  upgrade?: string;
 }
 
 /** netcode's user data: encrypted, so that neither the client nor the way there can change it. */
 const USER_DATA_BYTES = 256;
 const VERSION = 1;
 const FLAG_SKIP_HANDSHAKE = 1;
+const FLAG_UPGRADE = 2;
 
 const decoder = new TextDecoder("utf-8", { fatal: true });
 
 /**
  *     0     version, 1
- *     1     flags: 1 = skip the handshake
+ *     1     flags: 1 = skip the handshake, 2 = the third string is the key of a WebSocket
  *     2-    three strings, each a u8 length and so many bytes of UTF-8: room id, session id, reconnection token
  *           zeros up to 256
  *
@@ -25,9 +28,10 @@ const decoder = new TextDecoder("utf-8", { fatal: true });
 export function encodeSeat(seat: Seat): Uint8Array | null {
   const userData = new Uint8Array(USER_DATA_BYTES);
   userData[0] = VERSION;
-  userData[1] = seat.skipHandshake ? FLAG_SKIP_HANDSHAKE : 0;
+  const { upgrade } = seat;
+  userData[1] = (seat.skipHandshake ? FLAG_SKIP_HANDSHAKE : 0) | (upgrade === undefined ? 0 : FLAG_UPGRADE);
   let offset = 2;
-  for (const text of [seat.roomId, seat.sessionId, seat.reconnectionToken]) {
+  for (const text of [seat.roomId, seat.sessionId, upgrade ?? seat.reconnectionToken]) {
     const bytes = Buffer.from(text);
     if (bytes.length > 255 || offset + 1 + bytes.length > USER_DATA_BYTES) return null;
     userData[offset] = bytes.length;
@@ -52,7 +56,10 @@ export function decodeSeat(userData: Uint8Array): Seat | null {
     }
     offset = end;
   }
-  const [roomId = "", sessionId = "", reconnectionToken = ""] = texts;
+  const [roomId = "", sessionId = "", third = ""] = texts;
   if (roomId === "" || sessionId === "") return null;
-  return { roomId, sessionId, reconnectionToken, skipHandshake: ((userData[1] ?? 0) & FLAG_SKIP_HANDSHAKE) !== 0 };
+  const flags = userData[1] ?? 0;
+  const seat = { roomId, sessionId, skipHandshake: (flags & FLAG_SKIP_HANDSHAKE) !== 0 };
+  if ((flags & FLAG_UPGRADE) === 0) return { ...seat, reconnectionToken: third };
+  return { ...seat, reconnectionToken: "", upgrade: third };
 }

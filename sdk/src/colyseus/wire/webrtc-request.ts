@@ -37,6 +37,8 @@ export type WebRTCReply =
       answer: string;
       /** How long a side that hears nothing waits before it gives the session up, ms; 0 = for ever. */
       timeoutMs: number;
+      /** The run of the server (see instance.ts). */
+      instance?: string;
     }
   | {
       protocol: typeof WEBRTC_PROTOCOL;

@@ -112,7 +112,7 @@ describe("the time limit", () => {
   test("ends the wait for a server that is silent over HTTP", async () => {
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
     const url = await serve(() => vi.advanceTimersByTime(30));
-    await expect(attempt(url, { timeoutMs: 30 })).rejects.toThrow("no answer over UDP within 30 ms");
+    await expect(attempt(url, { timeoutMs: 30 })).rejects.toThrow("no connect token from the server within 30 ms");
   });
 
   test("ends the wait for a server that is silent over UDP", async () => {

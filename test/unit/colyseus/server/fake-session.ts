@@ -7,6 +7,7 @@ export class FakeSession implements Session {
   readonly userData: Uint8Array;
   remote: Endpoint = { address: "127.0.0.1", port: 1 };
   open = true;
+  silentMs = 0;
   conditions: Session["conditions"] = null;
   readonly pathKind = "direct" as const;
   onPath: Session["onPath"] = null;

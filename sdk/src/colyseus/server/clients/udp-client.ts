@@ -140,8 +140,8 @@ export class UDPConnection
   #ended(code: number, reason: string): void {
     if (this.#closed) return;
     this.#closed = true;
-    // Never within the call that closed: rooms close clients while they walk over their list.
-    queueMicrotask(() => this.emit("close", code, reason));
+    // A task of its own, as a WebSocket's event is (WHATWG WebSockets): code of rooms that goes on in microtasks is done by then.
+    setImmediate(() => this.emit("close", code, reason));
   }
 }
 

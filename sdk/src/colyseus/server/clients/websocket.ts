@@ -1,11 +1,24 @@
 import type { IncomingMessage } from "node:http";
-import { type AuthContext, CloseCode, createAuthContext, type ISendOptions, Protocol } from "@colyseus/core";
+import {
+  type AuthContext,
+  CloseCode,
+  createAuthContext,
+  debugAndPrintError,
+  type ISendOptions,
+  Protocol,
+} from "@colyseus/core";
 import { WebSocketClient, WebSocketTransport } from "@colyseus/ws-transport";
-import { formatEndpoint, normalizeAddress } from "../../../net/endpoint.ts";
+import { type Endpoint, formatEndpoint, normalizeAddress } from "../../../net/endpoint.ts";
+import { MovingSession } from "../../websocket/moving-session.ts";
+import { WebSocketSession } from "../../websocket/session.ts";
+import { CONTROL_PARAMETER, CONTROL_PROTOCOL, encodeControl } from "../../wire/websocket-control.ts";
 import type { Admission } from "../admission/admission.ts";
+import { setPlayerRef } from "../admission/player-sockets.ts";
+import type { Upgrades } from "../admission/upgrades.ts";
 import { callerOfRequest } from "../entrances/client-address.ts";
 import type { Players } from "../observability/players.ts";
 import { joinRoom } from "./join.ts";
+import { UDPClient, type UDPClientSettings, UDPConnection } from "./udp-client.ts";
 import { UnreliableSequence } from "./unreliable-sequence.ts";
 
 type RawWebSocket = WebSocketClient["ref"] & { pingCount: number };
@@ -34,19 +47,23 @@ export class FallbackWebSocketClient extends WebSocketClient {
   }
 }
 
-interface Register {
+/** What a transport keeps about its players. */
+export interface WebSocketRegister {
   players: Players;
   admission: Admission;
   trustProxy: boolean;
+  /** Those who may leave their WebSocket for a session. */
+  upgrades: Upgrades;
+  clients: UDPClientSettings;
 }
 
 /** Who is connected, and who guesses seats, by the WebSocket server that they came to. */
-const registers = new WeakMap<object, Register>();
+const registers = new WeakMap<object, WebSocketRegister>();
 
 /** Colyseus' WebSocket transport with {@link FallbackWebSocketClient}s. */
 export class FallbackWebSocketTransport extends WebSocketTransport {
   /** Registers every later connection with `players`, and counts at `admission` those with a seat and those without. */
-  registerWith(register: Register): void {
+  registerWith(register: WebSocketRegister): void {
     registers.set(this.wss, register);
   }
 
@@ -76,19 +93,85 @@ export class FallbackWebSocketTransport extends WebSocketTransport {
         token: url.searchParams.get("_authToken"),
         ...(request.socket.remoteAddress === undefined ? {} : { remoteAddress: request.socket.remoteAddress }),
       });
-    const { players, admission, trustProxy = false } = registers.get(this) ?? {};
+    const register = registers.get(this);
+    const { admission, trustProxy = false } = register ?? {};
     const caller = callerOfRequest(request, trustProxy);
-    const client = new FallbackWebSocketClient(sessionId ?? "", socket);
     const { remoteAddress: address = "", remotePort: port = 0 } = request.socket;
-    const remote = formatEndpoint({ address: normalizeAddress(address), port });
-    players?.add(socket, { roomId: roomId ?? "", sessionId: sessionId ?? "", remote });
+    const who = {
+      roomId: roomId ?? "",
+      sessionId: sessionId ?? "",
+      remote: { address: normalizeAddress(address), port },
+    };
+    const mayMove = url.searchParams.get(CONTROL_PARAMETER) === CONTROL_PROTOCOL;
+    const client = register && mayMove ? movingClient(socket, who, register) : plainClient(socket, who, register);
     const reconnectionToken = url.searchParams.get("reconnectionToken") ?? "";
     const skipHandshake = url.searchParams.has("skipHandshake");
     const options = { reconnectionToken, skipHandshake, admission, caller };
-    const hadSeat = await joinRoom(roomId ?? "", client, context, options);
+    const hadSeat = await joinRoom(who.roomId, client, context, options);
     // Counted here, held up elsewhere: others behind the same address shall have one way in.
     if (!hadSeat && reconnectionToken === "") admission?.requests.guessed(caller, performance.now());
   }
+}
+
+interface WebSocketPlayer {
+  roomId: string;
+  sessionId: string;
+  remote: Endpoint;
+}
+
+function plainClient(
+  socket: RawWebSocket,
+  { roomId, sessionId, remote }: WebSocketPlayer,
+  register: WebSocketRegister | undefined,
+): FallbackWebSocketClient {
+  guardHandlers(socket);
+  register?.players.add(socket, { roomId, sessionId, remote: formatEndpoint(remote) });
+  return new FallbackWebSocketClient(sessionId, socket);
+}
+
+/** A client of Sallyport's own, who comes back to UDP or WebRTC when that gets through. */
+function movingClient(
+  socket: RawWebSocket,
+  { roomId, sessionId, remote }: WebSocketPlayer,
+  { players, upgrades, clients }: WebSocketRegister,
+): UDPClient {
+  const webSocket = new WebSocketSession(
+    {
+      get isOpen() {
+        return socket.readyState === socket.OPEN;
+      },
+      send: (data) => socket.send(data),
+      close: (code, reason) => socket.close(code, reason),
+    },
+    remote,
+  );
+  const session = new MovingSession(webSocket, (work, ms) => void setTimeout(work, ms).unref());
+  const connection = new UDPConnection(session, clients);
+  setPlayerRef(socket, connection);
+  const key = upgrades.add(session, { roomId, sessionId });
+  socket.on("message", (data: Buffer, isBinary: boolean) => webSocket.receive(isBinary ? data : data.toString()));
+  socket.once("close", (code: number, reason: Buffer) => {
+    upgrades.remove(key);
+    webSocket.ended(code, reason.toString());
+  });
+  webSocket.sendText(encodeControl(["upgrade", key]));
+  players.add(connection, { roomId, sessionId, session });
+  return new UDPClient(sessionId, connection);
+}
+
+/** Neither a malformed frame nor an error in a message handler may end the process. */
+function guardHandlers(socket: RawWebSocket): void {
+  const emit = socket.emit.bind(socket) as (event: string | symbol, ...parameters: unknown[]) => boolean;
+  socket.emit = (event: string | symbol, ...parameters: unknown[]): boolean => {
+    try {
+      return emit(event, ...parameters);
+    } catch (error) {
+      if (event !== "message") throw error;
+      debugAndPrintError(error as Error);
+      socket.close(CloseCode.WITH_ERROR, "message could not be handled");
+      return true;
+    }
+  };
 }
 
 /** `client.getLatency()`: a connection without a room echoes pings, and goes when none comes for a second. */

@@ -6,6 +6,7 @@ import { type ConnectionState, ConnectionTable, type TableConnection } from "../
 import { normalizeAddress } from "../../../net/endpoint.ts";
 import { type ConnectionLimits, completeConnectionLimits } from "../admission/connection-limits.ts";
 import { localRoom } from "../admission/local-room.ts";
+import { playerRef } from "../admission/player-sockets.ts";
 import { type ConnectionRefusal, diagnose } from "../observability/diagnostics.ts";
 import { callerOf } from "./client-address.ts";
 import { filterRequests } from "./http.ts";
@@ -61,7 +62,7 @@ class Connection implements TableConnection {
   get #isSeated(): boolean {
     const { webSocket, request } = this;
     if (webSocket?.readyState !== OPEN) return false;
-    this.#wasSeated ||= request !== undefined && clientOf(request)?.ref === webSocket;
+    this.#wasSeated ||= request !== undefined && clientOf(request)?.ref === playerRef(webSocket);
     return this.#wasSeated;
   }
 }

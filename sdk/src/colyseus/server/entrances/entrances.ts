@@ -2,11 +2,13 @@ import type { IncomingMessage, Server } from "node:http";
 import type { WebSocketTransport } from "@colyseus/ws-transport";
 import type { Admission } from "../admission/admission.ts";
 import type { ConnectionLimits } from "../admission/connection-limits.ts";
+import type { Upgrades } from "../admission/upgrades.ts";
 import { diagnose } from "../observability/diagnostics.ts";
 import { Refusals } from "../observability/refusals.ts";
 import { callerOfRequest } from "./client-address.ts";
 import { limitConnections } from "./connection-limits.ts";
 import { filterRequests } from "./http.ts";
+import { serveInstance } from "./instance.ts";
 import { limitMatchmaking } from "./matchmaking-gate.ts";
 import type { ParsedConnectRequest } from "./parse-connect-request.ts";
 import { guardRequests, type RequestGuardOptions } from "./request-guard.ts";
@@ -18,6 +20,8 @@ export interface EntrancesOptions extends RequestGuardOptions, Pick<SeatGuard, "
   listRooms?: boolean;
   limits?: ConnectionLimits;
   admission: Admission;
+  /** Players on a WebSocket who may have a session beside it. */
+  upgrades: Upgrades;
 }
 
 /**
@@ -35,6 +39,7 @@ export function mountEntrances<Requests extends ParsedConnectRequest[]>(
   const { admission, trustProxy = false } = options;
   // Each filter goes in front of those before it.
   serveSeatEndpoints(server, seatGuard(options, refusals), endpoints);
+  serveInstance(server);
   if (options.listRooms) mountRoomList(server);
   const onRefused = (request: IncomingMessage, status: number): void => {
     refusals.add("requests", status);
@@ -59,12 +64,13 @@ export function mountEntrances<Requests extends ParsedConnectRequest[]>(
 }
 
 function seatGuard(options: EntrancesOptions, refusals: Refusals): SeatGuard {
-  const { verifyClient, beforeUpgrade, admission, trustProxy = false } = options;
+  const { verifyClient, beforeUpgrade, admission, trustProxy = false, upgrades } = options;
   return {
     verifyClient,
     beforeUpgrade,
     admission,
     trustProxy,
+    upgrades,
     onRefused(address, status, reason) {
       refusals.add("tokens", status);
       diagnose("sallyport:connect:refused", () => ({ address, status, reason }));

@@ -4,6 +4,7 @@ import { type Endpoint, normalizeAddress } from "../../../net/endpoint.ts";
 import { readProtocol } from "../../../session/versions.ts";
 import { type ConnectRequest, MAX_DIALED } from "../../wire/connect-request.ts";
 import type { Seat } from "../../wire/seat.ts";
+import { isUpgradeKey } from "../../wire/websocket-control.ts";
 
 export interface ParsedConnectRequest {
   /** What the client speaks. */
@@ -46,15 +47,23 @@ export function parseObject(body: Uint8Array): object | null {
 /** @returns null for anything that is no well-formed request. */
 export function parseConnectRequest(json: object | null): ParsedConnectRequest | null {
   if (json === null) return null;
-  const { roomId, sessionId, reconnectionToken = "", skipHandshake = false, dialed = [] } = json as ConnectRequest;
+  const {
+    roomId,
+    sessionId,
+    reconnectionToken = "",
+    skipHandshake = false,
+    dialed = [],
+    upgrade,
+  } = json as ConnectRequest;
   if (typeof roomId !== "string" || typeof sessionId !== "string" || typeof reconnectionToken !== "string") return null;
   if (roomId === "" || sessionId === "" || typeof skipHandshake !== "boolean") return null;
+  if (upgrade !== undefined && (!isUpgradeKey(upgrade) || reconnectionToken !== "")) return null;
   const protocol = readProtocol((json as ConnectRequest).protocol);
   if (protocol === null) return null;
   if (!Array.isArray(dialed) || dialed.length > MAX_DIALED || !dialed.every(isEndpoint)) return null;
   return {
     protocol,
-    seat: { roomId, sessionId, reconnectionToken, skipHandshake },
+    seat: { roomId, sessionId, reconnectionToken, skipHandshake, ...(upgrade === undefined ? {} : { upgrade }) },
     dialed: dialed.map(({ address, port }) => ({ address: normalizeAddress(address), port })),
   };
 }

@@ -13,8 +13,10 @@ import { describeMismatch, describeServer, VersionNotices } from "../../../sessi
 import { STATUS_OTHER_PROTOCOL } from "../../wire/connect-request.ts";
 import type { Admission } from "../admission/admission.ts";
 import type { Caller } from "../admission/caller.ts";
+import { INSTANCE } from "../admission/instance.ts";
 import { localRoom } from "../admission/local-room.ts";
-import type { Refusal } from "../admission/refusal.ts";
+import { type Refusal, waitFor } from "../admission/refusal.ts";
+import type { Upgrades } from "../admission/upgrades.ts";
 import { callerOfRequest } from "./client-address.ts";
 import { filterRequests } from "./http.ts";
 import { introducedPlayer } from "./introduced.ts";
@@ -33,6 +35,8 @@ export interface SeatGuard {
   /** Shared by all entrances. */
   admission: Admission;
   trustProxy: boolean;
+  /** Players on a WebSocket who may have a session beside it. */
+  upgrades: Upgrades;
 }
 
 /** Who asks, and by which request. */
@@ -138,9 +142,12 @@ class SeatRequestHandler<Request extends ParsedConnectRequest> {
     const parsed = this.#endpoint.parse(parseObject(body));
     if (parsed === null) return guessed(400, ErrorCode.MATCHMAKE_UNHANDLED, "The request is malformed.");
 
-    const { roomId, sessionId, reconnectionToken } = parsed.seat;
+    const { roomId, sessionId, reconnectionToken, upgrade } = parsed.seat;
     const hasSeat = (): boolean =>
-      localRoom(roomId)?.hasReservedSeat(sessionId, reconnectionToken === "" ? undefined : reconnectionToken) ?? false;
+      upgrade === undefined
+        ? (localRoom(roomId)?.hasReservedSeat(sessionId, reconnectionToken === "" ? undefined : reconnectionToken) ??
+          false)
+        : this.#guard.upgrades.has(parsed.seat);
     // After a restart all players come back for what is gone: that is no guess at a seat.
     const isGuess = reconnectionToken === "" && !hasSeat();
     const guesser = isGuess ? admission.requests.refuseGuess(caller, performance.now()) : undefined;
@@ -158,11 +165,14 @@ class SeatRequestHandler<Request extends ParsedConnectRequest> {
       this.#guard.onRefused?.(address, STATUS_OTHER_PROTOCOL, `protocol ${parsed.protocol}`);
       return this.#tellVersion(parsed.protocol, response);
     }
+    if (upgrade !== undefined && !this.#guard.upgrades.ask(parsed.seat, performance.now())) {
+      return holdUp(waitFor(503, "This was asked just now", 1000));
+    }
     const reply = await this.#endpoint.issue(parsed, { context, http: request, caller });
     if (reply === null) return refuseAs(503, 503, "This server is not open over UDP yet, or no longer.");
     if (reply instanceof Wait) return holdUp(reply.refusal);
     if (typeof reply === "string") return guessed(400, ErrorCode.MATCHMAKE_UNHANDLED, reply);
-    writeJSON(response, 200, reply);
+    writeJSON(response, 200, { ...reply, instance: INSTANCE });
   }
 
   /** The seat stays good for WebSocket. Nobody is slowed down for it: this is no guess at a seat. */

@@ -1,6 +1,7 @@
 import type { EventEmitter } from "node:events";
 import { formatEndpoint } from "../../../net/endpoint.ts";
 import type { Session, SessionStats } from "../../../session/types.ts";
+import { MovingSession } from "../../websocket/moving-session.ts";
 import { diagnose, type InspectedConnection, type PlayerConnection, type PlayerPair } from "./diagnostics.ts";
 
 /** The connection behind a client of Colyseus. Emits `close` with code and reason. */
@@ -88,16 +89,22 @@ export class Players {
 }
 
 function describe({ roomId, sessionId, session, remote, since }: Player): PlayerConnection {
+  const measured = offWebSocket(session);
   const base = {
     roomId,
     sessionId,
-    path: session?.pathKind ?? ("websocket" as const),
+    path: measured?.pathKind ?? ("websocket" as const),
     remote: remote(),
     since,
   };
-  if (!session) return { ...base, rttMs: null, jitterMs: null, loss: null };
-  const { rttMs, jitterMs, loss } = session.stats;
+  if (!measured) return { ...base, rttMs: null, jitterMs: null, loss: null };
+  const { rttMs, jitterMs, loss } = measured.stats;
   return { ...base, rttMs: rttMs === 0 ? null : rttMs, jitterMs: rttMs === 0 ? null : jitterMs, loss };
+}
+
+/** Nothing is measured on a WebSocket. */
+function offWebSocket(session: Session | undefined): Session | undefined {
+  return session instanceof MovingSession && session.isWebSocket ? undefined : session;
 }
 
 function pairsOf({ session }: Player): PlayerPair[] {

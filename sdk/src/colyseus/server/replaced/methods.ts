@@ -5,7 +5,9 @@ export type ReplacedMethod =
   | keyof Pick<Server, "gracefullyShutdown">
   | keyof Pick<MatchMakerDriver, "shutdown" | "insert" | "persist" | "query">
   | keyof Pick<typeof matchMaker.controller, "invokeMethod">
-  | keyof Pick<Room, "getInspectorView">
+  | keyof Pick<Room, "getInspectorView" | "onMessage" | "onMessageBytes">
+  /** Private in Colyseus' types. */
+  | "_onLeave"
   | "getInspectData";
 
 /**
@@ -25,6 +27,9 @@ export const REPLACED_METHODS: Readonly<Record<ReplacedMethod, { owner: MethodOw
   query: { owner: "driver", file: "room-query.ts" },
   invokeMethod: { owner: "controller", file: "seat-reservation.ts" },
   getInspectorView: { owner: "Room", file: "room-inspection.ts" },
+  onMessage: { owner: "Room", file: "handlers.ts" },
+  onMessageBytes: { owner: "Room", file: "handlers.ts" },
+  _onLeave: { owner: "Room", file: "handlers.ts" },
   getInspectData: { owner: "monitor", file: "room-inspection.ts" },
 };
 

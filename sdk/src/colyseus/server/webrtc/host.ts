@@ -140,13 +140,17 @@ export class WebRTCHost {
   ): Promise<WebRTCReply | Wait | string | null> {
     const library = this.#library;
     if (!library || this.#closed) return null;
-    const key = JSON.stringify([seat.roomId, seat.sessionId]);
+    const { roomId, sessionId, upgrade } = seat;
+    const key = JSON.stringify([roomId, sessionId, upgrade]);
     const now = this.#parts.now();
     const site = caller?.site;
     const pending: Pending = this.#pending.get(key) ?? { peer: undefined, offers: 0, expiresAt: 0, site };
-    if (pending.offers >= MAX_OFFERS)
+    // Who plays over WebSocket asks as long as WebRTC does not get through, and is slowed down before it comes here.
+    if (upgrade === undefined && pending.offers >= MAX_OFFERS)
       return new Wait(waitFor(429, "Too many offers for this seat", pending.expiresAt - now));
-    if (!this.#pending.has(key) && this.#pending.size >= this.#options.maxOffers && !this.#makeWay(site))
+    const { maxOffers } = this.#options;
+    const isFull = this.#pending.size >= (upgrade === undefined ? maxOffers : maxOffers / 2);
+    if (!this.#pending.has(key) && isFull && (upgrade !== undefined || !this.#makeWay(site)))
       return new Wait(waitFor(503, "Too many browsers are on their way in", SOON_MS));
     pending.offers++;
     pending.expiresAt = now + PENDING_MS;
