@@ -49,7 +49,6 @@ export async function rows(): Promise<BenchRow[]> {
     found.push(rowOf(`${name}, Node, link and code by turns`, times));
     const page = new URL("../lab/modules/browser.ts", import.meta.url);
     for (const tls of [false, true]) {
-      // A page of https: may open no ws: of others, so that one relay in six is left to it.
       const settings = { relays, stunServers };
       const inPage = await player.run<Time[]>(
         page,

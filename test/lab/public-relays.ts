@@ -18,7 +18,7 @@ export interface PublicRelays {
   log: string;
 }
 
-/** @param withTls one more, with a certificate that nobody signed: for pages of https: */
+/** @param withTls Nostr relays speak wss, with certificates that nobody signed: for pages of https: */
 export async function startPublicRelays(lab: Lab, withTls = false): Promise<PublicRelays> {
   const [meeting, ...stunHosts] = await Promise.all([lab.host(), lab.host(), lab.host()]);
   const log = join(meeting.directory, "seen.log");
@@ -27,9 +27,8 @@ export async function startPublicRelays(lab: Lab, withTls = false): Promise<Publ
   await writeFile(configuration, `listener ${BROKER.to} 127.0.0.1\nallow_anonymous true\n`);
   meeting.spawn(["mosquitto", "-c", configuration]);
   const nostr = [
-    ...DELAYS_MS.map((delayMs) => ({ delayMs, isSecure: false })),
-    { delayMs: 40, behaviour: "liar", isSecure: false },
-    ...(withTls ? [{ delayMs: 80, isSecure: true }] : []),
+    ...DELAYS_MS.map((delayMs) => ({ delayMs, isSecure: withTls })),
+    { delayMs: 40, behaviour: "liar", isSecure: withTls },
   ];
   const listening = meeting.spawnModule(new URL("../relays/run.ts", import.meta.url), { log, nostr, broker: BROKER });
   // Plain ones, with one address, as the public ones are.

@@ -7,7 +7,7 @@ import { SEALED_ON_THE_WAY } from "../sealed/records.ts";
 import { toHex } from "../wire/base64.ts";
 import type { RelaySender } from "../wire/relay.ts";
 
-/** A parcel that was lost goes over so many relays at once. */
+/** A parcel goes over one relay, and each time that it is lost over one more, up to so many at once. */
 const AGAIN_OVER = 3;
 
 export interface ConversationOptions extends Omit<SealedIntroductionOptions, "transport" | "wire" | "now"> {
@@ -118,7 +118,7 @@ export class Conversation {
     const ready = relays();
     const known = this.#heard.filter((relay) => ready.includes(relay));
     const order = [...known, ...ready.filter((relay) => !known.includes(relay))];
-    for (const relay of order.slice(0, attempt === 0 ? 1 : AGAIN_OVER)) publish(relay, parcel, sender);
+    for (const relay of order.slice(0, Math.min(attempt + 1, AGAIN_OVER))) publish(relay, parcel, sender);
   }
 
   #schedule(): void {

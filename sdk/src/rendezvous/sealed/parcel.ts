@@ -26,10 +26,12 @@ const NO_RECORD = 0xffff_ffff;
 
 /** Records that are on their way at once; the rest waits. */
 const WINDOW = 32;
-/** A record is sent again after these times, ms, and given up after the last. */
-const AGAIN_MS: readonly number[] = [800, 1600, 3200, 6400];
+/** A record is sent again, each time after twice as long, and given up after the last. */
+const MAX_ATTEMPTS = 4;
+/** The first wait: before the round trip is known, and its bounds afterwards, ms. Round trips through relays beyond the sea take 0.6 s. */
+const AGAIN_MS = { unknown: 1000, least: 600, most: 2000 } as const;
 /** An answer that carries the acknowledgement is waited for so long, ms. */
-const ACKNOWLEDGE_MS = 350;
+const ACKNOWLEDGE_MS = 200;
 /** What one conversation may cost its relays, parcels. */
 const MAX_PARCELS = 400;
 
@@ -52,6 +54,7 @@ export interface ParcelStreamOptions {
 interface Unacknowledged {
   record: Uint8Array;
   attempts: number;
+  sentAt: number;
   dueAt: number;
 }
 
@@ -67,6 +70,8 @@ export class ParcelStream {
   #nextToCome: number;
   #acknowledgeAt = Number.POSITIVE_INFINITY;
   #parcels = 0;
+  /** Smoothed, ms; of records that were sent once. */
+  #roundTripMs: number | undefined;
 
   constructor(options: ParcelStreamOptions) {
     this.#options = options;
@@ -108,7 +113,7 @@ export class ParcelStream {
     const now = this.#options.now();
     for (const [record, entry] of this.#unacknowledged) {
       if (entry.dueAt > now) continue;
-      if (entry.attempts >= AGAIN_MS.length) return this.#options.onGivenUp();
+      if (entry.attempts >= MAX_ATTEMPTS) return this.#options.onGivenUp();
       this.#emit(record, entry);
     }
     if (this.#acknowledgeAt <= now) this.#emitParcel(NO_RECORD, new Uint8Array(RECORD_SIZES[0] ?? 0), 0);
@@ -128,9 +133,13 @@ export class ParcelStream {
   }
 
   #onAcknowledged(next: number, after: number): void {
-    for (const record of this.#unacknowledged.keys()) {
+    for (const [record, { attempts, sentAt }] of this.#unacknowledged) {
       const behind = record - next - 1;
-      if (record < next || (behind >= 0 && behind < 32 && (after >>> behind) & 1)) this.#unacknowledged.delete(record);
+      if (record >= next && !(behind >= 0 && behind < 32 && (after >>> behind) & 1)) continue;
+      this.#unacknowledged.delete(record);
+      if (attempts > 1) continue;
+      const sample = this.#options.now() - sentAt;
+      this.#roundTripMs = this.#roundTripMs === undefined ? sample : this.#roundTripMs * 0.75 + sample * 0.25;
     }
   }
 
@@ -138,7 +147,7 @@ export class ParcelStream {
     while (this.#waiting.length > 0 && this.#unacknowledged.size < WINDOW) {
       const record = this.#waiting.shift();
       if (record === undefined) return;
-      const entry = { record, attempts: 0, dueAt: 0 };
+      const entry = { record, attempts: 0, sentAt: 0, dueAt: 0 };
       this.#unacknowledged.set(this.#nextToSend, entry);
       this.#emit(this.#nextToSend++, entry);
     }
@@ -146,7 +155,8 @@ export class ParcelStream {
 
   #emit(record: number, entry: Unacknowledged): void {
     const attempt = entry.attempts++;
-    entry.dueAt = this.#options.now() + (AGAIN_MS[attempt] ?? 0);
+    entry.sentAt = this.#options.now();
+    entry.dueAt = entry.sentAt + this.#againMs() * 2 ** attempt;
     this.#emitParcel(record, entry.record, attempt);
   }
 
@@ -168,6 +178,11 @@ export class ParcelStream {
     new DataView(parcel.buffer).setUint32(1 + CONVERSATION_BYTES, number, true);
     parcel.set(sealed, PARCEL_HEADER_BYTES);
     emit(parcel, attempt);
+  }
+
+  #againMs(): number {
+    if (this.#roundTripMs === undefined) return AGAIN_MS.unknown;
+    return Math.min(AGAIN_MS.most, Math.max(AGAIN_MS.least, this.#roundTripMs * 1.5 + ACKNOWLEDGE_MS));
   }
 
   #earlyBits(): number {
