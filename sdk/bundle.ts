@@ -1,6 +1,7 @@
 /**
  * Makes `dist/standalone/` of the door for browsers: `sallyport.js`, an ES module for pages without a bundler, and the files that it
- * loads itself, some of them only when an invite is used. What others wrote of it stands in LICENSES.txt beside it.
+ * loads itself, some of them only when an invite is used. Beside it `predict.js` and `debug.js`, Colyseus' prediction and debug panel,
+ * which share its copy of Colyseus. What others wrote of it stands in LICENSES.txt.
  */
 import { chmodSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename } from "node:path";
@@ -10,7 +11,11 @@ import { build } from "esbuild";
 const sdk = fileURLToPath(new URL("./", import.meta.url));
 const { metafile } = await build({
   absWorkingDir: sdk,
-  entryPoints: { sallyport: "dist/doors/browser.js" },
+  entryPoints: {
+    sallyport: "dist/doors/browser.js",
+    predict: "@colyseus/sdk/predict",
+    debug: "@colyseus/sdk/debug",
+  },
   outdir: "dist/standalone",
   bundle: true,
   splitting: true,

@@ -1,6 +1,6 @@
 import { pathToFileURL } from "node:url";
-import type { NetworkConditions } from "../../sdk/src/channel/conditioner.ts";
 import { MessageEndpoint } from "../../sdk/src/channel/endpoint.ts";
+import type { NetworkConditions } from "../../sdk/src/channel/line-model.ts";
 import type { DeliveryMode } from "../../sdk/src/channel/wire/types.ts";
 import { Simulation } from "../unit/channel/simulator.ts";
 

@@ -8,7 +8,7 @@ const EXECUTABLE = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
 export const hasChromium: boolean = existsSync(EXECUTABLE) || Boolean(process.env["CI"]);
 if (!hasChromium) console.log(`Tests of pages are skipped: there is no ${EXECUTABLE} (apt-get install chromium).`);
 
-export async function openChromium(): Promise<Browser> {
+export async function openChromium(more: readonly string[] = []): Promise<Browser> {
   if (!existsSync(EXECUTABLE)) throw new Error(`There is no ${EXECUTABLE}: apt-get install chromium`);
   return await chromium.launch({
     executablePath: EXECUTABLE,
@@ -20,6 +20,7 @@ export async function openChromium(): Promise<Browser> {
       "--disable-background-networking",
       "--disable-component-update",
       "--disable-sync",
+      ...more,
     ],
   });
 }

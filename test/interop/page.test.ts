@@ -68,7 +68,7 @@ describe.runIf(hasChromium)("pages", () => {
   async function expectInOrder(page: Page): Promise<void> {
     const wider = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth");
     expect(wider).toBe(0);
-    const nameless = await page.evaluate(`[...document.querySelectorAll("button, input, a[href], canvas")]
+    const nameless = await page.evaluate(`[...document.querySelectorAll("button, input, select, a[href], canvas")]
       .filter((control) => control.checkVisibility())
       .filter((control) => !(control.ariaLabel || control.textContent.trim() || control.labels?.length))
       .map((control) => control.outerHTML)`);
@@ -93,15 +93,38 @@ describe.runIf(hasChromium)("pages", () => {
 
     // Walks where the arrow points, at once and as the host says.
     const field = page.locator("#field");
-    // Coins do not turn for those who want no motion: what moves is the player.
-    await page.emulateMedia({ reducedMotion: "reduce" });
-    await field.press("Shift");
-    let before = await field.screenshot();
-    await expect.poll(async () => Buffer.compare(before, (before = await field.screenshot()))).toBe(0);
-    await page.keyboard.down("ArrowLeft");
-    await expect.poll(async () => Buffer.compare(before, await field.screenshot())).not.toBe(0);
-    await page.keyboard.up("ArrowLeft");
+    const place = async (): Promise<number[]> => ((await field.getAttribute("data-at")) ?? "").split(" ").map(Number);
+    await field.focus();
+    const [before = 0] = await place();
+    const key = before > 480 ? "ArrowLeft" : "ArrowRight";
+    await page.keyboard.down(key);
+    await expect.poll(async () => Math.abs(((await place())[0] ?? 0) - before)).toBeGreaterThan(100);
+    await page.keyboard.up(key);
+    await page.keyboard.press("Space");
     await picture(page, `${screen}-arena`);
+
+    // The line is worse at will, and the graph shows it.
+    const network = page.getByRole("button", { name: "Network" });
+    await network.click();
+    expect(await network.getAttribute("aria-expanded")).toBe("true");
+    const figure = (name: string) => page.locator(`[data-figure=${name}]`);
+    await figure("path")
+      .filter({ hasText: /^WebRTC, direct to / })
+      .waitFor();
+    await page.getByLabel("A line that is worse").selectOption("other continent");
+    await figure("answer")
+      .filter({ hasText: /^[23]\d\d ms$/ })
+      .waitFor();
+    await expect.poll(async () => Number(await figure("waiting").textContent())).toBeGreaterThan(10);
+    await page.getByLabel("Delay, each way").fill("0");
+    expect(await page.getByLabel("A line that is worse").inputValue()).toBe("own");
+    await page.getByLabel("A line that is worse").selectOption("as it is");
+    await figure("answer")
+      .filter({ hasText: /^\d\d? ms$/ })
+      .waitFor();
+    await expectInOrder(page);
+    await picture(page, `${screen}-network`);
+    await network.click();
 
     const share = page.getByRole("button", { name: "Invite" });
     await share.click();
@@ -118,6 +141,22 @@ describe.runIf(hasChromium)("pages", () => {
     expect(complaints).toEqual([]);
     // Nobody else's server is ever asked: the lobby, and the host that was joined.
     for (const origin of origins) expect(["localhost", "127.0.0.1", ...ownAddresses()]).toContain(origin);
+    await page.context().close();
+  });
+
+  test("Colyseus' own debug panel, where the page's address asks for it", async () => {
+    const { page, complaints } = await open("desktop", `http://localhost:${lobbyPort}/?debug${new URL(invite).hash}`);
+    await page.getByRole("button", { name: "Join" }).click();
+    await page.locator("#scores li", { hasText: "(you)" }).waitFor();
+    // It shows the room, and what predicts it.
+    await expect
+      .poll(() =>
+        page.evaluate(
+          "[...document.querySelectorAll('*')].some((each) => /Predict|arena/i.test(each.shadowRoot?.textContent ?? ''))",
+        ),
+      )
+      .toBe(true);
+    expect(complaints).toEqual([]);
     await page.context().close();
   });
 
@@ -181,5 +220,6 @@ describe.runIf(hasChromium)("pages", () => {
 });
 
 function ownAddresses(): string[] {
-  return Object.values(networkInterfaces()).flatMap((all) => (all ?? []).map(({ address }) => address));
+  const all = Object.values(networkInterfaces()).flatMap((each) => each ?? []);
+  return all.map(({ address, family }) => (family === "IPv6" ? `[${address}]` : address));
 }

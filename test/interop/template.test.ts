@@ -119,7 +119,7 @@ describe("the scaffolded game", () => {
       `Port ${port} is in use by another program. End that program, or choose another PORT`,
     );
 
-    const rules = join(game, "src/rules.ts");
+    const rules = join(game, "public/rules.js");
     await writeFile(rules, (await readFile(rules, "utf8")).replace("SPEED = 220", "SPEED = 221"));
     await server.line(/^Play in this machine's browser/, 2);
     const load = await run(

@@ -25,7 +25,7 @@ describeLab("a terminal", { concurrent: true, retry: 0, timeout: 300_000 }, () =
 
   test("npm run dev: each save starts the server again, on the same port of the router", async () => {
     const game = await street.scaffold("saved");
-    const rules = join(game, "src/rules.ts");
+    const rules = join(game, "public/rules.js");
     const text = await readFile(rules, "utf8");
     const changed = (n: number): string => text.replace(/SPEED = \d+/, `SPEED = ${300 + n}`);
     await street.atHome(async ({ router, computer }) => {

@@ -1,4 +1,6 @@
 /** `npm run join` */
+
+import { NETWORK_PRESETS, type NetworkPreset, networkPreset } from "sallyport/client";
 import { readArguments, readLobby, type Usage, UsageError } from "./cli/arguments.ts";
 import { readLine } from "./cli/line.ts";
 import { Failure, keepOutputForJson, runProgram } from "./cli/program.ts";
@@ -21,6 +23,11 @@ const USAGE: Usage = {
     },
     seconds: { type: "string", value: "N", help: "how long to play (10)" },
     name: { type: "string", value: "TEXT", help: "the player's name" },
+    line: {
+      type: "string",
+      value: "NAME",
+      help: "a bad line, to see how it feels: mobile, hotel-wifi, other-continent",
+    },
     until: { type: "string", value: "PATH", help: "end a second after this path is reached: direct, punched, relayed" },
     json: { type: "boolean", help: "one JSON line at the end" },
     trace: TRACE_OPTION,
@@ -36,6 +43,7 @@ const USAGE: Usage = {
     'npm run join -- "https://lobby.example/#K7Q2-9FXM" --seconds 60',
     "npm run join -- http://203.0.113.7:7777 --json",
     "npm run join -- lan",
+    "npm run join -- http://203.0.113.7:7777 --line mobile",
     "npm run join -- - < invite.txt",
   ],
 };
@@ -67,6 +75,8 @@ const NOTHING: Omit<JoinReport, "pairs"> = {
   received: 0,
   lost: 0,
   unreliable: { sent: 0, received: 0 },
+  ackMs: null,
+  correctionsPerMinute: null,
   players: 0,
   upgrades: 0,
   reason: null,
@@ -94,6 +104,7 @@ await runProgram(async ({ signal, onExit }) => {
     readLobby(options.text("lobby"), "--lobby") ??
     readLobby(process.env["LOBBY_URL"], "LOBBY_URL") ??
     "http://localhost:2567/";
+  const line = readLineName(options.text("line"));
   const json = options.flag("json");
   openTrace(options.text("trace"), "npm run join", onExit);
   using watch = new PairWatch();
@@ -109,7 +120,7 @@ await runProgram(async ({ signal, onExit }) => {
   async function play(goal: string): Promise<Omit<JoinReport, "pairs">> {
     const began = performance.now();
     try {
-      const game = await joinGame(goal, { lobby, name: options.text("name") ?? "Bot", signal });
+      const game = await joinGame(goal, { lobby, name: options.text("name") ?? "Bot", line, signal });
       onExit(() => game.leave());
       const connectMs = Math.round(performance.now() - began);
       if (!json)
@@ -154,13 +165,23 @@ function readSeconds(text: string): number {
   return seconds;
 }
 
+/** @throws UsageError */
+function readLineName(text: string | undefined): NetworkPreset | undefined {
+  if (text === undefined) return undefined;
+  const preset = networkPreset(text);
+  if (preset !== undefined) return preset;
+  throw new UsageError(`--line must be one of ${Object.keys(NETWORK_PRESETS).join(", ")}, not "${text}"`);
+}
+
 function summaryOf(report: JoinReport): string[] {
   if (!report.connected) return [`${style("red", "Not connected.")} ${report.reason ?? ""}`];
   const { rttMs, sent, received, lost, unreliable, path, pathReason, remote, upgrades, reason } = report;
+  const { ackMs, correctionsPerMinute } = report;
   return [
     `Path        ${path} to ${remote}${upgrades > 0 ? `, ${upgrades} upgrade(s)` : ""}: ${pathReason}`,
     `Round trip  ${rttMs === null ? "–" : `${rttMs.p50} ms (p50), ${rttMs.p99} ms (p99)`}`,
     `Reliable    ${received} of ${sent} answered${lost > 0 ? style("red", `, ${lost} lost`) : ""}`,
+    `Inputs      ${ackMs === null ? "–" : `answered in ${ackMs.p50} ms (p50), ${ackMs.p99} ms (p99)`}, ${correctionsPerMinute} corrections a minute`,
     `Unreliable  ${unreliable.received} of ${unreliable.sent} answered`,
     ...(reason === null ? [] : [style("yellow", reason)]),
   ];

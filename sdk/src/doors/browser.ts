@@ -1,3 +1,5 @@
+export type { NetworkConditions } from "../channel/line-model.ts";
+export { NETWORK_PRESETS, type NetworkPreset, networkConditions, networkPreset } from "../channel/network-presets.ts";
 export {
   type BrowserInviteOptions,
   SallyportBrowserClient,

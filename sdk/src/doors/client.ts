@@ -1,3 +1,5 @@
+export type { NetworkConditions } from "../channel/line-model.ts";
+export { NETWORK_PRESETS, type NetworkPreset, networkConditions, networkPreset } from "../channel/network-presets.ts";
 export type { AvailableRoom } from "../colyseus/client/available-room.ts";
 export { type InviteOptions, SallyportClient, type SallyportClientOptions } from "../colyseus/client/client.ts";
 export type { DiscoverOptions, FoundGame } from "../colyseus/client/found-game.ts";

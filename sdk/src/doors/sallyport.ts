@@ -1,6 +1,7 @@
 /** Sallyport: host a multiplayer game from anywhere. */
 
-export { type NetworkConditions } from "../channel/conditioner.ts";
+export type { NetworkConditions } from "../channel/line-model.ts";
+export { NETWORK_PRESETS, type NetworkPreset, networkConditions, networkPreset } from "../channel/network-presets.ts";
 export { type DeliveryMode, type SendOptions } from "../channel/wire/types.ts";
 export { type EnvironmentOptions, optionsFromEnvironment } from "../connectivity/environment.ts";
 export { type ConnectivityEvents, ConnectivityManager } from "../connectivity/manager/manager.ts";

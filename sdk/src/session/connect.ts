@@ -1,4 +1,4 @@
-import type { NetworkConditions } from "../channel/conditioner.ts";
+import type { NetworkConditions } from "../channel/line-model.ts";
 import { type Endpoint, formatEndpoint } from "../net/endpoint.ts";
 import { traceOf } from "../net/trace.ts";
 import type { UDPSocket } from "../net/udp-socket.ts";

@@ -1,4 +1,5 @@
-import { NetworkConditioner, type NetworkConditions } from "../channel/conditioner.ts";
+import { NetworkConditioner } from "../channel/conditioner.ts";
+import type { NetworkConditions } from "../channel/line-model.ts";
 import { MAX_PAYLOAD_BYTES } from "../netcode/constants.ts";
 
 /** A bad line between a session and its peer, each way its own. */

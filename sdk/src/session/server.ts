@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import type { NetworkConditions } from "../channel/conditioner.ts";
+import type { NetworkConditions } from "../channel/line-model.ts";
 import type { Endpoint } from "../net/endpoint.ts";
 import { traceOf } from "../net/trace.ts";
 import type { UDPSocket } from "../net/udp-socket.ts";

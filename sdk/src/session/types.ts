@@ -1,4 +1,4 @@
-import type { NetworkConditions } from "../channel/conditioner.ts";
+import type { NetworkConditions } from "../channel/line-model.ts";
 import type { DeliveryMode, SendOptions } from "../channel/wire/types.ts";
 import type { Endpoint } from "../net/endpoint.ts";
 import type { SessionPath, SessionPathKind, SessionPathPair } from "./path.ts";

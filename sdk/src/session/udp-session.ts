@@ -1,5 +1,5 @@
-import type { NetworkConditions } from "../channel/conditioner.ts";
 import { MessageEndpoint } from "../channel/endpoint.ts";
+import type { NetworkConditions } from "../channel/line-model.ts";
 import type { SendOptions } from "../channel/wire/types.ts";
 import type { Endpoint } from "../net/endpoint.ts";
 import { traceOf } from "../net/trace.ts";

@@ -11,6 +11,7 @@ import { ip, type LabContext, newContext, shell } from "./netns.ts";
 
 export { Coturn, type CoturnOptions, STUN_PORT } from "./coturn.ts";
 export { type AddMapping, Gateway, type GatewayOptions } from "./gateway.ts";
+export { Line, type LineConditions } from "./line.ts";
 export { type ExecOptions, type ExecResult, Host, Machine } from "./machine.ts";
 export { type Mapping, Miniupnpd, NAT_PMP_PORT, UPNP_HTTP_PORT, type UpnpOptions } from "./miniupnpd.ts";
 export type { NatKind } from "./nat.ts";

@@ -15,6 +15,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   upnpc: "miniupnpc",
   curl: "curl",
   script: "bsdutils",
+  perl: "perl-base",
   bash: "bash",
   dash: "dash",
   turnserver: "coturn",

@@ -1,4 +1,4 @@
-// A player in Chromium, on a page without a bundler that this machine serves to itself: joins the arena by URL or invite, walks, and
+// A player in Chromium, on a page without a bundler that this machine serves to itself: joins the arena by URL or invite, asks, and
 // says how it came in.
 import { createReadStream } from "node:fs";
 import { createServer } from "node:http";
@@ -49,8 +49,8 @@ try {
     const connectMs = Math.round(performance.now() - began);
     let n = 0;
     let echoes = 0;
-    room.onMessage("*", (type) => type === "moved" && echoes++);
-    const timer = setInterval(() => room.sendUnreliable("move", { n: ++n, x: 1, y: 0, echo: true }), 50);
+    room.onMessage("*", (type) => type === "probed" && echoes++);
+    const timer = setInterval(() => room.sendUnreliable("probe", { n: ++n }), 50);
     await new Promise((resolve) => setTimeout(resolve, 2500));
     clearInterval(timer);
     const { path } = room;

@@ -36,13 +36,15 @@ const gated: typeof connectSession = (token, options) => {
 
 const client = new SallyportClient(url, forger ? { connectSession: gated } : {});
 const rooms = await Promise.all(Array.from({ length: players }, () => client.joinOrCreate("arena")));
+const inputs = rooms.map((room) => room.input<{ x: number; y: number }>({ mode: "unreliable" }));
 let step = 0;
 setInterval(() => {
   step++;
-  for (const [n, room] of rooms.entries()) {
+  for (const [n, input] of inputs.entries()) {
     // Each round a square of its own, so that all are always on their way.
     const angle = ((Math.floor(step / STEPS_PER_TURN) + n) * Math.PI) / 2;
-    room.sendUnreliable("move", { x: Math.cos(angle), y: Math.sin(angle), n: step });
+    Object.assign(input.data, { x: Math.round(100 * Math.cos(angle)), y: Math.round(100 * Math.sin(angle)) });
+    input.send();
   }
 }, 1000 / HZ);
 say({ event: "walking", paths: rooms.map(({ path }) => path.kind) });

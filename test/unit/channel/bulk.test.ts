@@ -1,6 +1,6 @@
 // How long a large message takes on lines that lose, and what it does to lines that are narrow. Simulated time: nothing here waits.
 import { describe, expect, test } from "vitest";
-import type { NetworkConditions } from "../../../sdk/src/channel/conditioner.ts";
+import type { NetworkConditions } from "../../../sdk/src/channel/line-model.ts";
 import { Simulation } from "./simulator.ts";
 
 const BYTES = 1 << 20;

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { NetworkConditioner, type NetworkConditions } from "../../../sdk/src/channel/conditioner.ts";
+import { NetworkConditioner } from "../../../sdk/src/channel/conditioner.ts";
+import type { NetworkConditions } from "../../../sdk/src/channel/line-model.ts";
 
 /** Sends packets one per ms, each holding its number. @returns what arrives: number and time. */
 function travel(conditions: NetworkConditions, count = 2000, seed = 1, bytes = 4): [number, number][] {

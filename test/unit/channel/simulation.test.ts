@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { NetworkConditions } from "../../../sdk/src/channel/conditioner.ts";
+import type { NetworkConditions } from "../../../sdk/src/channel/line-model.ts";
 import { seededRandom } from "../../../sdk/src/channel/random.ts";
 import type { MessageEndpointOptions } from "../../../sdk/src/channel/wire/types.ts";
 import { check, MODES, numbered, numberOf, oneOf, type Random, randomTraffic, type Sent } from "./promises.ts";

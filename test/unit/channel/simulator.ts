@@ -1,5 +1,6 @@
-import { NetworkConditioner, type NetworkConditions } from "../../../sdk/src/channel/conditioner.ts";
+import { NetworkConditioner } from "../../../sdk/src/channel/conditioner.ts";
 import { MessageEndpoint } from "../../../sdk/src/channel/endpoint.ts";
+import type { NetworkConditions } from "../../../sdk/src/channel/line-model.ts";
 import { seededRandom } from "../../../sdk/src/channel/random.ts";
 import type { ChannelFailure, DeliveryMode, MessageEndpointOptions } from "../../../sdk/src/channel/wire/types.ts";
 

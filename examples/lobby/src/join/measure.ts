@@ -1,5 +1,7 @@
-/** A bot that plays and measures: numbered reliable messages that the room answers, and unreliable moves. */
+/** A bot that plays and measures: inputs at 60 Hz, numbered reliable messages that the room answers, and unreliable ones. */
+import { aimAt, FIELD } from "../arena/rules.js";
 import type { ArenaSession } from "../network/client.ts";
+import { firstState, Pilot } from "./pilot.ts";
 
 export interface Measurement {
   /** Round trips of reliable messages, milliseconds; null when none came back. */
@@ -9,6 +11,10 @@ export interface Measurement {
   received: number;
   lost: number;
   unreliable: { sent: number; received: number };
+  /** From an input to the room's answer, ms; null when there was none. */
+  ackMs: { p50: number; p99: number } | null;
+  /** Corrections of the prediction that a player might see, a minute. */
+  correctionsPerMinute: number | null;
   /** Most players seen in the room at once, this one included. */
   players: number;
   /** Why the connection ended before its time, if it did. */
@@ -16,7 +22,12 @@ export interface Measurement {
 }
 
 const PING_MS = 100;
-const MOVE_MS = 50;
+const PROBE_MS = 50;
+/** A frame of somebody's screen. */
+const FRAME_MS = 1000 / 60;
+/** The bot walks towards the middle of the field, and round it. */
+const TURN_MS = 700;
+const FIRE_MS = 1500;
 /** How long to wait for the last replies. */
 const DRAIN_MS = 3000;
 
@@ -46,7 +57,8 @@ export async function measure(
   room.onStateChange((state) => {
     players = Math.max(players, state.players.size);
   });
-  room.onMessage("moved", () => {
+  room.onMessage("shot", () => {});
+  room.onMessage("probed", () => {
     unreliable.received++;
   });
   room.onLeave((code, reason) => {
@@ -59,22 +71,39 @@ export async function measure(
     sentAt.set(++sent, performance.now());
     room.send("ping", { n: sent });
   }, PING_MS);
-  const move = setInterval(() => {
-    const angle = (unreliable.sent / 40) * Math.PI;
-    room.sendUnreliable("move", { n: ++unreliable.sent, x: Math.cos(angle), y: Math.sin(angle), echo: true });
-  }, MOVE_MS);
+  const probe = setInterval(() => {
+    room.sendUnreliable("probe", { n: ++unreliable.sent });
+  }, PROBE_MS);
+  await firstState(room);
+  const pilot = new Pilot(room);
+  const beganAt = performance.now();
+  let firedAt = beganAt;
+  const frame = setInterval(() => {
+    const now = performance.now();
+    pilot.frame(now, () => {
+      const angle = now / TURN_MS;
+      const [x, y] = [100 * Math.cos(angle), 100 * Math.sin(angle)];
+      if (now - firedAt < FIRE_MS) return { x, y };
+      firedAt = now;
+      const [drone] = room.state.drones.values();
+      return { x, y, fire: true, aim: aimAt(pilot.own, drone ? pilot.seen(drone) : { x: FIELD.width, y: 0 }) };
+    });
+  }, FRAME_MS);
   await elapsed(seconds * 1000, AbortSignal.any([signal, enough, over.signal]));
   clearInterval(ping);
-  clearInterval(move);
+  clearInterval(probe);
+  clearInterval(frame);
+  const minutes = (performance.now() - beganAt) / 60_000;
 
   if (sentAt.size > 0 && ended === undefined) {
     over.abort();
     await Promise.race([drained.promise, elapsed(DRAIN_MS, signal)]);
   }
-  rtts.sort((a, b) => a - b);
   const received = rtts.length;
   return {
-    rttMs: received === 0 ? null : { p50: percentile(rtts, 0.5), p99: percentile(rtts, 0.99) },
+    rttMs: percentiles(rtts),
+    ackMs: percentiles(pilot.ackMs),
+    correctionsPerMinute: Math.round((10 * pilot.corrections) / minutes) / 10,
     sent,
     received,
     lost: sent - received,
@@ -82,6 +111,11 @@ export async function measure(
     players,
     ended,
   };
+}
+
+function percentiles(values: readonly number[]): { p50: number; p99: number } | null {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted.length === 0 ? null : { p50: percentile(sorted, 0.5), p99: percentile(sorted, 0.99) };
 }
 
 /** Nearest rank, of sorted values. */

@@ -3,7 +3,7 @@ import { readdirSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { RendezvousRoom } from "sallyport/colyseus";
 import { renderPage } from "./game-list.ts";
-import { type App, file, HEADERS, LIBRARIES, sendFile } from "./static.ts";
+import { type App, DEBUG_HEADERS, file, HEADERS, LIBRARIES, sendFile } from "./static.ts";
 import type { LobbyConnectivity } from "./stun.ts";
 
 /** What the lobby's page and the static one (build-page.ts) have in common. */
@@ -13,11 +13,14 @@ export const PAGE_FILES: Record<string, string> = {
   "/settings.js": file("settings.js"),
   "/arena.js": file("arena.js"),
   "/drawing.js": file("drawing.js"),
-  "/motion.js": file("motion.js"),
+  "/controls.js": file("controls.js"),
+  "/netgraph.js": file("netgraph.js"),
+  "/prediction.js": file("prediction.js"),
+  "/rules.js": file("../arena/rules.js"),
   "/share.js": file("share.js"),
   "/qr.js": LIBRARIES.qr,
 };
-// `sallyport.js`, and what it loads.
+// `sallyport.js`, `predict.js`, `debug.js`, and what they load.
 for (const name of readdirSync(LIBRARIES.sallyport)) {
   if (name.endsWith(".js")) PAGE_FILES[`/${name}`] = LIBRARIES.sallyport + name;
 }
@@ -25,9 +28,12 @@ const FILES: Record<string, string> = { ...PAGE_FILES, "/page.js": file("page.js
 
 export function servePage(app: App, connectivity: LobbyConnectivity): void {
   for (const [path, name] of Object.entries(FILES)) app.get(path, (_request, response) => sendFile(response, name));
-  app.get("/", async (_request, response) => {
+  app.get("/", async (request, response) => {
     const [template, games] = await Promise.all([readFile(file("index.html"), "utf8"), RendezvousRoom.list()]);
-    response.set(HEADERS).type("html").send(renderPage(template, games));
+    // Colyseus' debug panel brings its styles along.
+    const isDebugged = new URL(request.url ?? "/", "http://lobby").searchParams.has("debug");
+    const headers = isDebugged ? DEBUG_HEADERS : HEADERS;
+    response.set(headers).type("html").send(renderPage(template, games));
   });
   app.get("/connectivity", (_request, response) => {
     response.set(HEADERS).json(connectivity);

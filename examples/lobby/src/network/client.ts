@@ -1,9 +1,9 @@
 /** A player's way to a host. */
-import { type PathKind, SallyportClient, type SallyportRoom } from "sallyport/client";
+import { type NetworkPreset, type PathKind, SallyportClient, type SallyportRoom } from "sallyport/client";
 import { invitesFromEnvironment, parseInvite } from "sallyport/rendezvous";
 import type { ArenaRoom } from "../arena/room.ts";
-import { APPLICATION } from "../arena/rules.ts";
 import { Failure } from "../cli/program.ts";
+import { APPLICATION } from "./application.ts";
 
 export type ArenaSession = SallyportRoom<ArenaRoom, ArenaRoom["state"]>;
 
@@ -19,6 +19,8 @@ export interface Joined {
 export interface JoinOptions {
   lobby: string;
   name: string;
+  /** A bad line, for trying the game out. */
+  line?: NetworkPreset | undefined;
   signal: AbortSignal;
 }
 
@@ -29,8 +31,9 @@ export const LAN = "lan";
 const LAN_TIMEOUT_MS = 5000;
 
 /** @throws RendezvousError, Failure, and what Colyseus' client throws */
-export async function joinGame(target: string, { lobby, name, signal }: JoinOptions): Promise<Joined> {
-  const client = await clientFor(target, lobby, signal);
+export async function joinGame(target: string, options: JoinOptions): Promise<Joined> {
+  const { name, signal } = options;
+  const client = await clientFor(target, options);
   const room = await client.joinOrCreate<ArenaRoom>("arena", { name }, undefined, { signal });
   let upgrades = 0;
   let kind = room.path.kind;
@@ -41,11 +44,12 @@ export async function joinGame(target: string, { lobby, name, signal }: JoinOpti
   return { room, path: () => room.path, upgrades: () => upgrades, leave: () => leave(room) };
 }
 
-async function clientFor(target: string, lobby: string, signal: AbortSignal): Promise<SallyportClient> {
-  if (target === LAN) return new SallyportClient(await firstOnLan(signal));
+async function clientFor(target: string, { lobby, line, signal }: JoinOptions): Promise<SallyportClient> {
+  const conditions = { conditions: line };
+  if (target === LAN) return new SallyportClient(await firstOnLan(signal), conditions);
   const isUrl = parseInvite(target) === undefined && /^https?:\/\//.test(target);
-  if (isUrl) return new SallyportClient(target.replace(/\/+$/, ""));
-  return await SallyportClient.fromInvite(target, { ...invitesFromEnvironment(), lobby, signal });
+  if (isUrl) return new SallyportClient(target.replace(/\/+$/, ""), conditions);
+  return await SallyportClient.fromInvite(target, { ...invitesFromEnvironment(), lobby, signal, ...conditions });
 }
 
 async function firstOnLan(signal: AbortSignal): Promise<string> {

@@ -4,7 +4,7 @@ import type { Transport } from "@colyseus/core";
 import { optionsFromEnvironment, type Reachability } from "sallyport";
 import { type LanListing, SallyportTransport } from "sallyport/colyseus";
 import { type HostRegistration, type Invite, invitesFromEnvironment } from "sallyport/rendezvous";
-import { APPLICATION } from "../arena/rules.ts";
+import { APPLICATION } from "./application.ts";
 
 export interface GameTransport {
   transport: Transport;

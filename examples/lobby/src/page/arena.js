@@ -1,19 +1,10 @@
-// The arena as a player sees it: others between two known positions, oneself where one's keys have led already.
+// The arena as a player sees it.
+import { Controls } from "./controls.js";
 import { Drawing } from "./drawing.js";
-import { Motion } from "./motion.js";
+import { Netgraph } from "./netgraph.js";
+import { Prediction } from "./prediction.js";
 
-const SEND_MS = 50;
 const PING_MS = 2000;
-const KEYS = {
-  ArrowLeft: [-1, 0],
-  KeyA: [-1, 0],
-  ArrowRight: [1, 0],
-  KeyD: [1, 0],
-  ArrowUp: [0, -1],
-  KeyW: [0, -1],
-  ArrowDown: [0, 1],
-  KeyS: [0, 1],
-};
 
 export class Arena {
   onEnd = () => {};
@@ -22,27 +13,29 @@ export class Arena {
   #scores;
   #ping;
   #drawing;
-  #motion;
-  #pressed = new Set();
-  #pointer;
-  #sequence = 0;
-  #last = performance.now();
-  #listeners = new AbortController();
+  #controls;
+  #netgraph;
+  /** Undefined until the room has said where we are. */
+  #prediction;
+  #over = new AbortController();
   #timers = [];
   #left = false;
 
-  constructor(room, { canvas, scores, ping }) {
+  constructor(room, { canvas, scores, ping, network }) {
+    const { signal } = this.#over;
     this.#room = room;
     this.#canvas = canvas;
     this.#drawing = new Drawing(canvas);
-    this.#motion = new Motion(room.sessionId);
+    this.#controls = new Controls(canvas, (event) => this.#drawing.toField(event), signal);
+    this.#netgraph = new Netgraph(room, network, signal);
     this.#scores = scores;
     this.#ping = ping;
-    this.#listen();
     room.onMessage("*", () => {});
-    room.onStateChange((state) => this.#motion.learn(state, performance.now()));
+    room.onMessage("shot", (shot) => this.#drawing.shoot(shot, performance.now()));
+    room.onStateChange((state) => {
+      if (state.players.has(room.sessionId)) this.#prediction ??= new Prediction(room);
+    });
     room.onLeave((code) => this.#end(this.#left ? "You have left." : reasonOf(code)));
-    this.#timers.push(setInterval(() => this.#send(), SEND_MS));
     this.#timers.push(setInterval(() => this.#measure(), PING_MS));
     this.#timers.push(setInterval(() => this.#showScores(), 250));
     this.#measure();
@@ -56,60 +49,12 @@ export class Arena {
 
   #end(reason) {
     for (const timer of this.#timers) clearInterval(timer);
-    this.#listeners.abort();
+    this.#over.abort();
     this.onEnd(reason);
-  }
-
-  #listen() {
-    const { signal } = this.#listeners;
-    const canvas = this.#canvas;
-    const on = (target, type, listener) => target.addEventListener(type, listener, { signal });
-    on(canvas, "keydown", (event) => {
-      if (!(event.code in KEYS) || event.ctrlKey || event.metaKey || event.altKey) return;
-      event.preventDefault();
-      this.#pressed.add(event.code);
-    });
-    on(window, "keyup", (event) => this.#pressed.delete(event.code));
-    on(canvas, "blur", () => this.#pressed.clear());
-    on(canvas, "pointerdown", (event) => {
-      canvas.setPointerCapture(event.pointerId);
-      this.#pointer = this.#drawing.toField(event);
-    });
-    on(canvas, "pointermove", (event) => {
-      if (this.#pointer) this.#pointer = this.#drawing.toField(event);
-    });
-    for (const type of ["pointerup", "pointercancel"]) {
-      on(canvas, type, () => {
-        this.#pointer = undefined;
-      });
-    }
-  }
-
-  #direction() {
-    const own = this.#motion.own;
-    if (this.#pointer && own) {
-      const dx = this.#pointer.x - own.x;
-      const dy = this.#pointer.y - own.y;
-      const distance = Math.hypot(dx, dy);
-      return distance > 12 ? { x: dx / distance, y: dy / distance } : { x: 0, y: 0 };
-    }
-    let x = 0;
-    let y = 0;
-    for (const code of this.#pressed) {
-      x += KEYS[code][0];
-      y += KEYS[code][1];
-    }
-    const length = Math.hypot(x, y) || 1;
-    return { x: x / length, y: y / length };
-  }
-
-  #send() {
-    if (this.#room.connection.isOpen) this.#room.sendUnreliable("move", { n: ++this.#sequence, ...this.#direction() });
   }
 
   #measure() {
     this.#room.ping((ms) => {
-      this.#motion.roundTripMs = ms;
       const { kind, reason } = this.#room.path;
       this.#ping.textContent = `${ms} ms, ${kind === "websocket" ? "WebSocket" : "WebRTC"}`;
       this.#ping.title = reason;
@@ -141,12 +86,17 @@ export class Arena {
   }
 
   #frame(now) {
-    if (this.#listeners.signal.aborted) return;
-    const seconds = Math.min(0.1, (now - this.#last) / 1000);
-    this.#last = now;
-    this.#motion.walk(this.#direction(), seconds, now);
-    this.#drawing.draw(this.#room.state, this.#motion, this.#room.sessionId, now);
+    if (this.#over.signal.aborted) return;
     requestAnimationFrame((next) => this.#frame(next));
+    const { state, sessionId } = this.#room;
+    const own = state?.players?.get(sessionId);
+    const prediction = this.#prediction;
+    if (prediction === undefined || own === undefined) return;
+    prediction.frame(now, () => this.#controls.wish(prediction.positionOf(own)));
+    this.#drawing.draw(state, (who) => prediction.positionOf(who), sessionId, now);
+    this.#netgraph.frame(now, prediction);
+    const { x, y } = prediction.positionOf(own);
+    this.#canvas.dataset.at = `${Math.round(x)} ${Math.round(y)}`;
   }
 }
 

@@ -1,8 +1,8 @@
 // The arena on a canvas, as sharp as the screen is.
+import { COIN_RADIUS, DRONE_RADIUS, direction, PLAYER_RADIUS as RADIUS } from "./rules.js";
 
-const RADIUS = 16;
-const COIN_RADIUS = 9;
 const SPARK_MS = 600;
+const SHOT_MS = 220;
 const isCalm = matchMedia("(prefers-reduced-motion: reduce)");
 
 export class Drawing {
@@ -17,6 +17,7 @@ export class Drawing {
   #looks = new Map();
   #coins = new Map();
   #sparks = [];
+  #shots = [];
 
   constructor(canvas) {
     this.#canvas = canvas;
@@ -32,8 +33,13 @@ export class Drawing {
     };
   }
 
-  draw(state, motion, ownId, now) {
-    if (!state?.players) return;
+  /** What the room said of a shot. */
+  shoot(shot, now) {
+    this.#shots.push({ ...shot, since: now });
+  }
+
+  /** @param positionOf where to draw a player or a drone */
+  draw(state, positionOf, ownId, now) {
     this.#fit(state);
     this.#readColours(now);
     const context = this.#context;
@@ -41,10 +47,11 @@ export class Drawing {
     this.#drawField();
     this.#drawCoins(state.coins, now);
     this.#drawSparks(now);
+    state.drones?.forEach((drone) => this.#drawDrone(positionOf(drone)));
+    this.#drawShots(now);
     const players = [...state.players.entries()].sort(([a], [b]) => (a === ownId ? 1 : b === ownId ? -1 : 0));
     for (const [id, player] of players) {
-      const place = motion.positionOf(id, now);
-      if (place) this.#drawPlayer(id, player, place, id === ownId);
+      this.#drawPlayer(id, player, positionOf(player), id === ownId);
     }
     for (const id of this.#looks.keys()) if (!state.players.has(id)) this.#looks.delete(id);
   }
@@ -119,6 +126,35 @@ export class Drawing {
       context.arc(x, y, COIN_RADIUS + 26 * share, 0, 2 * Math.PI);
       context.stroke();
       this.#label("+1", x, y - 14 - 18 * share, this.#colours.text);
+      context.globalAlpha = 1;
+    }
+  }
+
+  #drawDrone({ x, y }) {
+    const context = this.#context;
+    context.strokeStyle = this.#colours.text;
+    context.lineWidth = 2.5;
+    context.beginPath();
+    context.arc(x, y, DRONE_RADIUS, 0, 2 * Math.PI);
+    context.moveTo(x - DRONE_RADIUS * 0.5, y);
+    context.lineTo(x + DRONE_RADIUS * 0.5, y);
+    context.moveTo(x, y - DRONE_RADIUS * 0.5);
+    context.lineTo(x, y + DRONE_RADIUS * 0.5);
+    context.stroke();
+  }
+
+  #drawShots(now) {
+    const context = this.#context;
+    this.#shots = this.#shots.filter(({ since }) => now - since < SHOT_MS);
+    for (const { x, y, aim, reach, hit, since } of this.#shots) {
+      const end = direction(aim);
+      context.globalAlpha = 1 - (now - since) / SHOT_MS;
+      context.strokeStyle = hit ? this.#colours.coin : this.#colours.text;
+      context.lineWidth = hit ? 4 : 2;
+      context.beginPath();
+      context.moveTo(x + end.x * RADIUS, y + end.y * RADIUS);
+      context.lineTo(x + end.x * reach, y + end.y * reach);
+      context.stroke();
       context.globalAlpha = 1;
     }
   }

@@ -1,5 +1,4 @@
 // The way from an invite into a game: on a lobby's page, and on one that any static host serves.
-import { Arena } from "./arena.js";
 import { settings } from "./settings.js";
 import { showInvite } from "./share.js";
 
@@ -11,8 +10,13 @@ function say(text, bad = false) {
   $("status").classList.toggle("bad", bad);
 }
 
-/** The client is as large as all else together: it comes when it is needed. */
-const loadClient = () => import("./sallyport.js").then(({ SallyportBrowserClient }) => SallyportBrowserClient);
+/** The client is as large as all else together: it comes when it is needed. So does the arena, which predicts with it. */
+async function loadClient() {
+  // Colyseus' own debug panel, where the page's address asks for it.
+  if (new URLSearchParams(location.search).has("debug")) await import("./debug.js");
+  const [{ SallyportBrowserClient }, { Arena }] = await Promise.all([import("./sallyport.js"), import("./arena.js")]);
+  return { Client: SallyportBrowserClient, Arena };
+}
 
 /** From a code, a link, or what stands behind a link's #: the code, and all that belongs to the link. */
 function inviteOf(text) {
@@ -71,7 +75,8 @@ async function join(button) {
   say(invite.isPublic ? "Asking the host …" : "Asking the lobby …");
   try {
     arena?.leave();
-    const client = await find(await loadClient(), invite);
+    const { Client, Arena } = await loadClient();
+    const client = await find(Client, invite);
     say("Trying a way to the host …");
     const room = await enter(client, $("name").value);
     history.replaceState(null, "", new URL(invite.url).hash);
@@ -80,7 +85,12 @@ async function join(button) {
     $("share").ariaExpanded = "false";
     $("arena").hidden = false;
     $("arena-title").textContent = client.host?.name ?? "The arena";
-    arena = new Arena(room, { canvas: $("field"), scores: $("scores"), ping: $("ping") });
+    arena = new Arena(room, {
+      canvas: $("field"),
+      scores: $("scores"),
+      ping: $("ping"),
+      network: $("network-panel"),
+    });
     arena.onEnd = (reason) => {
       $("arena").hidden = true;
       document.body.classList.remove("playing");
@@ -97,11 +107,16 @@ async function join(button) {
   }
 }
 $("leave").addEventListener("click", () => arena?.leave());
-$("share").addEventListener("click", () => {
-  const isOpen = $("passing-on").hidden;
-  $("passing-on").hidden = !isOpen;
-  $("share").ariaExpanded = String(isOpen);
-});
+for (const [button, panel] of [
+  ["share", "passing-on"],
+  ["network", "network-panel"],
+]) {
+  $(button).addEventListener("click", () => {
+    const isOpen = $(panel).hidden;
+    $(panel).hidden = !isOpen;
+    $(button).ariaExpanded = String(isOpen);
+  });
+}
 
 // An invite's link carries the code behind the #.
 function readFragment() {

@@ -11,6 +11,7 @@ import {
 } from "../client/session-client.ts";
 import type { SessionWay } from "../client/session-way.ts";
 import type { ServerTypes, Untyped } from "../client/types.ts";
+import { obstacleHere } from "./local-network.ts";
 import { webRTCDialer } from "./webrtc-dialer.ts";
 
 export interface SallyportBrowserClientOptions extends SessionClientOptions {
@@ -28,6 +29,18 @@ export interface SallyportBrowserClientOptions extends SessionClientOptions {
 export interface BrowserInviteOptions extends SallyportBrowserClientOptions, InviteSettings {}
 
 const DEFAULT_WEBRTC_TIMEOUT_MS = 4000;
+
+/** The browser's fetch, which says of a server that is kept from the page no more than `Failed to fetch`. */
+const explainingFetch: typeof globalThis.fetch = async (input, init) => {
+  try {
+    return await globalThis.fetch(input, init);
+  } catch (error) {
+    const url = input instanceof Request ? input.url : input;
+    const obstacle = init?.signal?.aborted ? undefined : await obstacleHere(new URL(url, globalThis.location.href));
+    if (obstacle === undefined) throw error;
+    throw new TypeError(obstacle, { cause: error });
+  }
+};
 
 /**
  * Colyseus' own client for a web page, whose rooms go over WebRTC, so that what may be lost never holds up what comes after it:
@@ -48,13 +61,13 @@ export class SallyportBrowserClient<Types extends ServerTypes = Untyped, UserDat
    * @param found @internal what an invite led to
    */
   constructor(settings?: string | EndpointSettings, options: SallyportBrowserClientOptions = {}, found?: HostDetails) {
-    super(settings, options);
+    super(settings, { ...options, fetchFn: options.fetchFn ?? explainingFetch });
     const { webrtc = true, webrtcTimeoutMs = DEFAULT_WEBRTC_TIMEOUT_MS, iceServers = [], fetchFn } = options;
     // Called as a method of another object, a browser's fetch is offended.
     const fetch: typeof globalThis.fetch = fetchFn ?? ((input, init) => globalThis.fetch(input, init));
-    const { endpoints = [] } = found ?? {};
     this.host = found;
-    this.way = webRTCDialer({ enabled: webrtc, timeoutMs: webrtcTimeoutMs, iceServers, fetch, endpoints });
+    const endpoints = found === undefined ? {} : { endpoints: found.endpoints };
+    this.way = webRTCDialer({ enabled: webrtc, timeoutMs: webrtcTimeoutMs, iceServers, fetch, ...endpoints });
   }
 
   /**

@@ -70,6 +70,11 @@ export class BrowserLink implements PeerLink {
     return this.#adopt(timeoutMs);
   }
 
+  /** Whether UDP gets through, whatever else is to be agreed on before the channels open. */
+  get isConnected(): boolean {
+    return ["connected", "completed"].includes(this.#connection.iceConnectionState);
+  }
+
   get remote(): Endpoint {
     return this.#path.remote;
   }

@@ -3,6 +3,7 @@ import { askPatiently, type ToldToWait } from "../client/patience.ts";
 import { firstReachable } from "../client/reach.ts";
 import type { Dialed, DialOptions, Pace, SessionWay } from "../client/session-way.ts";
 import { BrowserLink } from "./link.ts";
+import { obstacleHere } from "./local-network.ts";
 import { requestAnswer, type WebRTCAnswer } from "./signalling.ts";
 
 export interface WebRTCDialerOptions {
@@ -16,6 +17,11 @@ export interface WebRTCDialerOptions {
   endpoints?: readonly string[];
 }
 
+/** Since the server's answer came: within it ICE connects where UDP gets through at all. Before it is over, WebSocket is asked. */
+const ICE_PATIENCE_MS = 1000;
+const ASK_WEBSOCKET_MS = 300;
+/** On a long path longer: a check of ICE takes no longer than the answer did, and this at most counts. */
+const MAX_ROUND_TRIP_MS = 500;
 /** A ping each second comes from the other side, and the answers to ours. */
 const SILENCE_MS = 1250;
 /** Each try costs the server a certificate and a peer connection. */
@@ -29,7 +35,8 @@ const PATIENT_TIMEOUT_MS = 4000;
  * A seat can be taken once only, so WebRTC and WebSocket are not raced. The server takes the seat when the client says so over the
  * open channel; until then it is still good for WebSocket.
  */
-export function webRTCDialer({ enabled, endpoints = [], ...options }: WebRTCDialerOptions): SessionWay {
+export function webRTCDialer({ enabled, ...options }: WebRTCDialerOptions): SessionWay {
+  const { endpoints = [] } = options;
   return {
     name: "WebRTC",
     enabled,
@@ -38,11 +45,18 @@ export function webRTCDialer({ enabled, endpoints = [], ...options }: WebRTCDial
     pace: PACE,
     askInstance: askInstanceThrough(options.fetch),
     dial: (roomURL, dialOptions) => dial(roomURL, dialOptions, options),
-    ...(endpoints.length > 1 && {
-      locateWebSocket: async (signal: AbortSignal) =>
-        new URL(await firstReachable(endpoints, { signal, fetch: knock })),
+    obstacle: obstacleHere,
+    ...(endpoints.length > 0 && {
+      locateWebSocket: async (signal: AbortSignal) => new URL(await locate(endpoints, signal)),
     }),
   };
+}
+
+/** The first of the host's URLs that answers, of those that this page may ask. */
+async function locate(endpoints: readonly string[], signal: AbortSignal): Promise<string> {
+  const obstacles = await Promise.all(endpoints.map((endpoint) => obstacleHere(new URL(endpoint))));
+  const open = endpoints.filter((_, n) => obstacles[n] === undefined);
+  return await firstReachable(open, { signal, fetch: knock });
 }
 
 /** Whether somebody is there, which a page may know of any server; what they say it may not. */
@@ -54,22 +68,26 @@ async function knock(input: string | URL | Request, { signal }: RequestInit = {}
 async function dial(
   roomURL: URL,
   { headers, signal, onProgress, isPatient = false }: DialOptions,
-  { iceServers, fetch, ...options }: Omit<WebRTCDialerOptions, "enabled">,
+  { iceServers, fetch, endpoints, ...options }: Omit<WebRTCDialerOptions, "enabled">,
 ): Promise<Dialed> {
   const timeoutMs = isPatient ? Math.max(PATIENT_TIMEOUT_MS, options.timeoutMs) : options.timeoutMs;
   if (typeof RTCPeerConnection === "undefined") throw new Error("this browser has no WebRTC");
   const link = new BrowserLink(iceServers);
   const deadline = new AbortController();
   let waitingFor = "answer from the server";
-  const late = (): void => deadline.abort(new Error(`no ${waitingFor} within ${timeoutMs} ms`));
+  const giveUp = (afterMs: number): void => deadline.abort(new Error(`no ${waitingFor} within ${afterMs} ms`));
+  const late = (): void => giveUp(timeoutMs);
   let timer = setTimeout(late, timeoutMs);
+  const timers: ReturnType<typeof setTimeout>[] = [];
   const either = AbortSignal.any([signal, deadline.signal]);
   try {
     onProgress("token");
     const offer = await link.offer(either);
+    let askedAt = performance.now();
     const ask = async (): Promise<WebRTCAnswer> => {
       clearTimeout(timer);
       timer = setTimeout(late, timeoutMs);
+      askedAt = performance.now();
       return await requestAnswer(fetch, roomURL, offer, headers, either);
     };
     const onWait = ({ message }: ToldToWait): void => {
@@ -77,6 +95,19 @@ async function dial(
       onProgress("token", message);
     };
     const { answer, timeoutMs: silenceMs, instance } = await askPatiently(ask, { signal: either, onWait });
+    const roundTripMs = Math.min(performance.now() - askedAt, MAX_ROUND_TRIP_MS);
+    const patienceMs = Math.round(ICE_PATIENCE_MS + roundTripMs);
+    const lateAt = performance.now() + patienceMs;
+    const giveUpUnlessConnected = (): void => {
+      timers.push(setTimeout(() => link.isConnected || giveUp(patienceMs), Math.max(0, lateAt - performance.now())));
+    };
+    const askWebSocket = (): void => {
+      if (link.isConnected) return;
+      // By address, the server has just answered. By invite it may have no address at all.
+      if (endpoints === undefined) giveUpUnlessConnected();
+      else void locate(endpoints, either).then(giveUpUnlessConnected, () => {});
+    };
+    if (!isPatient) timers.push(setTimeout(askWebSocket, ASK_WEBSOCKET_MS));
     onProgress("webrtc", roomURL.host);
     waitingFor = "open channel over UDP";
     const session = await link.connect(answer, silenceMs, either);
@@ -88,6 +119,6 @@ async function dial(
     if (either.aborted) throw either.reason;
     throw error;
   } finally {
-    clearTimeout(timer);
+    for (const each of [timer, ...timers]) clearTimeout(each);
   }
 }

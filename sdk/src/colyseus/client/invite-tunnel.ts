@@ -2,7 +2,7 @@ import { type LocalCandidate, localCandidate } from "../../ice/candidate.ts";
 import { type IceMux, IceMux as Mux } from "../../ice/mux.ts";
 import type { IcePeer } from "../../ice/peer.ts";
 import type { NatView } from "../../ice/port-prediction.ts";
-import { onLocalNetwork, sharesNetwork } from "../../ice/remote-policy.ts";
+import { onLocalNetwork, sharesAttestedNetwork, sharesNetwork } from "../../ice/remote-policy.ts";
 import type { IcePairInfo } from "../../ice/types.ts";
 import { natBehaviour } from "../../nat/behaviour-discovery.ts";
 import { traceOf } from "../../net/trace.ts";
@@ -155,7 +155,8 @@ class InvitedPath implements SessionPath {
     // A host on this very machine, perhaps without any network.
     if (isLocal)
       this.#mux.addLocalCandidate(localCandidate("host", { address: "127.0.0.1", port }, { localPreference: 0 }));
-    const allowRemote = isLocal ? onLocalNetwork : sharesNetwork;
+    const allowOutside = introduction.attested ? sharesAttestedNetwork : sharesNetwork;
+    const allowRemote = isLocal ? onLocalNetwork : allowOutside;
     this.#peer = this.#mux.open({ role: "controlling", allowRemote, budget: this.#budget });
     this.#peer.onData = (data) => this.onData?.(data);
     this.#peer.onPath = () => this.onPath?.();

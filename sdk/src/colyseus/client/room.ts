@@ -2,6 +2,8 @@ import { Room } from "@colyseus/sdk";
 import type { Connection } from "@colyseus/sdk/Connection";
 import { createSignal } from "@colyseus/sdk/core/signal";
 import type { SchemaConstructor } from "@colyseus/sdk/serializer/SchemaSerializer";
+import type { NetworkConditions } from "../../channel/line-model.ts";
+import { type NetworkPreset, networkConditions } from "../../channel/network-presets.ts";
 import { CLOSE_ABNORMAL } from "../../session/close-code.ts";
 import type { RoomPath } from "./path.ts";
 import { PathHistory } from "./path-history.ts";
@@ -37,7 +39,10 @@ export class SallyportRoom<T = Untyped, State = Room<T>["state"]> extends Room<T
         connection = created;
         connection.transport = new RoomTransport(created.events, {
           ...settings,
-          onPathChange: () => this.onPathChange.invoke(this.path),
+          onPathChange: () => {
+            this.#resetClock();
+            this.onPathChange.invoke(this.path);
+          },
         });
       },
     });
@@ -55,8 +60,38 @@ export class SallyportRoom<T = Untyped, State = Room<T>["state"]> extends Room<T
 
   /** How the room is reached just now, or was last. */
   get path(): RoomPath {
+    return this.#transport?.path ?? new PathHistory().describe(undefined);
+  }
+
+  /**
+   * A bad line between this player and the server, for trying the game out: what is sent and what arrives passes through it, each way on
+   * its own, so that a delay of 50 ms makes the round trip 100 ms longer. It may be changed at any time; null: as it is. Over WebRTC and
+   * WebSocket, whose packets are the browser's, messages fare as packets do: a lost reliable one is sent again, and holds up what comes
+   * after it. A name stands for one of the presets, `mobile`, `hotel Wi-Fi` or `other continent`.
+   * @throws RangeError for a name that there is not
+   */
+  get conditions(): NetworkConditions | null {
+    return this.#transport?.conditions ?? null;
+  }
+
+  set conditions(line: NetworkConditions | NetworkPreset | null) {
+    const transport = this.#transport;
+    if (!transport) return;
+    transport.conditions = line === null ? null : networkConditions(line);
+    this.#resetClock();
+  }
+
+  /**
+   * On another path the round trip is another. Colyseus' clock takes one that is more than four times as long for an outlier, each time
+   * anew: it would never learn of it, and draw others, and have shots judged, at a time of which nothing is known yet.
+   */
+  #resetClock(): void {
+    (this.clock as { reset?(): void } | undefined)?.reset?.();
+  }
+
+  get #transport(): RoomTransport | undefined {
     const transport = (this.connection as Connection | undefined)?.transport;
-    return transport instanceof RoomTransport ? transport.path : new PathHistory().describe(undefined);
+    return transport instanceof RoomTransport ? transport : undefined;
   }
 
   /**

@@ -6,6 +6,8 @@ import {
   type SeatReservation,
 } from "@colyseus/sdk";
 import type { SchemaConstructor } from "@colyseus/sdk/serializer/SchemaSerializer";
+import type { NetworkConditions } from "../../channel/line-model.ts";
+import { type NetworkPreset, networkConditions } from "../../channel/network-presets.ts";
 import { traceOf } from "../../net/trace.ts";
 import { abortable } from "../../net/wait.ts";
 import type { AvailableRoom } from "./available-room.ts";
@@ -41,6 +43,11 @@ export interface SessionClientOptions extends ClientOptions {
    * there too. Where it fails the last known address is dialed.
    */
   resolve?: () => Promise<string>;
+  /**
+   * A bad line to every room, for trying the game out: conditions, or the name of a preset, `mobile`, `hotel Wi-Fi` or
+   * `other continent`. See {@link SallyportRoom.conditions}. Default: the line as it is.
+   */
+  conditions?: NetworkConditions | NetworkPreset | undefined;
 }
 
 /** What `selectByLatency` measures and how, as Colyseus' own has it. */
@@ -86,11 +93,14 @@ export abstract class SessionClient<Types extends ServerTypes = Untyped, UserDat
   /** @internal Set on the copy of this client that does one join. */
   declare readonly joinContext: JoinContext | undefined;
 
-  /** @param settings as Colyseus' client: `http://host:port`, `ws://…`, or an object. */
+  /**
+   * @param settings as Colyseus' client: `http://host:port`, `ws://…`, or an object.
+   * @throws RangeError for a line that there is not
+   */
   constructor(settings?: string | EndpointSettings, options: SessionClientOptions = {}) {
-    const { fetchFn = globalThis.fetch && ((input, init) => globalThis.fetch(input, init)) } = options;
+    const { conditions, fetchFn = globalThis.fetch && ((input, init) => globalThis.fetch(input, init)) } = options;
     super(settings, fetchFn ? { ...options, fetchFn: patientFetch(fetchFn) } : options);
-    this.sallyport = options;
+    this.sallyport = conditions === undefined ? options : { ...options, conditions: networkConditions(conditions) };
   }
 
   /** @internal The way that is tried before WebSocket. */
@@ -238,13 +248,14 @@ export abstract class SessionClient<Types extends ServerTypes = Untyped, UserDat
     name: string,
     rootSchema?: SchemaConstructor<State>,
   ): SallyportRoom<Untyped, State> {
-    const { resolve } = this.sallyport;
+    const { resolve, conditions } = this.sallyport;
     const { signal, onProgress, startedAt = performance.now() } = this.joinContext ?? {};
     return new SallyportRoom<Untyped, State>(name, rootSchema, {
       way: this.way,
       detour: () => this.detour(),
       resolve: resolve && (async () => follow(this.settings, await resolve())),
       signal,
+      conditions: conditions && networkConditions(conditions),
       onProgress: (stage, detail) => report(onProgress, startedAt, stage, detail),
     });
   }

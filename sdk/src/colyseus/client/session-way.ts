@@ -26,6 +26,8 @@ export interface SessionWay {
   askInstance(roomURL: URL, signal: AbortSignal): Promise<string>;
   /** The server's URL for WebSocket, where it may be another than the seat's; asked when `dial` has failed. */
   locateWebSocket?(signal: AbortSignal): Promise<URL>;
+  /** What keeps us from a server that does not answer, as a sentence; undefined where nothing is known to. */
+  obstacle?(server: URL): Promise<string | undefined>;
 }
 
 export interface Pace {

@@ -1,5 +1,6 @@
 import { CloseCode } from "@colyseus/sdk";
 import type { ITransport, ITransportEventMap } from "@colyseus/sdk/transport/ITransport";
+import type { NetworkConditions } from "../../channel/line-model.ts";
 import { formatEndpoint } from "../../net/endpoint.ts";
 import { messageOf } from "../../net/message-of.ts";
 import { traceOf } from "../../net/trace.ts";
@@ -27,6 +28,8 @@ export interface RoomTransportSettings {
   detour?: (() => string) | undefined;
   onProgress: (stage: JoinProgress["stage"], detail?: string) => void;
   onPathChange: () => void;
+  /** A bad line, from the first connection on. */
+  conditions?: NetworkConditions | undefined;
 }
 
 const CODE_MASK = 0x1f;
@@ -58,10 +61,23 @@ export class RoomTransport implements ITransport {
   /** Where the server was found last, if it has moved. */
   #movedTo: URL | undefined;
   #isOver = false;
+  #conditions: NetworkConditions | null;
 
   constructor(events: ITransportEventMap, settings: RoomTransportSettings) {
     this.events = events;
     this.#settings = settings;
+    this.#conditions = settings.conditions ?? null;
+  }
+
+  get conditions(): NetworkConditions | null {
+    return this.#conditions;
+  }
+
+  /** Holds for the connection that there is and for those after it. */
+  set conditions(conditions: NetworkConditions | null) {
+    this.#conditions = conditions;
+    const session = this.#session ?? this.#webSocket;
+    if (session) session.conditions = conditions;
   }
 
   get isOpen(): boolean {
@@ -218,6 +234,7 @@ export class RoomTransport implements ITransport {
 
   #adopt(session: Session): void {
     this.#session = session;
+    if (this.#conditions) session.conditions = this.#conditions;
     let hasState = false;
     const deliver = (data: Uint8Array): boolean => {
       hasState ||= ((data[0] ?? 0) & CODE_MASK) === ROOM_STATE;
@@ -274,9 +291,11 @@ export class RoomTransport implements ITransport {
     onProgress("websocket", reason);
     // The path names the seat.
     if (trace.on) trace.event("way-tried", { way: "WebSocket", server: new URL(url).host, because: reason });
+    // A failure is told first, with its reason, and then that it is closed.
+    let told: Promise<void> | undefined;
     const failed = (problem: string): void => {
       if (trace.on) trace.event("way-failed", { way: "WebSocket", reason: problem });
-      this.events.onerror?.({ code: CLOSE_ABNORMAL, reason: `WebSocket: ${problem}; ${reason}` });
+      told = this.#tellFailed(new URL(url), problem, reason);
     };
     try {
       const opened = openWebSocket(mayComeLater ? upgradeURL(url) : url, headers, {
@@ -288,12 +307,22 @@ export class RoomTransport implements ITransport {
         onError: (problem) => failed(problem || "no connection"),
       });
       this.#webSocket = opened;
-      opened.onClose = (_reason, code, text) => this.#tellClosed(code, text);
+      opened.onClose = (_reason, code, text) => {
+        if (told) void told.then(() => this.#tellClosed(code, text));
+        else this.#tellClosed(code, text);
+      };
       opened.onUpgrade = (key) => void this.#upgrade(opened, upgradeURL(url, key), headers, signal);
     } catch (error) {
       // A secure page may not even try (mixed content).
       failed(messageOf(error));
     }
+  }
+
+  /** Neither way leads there: what stood in the way of WebSocket, and before that of the other. */
+  async #tellFailed(server: URL, problem: string, reason: string): Promise<void> {
+    const obstacle = await this.#settings.way.obstacle?.(server);
+    const why = obstacle === undefined ? "" : `. ${obstacle}`;
+    this.events.onerror?.({ code: CLOSE_ABNORMAL, reason: `WebSocket: ${problem}; ${reason}${why}` });
   }
 
   /** Goes on until the way that failed is there, or the connection is over. */

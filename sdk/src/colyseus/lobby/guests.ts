@@ -2,6 +2,7 @@
 import { type Client, ServerError } from "@colyseus/core";
 import { callerKey } from "../../net/caller-key.ts";
 import { networkKey } from "../../net/caller-networks.ts";
+import { addressScope } from "../../net/scope.ts";
 import { RateLimiter } from "../../net/token-bucket.ts";
 import { MAX_RECORD_BYTES } from "../../rendezvous/sealed/records.ts";
 import {
@@ -36,6 +37,7 @@ export interface GuestLimits {
 
 interface Guest {
   client: Client;
+  address: string;
   caller: string;
   /** Whoever has an IPv6 /48 has many callers. */
   site: string;
@@ -56,6 +58,7 @@ export class Guests {
   #nextId = 1;
   /** Undefined while its connection is lost. */
   #host: Client | undefined;
+  #hostAddress: string | undefined;
 
   constructor(limits: GuestLimits) {
     this.#limits = limits;
@@ -82,7 +85,7 @@ export class Guests {
       throw new ServerError(507, "Too many players are asking for this game. Try again.");
     }
     const timer = this.#leaveAfter(client, guestMs);
-    this.#guests.set(client, { client, caller, site, timer, id: undefined, introduced: false, bytes: 0 });
+    this.#guests.set(client, { client, address, caller, site, timer, id: undefined, introduced: false, bytes: 0 });
   }
 
   remove(client: Client): void {
@@ -94,7 +97,8 @@ export class Guests {
   }
 
   /** What went through the host's last connection is over. */
-  setHost(host: Client | undefined): void {
+  setHost(host: Client | undefined, address: string | undefined): void {
+    this.#hostAddress = address;
     if (this.#host === host) return;
     for (const guest of this.#byId.values()) this.#end(guest, "away", "guest");
     this.#host = host;
@@ -119,7 +123,15 @@ export class Guests {
     const id = this.#nextId++;
     guest.id = id;
     this.#byId.set(id, guest);
-    this.#host.send("introduction", { id, hello } satisfies IntroductionMessage);
+    const attested = this.#sharesHostsAddress(guest);
+    if (attested) client.send("attested");
+    this.#host.send("introduction", { id, hello, ...(attested && { attested }) } satisfies IntroductionMessage);
+  }
+
+  /** Nobody else sees both sides: what they say of themselves is their word. */
+  #sharesHostsAddress({ address, caller }: Guest): boolean {
+    const host = this.#hostAddress;
+    return host !== undefined && addressScope(address) === "public" && caller === callerKey(host);
   }
 
   /** From either side. */

@@ -296,7 +296,7 @@ export class RendezvousRoom extends Room<{ metadata: Metadata }> {
 
   #setHost(host: Client | undefined): void {
     this.#host = host;
-    this.#guests.setHost(host);
+    this.#guests.setHost(host, this.#hostAddress);
   }
 
   /** Each gets credentials of its own. The label shows in the TURN server's log and opens nothing. */

@@ -1,4 +1,6 @@
 import type { TransportOptions } from "@colyseus/ws-transport";
+import type { NetworkConditions } from "../../channel/line-model.ts";
+import type { NetworkPreset } from "../../channel/network-presets.ts";
 import type { ConnectivityOptions } from "../../connectivity/options.ts";
 import type { TransportLimits } from "./admission/limits.ts";
 import type { RequestGuardOptions } from "./entrances/request-guard.ts";
@@ -69,6 +71,11 @@ export interface SallyportTransportOptions
    * Colyseus; 0 = 256 MiB, which is the most over UDP. What the server sends may be as long as `limits.queuedBytes` allows.
    */
   maxPayload?: number;
+  /**
+   * A bad line to every player, for trying the game out: conditions, or the name of a preset, `mobile`, `hotel Wi-Fi` or
+   * `other continent`. Both ways over UDP and WebRTC; over WebSocket what the server sends. Default: the line as it is.
+   */
+  conditions?: NetworkConditions | NetworkPreset | undefined;
   /**
    * What strangers and players may take: TCP connections, sessions, memory for messages. A `server` that is given keeps what its maker
    * chose for its connections. Default: see {@link TransportLimits}.

@@ -1,6 +1,8 @@
 import type http from "node:http";
 import type { AddressInfo } from "node:net";
 import { type AuthContext, CloseCode, debugAndPrintError, Transport } from "@colyseus/core";
+import type { NetworkConditions } from "../../channel/line-model.ts";
+import { networkConditions } from "../../channel/network-presets.ts";
 import type { ConnectivityManager } from "../../connectivity/manager/manager.ts";
 import { addressScope } from "../../net/scope.ts";
 import type { HostRegistration } from "../../rendezvous/host/registration.ts";
@@ -62,6 +64,7 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
   readonly #upgrades = new Upgrades();
   readonly #listings: Listings;
   readonly #refusals: Refusals;
+  readonly #conditions: NetworkConditions | undefined;
   readonly #admission: Admission;
   /** Takes back what `listen()` changed in Colyseus. */
   readonly #undo: (() => void)[] = [];
@@ -74,6 +77,7 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
     const { server = createLimitedServer(options.limits), maxPayload = 4096, webrtc = false } = options;
     this.server = server;
     this.#options = options;
+    this.#conditions = options.conditions === undefined ? undefined : networkConditions(options.conditions);
     this.#host = host;
     this.connectivity = host instanceof ConnectivityHost ? host.connectivity : undefined;
     this.#listings = new Listings(options, this.connectivity);
@@ -83,7 +87,14 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
     const { trustProxy = false } = options;
     const upgrades = this.#upgrades;
     this.#clients = { latencyMs: 0, maxPayload, batches: new FrameBatches() };
-    this.#webSocket.registerWith({ players: this.#players, admission, trustProxy, upgrades, clients: this.#clients });
+    this.#webSocket.registerWith({
+      players: this.#players,
+      admission,
+      trustProxy,
+      upgrades,
+      clients: this.#clients,
+      conditions: this.#conditions,
+    });
     const timeoutSeconds = timeoutSecondsOf(options);
     const shared = {
       endpoints: () => host.endpoints(),
@@ -221,6 +232,7 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
   }
 
   #join(session: Session, seat: Seat, context: AuthContext, asked: Caller | undefined): void {
+    if (this.#conditions) session.conditions = this.#conditions;
     if (seat.upgrade !== undefined) {
       // The player is in the room already, or has left meanwhile.
       if (!this.#upgrades.offer(seat, session)) session.close(CloseCode.WITH_ERROR, "nobody waits for this session");
@@ -258,7 +270,7 @@ function hostFor({ connectivity, description, signals }: SallyportTransportOptio
 
 /** `ws` picks its own options out of ours, but would take `port` for its own too. */
 function webSocketTransport(
-  { port: _, limits: _limits, ...options }: SallyportTransportOptions,
+  { port: _, limits: _limits, conditions: _conditions, ...options }: SallyportTransportOptions,
   server: NonNullable<Transport["server"]>,
 ): FallbackWebSocketTransport {
   return new FallbackWebSocketTransport({ ...options, server });

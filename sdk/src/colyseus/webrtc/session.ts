@@ -1,8 +1,11 @@
+import type { NetworkConditions } from "../../channel/line-model.ts";
 import type { Endpoint } from "../../net/endpoint.ts";
 import { CLOSE_NORMAL, CLOSE_PROTOCOL_ERROR, CLOSE_TOO_BIG } from "../../session/close-code.ts";
+import { MessageLine } from "../../session/message-line.ts";
 import type { SessionPathKind } from "../../session/path.ts";
 import type { CloseReason, Session, SessionMode, SessionStats } from "../../session/types.ts";
 import { type ControlMessage, encodeControl, PART_BYTES, parseControl } from "./control.ts";
+import { LinedPort } from "./lined-port.ts";
 import { Liveness } from "./liveness.ts";
 import { PartAssembly } from "./part-assembly.ts";
 
@@ -56,18 +59,23 @@ export class DataChannelSession implements Session {
   onPath: Session["onPath"] = null;
   /** The client stands by this way. */
   onJoin: (() => void) | null = null;
-  /** A bad line cannot be played here: the browser sends. Always null. */
-  readonly conditions = null;
   readonly #link: PeerLink;
   readonly #options: DataChannelSessionOptions;
   readonly #maxReceiveBytes: number;
   readonly #liveness: Liveness;
   readonly #traffic = { bytesIn: 0, bytesOut: 0, packetsIn: 0, packetsOut: 0 };
+  #reliable: DataChannelPort;
+  #unreliable: DataChannelPort;
+  #conditions: NetworkConditions | null = null;
+  /** A bad line, each way its own. It stays once there was one: what is on its way keeps its place. */
+  #line: { readonly out: MessageLine; readonly in: MessageLine } | undefined;
   #assembly: PartAssembly | undefined;
   #open = true;
 
   constructor(link: PeerLink, options: DataChannelSessionOptions) {
     this.#link = link;
+    this.#reliable = link.reliable;
+    this.#unreliable = link.unreliable;
     this.#options = options;
     this.#maxReceiveBytes = options.maxReceiveBytes ?? DEFAULT_MAX_MESSAGE_BYTES;
     this.#liveness = new Liveness(options.timeoutMs, options.now());
@@ -89,6 +97,17 @@ export class DataChannelSession implements Session {
     return this.#link.pathKind;
   }
 
+  /** Messages fare as packets do, since the packets are the browser's. */
+  get conditions(): NetworkConditions | null {
+    return this.#conditions;
+  }
+
+  set conditions(conditions: NetworkConditions | null) {
+    this.#conditions = conditions;
+    if (conditions !== null) this.#line ??= this.#makeLine();
+    if (this.#line) this.#line.out.conditions = this.#line.in.conditions = conditions ?? {};
+  }
+
   /** Counted in messages, for the packets are the browser's; sent again and lost ones cannot be seen. */
   get stats(): SessionStats {
     const { rttMs, jitterMs, loss } = this.#liveness;
@@ -99,7 +118,7 @@ export class DataChannelSession implements Session {
 
   /** Takes the seat: after this there is no way back to another transport. */
   join(): void {
-    this.#say(this.#link.reliable, ["join"]);
+    this.#say(this.#reliable, ["join"]);
   }
 
   send(data: Uint8Array, mode: SessionMode): boolean {
@@ -111,7 +130,7 @@ export class DataChannelSession implements Session {
 
   close(code: number = CLOSE_NORMAL, reason = ""): void {
     if (!this.#open) return;
-    this.#say(this.#link.reliable, ["close", code, reason]);
+    this.#say(this.#reliable, ["close", code, reason]);
     this.#end("local", code, reason);
     // Not at once: what was sent before, and the goodbye, are still on their way.
     this.#options.later(() => this.#link.close(), GOODBYE_MS);
@@ -119,6 +138,12 @@ export class DataChannelSession implements Session {
 
   /** Something came in. `data` is valid only during the call. */
   receive(data: string | Uint8Array, channel: "reliable" | "unreliable"): void {
+    if (!this.#line || !this.#open) return this.#receive(data, channel);
+    const copy = typeof data === "string" ? data : data.slice();
+    this.#line.in[channel](data.length, () => this.#receive(copy, channel));
+  }
+
+  #receive(data: string | Uint8Array, channel: "reliable" | "unreliable"): void {
     if (!this.#open) return;
     this.#liveness.heard(this.#options.now());
     this.#traffic.packetsIn++;
@@ -136,7 +161,7 @@ export class DataChannelSession implements Session {
     const now = this.#options.now();
     if (this.#liveness.isLost(now)) return this.ended("timeout", "nothing was heard from the other side");
     const ping = this.#liveness.nextPing(now);
-    if (ping !== undefined) this.#say(this.#link.unreliable, ["ping", ping]);
+    if (ping !== undefined) this.#say(this.#unreliable, ["ping", ping]);
   }
 
   /** The peer connection is gone, or given up. */
@@ -145,8 +170,17 @@ export class DataChannelSession implements Session {
     this.#link.close();
   }
 
+  #makeLine(): { out: MessageLine; in: MessageLine } {
+    const { now, later } = this.#options;
+    const line = { out: new MessageLine({}, { now, later }), in: new MessageLine({}, { now, later }) };
+    const broken = (): void => void this.#broken();
+    this.#reliable = new LinedPort(this.#link.reliable, line.out, "reliable", broken);
+    this.#unreliable = new LinedPort(this.#link.unreliable, line.out, "unreliable", broken);
+    return line;
+  }
+
   #sendReliable(data: Uint8Array): boolean {
-    const { reliable } = this.#link;
+    const reliable = this.#reliable;
     try {
       if (data.length > DEFAULT_MAX_MESSAGE_BYTES || reliable.bufferedAmount() + data.length > MAX_BUFFERED_BYTES) {
         return false;
@@ -166,7 +200,7 @@ export class DataChannelSession implements Session {
   #sendUnreliable(data: Uint8Array): boolean {
     // Several packets' worth is lost whole if a part is; what is still longer goes reliably.
     if (data.length > PART_BYTES) return false;
-    const { unreliable } = this.#link;
+    const unreliable = this.#unreliable;
     try {
       // What would come late need not come: to the sender it is lost on the way, as it may be.
       if (unreliable.bufferedAmount() > MAX_UNRELIABLE_BUFFERED_BYTES) return true;
@@ -211,7 +245,7 @@ export class DataChannelSession implements Session {
     const [kind, value] = message;
     if (kind === "ping" || kind === "pong") {
       if (channel !== "unreliable") return false;
-      if (kind === "ping") this.#say(this.#link.unreliable, ["pong", value]);
+      if (kind === "ping") this.#say(this.#unreliable, ["pong", value]);
       else this.#liveness.pong(value, this.#options.now());
       return true;
     }
@@ -237,7 +271,7 @@ export class DataChannelSession implements Session {
   }
 
   #violated(text: string): void {
-    this.#say(this.#link.reliable, ["close", CLOSE_PROTOCOL_ERROR, text]);
+    this.#say(this.#reliable, ["close", CLOSE_PROTOCOL_ERROR, text]);
     this.#end("protocol-error", CLOSE_PROTOCOL_ERROR, text);
     this.#options.later(() => this.#link.close(), GOODBYE_MS);
   }

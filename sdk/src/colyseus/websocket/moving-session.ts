@@ -1,3 +1,4 @@
+import type { NetworkConditions } from "../../channel/line-model.ts";
 import type { SendOptions } from "../../channel/wire/types.ts";
 import type { Endpoint } from "../../net/endpoint.ts";
 import { traceOf } from "../../net/trace.ts";
@@ -39,7 +40,6 @@ interface End {
 export class MovingSession implements Session {
   readonly clientId = 0n;
   readonly userData: Uint8Array = new Uint8Array(0);
-  readonly conditions = null;
   onMessage: Session["onMessage"] = null;
   onClose: Session["onClose"] = null;
   /** Called also when the conversation has moved. */
@@ -71,6 +71,15 @@ export class MovingSession implements Session {
   /** Whether all goes over the WebSocket still. */
   get isWebSocket(): boolean {
     return !this.#said;
+  }
+
+  get conditions(): NetworkConditions | null {
+    return this.#webSocket.conditions;
+  }
+
+  set conditions(conditions: NetworkConditions | null) {
+    this.#webSocket.conditions = conditions;
+    if (this.#next) this.#next.conditions = conditions;
   }
 
   get open(): boolean {
@@ -126,6 +135,7 @@ export class MovingSession implements Session {
     }
     this.#dropNext();
     this.#next = next;
+    if (this.conditions) next.conditions = this.conditions;
     next.onMessage = (data, mode, channel) => this.#hold({ data: new Uint8Array(data), mode, channel });
     next.onClose = (reason, code, text) => this.#nextClosed(next, { reason, code, text });
   }

@@ -1,5 +1,7 @@
+import type { NetworkConditions } from "../../channel/line-model.ts";
 import type { Endpoint } from "../../net/endpoint.ts";
 import { CLOSE_NO_STATUS } from "../../session/close-code.ts";
+import { MessageLine } from "../../session/message-line.ts";
 import type { Session, SessionMode, SessionStats } from "../../session/types.ts";
 
 /** A WebSocket, a page's or one of Node's. */
@@ -9,6 +11,8 @@ export interface WebSocketPort {
   /** @throws for a code that a WebSocket does not take */
   close(code?: number, reason?: string): void;
 }
+
+const TIMERS = { now: () => performance.now(), later: (work: () => void, ms: number) => void setTimeout(work, ms) };
 
 /** Nothing is measured. */
 const NO_STATS: SessionStats = {
@@ -35,7 +39,6 @@ export class WebSocketSession implements Session {
   readonly stats: SessionStats = NO_STATS;
   /** Not known: TCP tells only of what is sent. */
   readonly silentMs = 0;
-  readonly conditions = null;
   onMessage: Session["onMessage"] = null;
   onClose: Session["onClose"] = null;
   onPath: Session["onPath"] = null;
@@ -43,10 +46,24 @@ export class WebSocketSession implements Session {
   onText: ((text: string) => void) | null = null;
   readonly #port: WebSocketPort;
   #closing = false;
+  #conditions: NetworkConditions | null = null;
+  /** A bad line, each way its own. It stays once there was one: what is on its way keeps its place. */
+  #line: { readonly out: MessageLine; readonly in: MessageLine } | undefined;
 
   constructor(port: WebSocketPort, remote: Endpoint) {
     this.#port = port;
     this.remote = remote;
+  }
+
+  /** Messages fare as packets do, since the packets are TCP's: a lost one is sent again, and holds up what comes after it. */
+  get conditions(): NetworkConditions | null {
+    return this.#conditions;
+  }
+
+  set conditions(conditions: NetworkConditions | null) {
+    this.#conditions = conditions;
+    if (conditions !== null) this.#line ??= { out: new MessageLine({}, TIMERS), in: new MessageLine({}, TIMERS) };
+    if (this.#line) this.#line.out.conditions = this.#line.in.conditions = conditions ?? {};
   }
 
   get open(): boolean {
@@ -56,12 +73,17 @@ export class WebSocketSession implements Session {
   send(data: Uint8Array, _mode?: SessionMode): boolean {
     if (!this.open) return false;
     // What cannot be written at once is kept, and Colyseus reuses its buffers. (A Buffer's slice() is no copy.)
-    this.#port.send(new Uint8Array(data));
+    this.#send(new Uint8Array(data));
     return true;
   }
 
   sendText(text: string): void {
-    if (this.open) this.#port.send(text);
+    if (this.open) this.#send(text);
+  }
+
+  #send(data: Uint8Array | string): void {
+    if (!this.#line) this.#port.send(data);
+    else this.#line.out.reliable(data.length, () => this.#port.isOpen && this.#port.send(data));
   }
 
   flush(): void {}
@@ -77,6 +99,11 @@ export class WebSocketSession implements Session {
 
   /** Something came in. */
   receive(data: string | Uint8Array): void {
+    if (this.#line) this.#line.in.reliable(data.length, () => this.#receive(data));
+    else this.#receive(data);
+  }
+
+  #receive(data: string | Uint8Array): void {
     if (this.#closing) return;
     if (typeof data === "string") this.onText?.(data);
     else this.onMessage?.(data, "reliable", 0);

@@ -26,6 +26,7 @@ export class Approach {
   #handshake: NoiseInitiator | undefined;
   #introduction: SealedIntroduction | undefined;
   #codeChecked: Promise<void> = Promise.resolve();
+  #attested = false;
 
   constructor(mailbox: GuestMailbox, invite: ParsedInvite) {
     this.#mailbox = mailbox;
@@ -46,6 +47,9 @@ export class Approach {
           return this.#onHost(mail.host);
         case "servers":
           this.#servers = mail.servers;
+          return;
+        case "attested":
+          this.#attested = true;
           return;
         case "relay":
           return this.#onRelay(mail.data);
@@ -110,6 +114,7 @@ export class Approach {
       details: { name, description, players, maxPlayers, version, endpoints: [] },
       remoteKey: this.#hostKey,
       authenticated: this.#invite.seal !== undefined,
+      attested: this.#attested,
       servers: () => this.#servers,
       transport,
       wire: {

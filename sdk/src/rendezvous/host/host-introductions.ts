@@ -58,7 +58,7 @@ export class HostIntroductions {
 
   /** Mail of other types is somebody else's. */
   receive(mail: HostMail): void {
-    if (mail.type === "introduction") this.#onHello(mail.id, mail.hello);
+    if (mail.type === "introduction") this.#onHello(mail.id, mail.hello, mail.attested ?? false);
     else if (mail.type === "relay") this.#onRecord(mail.id, mail.data);
     else if (mail.type === "end") this.#open.get(mail.id)?.introduction.lose("The player has gone.");
   }
@@ -73,7 +73,7 @@ export class HostIntroductions {
     for (const { introduction } of this.#open.values()) introduction.close(reason);
   }
 
-  #onHello(id: number, hello: Uint8Array): void {
+  #onHello(id: number, hello: Uint8Array, attested: boolean): void {
     const { identity, linkOnly, mailbox, now } = this.#options;
     const refuse = (reason: EndReason): void => {
       const count = trace.on ? limiter.take(reason, now()) : 0;
@@ -100,6 +100,7 @@ export class HostIntroductions {
       details: details(),
       remoteKey: responder.remoteKey,
       authenticated: mode === HELLO.link,
+      attested,
       servers,
       transport: answer.transport,
       wire: {

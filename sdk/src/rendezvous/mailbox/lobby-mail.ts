@@ -16,7 +16,9 @@ export function parseHostMail(type: unknown, message: unknown, code: string): Ho
   const id = parseId(message);
   if (id === undefined) return undefined;
   if (type === "introduction") {
-    return { type, id, hello: parseBytes(message, "hello", MAX_RECORD_BYTES) ?? NOTHING };
+    const hello = parseBytes(message, "hello", MAX_RECORD_BYTES) ?? NOTHING;
+    const { attested } = message as { attested?: unknown };
+    return attested === true ? { type, id, hello, attested } : { type, id, hello };
   }
   if (type === "relay") return { type, id, data: parseBytes(message, "data", MAX_RECORD_BYTES) ?? NOTHING };
   return type === "end" ? { type, id } : undefined;
@@ -34,6 +36,8 @@ export function parseGuestMail(type: unknown, message: unknown): GuestMail | und
       return { type, servers: parseServers(message) };
     case "relay":
       return { type, data: parseBytes(message, "data", MAX_RECORD_BYTES) ?? NOTHING };
+    case "attested":
+      return { type };
     case "end":
       return { type, reason: parseEndReason(message) };
     default:

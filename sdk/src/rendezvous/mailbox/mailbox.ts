@@ -79,20 +79,22 @@ export interface GuestMailbox extends MailboxEnd<GuestMail> {
  * What comes to a host:
  * - `registered`: the place is taken; `url` is what guests know the mailbox by, where it says so.
  * - `servers`: STUN and TURN servers that the mailbox offers.
- * - `introduction`: a guest's first message. `relay`: one that follows. `end`: the guest has gone.
+ * - `introduction`: a guest's first message; `attested` where the mailbox sees guest and host at one public address. `relay`: one that
+ *   follows. `end`: the guest has gone.
  *
  * Bytes are at most MAX_RECORD_BYTES long, and empty where they were none.
  */
 export type HostMail =
   | { type: "registered"; url: string | undefined }
   | { type: "servers"; servers: TraversalServers }
-  | { type: "introduction"; id: number; hello: Uint8Array }
+  | { type: "introduction"; id: number; hello: Uint8Array; attested?: true }
   | { type: "relay"; id: number; data: Uint8Array }
   | { type: "end"; id: number };
 
-/** What comes to a guest: `host` tells of the host, at once and at each change. */
+/** What comes to a guest: `host` tells of the host, at once and at each change; `attested` as above. */
 export type GuestMail =
   | { type: "host"; host: HostMessage }
   | { type: "servers"; servers: TraversalServers }
+  | { type: "attested" }
   | { type: "relay"; data: Uint8Array }
   | { type: "end"; reason: EndReason };

@@ -40,6 +40,8 @@ export interface Introduction extends Disposable {
    * bare code it is false: then the lobby could be on the other side.
    */
   readonly authenticated: boolean;
+  /** The lobby, which sees both sides, has said that they have one public address. */
+  readonly attested: boolean;
   /** The same 64 bytes on both sides and in no other conversation: to bind another protocol to this one. */
   readonly handshakeHash: Uint8Array;
   /** STUN and TURN servers that the lobby offers to this side. */
@@ -77,6 +79,8 @@ export interface SealedIntroductionOptions {
   details: HostDetails;
   remoteKey: Uint8Array;
   authenticated: boolean;
+  /** Default false. */
+  attested?: boolean;
   servers: () => TraversalServers;
   transport: { send: Sealer; receive: Sealer; handshakeHash: Uint8Array };
   wire: IntroductionWire;
@@ -88,6 +92,7 @@ export class SealedIntroduction implements Introduction {
   readonly code: string;
   readonly remoteKey: Uint8Array;
   readonly authenticated: boolean;
+  readonly attested: boolean;
 
   readonly #options: SealedIntroductionOptions;
   readonly #reader: RecordReader;
@@ -106,6 +111,7 @@ export class SealedIntroduction implements Introduction {
     this.code = options.code;
     this.remoteKey = options.remoteKey;
     this.authenticated = options.authenticated;
+    this.attested = options.attested ?? false;
     this.#details = options.details;
     this.#reader = new RecordReader(options.transport.receive);
   }

@@ -105,6 +105,8 @@ export interface IntroduceMessage {
 }
 export interface IntroductionMessage extends IntroduceMessage {
   id: number;
+  /** The lobby sees both sides at one public address (IPv6: in one /64). The player is told by a message `attested`. */
+  attested?: boolean;
 }
 export interface RelayMessage {
   /** On the host's side only. */

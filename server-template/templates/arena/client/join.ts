@@ -1,5 +1,5 @@
 /** The way into a game: by an invite, by its URL, or by looking around on the local network. */
-import { SallyportClient, type SallyportRoom } from "sallyport/client";
+import { type NetworkPreset, SallyportClient, type SallyportRoom } from "sallyport/client";
 import { invitesFromEnvironment, parseInvite } from "sallyport/rendezvous";
 import type { ArenaRoom } from "../src/rooms/ArenaRoom.ts";
 
@@ -9,21 +9,24 @@ export interface JoinOptions {
   name: string;
   /** To ask about an invite that is a bare code. */
   lobby?: string | undefined;
+  /** A bad line, for trying the game out. */
+  line?: NetworkPreset | undefined;
   /** Gives the join up. */
   signal?: AbortSignal;
 }
 
 /** @param target `K7Q2-9FXM-T3PD`, `K7Q2-9FXM` of a lobby, the invite's link, `http://203.0.113.7:2567`, or `lan`: whoever hosts on this network */
-export async function join(target: string, { name, lobby, signal }: JoinOptions): Promise<Arena> {
+export async function join(target: string, { name, lobby, line, signal }: JoinOptions): Promise<Arena> {
   const settings = signal && { signal };
   const url = target === "lan" ? await firstOnLan(signal) : target.replace(/\/+$/, "");
   const isUrl = parseInvite(target) === undefined && /^https?:/.test(url);
+  const conditions = { conditions: line };
   const client = isUrl
-    ? new SallyportClient(url)
-    : await SallyportClient.fromInvite(target, { ...invitesFromEnvironment(), lobby, ...settings });
+    ? new SallyportClient(url, conditions)
+    : await SallyportClient.fromInvite(target, { ...invitesFromEnvironment(), lobby, ...conditions, ...settings });
   const room: Arena = await client.joinOrCreate<ArenaRoom>("arena", { name }, undefined, settings);
   // The welcome comes first, the state after it.
-  await new Promise((resolve) => room.onStateChange.once(resolve));
+  if (!room.state?.players?.has(room.sessionId)) await new Promise((resolve) => room.onStateChange.once(resolve));
   return room;
 }
 

@@ -1,10 +1,13 @@
 /**
- * `npm run play -- INVITE-OR-URL`: a player without a screen, who walks about, waves, and says how good the way is. `lan` in its place
- * joins whoever hosts on this network; nothing joins the server on this machine.
+ * `npm run play -- INVITE-OR-URL`: a player without a screen, who walks about, tags and waves, and says how good the way is. `lan` in its place
+ * joins whoever hosts on this network; nothing joins the server on this machine. `--line mobile`, `hotel-wifi` or `other-continent` is a bad
+ * line, to see how that feels.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
+import { networkPreset } from "sallyport/client";
 import { type Arena, join } from "./join.ts";
+import { Pilot } from "./pilot.ts";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -12,6 +15,7 @@ const { values, positionals } = parseArgs({
     name: { type: "string", default: "Bot" },
     seconds: { type: "string", default: "10" },
     lobby: { type: "string", default: process.env.LOBBY_URL },
+    line: { type: "string" },
   },
 });
 const target = positionals[0] ?? `http://localhost:${process.env.PORT || 2567}`;
@@ -21,9 +25,15 @@ if (!(seconds > 0)) {
   process.exit(64);
 }
 
+const line = values.line === undefined ? undefined : networkPreset(values.line);
+if (values.line !== undefined && line === undefined) {
+  console.error("--line must be mobile, hotel-wifi or other-continent.");
+  process.exit(64);
+}
+
 let room: Arena;
 try {
-  room = await join(target, values);
+  room = await join(target, { ...values, line });
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
   process.exit(1);
@@ -33,12 +43,16 @@ room.onPathChange((path) => console.log(`Now ${path.kind} to ${path.remote}: ${p
 room.onMessage("wave", ({ from }: { from: string }) =>
   console.log(`${room.state.players.get(from)?.name ?? from} waves`),
 );
+room.onMessage("tagged", ({ by, who }: { by: string; who: string }) => {
+  const [tagger, tagged] = [by, who].map((id) => room.state.players.get(id)?.name ?? id);
+  console.log(`${tagger} tags ${tagged}`);
+});
 
-let n = 0;
+const pilot = new Pilot(room);
 const moving = setInterval(() => {
   const angle = performance.now() / 700;
-  room.sendUnreliable("move", { n: ++n, x: Math.cos(angle), y: Math.sin(angle) });
-}, 1000 / 20);
+  pilot.frame(() => ({ x: 100 * Math.cos(angle), y: 100 * Math.sin(angle), tag: true }));
+}, 1000 / 60);
 const waving = setInterval(() => room.send("wave"), 2000);
 room.send("wave");
 
@@ -52,7 +66,7 @@ const reason = await over.promise;
 clearInterval(moving);
 clearInterval(waving);
 clearTimeout(timer);
-const { x, y } = room.state.players.get(room.sessionId) ?? { x: 0, y: 0 };
+const { x, y } = pilot.own;
 const { rttMs } = room.path;
 console.log(
   `${reason} At ${Math.round(x)}, ${Math.round(y)}${rttMs === null ? "" : `, round trip ${Math.round(rttMs)} ms`}`,

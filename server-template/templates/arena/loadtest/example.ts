@@ -2,6 +2,7 @@
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { parseArgs } from "node:util";
 import { type Arena, join } from "../client/join.ts";
+import { Pilot } from "../client/pilot.ts";
 
 const { values } = parseArgs({
   options: {
@@ -31,7 +32,7 @@ const own = monitorEventLoopDelay({ resolution: 5 });
 own.enable();
 const roundTrips: number[] = [];
 let lost = 0;
-let n = 0;
+const pilots = rooms.map((room) => new Pilot(room));
 for (const room of rooms) {
   room.onMessage("*", () => {});
   room.onLeave((code) => {
@@ -39,11 +40,9 @@ for (const room of rooms) {
   });
 }
 const moving = setInterval(() => {
-  n++;
-  for (const room of rooms) {
-    if (room.connection.isOpen) room.sendUnreliable("move", { n, x: Math.cos(n / 10), y: Math.sin(n / 10) });
-  }
-}, 1000 / 20);
+  const angle = performance.now() / 700;
+  for (const pilot of pilots) pilot.frame(() => ({ x: 100 * Math.cos(angle), y: 100 * Math.sin(angle) }));
+}, 1000 / 60);
 const measuring = setInterval(() => {
   for (const room of rooms) if (room.connection.isOpen) room.ping((ms) => roundTrips.push(ms));
 }, 500);

@@ -1,5 +1,8 @@
-// A player in the browser, in the same room as those who come by UDP: on the server's own page by Colyseus' own client, and with an
-// invite, on whatever page, by Sallyport's over WebRTC.
+// A player in the browser: over WebRTC, else over WebSocket, in the same room as those who come by UDP. On the server's own page, or with
+// an invite on any.
+import { Prediction } from "./prediction.js";
+import { SallyportBrowserClient } from "./sallyport/sallyport.js";
+
 const KEYS = {
   ArrowLeft: [-1, 0],
   KeyA: [-1, 0],
@@ -10,24 +13,24 @@ const KEYS = {
   ArrowDown: [0, 1],
   KeyS: [0, 1],
 };
-/** Others are drawn this long ago, between two positions that are known: smooth, whatever the network does. */
-const DELAY_MS = 100;
-const WAVE_MS = 1200;
+const RING_MS = 1200;
 
 const canvas = document.getElementById("field");
 const context = canvas.getContext("2d");
 const status = document.getElementById("status");
 const pressed = new Set();
-/** Per player the positions of late: `{ at, x, y }`. */
-const tracks = new Map();
-const waves = new Map();
+/** Rings around players, who waved or were tagged: since when. */
+const rings = new Map();
 let pointer;
+let tags = false;
 let room;
-let n = 0;
+/** Not before the first state. */
+let prediction;
 
 /** What stands behind the link's #, or was typed; `npm run build:page` makes a page that has no server of its own. */
 let invite = location.hash.slice(1);
-const isHosted = typeof Colyseus !== "undefined";
+/** Written by `npm run build:page`. */
+const isHosted = globalThis.settings === undefined;
 const form = document.getElementById("join");
 form.addEventListener("submit", (event) => {
   event.preventDefault();
@@ -36,8 +39,7 @@ form.addEventListener("submit", (event) => {
 });
 
 async function clientFor(invited) {
-  if (!invited) return new Colyseus.Client(location.origin);
-  const { SallyportBrowserClient } = await import("./sallyport/sallyport.js");
+  if (!invited) return new SallyportBrowserClient(location.origin);
   const { relays, stunServers } = globalThis.settings ?? {};
   return await SallyportBrowserClient.fromInvite(invited, { relays, stunServers });
 }
@@ -60,33 +62,26 @@ async function join() {
     return;
   }
   status.textContent = "You are in.";
-  room.onMessage("wave", ({ from }) => waves.set(from, performance.now()));
+  room.onMessage("wave", ({ from }) => rings.set(from, performance.now()));
+  room.onMessage("tagged", ({ who }) => rings.set(who, performance.now()));
   room.onStateChange((state) => {
-    const at = performance.now();
-    for (const id of tracks.keys()) if (!state.players.has(id)) tracks.delete(id);
-    state.players.forEach(({ x, y }, id) => {
-      const track = tracks.get(id) ?? [];
-      track.push({ at, x, y });
-      while (track.length > 2 && track[1].at < at - 1000) track.shift();
-      tracks.set(id, track);
-    });
+    if (state.players.has(room.sessionId)) prediction ??= new Prediction(room);
     document.documentElement.dataset.players = state.players.size;
   });
   room.onLeave(() => {
     status.textContent = "The server has gone. Trying again …";
     room = undefined;
-    tracks.clear();
+    prediction = undefined;
     setTimeout(() => void join(), 1000);
   });
 }
 
-/** Where somebody was at a moment, between the two known positions around it. */
-function positionOf(track, at) {
-  let i = track.length - 1;
-  while (i > 0 && track[i].at > at) i--;
-  const [from, to] = [track[i], track[i + 1] ?? track[i]];
-  const share = to.at > from.at ? Math.min(1, Math.max(0, (at - from.at) / (to.at - from.at))) : 0;
-  return { x: from.x + (to.x - from.x) * share, y: from.y + (to.y - from.y) * share };
+/** What the player wants, for one step. */
+function wish() {
+  const { x, y } = direction();
+  const tag = tags;
+  tags = false;
+  return { x: Math.round(100 * x), y: Math.round(100 * y), tag };
 }
 
 function direction() {
@@ -95,8 +90,8 @@ function direction() {
     x += KEYS[code][0];
     y += KEYS[code][1];
   }
-  const me = room.state?.players?.get(room.sessionId); // not before the first state
-  if (pointer && me && Math.hypot(pointer.x - me.x, pointer.y - me.y) > 10) {
+  const me = prediction.positionOf(room.state.players.get(room.sessionId));
+  if (pointer && Math.hypot(pointer.x - me.x, pointer.y - me.y) > 10) {
     [x, y] = [pointer.x - me.x, pointer.y - me.y];
   }
   const length = Math.hypot(x, y) || 1;
@@ -105,21 +100,21 @@ function direction() {
 
 function draw(now) {
   requestAnimationFrame(draw);
+  if (!prediction || !room?.state.players.has(room.sessionId)) return;
+  prediction.frame(now, wish);
   const { color } = getComputedStyle(canvas);
   context.clearRect(0, 0, canvas.width, canvas.height);
   context.textAlign = "center";
   context.font = "600 14px system-ui, sans-serif";
-  room?.state?.players?.forEach((player, id) => {
-    const track = tracks.get(id);
-    if (!track) return;
-    const { x, y } = positionOf(track, now - DELAY_MS);
+  room.state.players.forEach((player, id) => {
+    const { x, y } = prediction.positionOf(player);
     context.fillStyle = `hsl(${player.hue} 70% 55%)`;
     context.beginPath();
     context.arc(x, y, 16, 0, 2 * Math.PI);
     context.fill();
     context.fillStyle = color;
-    context.fillText(`${player.name}${id === room.sessionId ? " (you)" : ""}`, x, y - 24);
-    const waved = (now - (waves.get(id) ?? Number.NEGATIVE_INFINITY)) / WAVE_MS;
+    context.fillText(`${player.name}${id === room.sessionId ? " (you)" : ""} ${player.tags}`, x, y - 24);
+    const waved = (now - (rings.get(id) ?? Number.NEGATIVE_INFINITY)) / RING_MS;
     if (waved > 1) return;
     context.strokeStyle = `hsl(${player.hue} 70% 55% / ${1 - waved})`;
     context.lineWidth = 4;
@@ -133,7 +128,8 @@ const wave = () => room?.send("wave");
 document.getElementById("wave").addEventListener("click", wave);
 addEventListener("keydown", (event) => {
   if (event.code in KEYS) pressed.add(event.code);
-  else if (event.code === "Space" && event.target.tagName !== "BUTTON") wave();
+  else if (event.code === "KeyE") wave();
+  else if (event.code === "Space" && event.target.tagName !== "BUTTON") tags ||= !event.repeat;
   else return;
   event.preventDefault();
 });
@@ -156,6 +152,5 @@ for (const type of ["pointerup", "pointercancel"]) {
     pointer = undefined;
   });
 }
-setInterval(() => room && room.send("move", { n: ++n, ...direction() }), 50);
 requestAnimationFrame(draw);
 void join();

@@ -9,19 +9,19 @@ import { formatPrometheus, OwnPages, SallyportTransport } from "sallyport/colyse
 import { invitesFromEnvironment } from "sallyport/rendezvous";
 import { ArenaRoom } from "./rooms/ArenaRoom.ts";
 
-/** Rooms over UDP, and over WebSocket for browsers, on one port number that it opens on the router. */
+/** Rooms over UDP, over WebRTC for browsers, and over WebSocket where neither gets through, on ports that it opens on the router. */
 export const transport = new SallyportTransport({
   description: process.env.GAME_NAME || "My game",
   // LOBBY_URL, PAGE_URL, SALLYPORT_RELAYS: how friends find you.
   ...invitesFromEnvironment(),
   // The invite stays the same over restarts. Each process of a fleet has its own.
   listing: { secretFile: fileURLToPath(new URL(`../.invite-${process.env.PORT || 2567}`, import.meta.url)) },
-  // Friends in browsers come by invite too; by address they use WebSocket.
-  webrtc: process.env.LOBBY_URL ? "auto" : false,
   // SALLYPORT_VIA, SALLYPORT_GATEWAY, SALLYPORT_STUN_URLS and others: see .env.example.
   connectivity: optionsFromEnvironment(),
   // Players on the same network find it by this word. `lan: false` tells them nothing.
   lan: { application: "my-game" },
+  // Browsers get datagrams too, by WebRTC, once `npm install node-datachannel` is done; without it they use WebSocket.
+  webrtc: "auto",
 });
 
 // Friends meet in one room. Players may start it and come into it, but open no other one beside it: `create` is left out.
@@ -41,19 +41,15 @@ export const server = defineServer({
   },
   express: (app) => {
     app.use(express.static(fileURLToPath(new URL("../public", import.meta.url))));
-    // What brings friends in by invite, for the page.
-    app.use(
-      "/sallyport",
-      express.static(fileURLToPath(new URL("../standalone/", import.meta.resolve("sallyport/browser")))),
-    );
     // Who plays, over which paths, and how the way in is: for Prometheus, and for you.
     app.get("/metrics", own.middleware, (_request, response) => {
       response.type("text/plain").send(formatPrometheus(transport.metrics()));
     });
-    // Colyseus' client, for the page.
-    app.get("/colyseus.js", (_request, response) => {
-      response.sendFile(fileURLToPath(new URL("../dist/colyseus.js", import.meta.resolve("@colyseus/sdk"))));
-    });
+    // The client for the page, with Colyseus' prediction.
+    app.use(
+      "/sallyport",
+      express.static(fileURLToPath(new URL("../standalone", import.meta.resolve("sallyport/browser")))),
+    );
   },
 });
 

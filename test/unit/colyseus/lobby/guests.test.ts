@@ -49,3 +49,30 @@ test("a game that is full of guests of their own keeps them", () => {
   expect(enters("203.0.113.9")).toBe(false);
   expect(left).toEqual([]);
 });
+
+test("attests an introduction to both sides where they have one public address, and nowhere else", () => {
+  const heard: [who: string, type: string, message?: unknown][] = [];
+  const client = (sessionId: string): Client =>
+    ({
+      sessionId,
+      leave: () => {},
+      send: (type: string, message?: unknown) => void heard.push([sessionId, type, message]),
+    }) as unknown as Client;
+  const introduced = (hostAddress: string, address: string): boolean[] => {
+    heard.length = 0;
+    const [host, friend] = [client("host"), client(`friend ${count++}`)];
+    guests.setHost(host, hostAddress);
+    guests.add(friend, address);
+    guests.introduce(friend, { hello: new Uint8Array(49) });
+    const [, , message] =
+      heard.find(([who, type]) => who === "host" && type === "introduction") ?? expect.unreachable();
+    return [heard.some(([, type]) => type === "attested"), (message as { attested?: boolean }).attested ?? false];
+  };
+  expect(introduced("5.6.7.8", "5.6.7.8")).toEqual([true, true]);
+  expect(introduced("2a02:1:2:3::1", "2a02:1:2:3:ffff::2")).toEqual([true, true]);
+  expect(introduced("5.6.7.8", "5.6.7.9")).toEqual([false, false]);
+  expect(introduced("2a02:1:2:3::1", "2a02:1:2:4::1")).toEqual([false, false]);
+  // Who is on the lobby's own network says nothing about the internet.
+  expect(introduced("192.168.1.2", "192.168.1.2")).toEqual([false, false]);
+  expect(introduced("127.0.0.1", "127.0.0.1")).toEqual([false, false]);
+});

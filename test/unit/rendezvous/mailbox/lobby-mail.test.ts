@@ -23,6 +23,13 @@ describe("what a lobby says to a host", () => {
       type: "registered",
       url: "https://lobby.example/",
     });
+    expect(parseHostMail("introduction", { id: 3, hello, attested: true }, CODE)).toEqual({
+      type: "introduction",
+      id: 3,
+      hello,
+      attested: true,
+    });
+    expect(parseHostMail("introduction", { id: 3, hello, attested: 1 }, CODE)).not.toHaveProperty("attested");
     expect(parseHostMail("introduction", { id: 3, hello }, CODE)).toEqual({ type: "introduction", id: 3, hello });
     expect(parseHostMail("relay", { id: 3, data: hello }, CODE)).toEqual({ type: "relay", id: 3, data: hello });
     expect(parseHostMail("end", { id: 3, reason: "left" }, CODE)).toEqual({ type: "end", id: 3 });

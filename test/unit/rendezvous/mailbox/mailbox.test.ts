@@ -39,8 +39,11 @@ class Post {
   readonly seen: Uint8Array[] = [];
   readonly #guests = new Map<number, GuestEnd>();
   readonly #host: HostIntroductions;
+  readonly #attests: boolean;
 
-  constructor({ linkOnly = false } = {}) {
+  /** @param attests the mailbox sees both sides at one public address, as a lobby may */
+  constructor({ linkOnly = false, attests = false } = {}) {
+    this.#attests = attests;
     const mailbox: Pick<HostMailbox, "send" | "end"> = {
       send: (id, data) => this.#toGuest(id, { type: "relay", data: this.#see(data) }),
       end: (id, reason) => this.#toGuest(id, { type: "end", reason }),
@@ -64,7 +67,7 @@ class Post {
   ): { end: GuestEnd; introduced: Promise<Introduction> } {
     const id = this.#guests.size + 1;
     const end = new GuestEnd(
-      (hello) => this.#toHost({ type: "introduction", id, hello: this.#see(hello) }),
+      (hello) => this.#introduce(id, hello),
       (data) => this.#toHost({ type: "relay", id, data: this.#see(data) }),
     );
     this.#guests.set(id, end);
@@ -77,6 +80,11 @@ class Post {
       host: { ...details, name: "as the mailbox has it", online: true, key, verifier, ...host },
     });
     return { end, introduced };
+  }
+
+  #introduce(id: number, hello: Uint8Array): void {
+    if (this.#attests) this.#toGuest(id, { type: "attested" });
+    this.#toHost({ type: "introduction", id, hello: this.#see(hello), ...(this.#attests && { attested: true }) });
   }
 
   #toGuest(id: number, mail: GuestMail): void {
@@ -154,6 +162,13 @@ describe("through a mailbox of any kind", () => {
     guest.close("done");
     await expect.poll(() => host?.closed).toEqual({ by: "there", reason: "done" });
     expect(end.isOpen).toBe(false);
+  });
+
+  test.each([true, false])("whether both have one public address, the mailbox alone says: %s", async (attests) => {
+    const post = new Post({ attests });
+    const guest = await post.enter(identity.seal).introduced;
+    await expect.poll(() => post.introductions.length).toBe(1);
+    expect([guest.attested, post.introductions[0]?.attested]).toEqual([attests, attests]);
   });
 
   test("a host that wants the link refuses the code", async () => {

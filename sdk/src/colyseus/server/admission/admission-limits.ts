@@ -24,11 +24,11 @@ export interface AdmissionLimits {
    * one in four seconds. Default 96: a school of sixty comes back at once.
    */
   seatsPerAddress?: number;
-  /** The same of all together. Beyond it a network (IPv4 /24, IPv6 /32) without such a seat still gets one, up to twice as many. Default 1024. */
+  /** The same of all together. Beyond it a network (IPv4 /24, IPv6 /32) without such a seat still gets one, up to twice as many. Default 512. */
   seats?: number;
   /** Rooms that one address has had made and that still exist. Beyond it players join the rooms that are there. Default 64. */
   roomsPerAddress?: number;
-  /** Rooms that players have had made and that nobody is in. Default 1024. */
+  /** Rooms that players have had made and that nobody is in. Default 512. */
   emptyRooms?: number;
   /** Players of one address in rooms of this process, over UDP, WebRTC and WebSocket. Default 128. */
   playersPerAddress?: number;
@@ -43,9 +43,9 @@ export const ADMISSION_LIMITS: Required<AdmissionLimits> = {
   requests: 10_000,
   guessesPerAddress: 20,
   seatsPerAddress: 96,
-  seats: 1024,
+  seats: 512,
   roomsPerAddress: 64,
-  emptyRooms: 1024,
+  emptyRooms: 512,
   playersPerAddress: 128,
   tokensPerSeat: 4,
   webRTCOffers: 128,

@@ -8,7 +8,9 @@ import {
   Protocol,
 } from "@colyseus/core";
 import { WebSocketClient, WebSocketTransport } from "@colyseus/ws-transport";
+import type { NetworkConditions } from "../../../channel/line-model.ts";
 import { type Endpoint, formatEndpoint, normalizeAddress } from "../../../net/endpoint.ts";
+import { MessageLine } from "../../../session/message-line.ts";
 import { MovingSession } from "../../websocket/moving-session.ts";
 import { WebSocketSession } from "../../websocket/session.ts";
 import { CONTROL_PARAMETER, CONTROL_PROTOCOL, encodeControl } from "../../wire/websocket-control.ts";
@@ -27,19 +29,27 @@ type SendCallback = (error?: Error) => void;
 /** Fields marked unreliable reach a WebSocket player too, by the one way there is. */
 export class FallbackWebSocketClient extends WebSocketClient {
   readonly #sequence = new UnreliableSequence();
+  /** A bad line for what is sent, if any. */
+  line: MessageLine | undefined;
 
   override raw(data: Uint8Array, options?: ISendOptions, callback?: SendCallback): void {
     this.#sequence.reliable(data);
-    super.raw(data, options, callback);
+    this.#send(data, options, callback);
   }
 
   /** Its presence is how Colyseus knows that a client gets unreliable fields at all. */
   rawUnreliable(data: Uint8Array, options?: ISendOptions, callback?: SendCallback): void {
-    if (!this.#sequence.concerns(data)) return super.raw(data, options, callback);
+    if (!this.#sequence.concerns(data)) return this.#send(data, options, callback);
     // `ws` keeps what it cannot write at once, and Colyseus reuses the buffers of its patches.
     const copy = Buffer.from(data);
     this.#sequence.renumber(copy);
-    super.raw(copy, options, callback);
+    this.#send(copy, options, callback);
+  }
+
+  #send(data: Uint8Array, options?: ISendOptions, callback?: SendCallback): void {
+    if (!this.line) return super.raw(data, options, callback);
+    const copy = Buffer.from(data);
+    this.line.reliable(data.length, () => super.raw(copy, options, callback));
   }
 
   supersede(): void {
@@ -55,10 +65,13 @@ export interface WebSocketRegister {
   /** Those who may leave their WebSocket for a session. */
   upgrades: Upgrades;
   clients: UDPClientSettings;
+  /** A bad line to every player, if any. */
+  conditions: NetworkConditions | undefined;
 }
 
 /** Who is connected, and who guesses seats, by the WebSocket server that they came to. */
 const registers = new WeakMap<object, WebSocketRegister>();
+const TIMERS = { now: () => performance.now(), later: (work: () => void, ms: number) => void setTimeout(work, ms) };
 
 /** Colyseus' WebSocket transport with {@link FallbackWebSocketClient}s. */
 export class FallbackWebSocketTransport extends WebSocketTransport {
@@ -126,14 +139,16 @@ function plainClient(
 ): FallbackWebSocketClient {
   guardHandlers(socket);
   register?.players.add(socket, { roomId, sessionId, remote: formatEndpoint(remote) });
-  return new FallbackWebSocketClient(sessionId, socket);
+  const client = new FallbackWebSocketClient(sessionId, socket);
+  if (register?.conditions) client.line = new MessageLine(register.conditions, TIMERS);
+  return client;
 }
 
 /** A client of Sallyport's own, who comes back to UDP or WebRTC when that gets through. */
 function movingClient(
   socket: RawWebSocket,
   { roomId, sessionId, remote }: WebSocketPlayer,
-  { players, upgrades, clients }: WebSocketRegister,
+  { players, upgrades, clients, conditions }: WebSocketRegister,
 ): UDPClient {
   const webSocket = new WebSocketSession(
     {
@@ -146,6 +161,7 @@ function movingClient(
     remote,
   );
   const session = new MovingSession(webSocket, (work, ms) => void setTimeout(work, ms).unref());
+  if (conditions) session.conditions = conditions;
   const connection = new UDPConnection(session, clients);
   setPlayerRef(socket, connection);
   const key = upgrades.add(session, { roomId, sessionId });

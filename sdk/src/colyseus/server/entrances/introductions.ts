@@ -25,6 +25,8 @@ export function serveIntroductions(lobby: LobbyEntry, { server, sessions, connec
     return mapping === "unknown" || filtering === "unknown" ? undefined : { mapping, filtering };
   };
   lobby.registration.on("introduction", (introduction) => {
-    serveInviteTunnel(introduction, { server, sessions, ice: connectivity.ice, nat, isLocal: lobby.isLocal });
+    const { isLocal } = lobby;
+    const { attested } = introduction;
+    serveInviteTunnel(introduction, { server, sessions, ice: connectivity.ice, nat, isLocal, attested });
   });
 }

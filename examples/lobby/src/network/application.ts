@@ -1,0 +1,2 @@
+/** What hosts and players call this game on the local network. */
+export const APPLICATION = "sallyport-arena";
