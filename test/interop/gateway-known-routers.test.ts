@@ -1,6 +1,6 @@
 /** A router that was met before is asked at once, and is believed no more than one that answers the search. */
 
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -10,6 +10,7 @@ import { REVISIT_TIMEOUT_MS } from "../../sdk/src/gateway/discovery/upnp-discove
 import { KnownRouters } from "../../sdk/src/gateway/journal/known-routers.ts";
 import { PortMapper } from "../../sdk/src/gateway/mapper/port-mapper.ts";
 import { type Clock, systemClock } from "../../sdk/src/net/clock.ts";
+import { removeState } from "../remove-state.ts";
 import { ScriptedGateway } from "./scripted-gateway.ts";
 
 const REQUEST = { internalPort: 7777, protocol: "udp" } as const;
@@ -18,7 +19,7 @@ let state = "";
 beforeEach(() => {
   state = mkdtempSync(join(tmpdir(), "sallyport-routers-"));
 });
-afterEach(() => rmSync(state, { recursive: true, force: true }));
+afterEach(() => removeState(state));
 
 function mapperAt({ interfaces, ports }: ScriptedGateway, clock: Clock = systemClock): PortMapper {
   return new PortMapper({ via: ["upnp"], interfaces, journal: state, environment: { ports, machine: "test", clock } });

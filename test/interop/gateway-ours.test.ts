@@ -2,10 +2,11 @@
  * A mapping is ours if the port was free before, the router agreed, and the entry names our port and no other computer, however
  * the router spells it. Each case is a router that somebody reported, or another of its kind.
  */
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { removeState } from "../remove-state.ts";
 import { entryOf, eventsOf, fastClock, mapperAt, REQUEST, refusal, withMapping } from "./gateway-mapping.ts";
 import { type ActionAnswer, Fault, ScriptedGateway, type ScriptedOptions } from "./scripted-gateway.ts";
 
@@ -15,7 +16,7 @@ let state = "";
 beforeEach(() => {
   state = mkdtempSync(join(tmpdir(), "sallyport-ours-"));
 });
-afterEach(() => rmSync(state, { recursive: true, force: true }));
+afterEach(() => removeState(state));
 
 const journal = (): string[] => readdirSync(state).filter((name) => name.startsWith("mappings-"));
 

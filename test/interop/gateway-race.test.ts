@@ -1,9 +1,10 @@
 /** PCP, NAT-PMP and UPnP of one router race: one that is silent or garbled delays the others by a moment only. */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Via } from "../../sdk/src/gateway/types.ts";
+import { removeState } from "../remove-state.ts";
 import { eventsOf, mapperAt, REQUEST } from "./gateway-mapping.ts";
 import { PortControlServer, type PortControlServerOptions } from "./port-control-server.ts";
 import { ScriptedGateway, type ScriptedOptions } from "./scripted-gateway.ts";
@@ -16,7 +17,7 @@ let state = "";
 beforeEach(() => {
   state = mkdtempSync(join(tmpdir(), "sallyport-race-"));
 });
-afterEach(() => rmSync(state, { recursive: true, force: true }));
+afterEach(() => removeState(state));
 
 type Instead = NonNullable<PortControlServerOptions["instead"]>;
 

@@ -1,11 +1,12 @@
 /** What is told of a mapping after it was made is so: renewed, changed, lost, unmapped. */
 import { createSocket } from "node:dgram";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { PortMapper } from "../../sdk/src/gateway/mapper/port-mapper.ts";
 import type { Via } from "../../sdk/src/gateway/types.ts";
+import { removeState } from "../remove-state.ts";
 import { entryOf, eventsOf, fastClock, mapperAt, REQUEST, withMapping } from "./gateway-mapping.ts";
 import { PortControlServer, type PortControlServerOptions } from "./port-control-server.ts";
 import { Fault, ScriptedGateway, type ScriptedOptions } from "./scripted-gateway.ts";
@@ -14,7 +15,7 @@ let state = "";
 beforeEach(() => {
   state = mkdtempSync(join(tmpdir(), "sallyport-renewal-"));
 });
-afterEach(() => rmSync(state, { recursive: true, force: true }));
+afterEach(() => removeState(state));
 
 /** The external ports on record. */
 function recorded(): number[] {

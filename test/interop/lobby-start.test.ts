@@ -73,7 +73,7 @@ describe("npm start", () => {
     await once(taken, "listening");
     await using first = new RunningProgram("start.ts", [], environment(own));
     expect(await first.exited).toBe(69);
-    expect(first.stderr).toMatch(new RegExp(`Port ${own.PORT} is in use by another program\\. .*PORT=`));
+    expect(first.stderr).toMatch(new RegExp(`Port ${own.PORT} is in use by another program\\. .*--port`));
     taken.close();
 
     const game = createServer().listen(own.GAME_PORT);
@@ -218,7 +218,8 @@ describe("wrong usage ends with 64 and a hint", () => {
     ["join.ts", ["2222-2222", "--seconds", "-1"], {}, /--seconds must be|--seconds needs/],
     ["join.ts", ["2222-2222", "--seconds", "soon"], {}, /--seconds must be a number above 0/],
     ["start.ts", [], { GAME_PORT: "-1" }, /GAME_PORT must be a port/],
-    ["start.ts", ["--port", "1"], {}, /--port is no option/],
+    ["start.ts", ["--prt", "1"], {}, /--prt is no option. Did you mean --port\?/],
+    ["start.ts", ["--game-port", "0"], {}, /--game-port must be a port/],
   ])("%s %j %j", async (program, argv, env, hint) => {
     await using running = new RunningProgram(program, argv, env);
     expect(await running.exited).toBe(64);

@@ -86,7 +86,10 @@ describe("listen-server", () => {
       cwd: EXAMPLES,
       env: { PORT: String(port) },
     });
-    expect(second).toMatchObject({ code: 1, output: expect.stringMatching(/Cannot host: .*EADDRINUSE.*PORT=7778/) });
+    expect(second).toMatchObject({
+      code: 1,
+      output: expect.stringMatching(/Cannot host: .*EADDRINUSE.*variable PORT/),
+    });
     taken.close();
   });
 });

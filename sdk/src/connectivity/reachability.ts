@@ -5,7 +5,8 @@ import type { Proof } from "../gateway/types.ts";
 export type Verdict = "open" | "mapped" | "punchable" | "relay-only" | "lan-only";
 
 export type EndpointKind = "host" | "mapped" | "reflexive" | "relayed";
-export type EndpointVia = "interface" | "pcp" | "nat-pmp" | "upnp" | "stun" | "turn";
+/** `announce`: the person who hosts says so. */
+export type EndpointVia = "interface" | "announce" | "pcp" | "nat-pmp" | "upnp" | "stun" | "turn";
 
 export interface ReachableEndpoint {
   kind: EndpointKind;

@@ -23,6 +23,8 @@ export interface Findings {
   localPort: number;
   /** Unicast addresses of the usable interfaces. */
   interfaces: readonly { name: string; address: string }[];
+  /** What the person who hosts announces: addresses, unless it is the port alone; and the port, unless it is the game's own. */
+  announced?: { addresses: readonly string[] | undefined; port: number | undefined } | undefined;
   /** What gateways forward to us. `address` is empty where the gateway does not know its outer address. */
   mappings: readonly (Omit<ReachableEndpoint, "kind"> & { gatewayName: string })[];
   reflexive: readonly ReflexiveFinding[];
@@ -43,6 +45,7 @@ const VIA_NAMES = {
   "nat-pmp": "NAT-PMP",
   upnp: "UPnP",
   interface: "",
+  announce: "",
   stun: "STUN",
   turn: "TURN",
 } as const;
@@ -52,6 +55,7 @@ export function assess(findings: Findings): Reachability {
   const nat = describeNat(findings);
   const endpoints = [
     ...hostEndpoints(findings),
+    ...announcedEndpoints(findings),
     ...mappedEndpoints(findings),
     ...reflexiveEndpoints(findings),
     ...relayedEndpoints(findings),
@@ -77,13 +81,15 @@ export function isDialable(endpoint: ReachableEndpoint, nat: NatDescription): bo
   }
   // A global IPv6 address usually stands behind the home gateway's firewall: only proof makes it dialable.
   if (endpoint.kind === "host") return !endpoint.address.includes(":") || endpoint.verified;
+  if (endpoint.via === "announce") return true;
   // Behind another NAT, nobody's word counts but a packet's.
   return endpoint.kind === "mapped" && (endpoint.proof !== "none" || !nat.carrierGrade);
 }
 
 function rank(endpoint: ReachableEndpoint, nat: NatDescription): number {
   const dialable = isDialable(endpoint, nat);
-  const kind = { host: dialable ? 0 : 4, mapped: dialable ? 1 : 5, reflexive: 2, relayed: 3 }[endpoint.kind];
+  const kind = { host: dialable ? 1 : 5, mapped: dialable ? 2 : 6, reflexive: 3, relayed: 4 }[endpoint.kind];
+  if (endpoint.via === "announce") return endpoint.protocol === "tcp" ? 1 : 0;
   return kind * 4 + (endpoint.protocol === "tcp" ? 2 : 0) + (endpoint.verified ? 0 : 1);
 }
 
@@ -100,6 +106,26 @@ function hostEndpoints({ interfaces, localPort }: Findings): ReachableEndpoint[]
       proof: "none" as const,
     })),
   );
+}
+
+/** Where only a port is announced, the address is the one that others see of us. */
+function announcedEndpoints({ announced, reflexive, interfaces, localPort }: Findings): ReachableEndpoint[] {
+  if (announced === undefined) return [];
+  const { addresses = reflexive.map(({ address }) => address), port = localPort } = announced;
+  return [...new Set(addresses)]
+    .filter((address) => port !== localPort || !interfaces.some((own) => own.address === address))
+    .flatMap((address) =>
+      (["udp", "tcp"] as const).map((protocol) => ({
+        kind: "mapped" as const,
+        protocol,
+        address,
+        port,
+        via: "announce" as const,
+        expiresAt: 0,
+        verified: false,
+        proof: "none" as const,
+      })),
+    );
 }
 
 function mappedEndpoints({ mappings, reflexive, probe }: Findings): ReachableEndpoint[] {
@@ -200,7 +226,11 @@ function mappingBehaviour(seen: readonly ReflexiveFinding[]): NatBehaviour {
 function judge(endpoints: readonly ReachableEndpoint[], nat: NatDescription): Verdict {
   const dialable = endpoints.filter((endpoint) => isDialable(endpoint, nat) && endpoint.protocol === "udp");
   if (dialable.some(({ kind }) => kind === "host")) return "open";
-  if (dialable.some(({ kind, proof }) => kind === "mapped" && (proof === "outside" || !nat.carrierGrade)))
+  if (
+    dialable.some(
+      ({ kind, proof, via }) => kind === "mapped" && (proof === "outside" || via === "announce" || !nat.carrierGrade),
+    )
+  )
     return "mapped";
   if (dialable.some(({ kind }) => kind === "reflexive")) return "open";
   if (endpoints.some(({ kind }) => kind === "reflexive")) {
@@ -229,6 +259,9 @@ function summarize(
     }
     case "mapped": {
       const endpoint = find("mapped");
+      if (endpoint?.via === "announce") {
+        return `Anyone can join at ${where(endpoint)}, as announced; nobody outside has tried it yet.`;
+      }
       const name = findings.mappings[0]?.gatewayName || "your router";
       const protocol = VIA_NAMES[endpoint?.via ?? "upnp"];
       if (endpoint?.proof === "outside") {

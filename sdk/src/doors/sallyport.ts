@@ -3,6 +3,7 @@
 export type { NetworkConditions } from "../channel/line-model.ts";
 export { NETWORK_PRESETS, type NetworkPreset, networkConditions, networkPreset } from "../channel/network-presets.ts";
 export { type DeliveryMode, type SendOptions } from "../channel/wire/types.ts";
+export type { AnnounceOptions } from "../connectivity/announced.ts";
 export { type EnvironmentOptions, optionsFromEnvironment } from "../connectivity/environment.ts";
 export { type ConnectivityEvents, ConnectivityManager } from "../connectivity/manager/manager.ts";
 export type { ConnectivityOptions } from "../connectivity/options.ts";
@@ -20,6 +21,7 @@ export type {
 } from "../connectivity/reachability.ts";
 export { PortMapError, type PortMapErrorKind, type Via } from "../gateway/types.ts";
 export { type Endpoint, formatEndpoint, normalizeAddress } from "../net/endpoint.ts";
+export type { NAT64Prefix } from "../net/nat64.ts";
 export {
   listenToTrace,
   TRACE_ROOMS,

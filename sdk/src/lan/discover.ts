@@ -1,4 +1,5 @@
 /** Finds hosted games on the local network. */
+import { formatEndpoint } from "../net/endpoint.ts";
 import { traceOf } from "../net/trace.ts";
 import { TraceLimiter } from "../net/trace-limiter.ts";
 import { type LanEvent, type LanGame, LanListener } from "./listener.ts";
@@ -121,5 +122,7 @@ export async function* lanGames(options: Omit<DiscoverLanOptions, "onGame" | "on
 
 /** Where to join it: `http://192.168.1.10:7777`, the best first. Without those that no URL can name. */
 export function lanUrls({ addresses, port }: LanGame): string[] {
-  return addresses.filter((address) => !address.includes("%")).map((address) => `http://${address}:${port}`);
+  return addresses
+    .filter((address) => !address.includes("%"))
+    .map((address) => `http://${formatEndpoint({ address, port })}`);
 }

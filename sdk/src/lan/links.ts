@@ -25,16 +25,25 @@ export function linksOf(interfaces: Interfaces): Link[] {
   for (const [name, addresses = []] of Object.entries(interfaces)) {
     if (!isLocal(addresses.map(({ address }) => address))) continue;
     const zone = zoneOf(name, interfaces);
+    const unique: Link[] = [];
     for (const { address, family, cidr } of addresses) {
       const prefixLength = prefixLengthOf(cidr, family === "IPv4" ? 4 : 6);
       if (family === "IPv4") links.push({ name, zone, address, family: 4, prefixLength });
       else if (address.startsWith("fe80:")) links.push({ name, zone, address, family: 6, prefixLength });
+      // One of each network's: a computer takes several, which change (RFC 8981).
+      else if (isUniqueLocal(address) && !unique.some((link) => sharesPrefix(address, link.address, prefixLength))) {
+        unique.push({ name, zone, address, family: 6, prefixLength });
+      }
     }
+    links.push(...unique);
   }
   return links;
 }
 
 const LOCAL: ReadonlySet<AddressScope> = new Set(["private", "link-local", "loopback"]);
+
+/** RFC 4193. On a network without IPv4 it is what a URL can name, since it needs no zone. */
+const isUniqueLocal = (address: string): boolean => address.includes(":") && addressScope(address) === "private";
 
 /** Without IPv4 only link-local and unique local addresses (RFC 4193) tell a home from a rented server. */
 function isLocal(addresses: readonly string[]): boolean {
@@ -46,10 +55,10 @@ function isLocal(addresses: readonly string[]): boolean {
  * Who is on a network of ours: a source far away was forged, or came through a router that forwards what it should not.
  */
 export function neighbourhoodOf(links: Iterable<Omit<Link, "name" | "zone">>): (address: string) => boolean {
-  const near = [...links].filter(({ family }) => family === 4);
+  const near = [...links];
   return (address) => {
     const scope = addressScope(address);
-    if (address.includes(":")) return scope === "link-local";
+    if (address.includes(":") && scope === "link-local") return true;
     // However wide somebody made the network's mask: no public address is a neighbour.
     return LOCAL.has(scope) && near.some((link) => sharesPrefix(address, link.address, link.prefixLength));
   };

@@ -16,7 +16,7 @@ export interface LanRemote {
 }
 
 export interface LanNetworkState {
-  /** Ours on local networks, on which is sent: neither loopback nor link-local IPv6. */
+  /** Ours on local networks, from which is sent: neither loopback nor link-local IPv6, IPv4 first. */
   addresses: string[];
   /** What does not work, in plain words; empty when all does. */
   problem: string;
@@ -75,8 +75,9 @@ export class UDPLanNetwork implements LanNetwork {
   }
 
   get state(): LanNetworkState {
-    const senders = [...this.#senders.values()];
-    const isTold = ({ link }: Sender): boolean => link.family === 4 && addressScope(link.address) !== "loopback";
+    const senders = [...this.#senders.values()].sort((a, b) => a.link.family - b.link.family);
+    const isTold = ({ link: { family, address } }: Sender): boolean =>
+      addressScope(address) !== "loopback" && (family === 4 || addressScope(address) !== "link-local");
     return {
       addresses: senders
         .filter((sender) => isTold(sender) && sender.problem === "")
@@ -97,8 +98,9 @@ export class UDPLanNetwork implements LanNetwork {
 
   unicast(datagram: Uint8Array, remote: LanRemote): void {
     const family = remote.address.includes(":") ? 6 : 4;
+    const zone = zoneIn(remote.address);
     const sender = [...this.#senders.values()].find(
-      ({ link }) => link.family === family && (family === 4 || zoneIn(remote.address) === link.zone),
+      ({ link }) => link.family === family && (zone === undefined || zone === link.zone),
     );
     if (sender !== undefined) send(this.#receivers[family] ?? sender.socket, datagram, remote);
   }
@@ -146,7 +148,8 @@ export class UDPLanNetwork implements LanNetwork {
       this.#join(link);
     };
     // Bound to the interface's own address, so that it is what the others see.
-    const address = link.family === 4 ? link.address : withZone(link.address, link.zone);
+    const isZoned = link.family === 6 && addressScope(link.address) === "link-local";
+    const address = isZoned ? withZone(link.address, link.zone) : link.address;
     socket.bind({ port: 0, address, exclusive: true }, ready);
     return { link, socket, problem: "" };
   }

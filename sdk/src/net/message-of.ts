@@ -1,4 +1,8 @@
-/** What an error says, whatever was thrown. */
+import { certificateDates } from "./certificate-dates.ts";
+
+/** What an error says, whatever was thrown; and that a clock may be wrong, where TLS refused a certificate for its dates. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  const message = error instanceof Error ? error.message : String(error);
+  const dates = certificateDates(error);
+  return dates === undefined || message.includes(dates) ? message : `${message}: ${dates}`;
 }

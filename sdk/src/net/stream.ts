@@ -1,6 +1,7 @@
 import { connect as connectTCP, type Socket } from "node:net";
 import { connect as connectTLS, type SecureContextOptions } from "node:tls";
 import { addressFamily } from "./address.ts";
+import { certificateDates } from "./certificate-dates.ts";
 import { type Endpoint, formatEndpoint } from "./endpoint.ts";
 
 /** Why there is no stream, or none any more. */
@@ -119,9 +120,10 @@ export function connectStream(server: Endpoint, { peer, tls, signal }: StreamOpt
 }
 
 function unreachable(server: Endpoint, peer: string, tls: boolean, cause: NodeJS.ErrnoException): StreamError {
-  const advice = /CERT|SIGNATURE|TLS|SSL/.test(cause.code ?? "")
+  const untrusted = /CERT|SIGNATURE|TLS|SSL/.test(cause.code ?? "")
     ? "its certificate or its TLS is not to be trusted: check the name in the URL and the authority (ca)"
     : "it is down, or the network blocks it";
+  const advice = certificateDates(cause) ?? untrusted;
   const how = tls ? "TLS" : "TCP";
   const why = cause.code ?? cause.message;
   const message = `Cannot reach ${peer} ${formatEndpoint(server)} over ${how} (${why}): ${advice}.`;

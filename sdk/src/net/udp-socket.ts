@@ -2,6 +2,7 @@ import dgram from "node:dgram";
 import { addressFamily } from "./address.ts";
 import { normalizeAddress } from "./endpoint.ts";
 import { isExhausted } from "./exhaustion.ts";
+import type { NAT64Prefix } from "./nat64.ts";
 import { describeSocketError, errorCode, UDPSocketError } from "./udp-error.ts";
 
 /** Receives a datagram. `address` is normalised (see {@link normalizeAddress}); `data` is the receiver's to keep. */
@@ -24,6 +25,11 @@ export interface UDPSocketOptions {
   receiveBufferSize?: number;
   /** SO_SNDBUF in bytes; the system may give less. Default: the system's. */
   sendBufferSize?: number;
+  /**
+   * The prefix of a network without IPv4: public IPv4 addresses are reached, and named, through its NAT64. For a socket on `*` only.
+   * Default: none.
+   */
+  nat64?: NAT64Prefix | undefined;
   /** Most bytes that may wait in this process while the system's send buffer is full. Default 1 MiB. */
   maxQueuedBytes?: number;
 }
@@ -38,6 +44,9 @@ export interface UDPSocketCounters {
 
 /** The largest payload of a UDP datagram over IPv4: 65535 less the IP and UDP headers. */
 export const MAX_DATAGRAM_BYTES = 65507;
+
+/** `receiveBufferSize` of a server: the players' packets of a whole tick must fit, and the system's default holds fewer than a hundred. */
+export const SERVER_RECEIVE_BUFFER_BYTES: number = 4 << 20;
 
 const DEFAULT_MAX_QUEUED_BYTES = 1 << 20;
 /** Datagrams up to this size find a ready-made view of the outgoing slab; larger ones are rare and get a fresh one. */
@@ -86,6 +95,9 @@ export class UDPSocket implements AsyncDisposable {
 
   readonly #socket: dgram.Socket;
   readonly #maxQueuedBytes: number;
+  readonly #nat64: NAT64Prefix | undefined;
+  /** Not every runtime does (Deno): where nobody says when a datagram has left, each has memory of its own. */
+  readonly #tellsQueue: boolean;
   /** Replaced as a whole when it changes, so that a tap may remove itself while it is being called. */
   #taps: readonly DatagramTap[] = [];
   #closeListeners: readonly (() => void)[] = [];
@@ -100,14 +112,16 @@ export class UDPSocket implements AsyncDisposable {
   #views: (Buffer | undefined)[] = [];
   #queueing = false;
 
-  private constructor(socket: dgram.Socket, dualStack: boolean, maxQueuedBytes: number) {
-    const bound = socket.address();
+  private constructor(socket: dgram.Socket, dualStack: boolean, { maxQueuedBytes, nat64 }: UDPSocketOptions) {
+    const bound = boundAddress(socket);
     this.#socket = socket;
+    this.#tellsQueue = typeof (socket as Partial<dgram.Socket>).getSendQueueCount === "function";
     this.localPort = bound.port;
     this.localAddress = normalizeAddress(bound.address);
     this.family = bound.family === "IPv6" ? 6 : 4;
     this.dualStack = dualStack;
-    this.#maxQueuedBytes = maxQueuedBytes;
+    this.#maxQueuedBytes = maxQueuedBytes ?? DEFAULT_MAX_QUEUED_BYTES;
+    this.#nat64 = dualStack ? nat64 : undefined;
     // Two listeners, so that sockets without mapped addresses do not pay for their translation.
     socket.on(
       "message",
@@ -191,7 +205,7 @@ export class UDPSocket implements AsyncDisposable {
     }
     trySize(() => socket.setRecvBufferSize(options.receiveBufferSize ?? 0), options.receiveBufferSize);
     trySize(() => socket.setSendBufferSize(options.sendBufferSize ?? 0), options.sendBufferSize);
-    return new UDPSocket(socket, dualStack, options.maxQueuedBytes ?? DEFAULT_MAX_QUEUED_BYTES);
+    return new UDPSocket(socket, dualStack, options);
   }
 
   get closed(): boolean {
@@ -227,7 +241,7 @@ export class UDPSocket implements AsyncDisposable {
     } catch {
       return false; // a fractional port, or dgram's state changed under us
     }
-    this.#queueing = socket.getSendQueueCount() > 0;
+    this.#queueing = this.#tellsQueue && socket.getSendQueueCount() > 0;
     if (this.#queueing) {
       // The queue points into this slab: leave it to the queue and take another.
       this.#slab = NOTHING;
@@ -241,7 +255,7 @@ export class UDPSocket implements AsyncDisposable {
 
   /** Bytes that wait in this process until the system takes them: 0 but for a full send buffer. */
   get queuedBytes(): number {
-    return this.closed ? 0 : this.#socket.getSendQueueSize();
+    return this.closed || !this.#tellsQueue ? 0 : this.#socket.getSendQueueSize();
   }
 
   /** Whether `address` is one of a family that this socket carries. */
@@ -357,7 +371,7 @@ export class UDPSocket implements AsyncDisposable {
 
   #nameOf(address: string): string {
     if (this.#incomingNames.size >= MAX_REMEMBERED_ADDRESSES) this.#incomingNames.clear();
-    const name = normalizeAddress(address);
+    const name = this.#nat64?.toIPv4(address) ?? normalizeAddress(address);
     this.#incomingNames.set(address, name);
     return name;
   }
@@ -366,7 +380,7 @@ export class UDPSocket implements AsyncDisposable {
     const family = addressFamily(address);
     let destination = "";
     if (family === this.family) destination = address;
-    else if (family === 4 && this.dualStack) destination = `::ffff:${address}`;
+    else if (family === 4 && this.dualStack) destination = this.#nat64?.toIPv6(address) ?? `::ffff:${address}`;
     if (this.#outgoingNames.size >= MAX_REMEMBERED_ADDRESSES) this.#outgoingNames.clear();
     this.#outgoingNames.set(address, destination);
     return destination;
@@ -375,7 +389,7 @@ export class UDPSocket implements AsyncDisposable {
   #viewOf(length: number): Buffer {
     const known = this.#views[length];
     if (known !== undefined) return known;
-    if (length > CACHED_VIEWS) return Buffer.allocUnsafeSlow(length);
+    if (length > CACHED_VIEWS || !this.#tellsQueue) return Buffer.allocUnsafeSlow(length);
     if (this.#slab.length === 0) this.#slab = Buffer.allocUnsafeSlow(CACHED_VIEWS);
     const view = this.#slab.subarray(0, length);
     this.#views[length] = view;
@@ -389,6 +403,27 @@ export class UDPSocket implements AsyncDisposable {
       throw describeSocketError(doing, subject, error);
     }
   }
+}
+
+/**
+ * Where a socket is bound, which some runtimes know only later (Bun): a port that nobody can name is of no use here.
+ * @throws {UDPSocketError} `ENOSYS`; the socket is closed then
+ */
+function boundAddress(socket: dgram.Socket): { address: string; port: number; family: string } {
+  try {
+    const bound = socket.address();
+    if (bound.port > 0) return bound;
+  } catch {
+    // It says so below.
+  }
+  try {
+    socket.close();
+  } catch {
+    // It was never open.
+  }
+  const message =
+    "This JavaScript runtime opens UDP sockets later than it is asked to: use Node 22.19 or newer for UDP.";
+  throw new UDPSocketError("ENOSYS", message);
 }
 
 /** A buffer of another size is a wish, not a need: a system that refuses it still carries the game. */

@@ -29,6 +29,8 @@ export interface AdmissionOptions {
   maxTokenLifetimeSeconds: number;
   historyCapacity: number;
   oneTokenPerClient: boolean;
+  /** When the run began: the same moment by both clocks. */
+  startedAt: number;
   startSeconds: number;
   random: RandomSource;
 }
@@ -47,6 +49,7 @@ export class Admission {
   readonly #slab: Slab = getSlab();
   readonly #protocolId: Uint8Array = new Uint8Array(8);
   readonly #ownAddress: Uint8Array;
+  readonly #startedAt: number;
   readonly #startSeconds: number;
   readonly #maxTokenLifetimeSeconds: number;
   readonly #oneTokenPerClient: boolean;
@@ -62,6 +65,7 @@ export class Admission {
     this.codec = new PacketCodec(options.protocolId);
     new DataView(this.#protocolId.buffer).setBigUint64(0, options.protocolId, true);
     this.#ownAddress = options.ownAddress;
+    this.#startedAt = options.startedAt;
     this.#startSeconds = options.startSeconds;
     this.#maxTokenLifetimeSeconds = options.maxTokenLifetimeSeconds;
     this.#oneTokenPerClient = options.oneTokenPerClient;
@@ -78,7 +82,7 @@ export class Admission {
    * of the protocol. True if it was answered.
    */
   request(data: Uint8Array, address: string, port: number, now: number, unixSeconds: number): boolean {
-    const token = this.#openRequest(data, unixSeconds);
+    const token = this.#openRequest(data, now, unixSeconds);
     if (!token) return false;
     const answered = this.#admit(token, data, address, port, now, unixSeconds);
     token.clientToServerKey.fill(0);
@@ -129,14 +133,19 @@ export class Admission {
   }
 
   /** The checks that the datagram alone decides. */
-  #openRequest(data: Uint8Array, unixSeconds: number): PrivateToken | null {
+  #openRequest(data: Uint8Array, now: number, unixSeconds: number): PrivateToken | null {
     const { counters } = this.#host;
     if (!isRequest(data, this.#protocolId)) {
       counters.requestMalformed++;
       return null;
     }
     const expire = requestExpire(data);
-    const judgement = judgeExpire(expire, unixSeconds, this.#startSeconds, this.#maxTokenLifetimeSeconds);
+    const judgement = judgeExpire(
+      expire,
+      unixSeconds,
+      this.#startedBefore(now, unixSeconds),
+      this.#maxTokenLifetimeSeconds,
+    );
     if (judgement !== "good") {
       if (judgement === "expired") counters.requestExpired++;
       else counters.requestPredatesStart++;
@@ -146,6 +155,14 @@ export class Admission {
     if (typeof token !== "string") return token;
     counters.requestForged++;
     return null;
+  }
+
+  /**
+   * The start, as the wall clock counts now: where it was set back it lies in the future, and all new tokens would predate it. The
+   * second is for rounding: both clocks together never put the start later than it was.
+   */
+  #startedBefore(now: number, unixSeconds: number): number {
+    return Math.min(this.#startSeconds, unixSeconds - Math.floor((now - this.#startedAt) / 1000) + 1);
   }
 
   /** The checks that depend on who is here, and the answer. */

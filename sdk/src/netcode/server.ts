@@ -66,7 +66,7 @@ export class NetcodeServer {
   readonly counters: NetcodeServerCounters = newServerCounters();
   readonly #refusals = new RefusalTrace();
   readonly #handler: NetcodeServerHandler;
-  readonly #options: Omit<AdmissionOptions, "startSeconds">;
+  readonly #options: Omit<AdmissionOptions, "startedAt" | "startSeconds">;
   readonly #slab: Slab;
   readonly #sources: SourceTable;
   readonly #byId: Map<bigint, ServerClient> = new Map();
@@ -138,7 +138,7 @@ export class NetcodeServer {
       isFull: () => this.#clients.length >= this.maxClients,
       transmit: (bytes, address, port) => this.#handler.send(this.#slab.wireOutView(bytes), address, port),
     };
-    this.#admission = new Admission(host, { ...this.#options, startSeconds: Math.floor(unixSeconds) });
+    this.#admission = new Admission(host, { ...this.#options, startedAt: now, startSeconds: Math.floor(unixSeconds) });
   }
 
   /** Disconnects everyone and forgets all keys and tokens. */

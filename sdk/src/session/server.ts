@@ -15,13 +15,17 @@ import { isPathPacket } from "./path-packet.ts";
 import { SESSION_PROTOCOL_ID } from "./protocol.ts";
 import { SessionPump } from "./pump.ts";
 import { Roaming } from "./roaming.ts";
+import { tokenClock } from "./token-clock.ts";
 import type { CloseReason, Session, SessionServer, SessionTokenOptions } from "./types.ts";
 import { type SessionLink, UDPSession } from "./udp-session.ts";
 
 const trace = traceOf("session");
 
 export interface UDPSessionServerOptions extends SessionLimits {
-  /** 32 bytes that servers which accept each other's tokens share. Default: random for each server. */
+  /**
+   * 32 bytes that servers which accept each other's tokens share; their wall clocks must agree then. Default: random for each server,
+   * whose tokens no wall clock touches.
+   */
   privateKey?: Uint8Array;
   /**
    * The name under which tokens know this server (netcode's private address list). It need not be dialable, since the address
@@ -59,7 +63,8 @@ export class UDPSessionServer implements SessionServer, AsyncDisposable {
   #closed = false;
   /** When the datagram came that is being read. */
   #now = 0;
-  #unixSeconds = unixSeconds();
+  readonly #readSeconds: () => number;
+  #unixSeconds: number;
 
   /** A server on a socket, once the cryptography is loaded. */
   static async open(socket: UDPSocket, options: UDPSessionServerOptions = {}): Promise<UDPSessionServer> {
@@ -72,6 +77,8 @@ export class UDPSessionServer implements SessionServer, AsyncDisposable {
     this.#socket = socket;
     this.#options = options;
     this.#privateKey = options.privateKey ?? randomBytes(32);
+    this.#readSeconds = tokenClock(options.privateKey !== undefined);
+    this.#unixSeconds = this.#readSeconds();
     this.#identity = options.identity ?? { address: "127.0.0.1", port: socket.localPort };
     this.#tokenLifetimeSeconds = options.tokenLifetimeSeconds ?? 30;
     this.#netcode = new NetcodeServer(
@@ -97,7 +104,7 @@ export class UDPSessionServer implements SessionServer, AsyncDisposable {
         },
       },
     );
-    this.#netcode.start(this.#pump.now(), unixSeconds());
+    this.#netcode.start(this.#pump.now(), this.#unixSeconds);
     this.#roaming = new Roaming(this.#netcode, {
       moved: (client) => {
         this.#consent.moved(client, this.#now);
@@ -117,7 +124,7 @@ export class UDPSessionServer implements SessionServer, AsyncDisposable {
         this.#roaming.receive(data, address, port, now);
     };
     this.#timer = setInterval(() => {
-      this.#unixSeconds = unixSeconds();
+      this.#unixSeconds = this.#readSeconds();
       const now = this.#pump.now();
       this.#netcode.update(now);
       this.#consent.update(now);
@@ -141,7 +148,7 @@ export class UDPSessionServer implements SessionServer, AsyncDisposable {
       expireSeconds: Math.max(options.expireSeconds ?? 0, this.#tokenLifetimeSeconds),
       timeoutSeconds: options.timeoutSeconds ?? DEFAULT_TIMEOUT_SECONDS,
       userData: options.userData,
-      unixSeconds: unixSeconds(),
+      unixSeconds: this.#readSeconds(),
     });
   }
 
@@ -236,5 +243,3 @@ const CLOSE_REASONS: Record<NetcodeDisconnectReason, CloseReason> = {
 };
 
 const sessionOf = (client: NetcodeServerClient): UDPSession | undefined => client.context as UDPSession | undefined;
-
-const unixSeconds = (): number => Math.floor(Date.now() / 1000);

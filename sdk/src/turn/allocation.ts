@@ -232,7 +232,7 @@ export class TurnAllocation {
         return;
       }
     }
-    const error = describeRefusal(this.server, ask, response, code);
+    const error = describeRefusal(this.server, ask, response, code, this.#authentication.username);
     if (trace.on) this.#trace("refused", ask, { code, failure: error.failure, reason: error.message, ms });
     this.#failed(ask, response, error, now);
   }

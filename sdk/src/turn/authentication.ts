@@ -40,6 +40,11 @@ export class LongTermAuthentication {
     this.#credentials = credentials;
   }
 
+  /** Empty without credentials. */
+  get username(): string {
+    return this.#credentials?.username ?? "";
+  }
+
   /** Whether requests are signed from now on. */
   get ready(): boolean {
     return this.#challenge !== null;

@@ -1,6 +1,7 @@
 import { type Endpoint, formatEndpoint } from "../net/endpoint.ts";
 import { StunAttribute as A, StunErrorCode as Code } from "../stun/constants.ts";
 import type { StunMessage } from "../stun/message.ts";
+import { turnCredentialsExpiry } from "./credentials.ts";
 import { TurnError, type TurnFailure } from "./errors.ts";
 import type { TurnAsk } from "./request.ts";
 
@@ -40,8 +41,17 @@ const ASKED: Readonly<Record<TurnAsk["kind"], string>> = {
   channel: "bind a channel",
 };
 
-/** What an error response means, in words that a person can act upon. */
-export function describeRefusal(server: Endpoint, ask: TurnAsk, response: StunMessage, code: number): TurnError {
+/**
+ * What an error response means, in words that a person can act upon.
+ * @param username of the credentials that were refused; it may say until when they are good
+ */
+export function describeRefusal(
+  server: Endpoint,
+  ask: TurnAsk,
+  response: StunMessage,
+  code: number,
+  username = "",
+): TurnError {
   if (code === Code.TRY_ALTERNATE && ask.kind === "allocate") {
     const alternate = response.address(A.ALTERNATE_SERVER);
     const sameFamily = alternate?.address.includes(":") === server.address.includes(":");
@@ -51,11 +61,26 @@ export function describeRefusal(server: Endpoint, ask: TurnAsk, response: StunMe
   }
   // The reason is the server's; it must not write over a terminal.
   const reason = (response.errorCode()?.reason ?? "").replace(/[^ -~]/g, "").slice(0, 128);
-  const advice = ADVICE.get(code);
+  const clocks = code === Code.UNAUTHENTICATED ? adviceOfClocks(username, Date.now()) : undefined;
+  const advice = clocks ?? ADVICE.get(code);
   const subject = ask.kind === "permission" ? ask.permission.address : ask.kind === "channel" ? ask.peer.address : "";
   const what = `The TURN server ${formatEndpoint(server)} refused to ${ASKED[ask.kind]}${subject === "" ? "" : ` (${subject})`}`;
   const message = `${what}: ${code}${reason === "" ? "" : ` ${reason}`}${advice === undefined ? "" : `: ${advice}`}.`;
   return new TurnError(failureOf(code, ask), message, { stunCode: code });
+}
+
+/**
+ * A server refuses short-lived credentials alike for a wrong secret and for their time. Two of three clocks can be compared here: the
+ * one that made them, and this computer's.
+ */
+function adviceOfClocks(username: string, unixNow: number): string | undefined {
+  const expiry = turnCredentialsExpiry(username);
+  // A number that is no time of our days is a name.
+  if (expiry === null || expiry < 1e9) return undefined;
+  const [until, now] = [expiry * 1000, unixNow].map((ms) => new Date(ms).toISOString().replace(/:\d\d\.\d+Z$/, "Z"));
+  return expiry * 1000 > unixNow
+    ? `its credentials are good until ${until}, and this computer's clock says ${now}: the TURN server's clock is ahead, or its secret is another`
+    : `its credentials ended at ${until}, and this computer's clock says ${now}: the clock of the lobby that made them is behind, or fresh ones are needed`;
 }
 
 function failureOf(code: number, ask: TurnAsk): TurnFailure {

@@ -2,7 +2,6 @@
 import { createAuthContext } from "@colyseus/core";
 import { WebRTCHost } from "../../../sdk/src/colyseus/server/webrtc/host.ts";
 import { parseOffer } from "../../../sdk/src/colyseus/server/webrtc/offer.ts";
-import { WEBRTC_PROTOCOL } from "../../../sdk/src/colyseus/wire/webrtc-request.ts";
 import { UDPSocket } from "../../../sdk/src/net/udp-socket.ts";
 import { StunBuilder } from "../../../sdk/src/stun/builder.ts";
 import { StunAttribute, StunMethod } from "../../../sdk/src/stun/constants.ts";
@@ -53,11 +52,11 @@ async function accept(host: WebRTCHost, sdp: string, sessionId: string): Promise
   if (offer === null) throw new Error("this is no offer");
   const seat = { roomId: "room", sessionId, reconnectionToken: "", skipHandshake: false };
   const reply = await host.accept(
-    { protocol: WEBRTC_PROTOCOL, seat, dialed: [], offer },
+    { seat, offer },
     { context: createAuthContext({ headers: {} }), caller: undefined },
     {
       asker: LOOPBACK,
-      asked: LOOPBACK,
+      asked: [LOOPBACK],
     },
   );
   if (reply === null || typeof reply === "string" || !("answer" in reply)) throw new Error(JSON.stringify(reply));

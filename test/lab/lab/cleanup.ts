@@ -4,7 +4,15 @@ import { readdirSync, rmSync, statSync } from "node:fs";
 import type { Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { environment, type LabContext, NETNS_DIRECTORY, namespaces, PROCESS_PREFIX, startTime } from "./netns.ts";
+import {
+  ETC_DIRECTORY,
+  environment,
+  type LabContext,
+  NETNS_DIRECTORY,
+  namespaces,
+  PROCESS_PREFIX,
+  startTime,
+} from "./netns.ts";
 
 /**
  * Waits until the process that made it is gone, which closes its input; then removes that one's labs. It has a
@@ -17,7 +25,7 @@ for file in ${NETNS_DIRECTORY}/${PROCESS_PREFIX}-*; do
   ip netns pids "\${file##*/}" | xargs -r kill -9
   ip netns del "\${file##*/}"
 done
-rm -rf "${tmpdir()}/${PROCESS_PREFIX}-"*
+rm -rf "${tmpdir()}/${PROCESS_PREFIX}-"* "${ETC_DIRECTORY}/${PROCESS_PREFIX}-"*
 `;
 
 const living = new Set<LabContext>();
@@ -68,17 +76,28 @@ function removeLab(prefix: string): void {
     spawnSync("ip", ["-force", "-batch", "-"], { input: batch, env: environment() });
   }
   rmSync(join(tmpdir(), prefix), { recursive: true, force: true });
+  for (const name of filesOfNamespaces()) {
+    if (name.startsWith(`${prefix}-`)) rmSync(join(ETC_DIRECTORY, name), { recursive: true, force: true });
+  }
 }
 
 /** Removes what labs of dead processes have left behind. */
 export function removeLeftovers(): void {
   const prefixes = new Set<string>();
   const made = /^splab-(\d+)-([0-9a-z]+)-\d+/;
-  for (const name of [...namespaces("splab"), ...readdirSync(tmpdir())]) {
+  for (const name of [...namespaces("splab"), ...readdirSync(tmpdir()), ...filesOfNamespaces()]) {
     const [prefix, pid, start] = made.exec(name) ?? [];
     if (prefix !== undefined && startTime(Number(pid)) !== start) prefixes.add(prefix);
   }
   for (const prefix of prefixes) removeLab(prefix);
+}
+
+function filesOfNamespaces(): string[] {
+  try {
+    return readdirSync(ETC_DIRECTORY);
+  } catch {
+    return []; // no machine has had files of its own
+  }
 }
 
 function pidsInside(names: readonly string[]): number[] {

@@ -1,9 +1,9 @@
 /** A machine of the lab: one namespace, in which commands, modules and daemons run. */
-import { mkdirSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Link, nextAddress, Plug } from "./link.ts";
-import type { LabContext } from "./netns.ts";
+import { ETC_DIRECTORY, type LabContext } from "./netns.ts";
 import { describeExit, type Exit, LabProcess, type SpawnOptions } from "./process.ts";
 
 export interface ExecOptions extends SpawnOptions {
@@ -62,6 +62,13 @@ export class Machine {
     const output = child.output.map((line) => `${line}\n`).join("");
     if (late) throw new Error(`${command.join(" ")}: still running after ${timeoutMs} ms\n${output}`);
     return { ...exit, stdout: child.stdout, output };
+  }
+
+  /** Gives the machine a file of its own in /etc, for programs that start from now on: `hosts`, `resolv.conf`. */
+  etc(name: string, content: string): void {
+    const directory = join(ETC_DIRECTORY, this.namespace);
+    mkdirSync(directory, { recursive: true });
+    writeFileSync(join(directory, name), content);
   }
 
   /** Starts a TypeScript or JavaScript module with this Node; `args` is its `JSON.parse(process.argv[2])`. */

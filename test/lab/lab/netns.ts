@@ -10,6 +10,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 export const NETNS_DIRECTORY = "/run/netns";
+/** Files of a namespace that `ip netns exec` shows in place of those in /etc. */
+export const ETC_DIRECTORY = "/etc/netns";
 /** Begins the names of all labs of this process. */
 export const PROCESS_PREFIX = `splab-${process.pid}-${startTime(process.pid)}`;
 

@@ -22,6 +22,9 @@ const PACKAGES: Readonly<Record<string, string>> = {
   "godot3-server": "godot3-server",
   "redis-server": "redis-server",
   mosquitto: "mosquitto",
+  nginx: "nginx-light",
+  tayga: "tayga",
+  dnsmasq: "dnsmasq-base",
   // Wine's Debian.
   mmdebstrap: "mmdebstrap",
   // The tests of pages beside the lab.

@@ -7,7 +7,15 @@ import { fileURLToPath } from "node:url";
 import { certificate } from "../../certificate.ts";
 import { openChromium } from "../../interop/page-chromium.ts";
 
-const { address, invite, url, settings, joins, tls } = JSON.parse(process.argv[2] ?? "{}") as {
+const {
+  address,
+  invite,
+  url,
+  settings,
+  joins,
+  tls,
+  seconds = 2.5,
+} = JSON.parse(process.argv[2] ?? "{}") as {
   /** Of this machine: a page from there is no secure one, as most players' of a home host. */
   address: string;
   invite?: string;
@@ -18,6 +26,8 @@ const { address, invite, url, settings, joins, tls } = JSON.parse(process.argv[2
   joins?: number;
   /** The page is one of https:. */
   tls?: boolean;
+  /** How long to walk. Default 2.5. */
+  seconds?: number;
 };
 
 const FILES = fileURLToPath(new URL("../../../sdk/dist/standalone/", import.meta.url));
@@ -32,7 +42,7 @@ const browser = await openChromium();
 try {
   const page = await browser.newPage({ ignoreHTTPSErrors: true });
   await page.goto(`${tls ? "https" : "http"}://${address}:8080/`);
-  const report: unknown = await page.evaluate(`(async ({ invite, url, settings, joins }) => {
+  const report: unknown = await page.evaluate(`(async ({ invite, url, settings, joins, seconds }) => {
     const { SallyportBrowserClient } = await import("/sallyport.js");
     const times = [];
     for (let i = 0; i < joins; i++) {
@@ -51,13 +61,13 @@ try {
     let echoes = 0;
     room.onMessage("*", (type) => type === "probed" && echoes++);
     const timer = setInterval(() => room.sendUnreliable("probe", { n: ++n }), 50);
-    await new Promise((resolve) => setTimeout(resolve, 2500));
+    await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
     clearInterval(timer);
     const { path } = room;
     const players = room.state.players.size;
     await room.leave();
     return { ...path, connectMs, sent: n, echoes, players };
-  })(${JSON.stringify({ invite, url, settings, joins: joins ?? 0 })})`);
+  })(${JSON.stringify({ invite, url, settings, joins: joins ?? 0, seconds })})`);
   console.log(JSON.stringify(report));
 } finally {
   await browser.close();

@@ -4,6 +4,7 @@ import type { NetworkConditions } from "../../../sdk/src/channel/line-model.ts";
 import { Simulation } from "./simulator.ts";
 
 const BYTES = 1 << 20;
+const WINDOWS_TICK_MS = 15.625;
 const SEEDS = [1, 2, 3, 4, 5];
 
 interface Transfer {
@@ -43,6 +44,12 @@ describe("a message of 1 MiB over a round trip of 50 ms", () => {
     const { ms, cost } = typical({ delayMs: 25, loss });
     expect(ms).toBeLessThan(mostMs);
     expect(cost).toBeLessThan(1.3);
+  });
+
+  test.each([0, 0.02, 0.05])("timers of 15.6 ms, as Windows has them, cost two of them at most (%f lost)", (loss) => {
+    const fine = typical({ delayMs: 25, loss });
+    const coarse = typical({ delayMs: 25, loss }, WINDOWS_TICK_MS);
+    expect(coarse.ms).toBeLessThan(fine.ms * 1.05 + 2 * WINDOWS_TICK_MS);
   });
 
   test.each<[string, NetworkConditions]>([

@@ -177,10 +177,21 @@ describe("the neighbourhood", () => {
     // However wide the mask: the internet is no neighbour.
     const wide = neighbourhoodOf([{ address: "10.0.0.1", family: 4, prefixLength: 0 }]);
     expect(["10.9.9.9", "8.8.8.8", "100.64.0.1", "203.0.113.7"].map(wide)).toEqual([true, false, false, false]);
+    const without = neighbourhoodOf([{ address: "fd00:1::1", family: 6, prefixLength: 64 }]);
+    expect(["fd00:1::2", "fe80::1%eth0", "fd00:2::1", "2a11::1", "192.168.1.1"].map(without)).toEqual([
+      true,
+      true,
+      false,
+      false,
+      false,
+    ]);
     const far = ["192.168.2.1", "203.0.113.7", "2001:db8::2", "::1", "", "x", "0.0.0.0"];
     expect(far.map(isNear)).toEqual(far.map(() => false));
   });
 });
+
+/** The second and the fourth are temporary ones (RFC 8981). */
+const HOME6 = { address: "fe80::1", more: ["fd00:1::1", "fd00:1::2", "fd00:2::1", "fd00:2::2"] };
 
 describe("interfaces that lead to strangers", () => {
   test.each([
@@ -190,7 +201,8 @@ describe("interfaces that lead to strangers", () => {
     ["a rented server's with IPv6 alone", { address: "2a11::1", more: ["fe80::1"] }, []],
     ["a home's", { address: "192.168.1.10", more: ["fe80::1", "2a11::1"] }, ["192.168.1.10", "fe80::1"]],
     ["a cable between two machines", { address: "169.254.7.7", more: ["fe80::1"] }, ["169.254.7.7", "fe80::1"]],
-    ["a cable with IPv6 alone", { address: "fe80::1", more: ["fd00::1"] }, ["fe80::1"]],
+    ["a cable with IPv6 alone", { address: "fe80::1", more: ["fd00::1"] }, ["fe80::1", "fd00::1"]],
+    ["a home's without IPv4, one address of each of its networks", HOME6, ["fe80::1", "fd00:1::1", "fd00:2::1"]],
   ])("%s: %j", (_whose, { address, more }, expected) => {
     const addresses = [address, ...more].map((each) => interfaceAddress(each, each.includes(":") ? 64 : 24));
     expect(linksOf({ eth0: addresses }).map((link) => link.address)).toEqual(expected);

@@ -1,4 +1,4 @@
-import { execFileSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -97,10 +97,10 @@ test("NODE_DEBUG prints to standard error, with process id and time", () => {
     traceOf("gateway").event("mapped", { port: 7777 });
     traceOf("ice").event("checked");`;
   const run = (value: string): string =>
-    execFileSync("/bin/sh", ["-c", `exec "$0" --input-type=module --eval "$1" 2>&1`, process.execPath, program], {
+    spawnSync(process.execPath, ["--input-type=module", "--eval", program], {
       encoding: "utf8",
       env: { ...process.env, NODE_DEBUG: value },
-    });
+    }).stderr;
   expect(run("sallyport:gateway")).toMatch(/^SALLYPORT:GATEWAY \d+ \d+\.\d mapped port=7777\n$/);
   expect(run("")).toBe("");
 });

@@ -53,7 +53,7 @@ describeLab("a host on Windows ends", () => {
       await home.kill("main.js map");
       await map.exited;
       const sitter = home.spawn([NODE, SITTER, pid ?? ""]);
-      await sitter.waitForLine(/^sitting/, 120_000);
+      await sitter.waitForLine(/^sitting/, 600_000);
       expect(ports(await router.mappings())).toEqual([`tcp ${port}`, `udp ${port}`]);
       const next = home.spawn([...SALLYPORT, "map", "9100", "--json"]);
       await next.waitForJson<{ event: string }>(({ event }) => event === "mapped", 180_000);

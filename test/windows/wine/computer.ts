@@ -1,7 +1,7 @@
 /** Computers with Windows in the lab: machines whose programs run in Wine. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
@@ -32,6 +32,8 @@ export interface WindowsOptions {
 export interface RunOptions extends ExecOptions {
   /** Where it starts, as Unix names it inside: default the repository, `/repo`. */
   readonly folder?: string;
+  /** In the network of this machine itself, for a registry of packages. Nothing else may run then: sockets are Wine's, not a program's. */
+  readonly outside?: boolean;
 }
 
 export class WindowsComputer {
@@ -87,9 +89,10 @@ export class WindowsComputer {
   }
 
   async exec(command: readonly string[], options: RunOptions = {}): Promise<ExecResult> {
-    const { folder = "/repo", env = {}, ...rest } = options;
+    const { folder = "/repo", env = {}, outside = false, ...rest } = options;
     const line = ["sh", join(HERE, "run.sh"), ...this.#inside(folder, env, command)];
-    return await this.machine.exec(line, { timeoutMs: PATIENCE_MS, ...rest });
+    const network = outside ? ["env", "OUTSIDE=1", "nsenter", `--net=/proc/${process.pid}/ns/net`] : [];
+    return await this.machine.exec([...network, ...line], { timeoutMs: PATIENCE_MS, ...rest });
   }
 
   /** Types a command in a window; its output goes to a file, since Wine paints a window's. */
@@ -110,9 +113,16 @@ export class WindowsComputer {
     return pids.length;
   }
 
+  /** Ends all that runs, Wine itself too. */
+  async shutDown(): Promise<void> {
+    const server = ["sh", join(HERE, "enter.sh"), ...this.#inside("/", {}, []).slice(0, -1), WINE.SERVER];
+    await this.machine.exec([...server, "--kill"]);
+    await this.machine.exec([...server, "--wait"]);
+  }
+
   /** Resolves when no program that was started runs any more. */
   async quiet(): Promise<void> {
-    await until(async () => (await this.programs("node.exe")).length === 0, { timeoutMs: PATIENCE_MS, everyMs: 20 });
+    await until(async () => (await this.programs("node")).length === 0, { timeoutMs: PATIENCE_MS, everyMs: 20 });
   }
 
   /** Ids of running programs of this computer, as Unix counts. */
@@ -121,7 +131,8 @@ export class WindowsComputer {
     return pids.map(Number).filter((pid) => {
       try {
         const command = readFileSync(join("/proc", String(pid), "cmdline"), "utf8").replaceAll("\0", " ");
-        return /^[A-Z]:\\/i.test(command) && command.includes(part);
+        // A program of Windows is one of Wine's loader, whatever it calls itself.
+        return readlinkSync(join("/proc", String(pid), "exe")).includes("/wine") && command.includes(part);
       } catch {
         return false; // it has ended
       }

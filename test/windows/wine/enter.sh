@@ -16,4 +16,6 @@ mount --bind "$repository" "$root/repo"
 mount --bind "$computer" "$root/computer"
 mount --bind "$computer/tmp" "$root/tmp"
 mount --bind "$computer/hosts" "$root/etc/hosts"
+# In the network of the machine itself, names are looked up as there.
+for file in ${OUTSIDE:+hosts resolv.conf}; do mount --bind "/etc/$file" "$root/etc/$file"; done
 exec chroot "$root" /usr/bin/env -i --chdir="$folder" "$@"

@@ -29,7 +29,8 @@ export async function requestAnswer(
   const { hostname, port, protocol: scheme } = url;
   const address = hostname.replace(/^\[|\]$/g, "");
   const dialed = isAddress(hostname) ? [{ address, port: Number(port) || (scheme === "https:" ? 443 : 80) }] : [];
-  const body: WebRTCRequest = { ...request, dialed, offer };
+  const named = isAddress(hostname) ? {} : { dialedName: hostname };
+  const body: WebRTCRequest = { ...request, dialed, ...named, offer };
   let response: Response;
   try {
     response = await fetch(url, {

@@ -1,4 +1,5 @@
 import type { EndpointSettings } from "@colyseus/sdk";
+import { nat64 } from "../../net/nat64.ts";
 import { connectSession as connectUDP } from "../../session/connect.ts";
 import { type DiscoverOptions, discoverEachGame, discoverGames, type FoundGame } from "./found-game.ts";
 import { askInstanceThrough } from "./instance-reply.ts";
@@ -61,8 +62,9 @@ export class SallyportClient<Types extends ServerTypes = Untyped, UserData = Unt
   /** @param settings as Colyseus' client: `http://host:port`, `ws://…`, or an object. */
   constructor(settings?: string | EndpointSettings, options: SallyportClientOptions = {}) {
     const { lan = true, fetchFn } = options;
-    const nearby = lan && !fetchFn ? new Nearby() : undefined;
-    super(settings, nearby ? { ...options, fetchFn: nearby.fetch } : options);
+    const fetch: typeof globalThis.fetch = (input, init) => this.#fetchThroughNAT64(input, init);
+    const nearby = lan && !fetchFn ? new Nearby({ fetch }) : undefined;
+    super(settings, { ...options, fetchFn: fetchFn ?? nearby?.fetch ?? fetch });
     this.nearby = nearby;
     if (nearby) nearby.onMove = ({ address: hostname, port }) => Object.assign(this.settings, { hostname, port });
     const { udp = true, udpTimeoutMs = DEFAULT_UDP_TIMEOUT_MS, connectSession = connectUDP } = options;
@@ -118,6 +120,7 @@ export class SallyportClient<Types extends ServerTypes = Untyped, UserData = Unt
       stunServers,
       signal,
       ...(timeoutMs !== undefined && { timeoutMs }),
+      locate: (url) => nat64.locate(url),
     });
     return new SallyportClient<Types, UserData>(endpoints[0] ?? NO_ENDPOINT, {
       udpTimeoutMs: INVITED_TIMEOUT_MS,
@@ -128,6 +131,18 @@ export class SallyportClient<Types extends ServerTypes = Untyped, UserData = Unt
       pace: INVITED_PACE,
       ...options,
     });
+  }
+
+  /** On a network without IPv4, an IPv4 address stands for another one from the first request on. */
+  async #fetchThroughNAT64(input: string | URL | Request, init?: RequestInit): Promise<Response> {
+    if (input instanceof Request) return await globalThis.fetch(input, init);
+    const asked = new URL(input);
+    const located = new URL(await nat64.locate(asked.href));
+    const { hostname } = located;
+    if (hostname !== asked.hostname && this.settings.hostname === asked.hostname) {
+      Object.assign(this.settings, { hostname });
+    }
+    return await globalThis.fetch(located, init);
   }
 
   protected override detour(): string {

@@ -5,8 +5,10 @@ import type { NatView } from "../../ice/port-prediction.ts";
 import { onLocalNetwork, sharesAttestedNetwork, sharesNetwork } from "../../ice/remote-policy.ts";
 import type { IcePairInfo } from "../../ice/types.ts";
 import { natBehaviour } from "../../nat/behaviour-discovery.ts";
+import { type NAT64Prefix, nat64 } from "../../net/nat64.ts";
 import { traceOf } from "../../net/trace.ts";
 import { UDPSocket } from "../../net/udp-socket.ts";
+import type { IntroductionBudget } from "../../net/unanswered-budget.ts";
 import { UnprovenAddress } from "../../net/unproven-address.ts";
 import { reachableAddresses } from "../../net/usable-interfaces.ts";
 import { Guessing } from "../../rendezvous/guessing.ts";
@@ -40,6 +42,7 @@ const SESSION_TIMEOUT_MS = 20_000;
 const STUN_TIMEOUT_MS = 3_000;
 /** A path that was asked for along with the invite is kept so long for the first join, ms. */
 const PREPARED_MS = 20_000;
+const TRANSLATED = "192.0.0.2";
 
 /** Carries an invited player's matchmaking and search for a path to the host, through an introduction. */
 export class InviteTunnel {
@@ -68,24 +71,31 @@ export class InviteTunnel {
   /** @throws RendezvousError as `introduce` */
   static async open(invite: string, options: IntroduceOptions): Promise<{ tunnel: InviteTunnel; endpoints: string[] }> {
     const tunnel = new InviteTunnel(invite, options);
-    tunnel.#prepare(invite, options);
+    const preparing = tunnel.#prepare(invite, options);
     try {
       const introduction = await tunnel.#introductions.get();
-      tunnel.#prepared?.attach(introduction);
+      await preparing;
+      // It may have come too late for the first message.
+      if (tunnel.#prepared?.isAsked === true) tunnel.#prepared.attach(introduction);
       return { tunnel, endpoints: introduction.details.endpoints };
     } catch (error) {
-      tunnel.#prepared?.close();
+      void preparing.then(() => tunnel.#takePrepared()?.close());
       throw error;
     }
   }
 
   /** Relays take a while to connect to: meanwhile we learn what others see of us, so that the first message can ask for a path. */
-  #prepare(invite: string, { stunServers = DEFAULT_STUN_SERVERS }: IntroduceOptions): void {
+  async #prepare(invite: string, { stunServers = DEFAULT_STUN_SERVERS }: IntroduceOptions): Promise<void> {
     if (parseInvite(invite)?.lobby !== PUBLIC_LOBBY) return;
-    const path = new InvitedPath(++this.#ids, this.#paths, this.#isLocal);
+    const path = await this.#newPath(false);
     path.learn({ stun: [...stunServers], turn: [] });
     this.#prepared = path;
     unref(setTimeout(() => this.#takePrepared()?.close(), PREPARED_MS));
+  }
+
+  async #newPath(isAttested: boolean): Promise<InvitedPath> {
+    const prefix = await nat64.prefix();
+    return new InvitedPath(++this.#ids, this.#paths, { isLocal: this.#isLocal, isAttested, prefix });
   }
 
   #openingMessages(): Uint8Array[] {
@@ -102,8 +112,7 @@ export class InviteTunnel {
   readonly connectSession: ConnectSession = async (token, { signal, onProgress }) => {
     const introduction = await this.#introductions.get();
     const prepared = this.#takePrepared();
-    const path =
-      prepared?.introduction === introduction ? prepared : new InvitedPath(++this.#ids, this.#paths, this.#isLocal);
+    const path = prepared?.introduction === introduction ? prepared : await this.#newPath(introduction.attested);
     if (path !== prepared) {
       prepared?.close();
       path.learn(introduction.servers);
@@ -129,9 +138,9 @@ export class InviteTunnel {
 class InvitedPath implements SessionPath {
   onData: SessionPath["onData"] = null;
   onPath: (() => void) | null = null;
-  readonly #socket: UDPSocket = UDPSocket.open({ receiveBufferSize: 1 << 20 });
-  readonly #mux: IceMux = new Mux(this.#socket);
-  readonly #budget = this.#mux.budget.introduction(new UnprovenAddress());
+  readonly #socket: UDPSocket;
+  readonly #mux: IceMux;
+  readonly #budget: IntroductionBudget;
   readonly #peer: IcePeer;
   readonly #closing = new AbortController();
   readonly #forget: () => void;
@@ -147,15 +156,25 @@ class InvitedPath implements SessionPath {
   #nat: NatView | undefined;
   #examining = false;
 
-  constructor(id: number, paths: Map<number, InvitedPath>, isLocal: boolean) {
+  constructor(
+    id: number,
+    paths: Map<number, InvitedPath>,
+    { isLocal, isAttested, prefix }: { isLocal: boolean; isAttested: boolean; prefix: NAT64Prefix | undefined },
+  ) {
     this.#id = id;
+    this.#socket = UDPSocket.open({ receiveBufferSize: 1 << 20, nat64: prefix });
+    this.#mux = new Mux(this.#socket);
+    this.#budget = this.#mux.budget.introduction(new UnprovenAddress());
     const { localPort: port } = this.#socket;
     const interfaces = reachableAddresses();
     for (const { address } of interfaces) this.#mux.addLocalCandidate(localCandidate("host", { address, port }));
+    // ICE pairs an IPv4 address with one of ours alone. This one, of a translator's inside (RFC 7335), nobody tries.
+    if (prefix)
+      this.#mux.addLocalCandidate(localCandidate("host", { address: TRANSLATED, port }, { localPreference: 0 }));
     // A host on this very machine, perhaps without any network.
     if (isLocal)
       this.#mux.addLocalCandidate(localCandidate("host", { address: "127.0.0.1", port }, { localPreference: 0 }));
-    const allowOutside = introduction.attested ? sharesAttestedNetwork : sharesNetwork;
+    const allowOutside = isAttested ? sharesAttestedNetwork : sharesNetwork;
     const allowRemote = isLocal ? onLocalNetwork : allowOutside;
     this.#peer = this.#mux.open({ role: "controlling", allowRemote, budget: this.#budget });
     this.#peer.onData = (data) => this.onData?.(data);
@@ -163,6 +182,11 @@ class InvitedPath implements SessionPath {
     paths.set(id, this);
     this.#forget = () => paths.delete(id);
     this.#base = interfaces.find(({ address }) => !address.includes(":"))?.address;
+  }
+
+  /** Whether the host was asked for it. */
+  get isAsked(): boolean {
+    return this.#told.length > 0;
   }
 
   /** Of which the search is. */

@@ -2,6 +2,7 @@ import { lookup } from "node:dns/promises";
 import { connect } from "node:net";
 import { type LocateLanOptions, locateLan } from "../../lan/locate.ts";
 import { addressFamily } from "../../net/address.ts";
+import { certificateDates } from "../../net/certificate-dates.ts";
 import { type Endpoint, formatEndpoint } from "../../net/endpoint.ts";
 import { addressScope } from "../../net/scope.ts";
 import { traceOf } from "../../net/trace.ts";
@@ -143,5 +144,7 @@ function unanswered(url: URL, error: unknown): unknown {
   // fetch's own error for a network that failed, behind which the reason stands.
   if (!(error instanceof TypeError) || !(error.cause instanceof Error)) return error;
   const { code, message } = error.cause as NodeJS.ErrnoException;
-  return new TypeError(`The host does not answer: ${url.origin} (${code ?? message}).`, { cause: error.cause });
+  const dates = certificateDates(error);
+  const why = dates === undefined ? `does not answer: ${url.origin} (${code ?? message})` : `${url.origin}: ${dates}`;
+  return new TypeError(`The host ${why}.`, { cause: error.cause });
 }

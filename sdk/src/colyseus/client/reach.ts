@@ -1,5 +1,6 @@
 /** Which of a host's endpoints answers: all of them are asked, the better ones first. */
 
+import { certificateDates } from "../../net/certificate-dates.ts";
 import { messageOf } from "../../net/message-of.ts";
 import { traceOf } from "../../net/trace.ts";
 import { sleep } from "../../net/wait.ts";
@@ -74,6 +75,8 @@ export async function firstReachable(endpoints: readonly string[], options: Reac
 
 function reasonOf(error: unknown): string {
   if (error instanceof DOMException) return "no answer";
+  const dates = certificateDates(error);
+  if (dates !== undefined) return dates;
   const cause = (error as { cause?: { code?: unknown } } | null)?.cause;
   if (typeof cause?.code === "string") return cause.code;
   return messageOf(error);

@@ -15,6 +15,7 @@ import { HostWatch } from "./host-watch.ts";
 import type { JoinProgress, RoomPath } from "./path.ts";
 import { PathHistory } from "./path-history.ts";
 import { type Dialed, ServerGoneError, type SessionWay, WayUnavailableError } from "./session-way.ts";
+import { SocketView } from "./socket-view.ts";
 import { upgrade, upgradeURL } from "./upgrade.ts";
 import { openWebSocket } from "./websocket.ts";
 
@@ -57,6 +58,8 @@ export class RoomTransport implements ITransport {
   #webSocket: MovingSession | undefined;
   #watch: HostWatch | undefined;
   #url = "";
+  /** Once somebody has asked for it. */
+  #view: SocketView | undefined;
   #connects = 0;
   /** Where the server was found last, if it has moved. */
   #movedTo: URL | undefined;
@@ -88,6 +91,19 @@ export class RoomTransport implements ITransport {
     return this.#history.describe(this.#isWebSocket ? undefined : this.#session);
   }
 
+  /** The session as a WebSocket, for tools that look for one here. */
+  get ws(): SocketView {
+    const isOpen = (): boolean => this.isOpen;
+    this.#view ??= new SocketView({
+      get isOpen() {
+        return isOpen();
+      },
+      send: (data) => this.#send(data),
+      close: (code, reason) => this.close(code, reason),
+    });
+    return this.#view;
+  }
+
   connect(url: string, headers?: Record<string, string>): void {
     if (this.#isOver) return;
     this.#attempt?.abort();
@@ -100,6 +116,11 @@ export class RoomTransport implements ITransport {
   }
 
   send(data: Uint8Array): void {
+    if (this.#view && this.#session) this.#view.send(data);
+    else this.#send(data);
+  }
+
+  #send(data: Uint8Array): void {
     const session = this.#session;
     if (session && !session.send(data, "reliable") && session.open) {
       // To leave a message out would break the promise of the reliable channel: begin anew instead.
@@ -238,6 +259,7 @@ export class RoomTransport implements ITransport {
     let hasState = false;
     const deliver = (data: Uint8Array): boolean => {
       hasState ||= ((data[0] ?? 0) & CODE_MASK) === ROOM_STATE;
+      this.#view?.received(data);
       this.events.onmessage?.({ data });
       // A handler may have left.
       return session.open;
@@ -249,6 +271,7 @@ export class RoomTransport implements ITransport {
         else if (!readBatch(data, deliver)) session.close(CLOSE_PROTOCOL_ERROR, "malformed batch of frames");
       } else if (first !== UNRELIABLE_PATCH || hasState) {
         // A patch that overtook the full state would speak of things that the client does not know yet.
+        this.#view?.received(data);
         this.events.onmessage?.({ data });
       }
     };

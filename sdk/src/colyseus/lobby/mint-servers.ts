@@ -4,6 +4,12 @@ import { DEFAULT_TTL_SECONDS, type ServersOptions, type TraversalServers } from 
 import { mintTurnCredentials } from "../../turn/credentials.ts";
 
 /**
+ * How far the TURN server's clock may be ahead of the lobby's, ms: credentials are good for so much longer than is promised. A lobby
+ * whose own clock is stepped by more gives its hosts new ones.
+ */
+export const CLOCK_TOLERANCE_MS = 300_000;
+
+/**
  * Made anew for each who asks.
  * @param label names whom the TURN server's log shall show. It travels in the clear: never an invite's code.
  */
@@ -13,7 +19,8 @@ export function mintServers({ stun = [], turn }: ServersOptions, label: string, 
   const urls = [...turn.urls];
   if ("secret" in turn) {
     const { secret, ttlSeconds = DEFAULT_TTL_SECONDS } = turn;
-    const minted = mintTurnCredentials(secret, { ttlSeconds, label, unixSeconds });
+    const tolerant = ttlSeconds + CLOCK_TOLERANCE_MS / 1000;
+    const minted = mintTurnCredentials(secret, { ttlSeconds: tolerant, label, unixSeconds });
     servers.turn.push({ urls, ...minted, expiresAt: Math.floor(unixSeconds + ttlSeconds) * 1000 });
   } else {
     servers.turn.push({ urls, username: turn.username, credential: turn.credential, expiresAt: 0 });

@@ -34,10 +34,11 @@ import {
 } from "../../rendezvous/wire/protocol.ts";
 import { checkServersOptions, type ServersOptions } from "../../rendezvous/wire/servers.ts";
 import { VersionNotices } from "../../session/versions.ts";
+import { ClockSteps } from "./clock-steps.ts";
 import { Guests } from "./guests.ts";
 import { LIMITS, type RendezvousLimits } from "./limits.ts";
 import { LiveCodes } from "./live-codes.ts";
-import { mintServers, renewServersAfter } from "./mint-servers.ts";
+import { CLOCK_TOLERANCE_MS, mintServers, renewServersAfter } from "./mint-servers.ts";
 import { Quota } from "./quota.ts";
 import { WorkQueue } from "./work-queue.ts";
 
@@ -84,6 +85,7 @@ const HASHES = { running: 2, waiting: 16 } as const;
 const quota = new Quota(LIMITS);
 const hashes = new WorkQueue(HASHES);
 const liveCodes = new LiveCodes();
+const clockSteps = new ClockSteps(CLOCK_TOLERANCE_MS);
 /** In the lobby's log, once for each version. */
 const versions = new VersionNotices((sentence) => logger.warn(`Rendezvous: ${sentence}`));
 
@@ -115,6 +117,7 @@ export class RendezvousRoom extends Room<{ metadata: Metadata }> {
   #claimed = false;
   #holdTimer: NodeJS.Timeout | undefined;
   #renewTimer: NodeJS.Timeout | undefined;
+  #ignoreClock: () => void = () => undefined;
   readonly #guests = new Guests(LIMITS);
   readonly #updates = new RateLimiter({ burst: 40, perSecond: 20, maxKeys: 4 });
 
@@ -212,6 +215,7 @@ export class RendezvousRoom extends Room<{ metadata: Metadata }> {
   override onDispose(): void {
     clearTimeout(this.#holdTimer);
     clearTimeout(this.#renewTimer);
+    this.#ignoreClock();
     this.#guests.dispose();
     this.#giveBack();
   }
@@ -304,17 +308,20 @@ export class RendezvousRoom extends Room<{ metadata: Metadata }> {
     client.send("servers", mintServers(this.#options, this.roomId, Date.now() / 1000));
   }
 
-  /** A host stays longer than its credentials last. */
+  /** A host stays longer than its credentials last, which are bound to the clock of their making. */
   #renewServers(): void {
     clearTimeout(this.#renewTimer);
+    this.#ignoreClock();
     const after = renewServersAfter(this.#options);
     if (after === undefined) return;
-    this.#renewTimer = setTimeout(() => {
+    const renew = (): void => {
       if (this.#host === undefined) return;
       this.#sendServers(this.#host);
       this.#renewServers();
-    }, after);
+    };
+    this.#renewTimer = setTimeout(renew, after);
     this.#renewTimer.unref();
+    this.#ignoreClock = clockSteps.watch(renew);
   }
 
   async #publish(): Promise<void> {

@@ -2,7 +2,7 @@
 import { LocalPresence, matchMaker, type Presence } from "@colyseus/core";
 
 const PREFIX = "sallyport:lobby:";
-/** What a process has told lapses after this, s, unless it says so again: a process can die without a word. */
+/** What a process has told lapses after this, s, unless it says so again: a process can die without a word. Redis counts. */
 const LEASE_S = 90;
 const RENEW_MS = 30_000;
 
@@ -22,8 +22,8 @@ export async function orUndefined<T>(asked: Promise<T> | undefined): Promise<T |
 }
 
 /**
- * Named maps of text, of which each process writes its own fields and reads all. Several machines' clocks may differ by some
- * seconds.
+ * Named maps of text, of which each process writes its own fields and reads all. A field holds as long as its process does, which
+ * Redis' own clock judges: the machines' clocks may differ by hours.
  */
 export class SharedEntries {
   readonly #own = new Map<string, Map<string, string>>();
@@ -53,12 +53,10 @@ export class SharedEntries {
   async read(name: string): Promise<ReadonlyMap<string, string>> {
     const told = await orUndefined(sharedPresence()?.hgetall(PREFIX + name));
     if (told === undefined) return this.own(name);
-    const now = Date.now();
+    const written = Object.entries(told).map(([field, text]) => [field, ...splitOnce(text)] as const);
+    const alive = await livingOf(new Set(written.map(([, processId]) => processId)));
     const fields = new Map<string, string>();
-    for (const [field, leased] of Object.entries(told)) {
-      const [until, value] = splitOnce(leased);
-      if (Number(until) > now) fields.set(field, value);
-    }
+    for (const [field, processId, value] of written) if (alive.has(processId)) fields.set(field, value);
     for (const [field, value] of this.own(name)) fields.set(field, value);
     return fields;
   }
@@ -67,8 +65,9 @@ export class SharedEntries {
     const presence = sharedPresence();
     if (presence === undefined) return;
     this.#renew();
-    const leased = `${Date.now() + LEASE_S * 1000} ${value}`;
-    await orUndefined(presence.hset(PREFIX + name, field, leased));
+    const { processId } = matchMaker;
+    await orUndefined(Promise.resolve(presence.setex(aliveKey(processId), "1", LEASE_S)));
+    await orUndefined(presence.hset(PREFIX + name, field, `${processId} ${value}`));
     await orUndefined(Promise.resolve(presence.expire(PREFIX + name, LEASE_S)));
   }
 
@@ -87,12 +86,26 @@ export class SharedEntries {
   }
 }
 
+const aliveKey = (processId: string): string => `${PREFIX}alive:${processId}`;
+
+/** Those of the processes that have said within the lease that they are there. What Redis does not answer counts as there. */
+async function livingOf(processIds: ReadonlySet<string>): Promise<ReadonlySet<string>> {
+  const asked = Array.from(processIds, async (processId) => {
+    const isAlive = await orUndefined(sharedPresence()?.exists(aliveKey(processId)));
+    return isAlive === false ? undefined : processId;
+  });
+  return new Set((await Promise.all(asked)).filter((processId) => processId !== undefined));
+}
+
 function splitOnce(text: string): [string, string] {
   const at = text.indexOf(" ");
   return [text.slice(0, at), text.slice(at + 1)];
 }
 
-/** Sums that are forgotten when their window of time is over. */
+/**
+ * Sums that are forgotten when their window of time is over. A process whose wall clock is off, or is stepped, counts in a window of
+ * its own: what is granted grows by as much, and nothing is refused.
+ */
 export class SharedWindow {
   readonly #name: string;
   readonly #seconds: number;

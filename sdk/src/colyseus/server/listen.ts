@@ -1,5 +1,7 @@
 import type { Server } from "node:http";
 import type { Server as SecureServer } from "node:https";
+import { logger } from "@colyseus/core";
+import { UDPSocketError } from "../../net/udp-error.ts";
 import type { SessionServer } from "../../session/types.ts";
 import { closeTCP, listenTCP } from "./entrances/http.ts";
 import type { SessionHost } from "./hosts/session-host.ts";
@@ -15,7 +17,8 @@ export interface Listeners {
 }
 
 /**
- * Binds one port over TCP and UDP, and WebRTC's port beside it. Whatever fails, nothing stays bound.
+ * Binds one port over TCP and UDP, and WebRTC's port beside it. Whatever fails, nothing stays bound. Where the runtime has no UDP of use,
+ * that is said, and TCP serves alone.
  * @param port 0-65535; 0 = one that the system chooses
  * @throws RangeError for a port out of range, or what the system says: `EADDRINUSE`, `EACCES`…
  */
@@ -24,18 +27,19 @@ export async function listenOnPort(
   port: number | string,
   hostname: string | undefined,
   backlog: number | undefined,
-): Promise<SessionServer> {
+): Promise<SessionServer | undefined> {
   const wanted = parsePort(port);
   for (let attempt = 1; ; attempt++) {
     const bound = await listenTCP(server, wanted, hostname, backlog);
     const address = bound.address === "::" ? "*" : bound.address;
     try {
-      const sessions = await host.open(bound.port, address);
+      const sessions = await host.open(bound.port, address).catch(withoutUDP);
       try {
         await webRTC.open(bound.port, address);
         return sessions;
       } catch (error) {
-        await sessions.close().then(() => host.close());
+        await sessions?.close();
+        await host.close();
         throw error;
       }
     } catch (error) {
@@ -45,6 +49,12 @@ export async function listenOnPort(
       }
     }
   }
+}
+
+/** @throws what the system says of the port, which another port may help */
+function withoutUDP(error: unknown): undefined {
+  if (!(error instanceof UDPSocketError) || error.code !== "ENOSYS") throw error;
+  logger.warn(`Sallyport: ${error.message} Players come in over WebSocket.`);
 }
 
 function parsePort(port: number | string): number {

@@ -1,6 +1,7 @@
 import type { TransportOptions } from "@colyseus/ws-transport";
 import type { NetworkConditions } from "../../channel/line-model.ts";
 import type { NetworkPreset } from "../../channel/network-presets.ts";
+import type { AnnounceOptions } from "../../connectivity/announced.ts";
 import type { ConnectivityOptions } from "../../connectivity/options.ts";
 import type { TransportLimits } from "./admission/limits.ts";
 import type { RequestGuardOptions } from "./entrances/request-guard.ts";
@@ -35,6 +36,12 @@ export interface SallyportTransportOptions
    * `optionsFromEnvironment()` lets the person who hosts choose.
    */
   connectivity?: Omit<ConnectivityOptions, "port" | "address" | "description"> | false;
+  /**
+   * How players reach the game from outside where this machine cannot find it out: in a container, behind a cloud's 1:1 NAT, by ports
+   * that were forwarded by hand. It says where UDP and WebRTC lead; Colyseus' `publicAddress` says where seats send WebSocket and
+   * matchmaking, and wins there. What is not said here, `connectivity.announce` may say. Default: nothing is announced.
+   */
+  announce?: AnnounceOptions;
   /**
    * Colyseus' graceful shutdown has SIGINT, SIGTERM and SIGUSR2; with this SIGHUP too, which a closed terminal sends. Until the
    * ports are unmapped, an echo of the signal (npm and watchers pass it on) does not kill the process; without a graceful shutdown

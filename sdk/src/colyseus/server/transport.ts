@@ -3,6 +3,7 @@ import type { AddressInfo } from "node:net";
 import { type AuthContext, CloseCode, debugAndPrintError, Transport } from "@colyseus/core";
 import type { NetworkConditions } from "../../channel/line-model.ts";
 import { networkConditions } from "../../channel/network-presets.ts";
+import type { AnnounceOptions } from "../../connectivity/announced.ts";
 import type { ConnectivityManager } from "../../connectivity/manager/manager.ts";
 import { addressScope } from "../../net/scope.ts";
 import type { HostRegistration } from "../../rendezvous/host/registration.ts";
@@ -80,7 +81,8 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
     this.#conditions = options.conditions === undefined ? undefined : networkConditions(options.conditions);
     this.#host = host;
     this.connectivity = host instanceof ConnectivityHost ? host.connectivity : undefined;
-    this.#listings = new Listings(options, this.connectivity);
+    const announce = announceOf(options);
+    this.#listings = new Listings({ ...options, announce, server }, this.connectivity);
     this.#webSocket = webSocketTransport(options, server);
     const admission = new Admission(completeAdmissionLimits(options.limits));
     this.#admission = admission;
@@ -102,9 +104,16 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
         this.#join(session, seat, context, caller),
     };
     const { tokensPerSeat, webRTCOffers } = admission.limits;
-    this.#udp = new UDPEndpoint({ ...shared, timeoutSeconds, tokensPerSeat });
+    const bound = (): number | undefined => (server.address() as AddressInfo | null)?.port;
+    this.#udp = new UDPEndpoint({
+      ...shared,
+      timeoutSeconds,
+      tokensPerSeat,
+      ports: () => ({ bound: bound(), announced: announce.port }),
+    });
     this.#webRTC = new WebRTCEndpoint(webrtc, {
       ...shared,
+      announced: () => ({ addresses: host.announced(), port: announce.webrtcPort }),
       maxPayload,
       maxOffers: webRTCOffers,
       timeoutMs: Math.max(0, timeoutSeconds) * 1000,
@@ -198,21 +207,22 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
     const sessions = await listenOnPort(listeners, port, hostname, backlog);
     try {
       if (!this.#closing) this.#serve(sessions);
-      else await sessions.close().then(() => this.#host.close());
+      else await Promise.resolve(sessions?.close()).then(() => this.#host.close());
     } catch (error) {
       await closeTCP(this.server);
       throw error;
     }
   }
 
-  #serve(sessions: SessionServer): void {
+  /** @param sessions none where the runtime has no UDP */
+  #serve(sessions: SessionServer | undefined): void {
     const { connectivity } = this;
     const server = this.server as http.Server;
-    this.#udp.open(sessions);
+    if (sessions) this.#udp.open(sessions);
     this.#listings.open(this.#host, server.address() as AddressInfo);
     const { lobby } = this.#listings;
     lobby?.registration.on("servers", ({ stun }) => lobby.isLocal || this.#webRTC.useStunServers(stun));
-    if (lobby && connectivity) serveIntroductions(lobby, { server, sessions, connectivity });
+    if (lobby && connectivity && sessions) serveIntroductions(lobby, { server, sessions, connectivity });
     const { drainTimeoutMs, signals } = this.#options;
     const closePlayers = (code: number): void => this.#players.closeAll(code);
     this.#undo.push(superviseShutdown(this, { drainTimeoutMs, signals, closePlayers }));
@@ -259,13 +269,20 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
 export const TransportWithHost: new (options: SallyportTransportOptions, host?: SessionHost) => SallyportTransport =
   SallyportTransport;
 
-function hostFor({ connectivity, description, signals }: SallyportTransportOptions): SessionHost {
-  if (connectivity === false) return new SocketHost();
+function hostFor(options: SallyportTransportOptions): SessionHost {
+  const { connectivity, description, signals } = options;
+  const announce = announceOf(options);
+  if (connectivity === false) return new SocketHost(announce);
   return new ConnectivityHost({
     ...(signals === undefined ? {} : { signals }),
     ...connectivity,
+    announce,
     ...(description === undefined ? {} : { description }),
   });
+}
+
+function announceOf({ connectivity, announce }: SallyportTransportOptions): AnnounceOptions {
+  return { ...(connectivity === false ? {} : connectivity?.announce), ...announce };
 }
 
 /** `ws` picks its own options out of ours, but would take `port` for its own too. */

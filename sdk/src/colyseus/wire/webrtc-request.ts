@@ -28,6 +28,8 @@ export const UNRELIABLE_CHANNEL = { id: 1, label: "unreliable" } as const;
 export interface WebRTCRequest extends ConnectRequest {
   /** SDP (RFC 8829) with the candidates that were found. */
   offer: string;
+  /** The name that the page has dialed, which may look it up nowhere. */
+  dialedName?: string;
 }
 
 export type WebRTCReply =

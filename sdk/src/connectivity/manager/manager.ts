@@ -2,7 +2,7 @@ import { EventEmitter } from "node:events";
 import { exitGuard, type Guarded } from "../../gateway/exit-guard.ts";
 import { IceMux } from "../../ice/mux.ts";
 import type { Endpoint } from "../../net/endpoint.ts";
-import { UDPSocket } from "../../net/udp-socket.ts";
+import { SERVER_RECEIVE_BUFFER_BYTES, UDPSocket } from "../../net/udp-socket.ts";
 import { whileAwaited } from "../../net/wait.ts";
 import type { TurnServer } from "../../turn/open.ts";
 import { UDPServer } from "../../udp/udp-server.ts";
@@ -24,8 +24,6 @@ export interface ConnectivityEvents {
   step: [step: Step];
 }
 
-/** The players' packets of a whole tick must fit, and the system's default holds fewer than a hundred. */
-const RECEIVE_BUFFER_BYTES = 4 << 20;
 /** `close()` waits this long for routers that no longer answer. */
 const CLOSE_TIMEOUT_MS = 4_000;
 const NOTHING = { interfaces: [], mappings: [], reflexive: [], gateways: [] };
@@ -114,7 +112,7 @@ export class ConnectivityManager extends EventEmitter<ConnectivityEvents> implem
    */
   bind(port: number = this.#context.options.port, address: string = this.#context.options.address): UDPSocket {
     if (this.#closing) throw new Error("The ConnectivityManager is closed.");
-    this.#socket ??= UDPSocket.open({ port, address, receiveBufferSize: RECEIVE_BUFFER_BYTES });
+    this.#socket ??= UDPSocket.open({ port, address, receiveBufferSize: SERVER_RECEIVE_BUFFER_BYTES });
     return this.#socket;
   }
 

@@ -1,5 +1,6 @@
 import { traceOf } from "../../net/trace.ts";
 import type { Findings } from "../verdict.ts";
+import { AnnouncedRung } from "./announced.ts";
 import { DetectionRung } from "./detection.ts";
 import { InterfacesRung } from "./interfaces.ts";
 import { LifetimeRung } from "./lifetime.ts";
@@ -23,7 +24,8 @@ export class Ladder implements Rung {
     this.detection = new DetectionRung(context, this.mapping);
     this.relay = new RelayRung(context);
     this.lifetime = new LifetimeRung(context, this);
-    this.#rungs = [new InterfacesRung(context), this.mapping, this.detection, this.lifetime, this.relay];
+    const [interfaces, announced] = [new InterfacesRung(context), new AnnouncedRung(context)];
+    this.#rungs = [interfaces, announced, this.mapping, this.detection, this.lifetime, this.relay];
   }
 
   get findings(): Partial<Findings> {

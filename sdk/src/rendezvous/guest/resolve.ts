@@ -17,6 +17,8 @@ export interface ResolveOptions {
   timeoutMs?: number;
   /** Default `rendezvous`. */
   roomName?: string;
+  /** Gives the URL that is dialed for the lobby's, on a network that reaches it by another address. Default: the lobby's own. */
+  locate?: (lobby: string) => Promise<string>;
 }
 
 export interface ResolvedInvite extends Omit<HostMessage, "key" | "verifier" | "protocol"> {

@@ -36,6 +36,8 @@ export interface LobbyOptions {
   roomName?: string | undefined;
   /** How often a host asks whether the lobby is still there, and how long it waits for the answer, ms. Default 15 000. */
   heartbeatMs?: number | undefined;
+  /** Gives the URL that is dialed for the lobby's, on a network that reaches it by another address. Default: the lobby's own. */
+  locate?: ((lobby: string) => Promise<string>) | undefined;
 }
 
 const DEFAULT_HEARTBEAT_MS = 15_000;

@@ -11,7 +11,7 @@ import type { Mailbox } from "./mailbox.ts";
 export async function openMailbox(lobby: string, options: LobbyOptions = {}): Promise<Mailbox> {
   const url = parseLobbyUrl(lobby);
   const Lobby = await loadLobby();
-  return new Lobby(url, options);
+  return new Lobby((await options.locate?.(url)) ?? url, options);
 }
 
 /** A lobby is a Colyseus server, and Colyseus' client is an optional package: it is asked for only here. */

@@ -3,7 +3,8 @@ import type { SallyportTransport } from "sallyport/colyseus";
 
 export async function announce({ connectivity, lan, registration }: SallyportTransport, port: number): Promise<void> {
   const [address] = lan?.state.addresses ?? [];
-  if (address) console.log(`On this network: http://${address}:${port}, or npm run play -- lan`);
+  const host = address?.includes(":") ? `[${address}]` : address;
+  if (host) console.log(`On this network: http://${host}:${port}, or npm run play -- lan`);
   if (process.env.LOBBY_URL === "public") {
     console.log("Public relays bring friends to you: they see this computer's public address, and the time.");
   }

@@ -172,3 +172,58 @@ test("keeps the last sixteen paths", async () => {
   expect(transport.path.history.length).toBe(16);
   expect(paths.length).toBe(20);
 });
+
+describe("a tool that looks for a WebSocket behind the room", () => {
+  /** As load testers do: it listens, and puts a `send` of its own in place. */
+  interface Socket extends EventTarget {
+    readyState: number;
+    binaryType: string;
+    send: (data: Uint8Array) => void;
+    close: (code?: number) => void;
+  }
+  const socketOf = (room: RoomTransport): Socket => room.ws;
+
+  test("hears each frame, and counts what is sent, over UDP", async () => {
+    await open();
+    const socket = socketOf(transport);
+    expect([socket.readyState, socket.binaryType]).toEqual([WebSocket.OPEN, "arraybuffer"]);
+    let heard = 0;
+    socket.addEventListener("message", (event) => {
+      heard += new Uint8Array((event as MessageEvent<ArrayBuffer>).data).length;
+    });
+    let counted = 0;
+    const { send } = socket;
+    socket.send = function (data) {
+      counted += data.byteLength;
+      send.call(socket, data);
+    };
+    transport.send(Uint8Array.of(1, 2, 3));
+    peer.send(Uint8Array.of(4, 5), "reliable");
+    // A batch of two frames, of one byte and of three.
+    peer.send(Uint8Array.of(0xff, 1, 14, 3, 15, 0, 0), "reliable");
+    await tick();
+    expect({ counted, heard, sent: session.sent.map(({ data }) => [...data]) }).toEqual({
+      counted: 3,
+      heard: 6,
+      sent: [[1, 2, 3]],
+    });
+    // The same one, for as long as the room lives.
+    expect(socketOf(transport)).toBe(socket);
+    session.close();
+    expect(socket.readyState).toBe(WebSocket.CLOSED);
+  });
+
+  test("closes the room by it", async () => {
+    await open();
+    socketOf(transport).close(4000);
+    expect((await closed).code).toBe(4000);
+  });
+
+  test("costs nothing where nobody looks", async () => {
+    await open();
+    transport.send(Uint8Array.of(1));
+    peer.send(Uint8Array.of(2), "reliable");
+    await tick();
+    expect([session.sent.length, got]).toEqual([1, [[2]]]);
+  });
+});

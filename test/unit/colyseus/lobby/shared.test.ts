@@ -1,5 +1,5 @@
 import { LocalPresence, matchMaker, type Presence } from "@colyseus/core";
-import { beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { CallerLimiter } from "../../../../sdk/src/colyseus/lobby/caller-limiter.ts";
 import { Gauge } from "../../../../sdk/src/colyseus/lobby/gauge.ts";
 import { LiveCodes } from "../../../../sdk/src/colyseus/lobby/live-codes.ts";
@@ -7,6 +7,9 @@ import { LiveCodes } from "../../../../sdk/src/colyseus/lobby/live-codes.ts";
 /** As much of Redis as a lobby asks for: a presence that is not this process' own. */
 class SharedPresence {
   readonly hashes = new Map<string, Map<string, string>>();
+  /** Until when, s, by the clock of Redis. */
+  readonly keys = new Map<string, number>();
+  seconds = 0;
   isDown = false;
 
   async hset(key: string, field: string, value: string): Promise<boolean> {
@@ -28,6 +31,13 @@ class SharedPresence {
     return sum;
   }
   expire(): void {}
+  async setex(key: string, _value: string, seconds: number): Promise<void> {
+    if (this.isDown) throw new Error("Redis is gone");
+    this.keys.set(key, this.seconds + seconds);
+  }
+  async exists(key: string): Promise<boolean> {
+    return (this.keys.get(key) ?? 0) > this.seconds;
+  }
 
   #of(key: string): Map<string, string> {
     if (this.isDown) throw new Error("Redis is gone");
@@ -69,13 +79,18 @@ describe("with others", () => {
     presence = new SharedPresence();
     await matchMaker.setup(presence as unknown as Presence);
   });
-  const lease = (seconds: number, value = ""): string => `${Date.now() + seconds * 1000} ${value}`;
+  afterEach(() => void vi.restoreAllMocks());
+  /** What another process has written, which is there, or has not been heard of for too long. */
+  const by = (processId: string, isAlive: boolean, value = ""): string => {
+    if (isAlive) void presence.setex(`sallyport:lobby:alive:${processId}`, "1", 90);
+    return `${processId} ${value}`;
+  };
 
   test("a gauge counts what the others have, and not what a dead process had", async () => {
     const gauge = new Gauge();
-    await presence.hset("sallyport:lobby:games", "other", lease(60, "2"));
-    await presence.hset("sallyport:lobby:games", "lapsed", lease(-1, "100"));
-    await presence.hset("sallyport:lobby:games", "dead", lease(60, "100"));
+    await presence.hset("sallyport:lobby:games", "other", by("other", true, "2"));
+    await presence.hset("sallyport:lobby:games", "lapsed", by("lapsed", false, "100"));
+    await presence.hset("sallyport:lobby:games", "dead", by("dead", true, "100"));
     // Of processes, in Colyseus' own hash: rooms, players.
     await presence.hset("roomcount", "other", "2,0");
     await presence.hset("roomcount", matchMaker.processId, "0,0");
@@ -87,12 +102,26 @@ describe("with others", () => {
 
   test("a code that another process' host has is taken, but for its owner", async () => {
     const codes = new LiveCodes();
-    await presence.hset("sallyport:lobby:code:K7Q2-9FXM", "ada", lease(60));
+    await presence.hset("sallyport:lobby:code:K7Q2-9FXM", "ada", by("other", true));
     expect(await codes.isLive("K7Q2-9FXM")).toBe(true);
     expect(await codes.claim("K7Q2-9FXM", "eve")).toBe(false);
     expect(await codes.claim("K7Q2-9FXM", "ada")).toBe(true);
-    await presence.hset("sallyport:lobby:code:2222-2222", "gone", lease(-1));
+    await presence.hset("sallyport:lobby:code:2222-2222", "gone", by("lapsed", false));
     expect(await codes.isLive("2222-2222")).toBe(false);
+  });
+
+  test.each([-24, -1, 1, 24])("a process whose clock is off by %i h reads and writes the same codes", async (hours) => {
+    await presence.hset("sallyport:lobby:code:K7Q2-9FXM", "ada", by("other", true));
+    const now = Date.now();
+    vi.spyOn(Date, "now").mockReturnValue(now + hours * 3_600_000);
+    expect(await new LiveCodes().isLive("K7Q2-9FXM")).toBe(true);
+    expect(await new LiveCodes().claim("2222-2222", "bob")).toBe(true);
+    vi.restoreAllMocks();
+    expect(await new LiveCodes().isLive("2222-2222")).toBe(true);
+    expect(await new LiveCodes().claim("2222-2222", "eve")).toBe(false);
+    // What died with its process lapses by Redis' clock, whatever ours says.
+    presence.seconds += 91;
+    expect(await new LiveCodes().isLive("K7Q2-9FXM")).toBe(false);
   });
 
   test("a caller's tokens are one bucket for all processes", async () => {

@@ -3,6 +3,7 @@ import { DetectionRung } from "../../../../sdk/src/connectivity/rungs/detection.
 import type { PortMapping } from "../../../../sdk/src/gateway/types.ts";
 import type { NatBehaviour } from "../../../../sdk/src/nat/behaviour.ts";
 import type { ProbeResult } from "../../../../sdk/src/nat/probe.ts";
+import { howToLetIn } from "../../../../sdk/src/net/firewall.ts";
 import type { StunServerOutcome } from "../../../../sdk/src/stun/client.ts";
 import { TestContext } from "./context.ts";
 
@@ -122,7 +123,10 @@ test("a port that the router only claims to forward is said in words", async () 
   await world.rung.open();
   await world.rung.settle();
   expect(world.rung.findings.probe).toBe("silent");
-  expect(world.context.steps.at(-1)).toMatchObject({ step: "probe", outcome: "failed" });
+  const [probe, firewall] = world.context.steps.slice(-2).filter(({ step }) => step === "probe" || step === "firewall");
+  expect(probe).toMatchObject({ step: "probe", outcome: "failed" });
+  // Of a system that drops what it was not told to let in.
+  expect(firewall?.reason ?? "").toBe(howToLetIn() && `${howToLetIn()}.`);
 });
 
 test("a mapping that is listed and silent is deleted and added again, once, and probed again", async () => {

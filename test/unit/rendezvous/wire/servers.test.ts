@@ -9,15 +9,16 @@ import { checkTurnCredentials } from "../../../../sdk/src/turn/credentials.ts";
 const runs = Number(process.env.SALLYPORT_FUZZ_RUNS ?? 500);
 const urls = ["turn:turn.example:3478", "turns:turn.example:5349?transport=tcp"];
 
-test("credentials are minted for each who asks, end when they say, and coturn would take them", () => {
+test("credentials are minted for each who asks, and coturn would take them until five minutes after they say", () => {
   const options = { stun: ["stun:stun.example"], turn: { urls, secret: "north", ttlSeconds: 600 } };
   const servers = mintServers(options, "room", 1_700_000_000);
   expect(servers.stun).toEqual(["stun:stun.example"]);
-  expect(servers.turn).toMatchObject([{ urls, username: "1700000600:room", expiresAt: 1_700_000_600_000 }]);
+  expect(servers.turn).toMatchObject([{ urls, username: "1700000900:room", expiresAt: 1_700_000_600_000 }]);
   const [access] = servers.turn;
   if (access === undefined) throw new Error("none");
-  expect(checkTurnCredentials("north", access, 1_700_000_599)).toBe("valid");
-  expect(checkTurnCredentials("north", access, 1_700_000_601)).toBe("expired");
+  // A TURN server's clock may be ahead of the lobby's by as much.
+  expect(checkTurnCredentials("north", access, 1_700_000_899)).toBe("valid");
+  expect(checkTurnCredentials("north", access, 1_700_000_901)).toBe("expired");
   expect(checkTurnCredentials("south", access, 1_700_000_599)).toBe("wrong");
   expect(renewServersAfter(options)).toBe(300_000);
   expect(parseServers(servers)).toEqual(servers);

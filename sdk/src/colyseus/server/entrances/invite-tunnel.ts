@@ -1,11 +1,13 @@
 import type http from "node:http";
 import type { AddressInfo } from "node:net";
-import { request } from "undici";
+import { Server as TLSServer } from "node:tls";
+import { Agent, request } from "undici";
 import { newIceCredentials } from "../../../ice/credentials.ts";
 import { type IceMux } from "../../../ice/mux.ts";
 import { type IcePeer } from "../../../ice/peer.ts";
 import { type NatView } from "../../../ice/port-prediction.ts";
 import { onLocalNetwork, sharesAttestedNetwork, sharesNetwork } from "../../../ice/remote-policy.ts";
+import { formatEndpoint } from "../../../net/endpoint.ts";
 import { messageOf } from "../../../net/message-of.ts";
 import { traceOf } from "../../../net/trace.ts";
 import { UnprovenAddress } from "../../../net/unproven-address.ts";
@@ -134,6 +136,7 @@ async function answer(introduction: Introduction, server: http.Server, message: 
   }
   try {
     const response = await request(new URL(path, originOf(server)), {
+      ...(server instanceof TLSServer && { dispatcher: toOurselves() }),
       method,
       headers,
       ...(method === "GET" ? {} : { body }),
@@ -152,8 +155,17 @@ function answeredHeaders(headers: Record<string, string | string[] | undefined>)
   return Object.fromEntries(ANSWERED_HEADERS.flatMap((name) => (headers[name] ? [[name, String(headers[name])]] : [])));
 }
 
+let ownServers: Agent | undefined;
+
+/** Our own server's certificate is for the name that the world dials. Nobody stands between us and a port of this process. */
+function toOurselves(): Agent {
+  ownServers ??= new Agent({ connect: { rejectUnauthorized: false }, keepAliveTimeout: 1000 });
+  return ownServers;
+}
+
 function originOf(server: http.Server): string {
+  const scheme = server instanceof TLSServer ? "https" : "http";
   const { address, port } = server.address() as AddressInfo;
-  if (address === "::" || address === "0.0.0.0") return `http://127.0.0.1:${port}`;
-  return `http://${address.includes(":") ? `[${address}]` : address}:${port}`;
+  if (address === "::" || address === "0.0.0.0") return `${scheme}://127.0.0.1:${port}`;
+  return `${scheme}://${formatEndpoint({ address, port })}`;
 }

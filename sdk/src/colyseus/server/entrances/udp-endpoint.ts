@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { type AuthContext, CloseCode, createAuthContext } from "@colyseus/core";
-import { uniqueEndpoints } from "../../../net/endpoint.ts";
+import { type Endpoint, uniqueEndpoints } from "../../../net/endpoint.ts";
 import type { Session, SessionServer } from "../../../session/types.ts";
 import {
   CONNECT_PROTOCOL,
@@ -26,6 +26,8 @@ export interface UDPEndpointOptions {
   timeoutSeconds: number;
   /** Where the game's socket can be reached, best first. */
   endpoints: () => readonly ConnectEndpoint[];
+  /** The game's UDP port where that is known: bound here, and outside, if that is announced. */
+  ports?: () => { bound: number | undefined; announced: number | undefined };
   /** Connect tokens for one seat at once. */
   tokensPerSeat: number;
   /** A player has come in with a token; `caller`, if any, had asked for it. */
@@ -65,7 +67,7 @@ export class UDPEndpoint implements SeatEndpoint<ParsedConnectRequest> {
     asked: Pick<Asked, "context" | "caller">,
   ): ConnectReply | Wait | string | null {
     const endpoints = uniqueEndpoints<ConnectEndpoint>([
-      ...dialed.map((endpoint) => ({ ...endpoint, kind: "dialed" as const })),
+      ...dialed.flatMap((endpoint) => this.#behind(endpoint)),
       ...this.#options.endpoints(),
     ]).slice(0, MAX_ENDPOINTS);
     if (!this.#sessions || endpoints.length === 0) return null;
@@ -93,6 +95,16 @@ export class UDPEndpoint implements SeatEndpoint<ParsedConnectRequest> {
 
   async close(): Promise<void> {
     await this.#sessions?.close();
+  }
+
+  /**
+   * Where UDP may lead here, by the address and TCP port that a client has dialed: the same port, or, behind a reverse proxy or with
+   * ports forwarded one by one, the game's own. The client tries both, and only it is sent there.
+   */
+  #behind({ address, port }: Endpoint): ConnectEndpoint[] {
+    const { bound = port, announced } = this.#options.ports?.() ?? {};
+    const ports = announced === undefined ? [port, bound] : [announced, port];
+    return ports.map((each) => ({ kind: "dialed", address, port: each }));
   }
 
   #accept(session: Session): void {

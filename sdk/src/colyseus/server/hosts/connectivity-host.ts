@@ -33,6 +33,11 @@ export class ConnectivityHost implements SessionHost {
       .map(({ kind, address, port }) => ({ kind, address, port }));
   }
 
+  announced(): readonly string[] {
+    const announced = this.connectivity.reachability.endpoints.filter(({ via }) => via === "announce");
+    return [...new Set(announced.map(({ address }) => address))];
+  }
+
   dialable(): Endpoint[] {
     const { endpoints, nat } = this.connectivity.reachability;
     return endpoints

@@ -12,6 +12,8 @@ export interface SessionHost {
   open(port: number, address: string): Promise<SessionServer>;
   /** Where it can be reached as far as is known now, best first. */
   endpoints(): ConnectEndpoint[];
+  /** The addresses that the person who hosts announces; they are among `endpoints()` too. */
+  announced(): readonly string[];
   /** Where a stranger can dial it over TCP and UDP alike, best first: neither what only hole punching nor what only UDP reaches. */
   dialable(): Endpoint[];
   /**

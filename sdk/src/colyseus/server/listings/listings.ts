@@ -1,4 +1,6 @@
 import type { AddressInfo } from "node:net";
+import { Server as TLSServer } from "node:tls";
+import { type AnnounceOptions, announcedName } from "../../../connectivity/announced.ts";
 import type { ConnectivityManager } from "../../../connectivity/manager/manager.ts";
 import type { SessionHost } from "../hosts/session-host.ts";
 import { type DescribedGame, LanListing } from "./lan-listing.ts";
@@ -12,6 +14,9 @@ export interface ListingsOptions extends DescribedGame {
   page?: string | undefined;
   listing?: Partial<Omit<LobbyListingOptions, "lobby">>;
   listPublicAddress?: boolean;
+  announce?: AnnounceOptions;
+  /** Which serves matchmaking: over TLS or not. */
+  server?: object;
 }
 
 /** Where a game is listed: at a lobby, on the local network, and, with its address, in the matchmaker that a fleet shares. */
@@ -43,15 +48,25 @@ export class Listings {
   open(host: SessionHost, bound: AddressInfo): void {
     const { lobby, relays, stunServers, page } = this.#options;
     const { listing, description = "Sallyport", listPublicAddress = false } = this.#options;
+    const { announce = {}, server } = this.#options;
+    const name = announcedName(announce);
     if (lobby !== undefined && this.#connectivity) {
-      this.#lobby = new LobbyListing(
-        { name: description, relays, stunServers, page, ...listing, lobby },
-        this.#connectivity,
-      );
+      const options = {
+        name: description,
+        relays,
+        stunServers,
+        page,
+        ...listing,
+        lobby,
+        secure: server instanceof TLSServer,
+        announcedName: name,
+      };
+      this.#lobby = new LobbyListing(options, this.#connectivity);
     }
     const publicAddress = new PublicAddress(listPublicAddress);
     this.#publicAddress = publicAddress;
-    host.onChange = () => publicAddress.update(host.dialable());
+    const named = name === undefined ? undefined : `${name}:${announce.port ?? bound.port}`;
+    host.onChange = () => publicAddress.update(host.dialable(), named);
     host.onChange();
     this.lan?.open(bound);
   }

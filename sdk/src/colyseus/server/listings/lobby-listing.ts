@@ -16,6 +16,14 @@ export interface LobbyListingOptions
   openEndpoints?: boolean;
 }
 
+/** What the transport knows of its own URLs. */
+interface OwnURLs {
+  /** Matchmaking is served over TLS. Default false. */
+  secure?: boolean;
+  /** The name that is announced in place of its addresses. Default: none is. */
+  announcedName?: string | undefined;
+}
+
 /** How often the number of players is looked at, ms. */
 const PLAYERS_MS = 1000;
 const MAX_URLS = 16;
@@ -35,10 +43,17 @@ export class LobbyListing {
   readonly #openEndpoints: boolean;
   /** The link has a page of its own. */
   readonly #hasPage: boolean;
+  readonly #scheme: string;
+  readonly #announcedName: string | undefined;
 
-  constructor({ openEndpoints = false, ...options }: LobbyListingOptions, connectivity: ConnectivityManager) {
+  constructor(
+    { openEndpoints = false, secure = false, announcedName, ...options }: LobbyListingOptions & OwnURLs,
+    connectivity: ConnectivityManager,
+  ) {
     this.#openEndpoints = openEndpoints;
     this.#hasPage = options.page !== undefined;
+    this.#scheme = secure ? "https" : "http";
+    this.#announcedName = announcedName;
     this.#lobby = this.#publicLobby = options.lobby;
     this.#connectivity = connectivity;
     this.registration = new HostRegistration({ ...options, ...this.#details(connectivity.reachability) });
@@ -79,8 +94,11 @@ export class LobbyListing {
     const urls = endpoints
       .filter(({ protocol, address }) => protocol === "tcp" && address !== "")
       .filter((endpoint) => endpoint.kind === "host" || isDialable(endpoint, nat))
-      .map((endpoint) => `http://${formatEndpoint(endpoint)}`);
-    if (this.isLocal) urls.push(`http://127.0.0.1:${this.#connectivity.port}`);
+      .map(({ via, address, port }) => {
+        const name = via === "announce" ? this.#announcedName : undefined;
+        return `${this.#scheme}://${name === undefined ? formatEndpoint({ address, port }) : `${name}:${port}`}`;
+      });
+    if (this.isLocal) urls.push(`${this.#scheme}://127.0.0.1:${this.#connectivity.port}`);
     const known = [...new Set(urls)].slice(0, MAX_URLS);
     const page = this.#hasPage ? {} : { page: ownPage(endpoints) };
     return { verdict, ...page, ...(this.#openEndpoints ? { endpoints: known } : { sealedEndpoints: known }) };

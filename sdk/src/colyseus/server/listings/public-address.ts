@@ -31,10 +31,13 @@ export class PublicAddress {
     return matchMaker.publicAddress ?? this.#address;
   }
 
-  /** @param endpoints where TCP and UDP reach this process, best first; see {@link choosePublicEndpoint} */
-  update(endpoints: readonly Endpoint[]): void {
+  /**
+   * @param endpoints where TCP and UDP reach this process, best first; see {@link choosePublicEndpoint}
+   * @param named `game.example:7777`, where a name is announced: a certificate holds for names
+   */
+  update(endpoints: readonly Endpoint[], named?: string): void {
     const endpoint = choosePublicEndpoint(endpoints, !(matchMaker.driver instanceof LocalDriver));
-    const address = endpoint && formatEndpoint(endpoint);
+    const address = named ?? (endpoint && formatEndpoint(endpoint));
     if (address === this.#address) return;
     this.#address = address;
     this.#updateRooms().catch(debugAndPrintError);

@@ -14,6 +14,8 @@ interface Player {
   /** None over WebSocket. */
   session: Session | undefined;
   since: number;
+  /** The same moment, by the clock that nobody sets. */
+  openedAt: number;
 }
 
 /** The traffic of sessions that have ended; what is counted does not fall when somebody leaves. */
@@ -37,7 +39,7 @@ export class Players {
     const { roomId, sessionId } = player;
     const session = "session" in player ? player.session : undefined;
     const remote = "session" in player ? () => formatEndpoint(player.session.remote) : () => player.remote;
-    const added: Player = { roomId, sessionId, session, remote, since: Date.now() };
+    const added: Player = { roomId, sessionId, session, remote, since: Date.now(), openedAt: performance.now() };
     this.#byConnection.set(ref, added);
     this.#opened++;
     if (session) {
@@ -52,7 +54,8 @@ export class Players {
       this.#byConnection.delete(ref);
       if (session) addTraffic(this.#ended, session.stats);
       diagnose("sallyport:player:closed", () => {
-        return { ...describe(added), code, reason: reason.toString(), durationMs: Date.now() - added.since };
+        const durationMs = Math.round(performance.now() - added.openedAt);
+        return { ...describe(added), code, reason: reason.toString(), durationMs };
       });
     });
   }

@@ -1,14 +1,10 @@
 import { normalizeAddress } from "../../../net/endpoint.ts";
 import { messageOf } from "../../../net/message-of.ts";
 import { traceOf } from "../../../net/trace.ts";
-import {
-  MAX_WEBRTC_REQUEST_BYTES,
-  WEBRTC_PROTOCOL,
-  WEBRTC_PROTOCOL_NAME,
-  type WebRTCReply,
-} from "../../wire/webrtc-request.ts";
+import { MAX_WEBRTC_REQUEST_BYTES, WEBRTC_PROTOCOL, WEBRTC_PROTOCOL_NAME } from "../../wire/webrtc-request.ts";
 import { introducedPlayer } from "../entrances/introduced.ts";
 import type { Asked, Issued, SeatEndpoint } from "../entrances/seat-endpoint.ts";
+import { DialedNames } from "./dialed-name.ts";
 import { WebRTCHost, type WebRTCHostOptions, type WebRTCOptions, type WebRTCParts } from "./host.ts";
 import { type ParsedWebRTCRequest, parseWebRTCRequest } from "./request.ts";
 
@@ -25,13 +21,16 @@ export class WebRTCEndpoint implements SeatEndpoint<ParsedWebRTCRequest> {
   readonly parse: typeof parseWebRTCRequest = parseWebRTCRequest;
   readonly #host: WebRTCHost | undefined;
   readonly #isOptional: boolean;
+  readonly #names: DialedNames;
   #unavailable: string | undefined;
 
   constructor(
     wanted: WebRTCSwitch,
     options: Omit<WebRTCHostOptions, keyof WebRTCOptions>,
     parts: Partial<WebRTCParts> = {},
+    names: DialedNames = new DialedNames(),
   ) {
+    this.#names = names;
     this.#isOptional = wanted === "auto";
     if (wanted === false) this.#unavailable = "this server offers none (SallyportTransport's webrtc is off)";
     else this.#host = new WebRTCHost({ ...(typeof wanted === "object" ? wanted : {}), ...options }, parts);
@@ -57,15 +56,17 @@ export class WebRTCEndpoint implements SeatEndpoint<ParsedWebRTCRequest> {
     this.#host?.useStunServers(servers);
   }
 
-  issue(request: ParsedWebRTCRequest, asked: Asked): Promise<Issued> | WebRTCReply {
+  async issue(request: ParsedWebRTCRequest, asked: Asked): Promise<Issued> {
     if (this.#unavailable !== undefined || !this.#host) {
       return { protocol: WEBRTC_PROTOCOL, unavailable: this.#unavailable ?? "" };
     }
     // An introduced player's request comes by way of ourselves: nobody is to be found there.
-    if (introducedPlayer(asked.http) !== undefined) return this.#host.accept(request, asked, { asker: "", asked: "" });
+    if (introducedPlayer(asked.http) !== undefined) return this.#host.accept(request, asked, { asker: "", asked: [] });
     const { remoteAddress = "", localAddress = "" } = asked.http.socket;
-    const way = { asker: normalizeAddress(remoteAddress), asked: normalizeAddress(localAddress) };
-    return this.#host.accept(request, asked, way);
+    const { dialed, dialedName } = request;
+    const named = dialedName === "" ? [] : await this.#names.addresses(dialedName, asked.context.ip ?? "");
+    const reached = [normalizeAddress(localAddress), ...dialed.map(({ address }) => address), ...named];
+    return this.#host.accept(request, asked, { asker: normalizeAddress(remoteAddress), asked: reached });
   }
 
   async close(): Promise<void> {

@@ -35,6 +35,8 @@ export interface WebRTCHostOptions extends WebRTCOptions {
   timeoutMs: number;
   /** Where the game's own socket can be reached. */
   endpoints: () => readonly ConnectEndpoint[];
+  /** Addresses that the person who hosts announces, and the UDP port there, if it is another than ours. */
+  announced?: () => { addresses: readonly string[]; port: number | undefined };
   /** Has routers forward another port; says where that is reached, once it is. */
   mapExtraPort: ((port: number) => () => Endpoint | undefined) | undefined;
   /** More browsers than these are not on their way in at once. */
@@ -130,13 +132,13 @@ export class WebRTCHost {
   /**
    * @param from who made the offer
    * @param asker the address that the request came from
-   * @param asked the address that it came to
+   * @param asked the addresses that it came to, as far as is known: they lead here over TCP, so most likely over UDP too
    * @returns the reply, or why there is none
    */
   async accept(
-    { seat, dialed, offer }: ParsedWebRTCRequest,
+    { seat, offer }: Pick<ParsedWebRTCRequest, "seat" | "offer">,
     { context, caller }: Pick<Asked, "context" | "caller">,
-    { asker, asked }: { asker: string; asked: string },
+    { asker, asked }: { asker: string; asked: readonly string[] },
   ): Promise<WebRTCReply | Wait | string | null> {
     const library = this.#library;
     if (!library || this.#closed) return null;
@@ -172,7 +174,7 @@ export class WebRTCHost {
     try {
       const tried = { ...offer, candidates: triedCandidates(offer, asker) };
       const sdp = await peer.answer(formatOffer(tried), this.#servers.length > 0);
-      const endpoints = this.#endpoints([asked, ...dialed.map(({ address }) => address)]);
+      const endpoints = this.#endpoints(asked);
       const answer = completeAnswer(sdp, endpoints);
       if (trace.on)
         trace.event("webrtc-answered", { roomId: seat.roomId, asker, candidates: tried.candidates.length, endpoints });
@@ -241,11 +243,16 @@ export class WebRTCHost {
     return peer;
   }
 
-  /** @param reached addresses that the browser has reached us by: they lead here over TCP, so most likely over UDP too */
+  /** @param reached addresses that the browser has reached us by */
   #endpoints(reached: readonly string[]): AnswerEndpoint[] {
     const port = this.#port;
     const mapped = this.#mapped();
-    const found: AnswerEndpoint[] = reached.map((address) => ({ type: "host", address, port }));
+    const announced = this.#options.announced?.() ?? { addresses: [], port: undefined };
+    const found: AnswerEndpoint[] = [];
+    for (const address of [...announced.addresses, ...(announced.port === undefined ? [] : reached)]) {
+      found.push({ type: "host", address, port: announced.port ?? port });
+    }
+    for (const address of reached) found.push({ type: "host", address, port });
     if (mapped) {
       found.push({ type: "host", ...mapped });
       // A router's outer address may be another than it knows, behind a second one that forwards all.

@@ -1,5 +1,6 @@
 /** A host's HTTP server behind an introduction, and a player who wants more of it than matchmaking. */
 import { createServer, type IncomingMessage, type Server } from "node:http";
+import { createServer as createSecureServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import * as fc from "fast-check";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
@@ -12,6 +13,7 @@ import type { Introduction } from "../../../../../sdk/src/rendezvous/sealed/intr
 import { parseInviteTunnelMessage } from "../../../../../sdk/src/rendezvous/wire/invite-tunnel.ts";
 import type { ResponseMessage } from "../../../../../sdk/src/rendezvous/wire/invite-tunnel-http.ts";
 import type { SessionServer } from "../../../../../sdk/src/session/types.ts";
+import { makeCertificate } from "../../../../certificate.ts";
 import { anyPath, hostilePaths } from "../../../../hostile-paths.ts";
 
 const runs = Number(process.env.SALLYPORT_FUZZ_RUNS ?? 500);
@@ -59,7 +61,7 @@ class Player {
   #toHost: (message: Uint8Array) => void = () => undefined;
   #heard: (message: ResponseMessage | undefined) => void = () => undefined;
 
-  constructor() {
+  constructor(server: Server = host.server) {
     const introduction = {
       remoteKey: new Uint8Array(32).fill(7),
       send: (bytes: Uint8Array) => {
@@ -77,7 +79,7 @@ class Player {
       },
     } as unknown as Introduction;
     serveInviteTunnel(introduction, {
-      server: host.server,
+      server,
       sessions: {} as SessionServer,
       ice: { budget: new UnansweredBudget() } as IceMux,
       nat: () => undefined,
@@ -224,3 +226,27 @@ test("a player has two paths that lead nowhere yet, the newest, and eight in all
   expect(sizes).toEqual([1, ...Array<number>(11).fill(2)]);
   expect(answered).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
 });
+
+test.each(["127.0.0.1", "0.0.0.0", "::1", "::"])(
+  "a host's own https server on %s is asked over TLS, whatever name its certificate has",
+  async (address) => {
+    const secure = createSecureServer(makeCertificate({ names: "DNS:game.example" }), (request, response) =>
+      response.end(JSON.stringify({ url: request.url })),
+    );
+    await new Promise<void>((resolve) => secure.listen(0, address, resolve));
+    try {
+      const player = new Player(secure);
+      const response = await player.ask({
+        type: "request",
+        id: 1,
+        method: "POST",
+        path: "/matchmake/join/arena",
+        headers: {},
+        body: "{}",
+      });
+      expect(response).toMatchObject({ status: 200, body: '{"url":"/matchmake/join/arena"}' });
+    } finally {
+      secure.close().closeAllConnections();
+    }
+  },
+);

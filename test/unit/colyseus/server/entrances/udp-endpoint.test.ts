@@ -66,6 +66,28 @@ test("the address that the player dialed comes first, none comes twice, and eigh
   expect(endpoint.granted).toBe(1);
 });
 
+test.each([
+  { what: "the same port", announced: undefined, dialed: 7777, ports: [7777] },
+  { what: "a reverse proxy's", announced: undefined, dialed: 443, ports: [443, 7777] },
+  { what: "a reverse proxy's, the game's being announced", announced: 30_001, dialed: 443, ports: [30_001, 443] },
+  { what: "one that is announced", announced: 30_000, dialed: 30_000, ports: [30_000] },
+])("by the address that was dialed at $what, UDP is tried at $ports", ({ announced, dialed, ports }) => {
+  const sessions = new Sessions();
+  const endpoint = new UDPEndpoint({
+    timeoutSeconds: 9,
+    tokensPerSeat: 4,
+    endpoints: () => [{ kind: "host", address: "172.17.0.2", port: 7777 }],
+    ports: () => ({ bound: 7777, announced }),
+    onSession: () => expect.unreachable(),
+  });
+  endpoint.open(sessions);
+  const { endpoints } = endpoint.issue(request(dialed), { context, caller }) as ConnectReply;
+  expect(endpoints).toEqual([
+    ...ports.map((port) => ({ kind: "dialed", address: "192.0.2.1", port })),
+    { kind: "host", address: "172.17.0.2", port: 7777 },
+  ]);
+});
+
 test("a session joins its seat with what its request said, once", () => {
   const { endpoint, sessions, joined } = open();
   endpoint.open(sessions);

@@ -13,7 +13,7 @@ import { CHROMIUM } from "./offers.ts";
 const from = (address: string | undefined): Pick<Asked, "context" | "caller"> => {
   return { context: {} as AuthContext, caller: address === undefined ? undefined : callerAt(address) };
 };
-const way = { asker: "192.0.2.9", asked: "192.0.2.2" };
+const way = { asker: "192.0.2.9", asked: ["192.0.2.2"] };
 let fake: ReturnType<typeof fakeLibrary>;
 let taken: Set<number>;
 let now: number;
@@ -27,6 +27,7 @@ const settings = (): WebRTCHostOptions => ({
   maxOffers: 128,
   timeoutMs: 9000,
   endpoints: () => endpoints,
+  announced: () => announced,
   mapExtraPort: () => () => mapped,
   onSession: (_session, { roomId, sessionId }) => entered.push({ roomId, sessionId }),
 });
@@ -35,8 +36,9 @@ const parts = () => ({
   now: () => now,
   isFree: (port: number) => Promise.resolve(!taken.has(port)),
 });
-const request = (sessionId: string, offer = CHROMIUM, dialed: Endpoint[] = []) =>
-  parseWebRTCRequest({ roomId: "room", sessionId, offer, dialed }) ?? expect.unreachable();
+let announced: { addresses: string[]; port: number | undefined };
+const request = (sessionId: string, offer = CHROMIUM) =>
+  parseWebRTCRequest({ roomId: "room", sessionId, offer }) ?? expect.unreachable();
 const accept = (sessionId: string, offer?: string, address?: string) =>
   host.accept(request(sessionId, offer), from(address), way);
 
@@ -47,6 +49,7 @@ beforeEach(() => {
   now = 0;
   endpoints = [];
   mapped = undefined;
+  announced = { addresses: [], port: undefined };
   entered = [];
   host = new WebRTCHost(settings(), parts());
 });
@@ -94,6 +97,22 @@ test("a seat is taken when the browser says so, once; all share one port", async
   expect(entered).toEqual([{ roomId: "room", sessionId: "s" }]);
 });
 
+async function told(asked: string[]): Promise<string[]> {
+  const reply = await host.accept(request("s"), from(undefined), { asker: "192.0.2.9", asked });
+  const answer = reply && typeof reply === "object" && "answer" in reply ? reply.answer : "";
+  return [...answer.matchAll(/UDP \d+ (\S+) (\d+) typ (\w+)/g)].map(([, address, port]) => `${address} ${port}`);
+}
+
+test.each([
+  { what: "a host", addresses: ["1.2.3.4"], port: undefined, first: ["1.2.3.4 17777", "172.17.0.2 17777"] },
+  { what: "a port", addresses: [], port: 30_001, first: ["172.17.0.2 30001", "5.6.7.8 30001", "172.17.0.2 17777"] },
+  { what: "both", addresses: ["1.2.3.4", "2a00::1"], port: 30_001, first: ["1.2.3.4 30001", "2a00::1 30001"] },
+])("$what that is announced is told first", async ({ addresses, port, first }) => {
+  await host.open(7777, "*");
+  announced = { addresses, port };
+  expect((await told(["172.17.0.2", "5.6.7.8"])).slice(0, first.length)).toEqual(first);
+});
+
 test("what the answer tells: where it was asked, the router's port, and the ladder's addresses with our port", async () => {
   await host.open(7777, "*");
   mapped = { address: "1.2.3.4", port: 40000 };
@@ -103,10 +122,7 @@ test("what the answer tells: where it was asked, the router's port, and the ladd
     { kind: "mapped", address: "1.2.3.4", port: 7777 },
     { kind: "relayed", address: "1.1.1.1", port: 1 },
   ];
-  const reply = await host.accept(request("s", CHROMIUM, [{ address: "5.6.7.8", port: 7777 }]), from(undefined), way);
-  const answer = reply && typeof reply === "object" && "answer" in reply ? reply.answer : "";
-  const told = [...answer.matchAll(/UDP \d+ (\S+) (\d+) typ (\w+)/g)].map(([, address, port]) => `${address} ${port}`);
-  expect(told).toEqual([
+  expect(await told(["192.0.2.2", "5.6.7.8"])).toEqual([
     "192.0.2.2 17777",
     "5.6.7.8 17777",
     "1.2.3.4 40000",
