@@ -55,3 +55,8 @@ export function makeCertificate({ names, from, until }: CertificateOptions): Cer
     rmSync(cwd, { recursive: true });
   }
 }
+
+/** One for localhost, from now on. */
+export function certificate(): Certificate {
+  return makeCertificate({ names: "DNS:localhost,IP:127.0.0.1" });
+}

@@ -8,7 +8,9 @@ Usage: npm create sallyport [FOLDER] [-- options]
   --template NAME   what to start from: TEMPLATES
   --install         install its packages; --no-install: do not
   --git             make it a git repository with a first commit; --no-git: do not
-  --yes             ask nothing: what no option says is answered by the default (install, git)
+  --public          its invites work from anywhere, through public relays (LOBBY_URL=public in .env); --no-public: by address
+                    and on the local network only
+  --yes             ask nothing: what no option says is answered by the default (install, git, public)
   --force           write into a folder that is not empty; files of the same names are overwritten
   --sdk SPEC        another version of sallyport, or a tarball's path
   --help, --version
@@ -22,6 +24,7 @@ export interface Arguments {
   template: string | undefined;
   install: boolean | undefined;
   git: boolean | undefined;
+  isPublic: boolean | undefined;
   yes: boolean;
   force: boolean;
   sdk: string | undefined;
@@ -33,6 +36,7 @@ const OPTIONS = {
   template: { type: "string" },
   install: { type: "boolean" },
   git: { type: "boolean" },
+  public: { type: "boolean" },
   yes: { type: "boolean", short: "y", default: false },
   force: { type: "boolean", default: false },
   sdk: { type: "string" },
@@ -50,8 +54,8 @@ export function readArguments(argv: readonly string[]): Arguments {
       EXIT.usage,
     );
   }
-  const { template, install, git, yes, force, sdk, help, version } = values;
-  return { folder, template, install, git, yes, force, sdk, help, version };
+  const { template, install, git, public: isPublic, yes, force, sdk, help, version } = values;
+  return { folder, template, install, git, isPublic, yes, force, sdk, help, version };
 }
 
 type Parsed = ReturnType<typeof parseArgs<{ options: typeof OPTIONS; allowPositionals: true; allowNegative: true }>>;

@@ -56,8 +56,12 @@ async function create(options: Arguments): Promise<void> {
   const wantsInstall = options.install ?? (asking ? await ask("Install its packages now?", true) : true);
   const wantsGit = options.git ?? (asking ? await ask("Make it a git repository?", true) : true);
 
+  const question =
+    "Shall friends join from anywhere, through public relays? These see your public address, nothing of the game.";
+  const isPublic = options.isPublic ?? (asking ? await ask(question, true) : true);
+
   const sdk = sdkOf(options.sdk) ?? `^${await ownVersion()}`;
-  await scaffold({ target, template: resolve(ROOT, "templates", template), name, sdk, overwrite });
+  await scaffold({ target, template: resolve(ROOT, "templates", template), name, sdk, isPublic, overwrite });
   const say = asking ? log.success : console.log;
   say(`Your game stands in ${shown(target)}`);
   const manager = packageManager();

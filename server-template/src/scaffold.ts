@@ -23,6 +23,8 @@ export interface ScaffoldOptions {
   name: string;
   /** What package.json asks of sallyport. */
   sdk: string;
+  /** Invites go through public relays. */
+  isPublic: boolean;
   overwrite: boolean;
 }
 
@@ -40,7 +42,7 @@ export async function occupants(folder: string): Promise<string[]> {
 
 /** @throws Failure before anything is written, if something would be overwritten that should not */
 export async function scaffold(options: ScaffoldOptions): Promise<void> {
-  const { target, template, name, sdk, overwrite } = options;
+  const { target, template, name, sdk, isPublic, overwrite } = options;
   const files = (await filesIn(template)).flatMap((file) =>
     (RENAMED[file] ?? [file]).map((as) => ({ from: join(template, file), to: as.replace(PLACEHOLDER, name) })),
   );
@@ -56,7 +58,8 @@ export async function scaffold(options: ScaffoldOptions): Promise<void> {
       const path = join(target, to);
       await mkdir(dirname(path), { recursive: true });
       const text = await readFile(from, "utf8");
-      const filled = to === "package.json" ? fillPackage(text, name, sdk) : text.replaceAll(PLACEHOLDER, name);
+      const named = to === "package.json" ? fillPackage(text, name, sdk) : text.replaceAll(PLACEHOLDER, name);
+      const filled = to === ".env" && isPublic ? named.replace(/^#(?=LOBBY_URL=public$)/m, "") : named;
       if (filled === text) await copyFile(from, path);
       else await writeFile(path, filled);
     }

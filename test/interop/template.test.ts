@@ -47,7 +47,7 @@ beforeAll(async () => {
   for (const file of [...sdk.files, ...create.files])
     expect(file).not.toMatch(/node_modules|tsbuildinfo|\.env$|\.tgz$/);
   // One command: npm create sallyport my-game, but for where the packages come from.
-  const argv = ["my-game", "--yes", "--no-git", "--sdk", packages.sdk];
+  const argv = ["my-game", "--yes", "--no-git", "--no-public", "--sdk", packages.sdk];
   const created = await run(["npm", "exec", "--yes", "--package", create.path, "--", "create-sallyport", ...argv], {
     cwd: folder,
   });
@@ -157,7 +157,7 @@ describe("the scaffolded game", () => {
     const port = await freePort();
     const env = { PORT: String(port), LOBBY_URL: `http://127.0.0.1:${await freePort()}` };
     await using server = new Terminal(["npm", "start"], { cwd: game, env });
-    await server.line(/^No lobby for now, trying on: The lobby http:\/\/127\.0\.0\.1:\d+\/? cannot be reached/);
+    await server.line(/^No invite for now, trying on: The lobby http:\/\/127\.0\.0\.1:\d+\/? cannot be reached/);
     const { output } = await run(["npm", "run", "play", "--", `http://127.0.0.1:${port}`, "--seconds", "0.2"], {
       cwd: game,
     });

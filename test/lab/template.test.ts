@@ -5,12 +5,61 @@ import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { Lab } from "./lab/index.ts";
 import { describeLab } from "./lab/vitest.ts";
+import { startPublicRelays } from "./public-relays.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const LOBBY = join(ROOT, "examples/lobby/src/lobby.ts");
 const HOST = join(ROOT, "examples/lobby/src/host.ts");
 
 describeLab("a newcomer's game behind a home router", () => {
+  test("with public relays: by the code that it prints a friend comes in from another home, and with the page's link a browser", async () => {
+    await using lab = await Lab.create();
+    const scratch = await mkdtemp(join(ROOT, "test/lab/.template-"));
+    await using _ = { [Symbol.asyncDispose]: () => rm(scratch, { recursive: true, force: true }) };
+    const [home, elsewhere] = [
+      await lab.gateway({ nat: "port-restricted" }),
+      await lab.gateway({ nat: "port-restricted" }),
+    ];
+    const [machine, friend, site] = [await home.host(), await elsewhere.host(), await lab.host()];
+    const { environment } = await startPublicRelays(lab);
+    const create = join(ROOT, "server-template/bin/create-sallyport.js");
+    const argv = ["my-game", "--yes", "--no-install", "--no-git"];
+    const created = await site.exec([process.execPath, create, ...argv], { cwd: scratch });
+    expect(created.code, created.output).toBe(0);
+    const game = join(scratch, "my-game");
+    // The lab has relays of its own: as somebody sets them who has such. LOBBY_URL=public stands in .env.
+    const env = { ...environment, XDG_STATE_HOME: join(scratch, "state"), NO_COLOR: "1", SALLYPORT_VIA: "none" };
+    const pageUrl = `http://${site.address}:8000/`;
+    const built = await site.exec(["npm", "run", "build:page"], { cwd: game, env });
+    expect(built.code, built.output).toBe(0);
+    site.spawnModule(new URL("./modules/static-host.ts", import.meta.url), {
+      folder: join(game, "dist-page"),
+      port: 8000,
+    });
+    const server = machine.spawn(["npm", "run", "dev"], { cwd: game, env: { ...env, PAGE_URL: pageUrl } });
+    const began = performance.now();
+    await server.waitForLine(/^Public relays bring friends to you/, 30_000);
+    const line = await server.waitForLine(/^Invite your friends: /, 30_000);
+    const [, code = "", link = ""] = /: ([2-9A-Z-]{14}) +(http:\S+)$/.exec(line) ?? [];
+    const invitedMs = performance.now() - began;
+    expect(link).toMatch(new RegExp(`^${pageUrl}#`));
+
+    const played = await friend.exec(["npm", "run", "play", "--", code, "--seconds", "1"], {
+      cwd: game,
+      env,
+      timeoutMs: 30_000,
+    });
+    expect(played.output).toMatch(new RegExp(`In, punched to ${home.wanAddress}:2567`));
+    const page = new URL("./modules/template-page.ts", import.meta.url);
+    const inPage = await friend.run<{ players: number; ms: number }>(page, { link }, { timeoutMs: 60_000 });
+    expect(inPage.players).toBe(1);
+    console.info(
+      `npm run dev: an invite after ${Math.round(invitedMs)} ms; in the page ${inPage.ms} ms after the link was opened`,
+    );
+    server.kill("SIGINT");
+    await server.exited;
+  });
+
   test("the invite that it prints brings a friend in from another home, the network itself a flatmate; Ctrl-C gives the port back", async () => {
     await using lab = await Lab.create();
     // Within the workspace, so that its packages are found without a registry.
@@ -20,9 +69,12 @@ describeLab("a newcomer's game behind a home router", () => {
     const [machine, flatmate] = [await home.host(), await home.host()];
     const [friend, site] = [await elsewhere.host(), await lab.host()];
     const create = join(ROOT, "server-template/bin/create-sallyport.js");
-    const created = await site.exec([process.execPath, create, "my-game", "--yes", "--no-install", "--no-git"], {
-      cwd: scratch,
-    });
+    const created = await site.exec(
+      [process.execPath, create, "my-game", "--yes", "--no-install", "--no-git", "--no-public"],
+      {
+        cwd: scratch,
+      },
+    );
     expect(created.code, created.output).toBe(0);
     const game = join(scratch, "my-game");
 
@@ -39,7 +91,7 @@ describeLab("a newcomer's game behind a home router", () => {
       return text.includes(`The address is ${home.wanAddress}:2567`) && text.includes("Invite your friends: ");
     }, 30_000);
     const invite = /Invite your friends: .*(http:\S+)/.exec(said.join("\n"))?.[1] ?? "";
-    expect(await home.mappings()).toHaveLength(2); // UDP and TCP
+    await expect.poll(() => home.mappings()).toHaveLength(3); // UDP and TCP, and browsers' UDP
 
     expect(said.join("\n")).toContain(`On this network: http://${machine.address}:2567`);
     for (const [player, goal, where] of [

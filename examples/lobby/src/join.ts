@@ -1,7 +1,7 @@
 /** `npm run join` */
 
 import { NETWORK_PRESETS, type NetworkPreset, networkPreset } from "sallyport/client";
-import { readArguments, readUrl, type Usage, UsageError } from "./cli/arguments.ts";
+import { readArguments, readLobby, type Usage, UsageError } from "./cli/arguments.ts";
 import { readLine } from "./cli/line.ts";
 import { Failure, keepOutputForJson, runProgram } from "./cli/program.ts";
 import { style } from "./cli/style.ts";
@@ -16,7 +16,11 @@ const USAGE: Usage = {
   summary:
     'Joins an arena as a bot that plays for a while, and says how good the connection is. "lan" joins whoever hosts on this network; "-" reads the invite from standard input, where no other user of this machine sees it.',
   options: {
-    lobby: { type: "string", value: "URL", help: "lobby to ask (LOBBY_URL, else http://localhost:2567)" },
+    lobby: {
+      type: "string",
+      value: "URL",
+      help: "lobby to ask about a code of eight characters (LOBBY_URL, else http://localhost:2567)",
+    },
     seconds: { type: "string", value: "N", help: "how long to play (10)" },
     name: { type: "string", value: "TEXT", help: "the player's name" },
     line: {
@@ -28,9 +32,14 @@ const USAGE: Usage = {
     json: { type: "boolean", help: "one JSON line at the end" },
     trace: TRACE_OPTION,
   },
-  environment: { LOBBY_URL: "lobby to ask when the invite is a bare code" },
+  environment: {
+    LOBBY_URL: "lobby to ask when the invite is a bare code of eight characters",
+    SALLYPORT_RELAYS: "for a code of twelve characters: the host's relays, where it has others than the package's",
+    SALLYPORT_STUN_URLS: "STUN servers in place of the package's",
+  },
   examples: [
     "npm run join -- K7Q2-9FXM",
+    "npm run join -- K7Q2-9FXM-T3PD",
     'npm run join -- "https://lobby.example/#K7Q2-9FXM" --seconds 60',
     "npm run join -- http://203.0.113.7:7777 --json",
     "npm run join -- lan",
@@ -92,8 +101,8 @@ await runProgram(async ({ signal, onExit }) => {
     );
   const seconds = readSeconds(options.text("seconds") ?? "10");
   const lobby =
-    readUrl(options.text("lobby"), "--lobby") ??
-    readUrl(process.env["LOBBY_URL"], "LOBBY_URL") ??
+    readLobby(options.text("lobby"), "--lobby") ??
+    readLobby(process.env["LOBBY_URL"], "LOBBY_URL") ??
     "http://localhost:2567/";
   const line = readLineName(options.text("line"));
   const json = options.flag("json");

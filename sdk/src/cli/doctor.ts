@@ -6,11 +6,13 @@ import { formatEndpoint } from "../net/endpoint.ts";
 import { howToLetIn } from "../net/firewall.ts";
 import { messageOf } from "../net/message-of.ts";
 import { isPortTaken, UDPSocketError } from "../net/udp-error.ts";
+import { PUBLIC_LOBBY } from "../rendezvous/wire/invite.ts";
 import type { TurnServer } from "../turn/open.ts";
 import { parseTurnUrl } from "../turn/url.ts";
 import { type OfferedCandidate, offeredCandidates } from "./candidates.ts";
 import { type Command, EXIT_SOFTWARE, ipAddress, parseOptions, UsageError, wholeNumber } from "./command.ts";
 import { Output } from "./output.ts";
+import { checkPublicLobby } from "./relays.ts";
 import { Interruption } from "./signals.ts";
 import { openTrace, TRACE_OPTION, TRACE_USAGE } from "./trace.ts";
 
@@ -30,7 +32,8 @@ export const doctor: Command = {
   --accept-private-address
                           open the port although the router stands behind another NAT, as behind a provider's box that
                           passes everything on; a packet from outside then says whether it does
-  --lobby URL             a lobby, whose STUN servers are asked too
+  --lobby URL             a lobby, whose STUN servers are asked too; or public: public relays and STUN servers, of which it
+                          says which answer (SALLYPORT_RELAYS and SALLYPORT_STUN_URLS name others)
   --lifetime              also measure how long the router remembers a silent connection; takes 1 to 3 minutes
   --json                  the report as JSON, for programs
 ${TRACE_USAGE}
@@ -60,12 +63,15 @@ Ports that were opened for the test are given back at the end.
     });
     if (positionals.length > 0) throw new UsageError(`doctor takes options only, not ${positionals[0]}`);
     const port = values.port === undefined ? undefined : wholeNumber("--port", values.port, 1, 65535);
-    const lobby = values.lobby === undefined ? undefined : lobbyUrl(values.lobby);
+    const isPublic = values.lobby === PUBLIC_LOBBY;
+    const lobby = values.lobby === undefined || isPublic ? undefined : lobbyUrl(values.lobby);
     const gateway = ipAddress("--gateway", values.gateway);
     using _trace = openTrace(values.trace, "doctor");
     const output = new Output(values.json);
     using interruption = new Interruption();
-    const stunServers = [...(values.stun ?? []), ...(lobby ? await stunServersOf(lobby, output) : [])];
+    const publicLobby = isPublic ? await checkPublicLobby(output) : undefined;
+    const named = lobby ? await stunServersOf(lobby, output) : (publicLobby?.stunServers ?? []);
+    const stunServers = [...(values.stun ?? []), ...named];
     const turn = turnServer(values.turn, values["turn-username"], values["turn-credential"]);
     const options: ConnectivityOptions = {
       ...optionsFromEnvironment(),
@@ -90,7 +96,8 @@ Ports that were opened for the test are given back at the end.
     if (interruption.signal.aborted) return 130;
     const { reachability } = connectivity;
     const candidates = offeredCandidates(reachability);
-    if (values.json) process.stdout.write(`${JSON.stringify({ ...reachability, candidates })}\n`);
+    const relays = publicLobby && { relays: publicLobby.relays };
+    if (values.json) process.stdout.write(`${JSON.stringify({ ...reachability, candidates, ...relays })}\n`);
     else report(reachability, candidates, output);
     return EXIT_CODES[reachability.verdict];
   },

@@ -1,26 +1,13 @@
 // The same limits on a server that speaks TLS itself, where a player's socket is another object than the connection that came in.
-import { execFileSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer, request } from "node:https";
 import { connect, type Socket } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { expect, test } from "vitest";
 import { WebSocket } from "ws";
+import { certificate } from "../../certificate.ts";
 import { until } from "../../until.ts";
 import { startServer } from "./harness.ts";
-
-function certificate(): { key: Buffer; cert: Buffer } {
-  const directory = mkdtempSync(join(tmpdir(), "sallyport-tls-"));
-  const [key, cert] = [join(directory, "key.pem"), join(directory, "cert.pem")];
-  const command = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost";
-  execFileSync("openssl", [...command.split(" "), "-keyout", key, "-out", cert], { stdio: "ignore" });
-  const made = { key: readFileSync(key), cert: readFileSync(cert) };
-  rmSync(directory, { recursive: true });
-  return made;
-}
 
 test("a player's WebSocket is spared, strangers' handshakes and sockets give way", async () => {
   const limits = { tcpConnections: 8, seatTimeoutMs: 300 };

@@ -21,6 +21,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   turnserver: "coturn",
   "godot3-server": "godot3-server",
   "redis-server": "redis-server",
+  mosquitto: "mosquitto",
   nginx: "nginx-light",
   tayga: "tayga",
   dnsmasq: "dnsmasq-base",

@@ -49,7 +49,7 @@ export class Street implements AsyncDisposable {
   /** `npm create sallyport NAME`, with the packed SDK installed; gives its folder. */
   async scaffold(name: string): Promise<string> {
     const create = join(ROOT, "server-template/bin/create-sallyport.js");
-    await this.#run([process.execPath, create, name, "--yes", "--no-install", "--no-git"]);
+    await this.#run([process.execPath, create, name, "--yes", "--no-install", "--no-git", "--no-public"]);
     const modules = join(this.#scratch, name, "node_modules");
     await mkdir(join(modules, ".bin"), { recursive: true });
     await cp(join(this.#scratch, "package"), join(modules, "sallyport"), { recursive: true });

@@ -116,6 +116,11 @@ export function readUrl(text: string | undefined, source: string): string | unde
   return url.href;
 }
 
+/** A lobby's URL, or `public` for public relays. @throws UsageError */
+export function readLobby(text: string | undefined, source: string): string | undefined {
+  return text === "public" ? text : readUrl(text, source);
+}
+
 export function helpOf({ command, positional, summary, options, environment = {}, examples }: Usage): string {
   const table = (rows: [string, string][]): string[] => {
     const width = Math.max(...rows.map(([name]) => name.length));

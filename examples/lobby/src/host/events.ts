@@ -36,7 +36,8 @@ export class Narrator {
         return this.#reachability(event);
       case "invite":
         return [
-          `Invite ${style(["bold", "cyan"], event.code)}   ${event.url}`,
+          // A link of no page is for programs.
+          `Invite ${style(["bold", "cyan"], event.code)}${/^https?:/.test(event.url) ? `   ${event.url}` : ""}`,
           `  Another terminal joins with: npm run join -- "${event.url}"`,
         ];
       case "lobby":

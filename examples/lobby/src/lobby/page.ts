@@ -6,9 +6,11 @@ import { renderPage } from "./game-list.ts";
 import { type App, DEBUG_HEADERS, file, HEADERS, LIBRARIES, sendFile } from "./static.ts";
 import type { LobbyConnectivity } from "./stun.ts";
 
-const FILES: Record<string, string> = {
+/** What the lobby's page and the static one (build-page.ts) have in common. */
+export const PAGE_FILES: Record<string, string> = {
   "/page.css": file("page.css"),
-  "/page.js": file("page.js"),
+  "/joining.js": file("joining.js"),
+  "/settings.js": file("settings.js"),
   "/arena.js": file("arena.js"),
   "/drawing.js": file("drawing.js"),
   "/controls.js": file("controls.js"),
@@ -20,8 +22,9 @@ const FILES: Record<string, string> = {
 };
 // `sallyport.js`, `predict.js`, `debug.js`, and what they load.
 for (const name of readdirSync(LIBRARIES.sallyport)) {
-  if (name.endsWith(".js")) FILES[`/${name}`] = LIBRARIES.sallyport + name;
+  if (name.endsWith(".js")) PAGE_FILES[`/${name}`] = LIBRARIES.sallyport + name;
 }
+const FILES: Record<string, string> = { ...PAGE_FILES, "/page.js": file("page.js") };
 
 export function servePage(app: App, connectivity: LobbyConnectivity): void {
   for (const [path, name] of Object.entries(FILES)) app.get(path, (_request, response) => sendFile(response, name));

@@ -1,6 +1,6 @@
 /** A player's way to a host. */
 import { type NetworkPreset, type PathKind, SallyportClient, type SallyportRoom } from "sallyport/client";
-import { parseInvite } from "sallyport/rendezvous";
+import { invitesFromEnvironment, parseInvite } from "sallyport/rendezvous";
 import type { ArenaRoom } from "../arena/room.ts";
 import { Failure } from "../cli/program.ts";
 import { APPLICATION } from "./application.ts";
@@ -49,7 +49,7 @@ async function clientFor(target: string, { lobby, line, signal }: JoinOptions): 
   if (target === LAN) return new SallyportClient(await firstOnLan(signal), conditions);
   const isUrl = parseInvite(target) === undefined && /^https?:\/\//.test(target);
   if (isUrl) return new SallyportClient(target.replace(/\/+$/, ""), conditions);
-  return await SallyportClient.fromInvite(target, { lobby, signal, ...conditions });
+  return await SallyportClient.fromInvite(target, { ...invitesFromEnvironment(), lobby, signal, ...conditions });
 }
 
 async function firstOnLan(signal: AbortSignal): Promise<string> {

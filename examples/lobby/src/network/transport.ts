@@ -3,7 +3,7 @@ import type { Server as HttpServer } from "node:http";
 import type { Transport } from "@colyseus/core";
 import { optionsFromEnvironment, type Reachability } from "sallyport";
 import { type LanListing, SallyportTransport } from "sallyport/colyseus";
-import type { HostRegistration, Invite } from "sallyport/rendezvous";
+import { type HostRegistration, type Invite, invitesFromEnvironment } from "sallyport/rendezvous";
 import { APPLICATION } from "./application.ts";
 
 export interface GameTransport {
@@ -35,6 +35,7 @@ export function createTransport({ port, description, lobby, maxPlayers }: GameTr
   const transport = new SallyportTransport({
     port,
     description,
+    ...invitesFromEnvironment(),
     lobby,
     connectivity: optionsFromEnvironment(),
     webrtc: "auto",

@@ -31,6 +31,8 @@ export function showInvite(element, { code, url }) {
   element.hidden = false;
   element.querySelector(".code").textContent = code;
   const link = element.querySelector(".link");
+  // Where no page belongs to the invite, its code is passed on.
+  element.querySelector(".qr").hidden = link.hidden = !/^https?:/.test(url);
   link.textContent = url.replace(/^https?:\/\//, "");
   link.href = url;
   element.querySelector(".qr").replaceChildren(qrCode(url));

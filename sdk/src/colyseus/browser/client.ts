@@ -84,19 +84,23 @@ export class SallyportBrowserClient<Types extends ServerTypes = Untyped, UserDat
   }
 
   /**
-   * A client of the host that gave this invite, wherever it is, with or without an open port: matchmaking goes through the lobby,
-   * sealed, and rooms over the best path that the browser and the host's WebRTC find, with the lobby's STUN and TURN servers.
+   * A client of the host that gave this invite, wherever it is, with or without an open port: matchmaking goes through the lobby or
+   * public relays, sealed, and rooms over the best path that the browser and the host's WebRTC find, with the lobby's STUN and TURN
+   * servers, or public STUN servers.
    * It works from a secure page too, which may not call a home host's plain http. What it needs (libsodium) is loaded when it is called.
-   * @param invite the whole link, with which not even the lobby can listen; or `K7Q2-9FXM` with `lobby`, which a browser takes on trust
+   * @param invite the whole link, with which not even the lobby can listen; `K7Q2-9FXM-T3PD`; or `K7Q2-9FXM` with `lobby`, which a
+   *   browser takes on trust
    * @throws RendezvousError whose `code` says why: `unknown-invite`, `no-lobby`, `unreachable`, `forged`, …
    */
   static async fromInvite<Types extends ServerTypes = Untyped, UserData = Untyped>(
     invite: string,
-    { lobby, signal, timeoutMs, ...options }: BrowserInviteOptions = {},
+    { lobby, relays, stunServers, signal, timeoutMs, ...options }: BrowserInviteOptions = {},
   ): Promise<SallyportBrowserClient<Types, UserData>> {
     const { openInviteTunnel } = await import("./invite-tunnel.ts");
     const { fetch, details, iceServers } = await openInviteTunnel(invite, {
       lobby,
+      relays,
+      stunServers,
       signal,
       ...(timeoutMs === undefined ? {} : { timeoutMs }),
     });

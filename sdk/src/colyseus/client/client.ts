@@ -105,18 +105,20 @@ export class SallyportClient<Types extends ServerTypes = Untyped, UserData = Unt
   }
 
   /**
-   * A client of the host that gave this invite, wherever it is: matchmaking goes through the lobby, sealed, and rooms over the best
-   * path that both sides find (direct, punched, relayed).
-   * @param invite `K7Q2-9FXM` with `lobby`, or the whole link, with which not even the lobby can listen
+   * A client of the host that gave this invite, wherever it is: matchmaking goes through the lobby or public relays, sealed, and rooms
+   * over the best path that both sides find (direct, punched, relayed).
+   * @param invite `K7Q2-9FXM` with `lobby`, `K7Q2-9FXM-T3PD`, or the whole link, with which not even the lobby can listen
    * @throws RendezvousError whose `code` says why: `unknown-invite`, `no-lobby`, `unreachable`, `forged`, …
    */
   static async fromInvite<Types extends ServerTypes = Untyped, UserData = Untyped>(
     invite: string,
-    { lobby, signal, timeoutMs, ...options }: InviteOptions = {},
+    { lobby, relays, stunServers, signal, timeoutMs, ...options }: InviteOptions = {},
   ): Promise<SallyportClient<Types, UserData>> {
     const { tunnel, endpoints } = await InviteTunnel.open(invite, {
-      ...(lobby !== undefined && { lobby }),
-      ...(signal && { signal }),
+      lobby,
+      relays,
+      stunServers,
+      signal,
       ...(timeoutMs !== undefined && { timeoutMs }),
       locate: (url) => nat64.locate(url),
     });

@@ -1,3 +1,4 @@
+import type { RelaySockets } from "../../rendezvous/guest/by-relays.ts";
 import { type IntroduceOptions, introduce } from "../../rendezvous/guest/introduce.ts";
 import type { Introduction } from "../../rendezvous/sealed/introduction.ts";
 
@@ -8,6 +9,7 @@ const IDLE_MS = 20_000;
 export class Introductions {
   readonly #invite: string;
   readonly #options: IntroduceOptions;
+  readonly #sockets: RelaySockets | undefined;
   #current: Promise<Introduction> | undefined;
   #idle: NodeJS.Timeout | undefined;
   /** Called with whatever the host says. */
@@ -15,15 +17,17 @@ export class Introductions {
   /** Whether the introduction is still of use although nobody asks for it. */
   isNeeded: () => boolean = () => false;
 
-  constructor(invite: string, options: IntroduceOptions) {
+  /** @param sockets how relays are reached. Default: as a page can */
+  constructor(invite: string, options: IntroduceOptions, sockets?: RelaySockets) {
     this.#invite = invite;
     this.#options = options;
+    this.#sockets = sockets;
   }
 
   /** @throws RendezvousError as {@link introduce} */
   get(): Promise<Introduction> {
     this.#rest();
-    this.#current ??= introduce(this.#invite, this.#options).then(
+    this.#current ??= introduce(this.#invite, this.#options, this.#sockets).then(
       (introduction) => {
         introduction.onMessage((bytes) => this.onMessage?.(bytes));
         introduction.onClose(() => {

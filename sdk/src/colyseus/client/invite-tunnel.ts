@@ -1,4 +1,4 @@
-import { localCandidate } from "../../ice/candidate.ts";
+import { type LocalCandidate, localCandidate } from "../../ice/candidate.ts";
 import { type IceMux, IceMux as Mux } from "../../ice/mux.ts";
 import type { IcePeer } from "../../ice/peer.ts";
 import type { NatView } from "../../ice/port-prediction.ts";
@@ -13,17 +13,25 @@ import { UnprovenAddress } from "../../net/unproven-address.ts";
 import { reachableAddresses } from "../../net/usable-interfaces.ts";
 import { Guessing } from "../../rendezvous/guessing.ts";
 import type { IntroduceOptions } from "../../rendezvous/guest/introduce.ts";
+import { NODE_SOCKETS } from "../../rendezvous/guest/introduce-node.ts";
+import { DEFAULT_STUN_SERVERS } from "../../rendezvous/mailbox/relay-list.ts";
 import type { Introduction } from "../../rendezvous/sealed/introduction.ts";
 import { sendInviteTunnelMessage, trickle } from "../../rendezvous/trickle.ts";
-import { parseInvite } from "../../rendezvous/wire/invite.ts";
-import { type InviteTunnelMessage, parseInviteTunnelMessage } from "../../rendezvous/wire/invite-tunnel.ts";
+import { PUBLIC_LOBBY, parseInvite } from "../../rendezvous/wire/invite.ts";
+import {
+  encodeInviteTunnelMessage,
+  type InviteTunnelMessage,
+  type PathMessage,
+  parseInviteTunnelMessage,
+} from "../../rendezvous/wire/invite-tunnel.ts";
 import { isLocalLobby } from "../../rendezvous/wire/local-lobby.ts";
+import type { TraversalServers } from "../../rendezvous/wire/servers.ts";
 import { connectSession } from "../../session/connect.ts";
 import type { SessionPath, SessionPathState } from "../../session/path.ts";
 import { stunBinding } from "../../stun/client.ts";
 import { openTurnRelay } from "../../turn/open.ts";
 import type { TurnRelay } from "../../turn/relay.ts";
-import { Introductions } from "./introductions.ts";
+import { Introductions, unref } from "./introductions.ts";
 import { InviteTunnelRequests } from "./invite-tunnel-requests.ts";
 import type { ConnectSession } from "./udp-attempt.ts";
 
@@ -32,6 +40,8 @@ const trace = traceOf("colyseus");
 /** Everything is asked at once, and the slowest way is through a relay. */
 const SESSION_TIMEOUT_MS = 20_000;
 const STUN_TIMEOUT_MS = 3_000;
+/** A path that was asked for along with the invite is kept so long for the first join, ms. */
+const PREPARED_MS = 20_000;
 const TRANSLATED = "192.0.0.2";
 
 /** Carries an invited player's matchmaking and search for a path to the host, through an introduction. */
@@ -41,12 +51,16 @@ export class InviteTunnel {
   readonly #requests: InviteTunnelRequests;
   readonly #paths = new Map<number, InvitedPath>();
   #ids = 0;
+  /** Through relays: the search that the first message asked for, until a session takes it. */
+  #prepared: InvitedPath | undefined;
   /** As `fetch`, to the host: see {@link InviteTunnelRequests}. */
   readonly fetch: typeof globalThis.fetch;
 
   private constructor(invite: string, options: IntroduceOptions) {
-    this.#isLocal = isLocalLobby(parseInvite(invite)?.lobby ?? options.lobby);
-    this.#introductions = new Introductions(invite, options);
+    const lobby = parseInvite(invite)?.lobby ?? options.lobby;
+    this.#isLocal = isLocalLobby(lobby);
+    const opening = lobby === PUBLIC_LOBBY ? () => this.#openingMessages() : undefined;
+    this.#introductions = new Introductions(invite, { ...options, opening }, NODE_SOCKETS);
     this.#introductions.onMessage = (bytes) => this.#receive(bytes);
     // A relayed path may still be made direct, by what both sides tell each other.
     this.#introductions.isNeeded = () => [...this.#paths.values()].some(({ path }) => path?.kind === "relayed");
@@ -57,15 +71,54 @@ export class InviteTunnel {
   /** @throws RendezvousError as `introduce` */
   static async open(invite: string, options: IntroduceOptions): Promise<{ tunnel: InviteTunnel; endpoints: string[] }> {
     const tunnel = new InviteTunnel(invite, options);
-    const { details } = await tunnel.#introductions.get();
-    return { tunnel, endpoints: details.endpoints };
+    const preparing = tunnel.#prepare(invite, options);
+    try {
+      const introduction = await tunnel.#introductions.get();
+      await preparing;
+      // It may have come too late for the first message.
+      if (tunnel.#prepared?.isAsked === true) tunnel.#prepared.attach(introduction);
+      return { tunnel, endpoints: introduction.details.endpoints };
+    } catch (error) {
+      void preparing.then(() => tunnel.#takePrepared()?.close());
+      throw error;
+    }
+  }
+
+  /** Relays take a while to connect to: meanwhile we learn what others see of us, so that the first message can ask for a path. */
+  async #prepare(invite: string, { stunServers = DEFAULT_STUN_SERVERS }: IntroduceOptions): Promise<void> {
+    if (parseInvite(invite)?.lobby !== PUBLIC_LOBBY) return;
+    const path = await this.#newPath(false);
+    path.learn({ stun: [...stunServers], turn: [] });
+    this.#prepared = path;
+    unref(setTimeout(() => this.#takePrepared()?.close(), PREPARED_MS));
+  }
+
+  async #newPath(isAttested: boolean): Promise<InvitedPath> {
+    const prefix = await nat64.prefix();
+    return new InvitedPath(++this.#ids, this.#paths, { isLocal: this.#isLocal, isAttested, prefix });
+  }
+
+  #openingMessages(): Uint8Array[] {
+    return this.#prepared === undefined ? [] : [encodeInviteTunnelMessage(this.#prepared.ask())];
+  }
+
+  #takePrepared(): InvitedPath | undefined {
+    const prepared = this.#prepared;
+    this.#prepared = undefined;
+    return prepared;
   }
 
   /** Finds a path by ICE (RFC 8445) and opens the session on it. */
   readonly connectSession: ConnectSession = async (token, { dialed: _, ...options }) => {
     const introduction = await this.#introductions.get();
-    const prefix = await nat64.prefix();
-    const path = new InvitedPath(introduction, ++this.#ids, this.#paths, { isLocal: this.#isLocal, prefix });
+    const prepared = this.#takePrepared();
+    const path = prepared?.introduction === introduction ? prepared : await this.#newPath(introduction.attested);
+    if (path !== prepared) {
+      prepared?.close();
+      path.learn(introduction.servers);
+      sendInviteTunnelMessage(introduction, path.ask());
+      path.attach(introduction);
+    }
     try {
       return await connectSession(token, { ...options, path, timeoutMs: SESSION_TIMEOUT_MS });
     } catch (error) {
@@ -91,17 +144,24 @@ class InvitedPath implements SessionPath {
   readonly #peer: IcePeer;
   readonly #closing = new AbortController();
   readonly #forget: () => void;
-  readonly #guessing: Guessing;
+  readonly #id: number;
+  /** Our IPv4 address on this network. */
+  readonly #base: string | undefined;
+  #told: LocalCandidate[] = [];
+  #introduction: Introduction | undefined;
+  #guessing: Guessing | undefined;
+  /** What the host said along with its answer, before we were attached. */
+  readonly #early: InviteTunnelMessage[] = [];
   #relay: TurnRelay | undefined;
   #nat: NatView | undefined;
   #examining = false;
 
   constructor(
-    introduction: Introduction,
     id: number,
     paths: Map<number, InvitedPath>,
-    { isLocal, prefix }: { isLocal: boolean; prefix: NAT64Prefix | undefined },
+    { isLocal, isAttested, prefix }: { isLocal: boolean; isAttested: boolean; prefix: NAT64Prefix | undefined },
   ) {
+    this.#id = id;
     this.#socket = UDPSocket.open({ receiveBufferSize: 1 << 20, nat64: prefix });
     this.#mux = new Mux(this.#socket);
     this.#budget = this.#mux.budget.introduction(new UnprovenAddress());
@@ -114,20 +174,40 @@ class InvitedPath implements SessionPath {
     // A host on this very machine, perhaps without any network.
     if (isLocal)
       this.#mux.addLocalCandidate(localCandidate("host", { address: "127.0.0.1", port }, { localPreference: 0 }));
-    const allowOutside = introduction.attested ? sharesAttestedNetwork : sharesNetwork;
+    const allowOutside = isAttested ? sharesAttestedNetwork : sharesNetwork;
     const allowRemote = isLocal ? onLocalNetwork : allowOutside;
     this.#peer = this.#mux.open({ role: "controlling", allowRemote, budget: this.#budget });
     this.#peer.onData = (data) => this.onData?.(data);
     this.#peer.onPath = () => this.onPath?.();
     paths.set(id, this);
     this.#forget = () => paths.delete(id);
-    const told = [...this.#peer.localCandidates];
-    if (trace.on) trace.event("path-asked", { id, localCandidates: told.length, isLocal });
-    sendInviteTunnelMessage(introduction, { type: "path", id, ice: this.#peer.localCredentials, candidates: told });
-    trickle(introduction, id, this.#peer, told);
+    this.#base = interfaces.find(({ address }) => !address.includes(":"))?.address;
+  }
+
+  /** Whether the host was asked for it. */
+  get isAsked(): boolean {
+    return this.#told.length > 0;
+  }
+
+  /** Of which the search is. */
+  get introduction(): Introduction | undefined {
+    return this.#introduction;
+  }
+
+  /** What asks the host for a path, with what we know of ours so far. */
+  ask(): PathMessage {
+    this.#told = [...this.#peer.localCandidates];
+    if (trace.on) trace.event("path-asked", { id: this.#id, localCandidates: this.#told.length });
+    return { type: "path", id: this.#id, ice: this.#peer.localCredentials, candidates: this.#told };
+  }
+
+  /** Once the host has been asked: tells it what we learn later. */
+  attach(introduction: Introduction): void {
+    this.#introduction = introduction;
+    trickle(introduction, this.#id, this.#peer, this.#told);
     this.#guessing = new Guessing({
       introduction,
-      id,
+      id: this.#id,
       mux: this.#mux,
       peer: this.#peer,
       leads: true,
@@ -135,7 +215,12 @@ class InvitedPath implements SessionPath {
       examine: () => void this.#examine(introduction),
       signal: this.#closing.signal,
     });
-    void this.#learn(introduction, interfaces.find(({ address }) => !address.includes(":"))?.address);
+    for (const message of this.#early.splice(0)) this.#guessing.receive(message);
+  }
+
+  /** What others see of us; told as it comes. */
+  learn(servers: TraversalServers): void {
+    void this.#learn(servers);
   }
 
   receive(message: InviteTunnelMessage, bytes: number): void {
@@ -147,7 +232,8 @@ class InvitedPath implements SessionPath {
     if (message.type === "path" || message.type === "candidates") {
       for (const candidate of message.candidates) this.#peer.addRemoteCandidate(candidate);
     }
-    this.#guessing.receive(message);
+    if (this.#guessing) this.#guessing.receive(message);
+    else this.#early.push(message);
   }
 
   get path(): SessionPathState | null {
@@ -184,9 +270,9 @@ class InvitedPath implements SessionPath {
     }
   }
 
-  /** What others see of us; told as it comes. */
-  async #learn({ servers }: Introduction, base: string | undefined): Promise<void> {
+  async #learn(servers: TraversalServers): Promise<void> {
     const { signal } = this.#closing;
+    const base = this.#base;
     // The lobby may name whom it likes.
     this.#budget.heard(JSON.stringify(servers).length);
     const maySend = (address: string, bytes: number): boolean => this.#budget.take(address, bytes, performance.now());

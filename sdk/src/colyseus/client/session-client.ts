@@ -24,8 +24,12 @@ const trace = traceOf("colyseus");
 
 /** How a game is found by an invite. */
 export interface InviteSettings {
-  /** The lobby's URL, where the invite is a bare code. */
+  /** The lobby's URL, where the invite is a bare code of eight characters. One of twelve is of `public`, which needs none. */
   lobby?: string;
+  /** For an invite of `public`: relays in place of the package's list, as HostRegistration takes them. A whole link names its own. */
+  relays?: readonly string[];
+  /** For an invite of `public`: STUN servers (`stun:HOST:PORT`) in place of the package's list. */
+  stunServers?: readonly string[];
   /** Ends the search for the host. */
   signal?: AbortSignal;
   /** Until the host has answered through the lobby, ms. Default 10 000. */

@@ -20,6 +20,8 @@ const SLOWING = 1.5;
 /** A new session shows for so long that it stays, ms: two pings of WebRTC come within it. */
 const PROBATION_MS = 1250;
 const PROBATION_SILENCE_MS = 500;
+const PATIENCE_MS = 2000;
+const LOOK_MS = 50;
 
 export interface UpgradeOptions {
   way: SessionWay;
@@ -85,7 +87,16 @@ async function dial({ way, roomURL, headers, session, signal, onDialed }: Upgrad
   return undefined;
 }
 
+/** Long enough to be more than a moment's luck; and heard of late, which on a busy machine may take a ping more. */
 async function stays(session: Session, signal: AbortSignal): Promise<boolean> {
   await sleep(PROBATION_MS, signal);
-  return !signal.aborted && session.open && session.silentMs <= PROBATION_SILENCE_MS;
+  for (let waited = 0; waited < PATIENCE_MS && isAlive(); waited += LOOK_MS) {
+    if (session.silentMs <= PROBATION_SILENCE_MS) return true;
+    await sleep(LOOK_MS, signal);
+  }
+  return false;
+
+  function isAlive(): boolean {
+    return !signal.aborted && session.open;
+  }
 }

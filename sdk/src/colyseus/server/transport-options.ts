@@ -16,9 +16,19 @@ export interface SallyportTransportOptions
   description?: string;
   /**
    * A lobby's URL (with `defineRendezvous`): the game is listed there and gets an invite, and players whom no open port lets in are
-   * introduced there. `registration` of the transport tells how that goes. Default: none.
+   * introduced there. Or `public`: an invite by public relays, which needs no server; these relays see the public addresses of host and
+   * players, and nothing of what is said. `registration` of the transport tells how that goes. Default: none.
    */
   lobby?: string | undefined;
+  /** With `lobby: "public"`: relays in place of the package's list, as {@link HostRegistrationOptions} takes them. */
+  relays?: readonly string[] | undefined;
+  /** With `lobby: "public"`: STUN servers (`stun:HOST:PORT`, at most 8) in place of the package's list. */
+  stunServers?: readonly string[] | undefined;
+  /**
+   * With `lobby: "public"`: the URL of a page for the invite's link (`npm run build:page` makes one for any static host). Default: the
+   * game's own URL while it can be reached from outside, else no page: the code is passed on.
+   */
+  page?: string | undefined;
   /** More for the lobby's list: the game's name (default: the description), a description, most players, a kept secret. */
   listing?: Partial<Omit<LobbyListingOptions, "lobby">>;
   /**

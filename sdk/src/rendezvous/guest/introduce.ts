@@ -1,17 +1,25 @@
 /** The player's side: from an invite to a sealed conversation with its host. */
 import { traceOf } from "../../net/trace.ts";
-import type { GuestMailbox } from "../mailbox/mailbox.ts";
 import { openMailbox } from "../mailbox/open.ts";
+import { openPageSocket } from "../mailbox/socket.ts";
 import type { Introduction } from "../sealed/introduction.ts";
 import { noiseReady } from "../sealed/noise.ts";
 import { traceableFailure } from "../wire/errors.ts";
+import { PUBLIC_LOBBY } from "../wire/invite.ts";
 import { Approach } from "./approach.ts";
-import { askedInvite, patienceOf, type ResolveOptions } from "./resolve.ts";
+import type { RelaySockets } from "./by-relays.ts";
+import { type AskedInvite, askedInvite, type Patience, patienceOf, type ResolveOptions } from "./resolve.ts";
 
 const trace = traceOf("rendezvous");
 
 /** The same as of {@link resolveInvite}; the time is until the host has answered. Default 10 000 ms. */
-export type IntroduceOptions = ResolveOptions;
+export interface IntroduceOptions extends ResolveOptions {
+  /**
+   * With an invite of `public`: messages that go along with the first one, so that a join takes two in all. Holders of the invite who
+   * record relays can read these, unlike everything later. Asked once, when the first relay is there.
+   */
+  opening?: (() => readonly Uint8Array[]) | undefined;
+}
 
 /**
  * Asks the lobby to relay a conversation with the host that has this invite; answers when the host has, and has said what
@@ -20,20 +28,26 @@ export type IntroduceOptions = ResolveOptions;
  * With a whole link, `LOBBY/#K7Q2-9FXM.` and its seal, the lobby can read nothing, and be neither host nor player. With a
  * bare code the lobby names the host's key: it is checked against the code's 40 bits, which a determined lobby could forge.
  *
+ * An invite of `public` goes through relays: with a whole link or a bare code alike, nobody but the host that it names can answer.
+ *
+ * @param sockets how relays are reached. Default: as a page can
  * @throws RendezvousError `forged` when the lobby names another host or altered its answer, and as {@link resolveInvite} does
  */
-export async function introduce(codeOrLink: string, options: IntroduceOptions = {}): Promise<Introduction> {
+export async function introduce(
+  codeOrLink: string,
+  options: IntroduceOptions = {},
+  sockets: RelaySockets = { open: openPageSocket, canStream: false },
+): Promise<Introduction> {
   const invite = askedInvite(codeOrLink, options.lobby);
   const patience = patienceOf(invite.lobby, options);
   const begun = performance.now();
-  let entered: GuestMailbox | undefined;
+  let entered: { close(): void } | undefined;
   try {
-    const [mailbox] = await Promise.race([
-      Promise.all([openMailbox(invite.lobby, options), noiseReady]),
-      patience.over,
-    ]);
-    entered = await mailbox.openGuest(invite.code, patience);
-    const introduction = await Promise.race([new Approach(entered, invite).introduced, patience.over]);
+    await Promise.race([noiseReady, patience.over]);
+    const enter = invite.lobby === PUBLIC_LOBBY ? enterRelays : enterLobby;
+    const approach = await enter(invite, options, patience, sockets);
+    entered = approach;
+    const introduction = await Promise.race([approach.introduced, patience.over]);
     if (trace.on) traceIntroduced(introduction, performance.now() - begun);
     return introduction;
   } catch (error) {
@@ -44,6 +58,42 @@ export async function introduce(codeOrLink: string, options: IntroduceOptions = 
     throw error;
   } finally {
     patience.stop();
+  }
+}
+
+interface EnteredApproach {
+  introduced: Promise<Introduction>;
+  close(): void;
+}
+
+async function enterLobby(
+  invite: AskedInvite,
+  options: IntroduceOptions,
+  patience: Patience,
+): Promise<EnteredApproach> {
+  const mailbox = await Promise.race([openMailbox(invite.lobby, options), patience.over]);
+  const entered = await mailbox.openGuest(invite.code, patience);
+  const { introduced } = new Approach(entered, invite);
+  return { introduced, close: () => entered.close() };
+}
+
+/** Loaded for an invite of `public` alone: a page should not carry what it does not need. */
+async function enterRelays(
+  invite: AskedInvite,
+  options: IntroduceOptions,
+  patience: Patience,
+  sockets: RelaySockets,
+): Promise<EnteredApproach> {
+  const { approachByRelays } = await import("./by-relays.ts");
+  const approaching = approachByRelays(invite, options, sockets);
+  try {
+    return await Promise.race([approaching, patience.over]);
+  } catch (error) {
+    approaching.then(
+      (late) => late.close(),
+      () => undefined,
+    );
+    throw error;
   }
 }
 

@@ -2,12 +2,16 @@
 import type { GuestMailbox } from "../mailbox/mailbox.ts";
 import { openMailbox } from "../mailbox/open.ts";
 import { RendezvousError } from "../wire/errors.ts";
-import { type ParsedInvite, parseInvite } from "../wire/invite.ts";
+import { isPublicCode, type ParsedInvite, PUBLIC_LOBBY, parseInvite } from "../wire/invite.ts";
 import type { HostMessage } from "../wire/protocol.ts";
 
 export interface ResolveOptions {
-  /** The lobby's URL: needed for a bare code, overruled by the one in a link. */
+  /** The lobby's URL: needed for a bare code of eight characters, overruled by the one in a link. */
   lobby?: string | undefined;
+  /** For an invite of `public`: relays in place of the package's list. Those that a whole link names come first. */
+  relays?: readonly string[] | undefined;
+  /** For an invite of `public`: STUN servers (`stun:HOST:PORT`) in place of the package's list. */
+  stunServers?: readonly string[] | undefined;
   signal?: AbortSignal | undefined;
   /** For the whole exchange. Default 10 000. */
   timeoutMs?: number;
@@ -32,6 +36,8 @@ export interface ResolvedInvite extends Omit<HostMessage, "key" | "verifier" | "
  */
 export async function resolveInvite(codeOrUrl: string, options: ResolveOptions = {}): Promise<ResolvedInvite> {
   const { code, lobby } = askedInvite(codeOrUrl, options.lobby);
+  if (lobby === PUBLIC_LOBBY)
+    throw new RendezvousError("refused", "Relays tell nothing of a host: introduce() asks it.");
   const patience = patienceOf(lobby, options);
   let entered: GuestMailbox | undefined;
   try {
@@ -66,8 +72,11 @@ export function askedInvite(codeOrUrl: string, defaultLobby: string | undefined)
     );
   }
   const lobby = invite.lobby ?? defaultLobby;
-  if (lobby === undefined) {
-    throw new RendezvousError("no-lobby", "A code alone does not say which lobby to ask. Give the lobby's URL too.");
+  if (lobby === undefined || (lobby === PUBLIC_LOBBY && !isPublicCode(invite.code))) {
+    throw new RendezvousError(
+      "no-lobby",
+      "A code of eight characters does not say which lobby to ask. Give the lobby's URL too.",
+    );
   }
   return { ...invite, lobby };
 }
@@ -87,7 +96,9 @@ export function patienceOf(lobby: string, { signal, timeoutMs = 10_000 }: Resolv
   const onAbort = (): void =>
     reject(new RendezvousError("aborted", "Given up by the caller.", { cause: signal?.reason }));
   const timer = setTimeout(() => {
-    reject(new RendezvousError("unreachable", `The lobby ${lobby} did not answer within ${timeoutMs} ms.`));
+    const whom =
+      lobby === PUBLIC_LOBBY ? "No host answered through public relays" : `The lobby ${lobby} did not answer`;
+    reject(new RendezvousError("unreachable", `${whom} within ${timeoutMs} ms.`));
   }, timeoutMs);
   if (signal?.aborted === true) onAbort();
   signal?.addEventListener("abort", onAbort, { once: true });

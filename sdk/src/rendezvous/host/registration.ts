@@ -5,15 +5,20 @@ import { traceOf } from "../../net/trace.ts";
 import { sleep } from "../../net/wait.ts";
 import { VersionNotices } from "../../session/versions.ts";
 import { parseLobbyUrl } from "../mailbox/lobby-url.ts";
-import type { HostMailbox } from "../mailbox/mailbox.ts";
-import { openMailbox } from "../mailbox/open.ts";
+import { DEFAULT_RELAYS, DEFAULT_STUN_SERVERS } from "../mailbox/relay-list.ts";
+import { openNodeSocket } from "../mailbox/socket-node.ts";
 import type { Introduction } from "../sealed/introduction.ts";
-import { createHostSecret, type HostIdentity, hostIdentityOf, isHostSecret } from "../sealed/secret.ts";
+import { publicIdentityOf } from "../sealed/public-identity.ts";
+import { createHostSecret, hostIdentityOf, isHostSecret } from "../sealed/secret.ts";
 import { RendezvousError, type RendezvousErrorCode, traceableFailure } from "../wire/errors.ts";
-import { type Invite, inviteUrl } from "../wire/invite.ts";
+import { type Invite, PUBLIC_LOBBY } from "../wire/invite.ts";
 import { type HostDetails, MAX_ENDPOINTS, parseHostDetails, parseHostUpdate } from "../wire/protocol.ts";
-import type { TraversalServers } from "../wire/servers.ts";
-import { HostIntroductions } from "./host-introductions.ts";
+import { checkRelays } from "../wire/relay-url.ts";
+import { checkServersOptions, type TraversalServers } from "../wire/servers.ts";
+import type { HostEnd } from "./host-end.ts";
+import { openLobbyEnd } from "./lobby-end.ts";
+import { openRelayEnd } from "./relay-end.ts";
+import { keepSecret, keptSecret } from "./secret-file.ts";
 
 const trace = traceOf("rendezvous");
 
@@ -21,18 +26,34 @@ const trace = traceOf("rendezvous");
 export interface RegistrationDetails extends HostDetails {
   /** Told to players in introductions, before `endpoints`; the lobby never sees them. Up to 32 URLs. */
   sealedEndpoints: string[];
+  /** With `public`: the URL of a page that takes an invite behind its `#`, for the link. Default: none. */
+  page: string | undefined;
 }
 
 /** Without `endpoints`, the lobby has no address of the host to show, and players come by introductions only. */
 export interface HostRegistrationOptions extends Partial<RegistrationDetails> {
-  /** The lobby's URL. */
+  /**
+   * The lobby's URL; or `public`: public relays, which see nothing but sealed bytes, and the public addresses of whoever connects to them.
+   */
   lobby: string;
-  /** What strangers see in the lobby's list. */
+  /** What strangers see in the lobby's list, and guests of `public`. */
   name: string;
   /** From an earlier {@link HostRegistration.secret}: the invite and its link stay the same. Default: a new one. */
   secret?: string;
+  /**
+   * A file that keeps the secret, for its owner alone: the invite stays the same over restarts, and {@link HostRegistration.newInvite}
+   * writes the new one. Without effect where `secret` is given.
+   */
+  secretFile?: string | undefined;
   /** Introduce only players who have the whole link, so that not even the lobby can come in. Default false. */
   linkOnly?: boolean;
+  /**
+   * With `public`: relays in place of the package's list. `wss://` for a Nostr relay; `wss://…/mqtt`, `mqtts://` or `mqtt://` for an MQTT
+   * broker. The whole link names those that no other program can know; who has but the code must be told them.
+   */
+  relays?: readonly string[] | undefined;
+  /** With `public`: STUN servers (`stun:HOST:PORT`, at most 8) in place of the package's list. */
+  stunServers?: readonly string[] | undefined;
   /** Default `rendezvous`. */
   roomName?: string;
   /** For one attempt to reach the lobby. Default 10 000. */
@@ -71,8 +92,12 @@ export class HostRegistration extends EventEmitter<Events> implements AsyncDispo
 
   readonly #options: HostRegistrationOptions;
   readonly #lobby: string;
+  readonly #relays: readonly string[];
+  readonly #stunServers: readonly string[];
+  #page: string | undefined;
   readonly #closing = new AbortController();
   readonly #versions = new VersionNotices((sentence) => this.emit("outdated", sentence));
+  readonly #secretFile: string | undefined;
   #secret: string;
   /** Of invites that were taken back while the lobby was away: it still keeps a place for them. */
   readonly #kept = new Set<string>();
@@ -80,8 +105,7 @@ export class HostRegistration extends EventEmitter<Events> implements AsyncDispo
   #attempt = new AbortController();
   #details: HostDetails;
   #sealedEndpoints: string[] = [];
-  #introductions: HostIntroductions | undefined;
-  #mailbox: HostMailbox | undefined;
+  #end: HostEnd | undefined;
   #running: Promise<void> | undefined;
   #changed = new Set<keyof HostDetails>();
   #updateTimer: NodeJS.Timeout | undefined;
@@ -90,10 +114,15 @@ export class HostRegistration extends EventEmitter<Events> implements AsyncDispo
   constructor(options: HostRegistrationOptions) {
     super();
     this.#options = options;
-    this.#lobby = parseLobbyUrl(options.lobby);
+    this.#lobby = options.lobby === PUBLIC_LOBBY ? PUBLIC_LOBBY : parseLobbyUrl(options.lobby);
+    this.#relays = checkRelays(options.relays ?? DEFAULT_RELAYS);
+    this.#stunServers = options.stunServers ?? DEFAULT_STUN_SERVERS;
+    checkServersOptions({ stun: this.#stunServers });
+    this.#page = pageOf(options);
     this.#details = parseHostDetails(options);
     this.#sealedEndpoints = sealedEndpointsOf(options) ?? [];
-    this.#secret = options.secret ?? createHostSecret();
+    this.#secretFile = options.secret === undefined ? options.secretFile : undefined;
+    this.#secret = options.secret ?? keptSecret(this.#secretFile) ?? this.#newSecret();
     if (!isHostSecret(this.#secret)) {
       throw new RendezvousError("invalid", "The secret must be one that HostRegistration.secret gave: 43 characters.");
     }
@@ -145,10 +174,11 @@ export class HostRegistration extends EventEmitter<Events> implements AsyncDispo
     if (this.#closing.signal.aborted) throw new RendezvousError("aborted", "This registration has been closed.");
     const attempt = this.#attempt;
     const secret = this.#secret;
-    const isKept = this.invite !== undefined && this.#mailbox?.isOpen !== true;
-    this.#secret = createHostSecret();
+    const isKept = this.invite !== undefined && this.#end?.isOpen !== true;
+    this.#secret = this.#newSecret();
     this.invite = undefined;
-    if (isKept) this.#kept.add(secret);
+    // Relays keep nothing.
+    if (isKept && this.#lobby !== PUBLIC_LOBBY) this.#kept.add(secret);
     await this.#leave("The host has taken this invite back.");
     attempt.abort();
     return await this.open(options);
@@ -158,6 +188,10 @@ export class HostRegistration extends EventEmitter<Events> implements AsyncDispo
   update(details: Partial<RegistrationDetails>): void {
     const update = parseHostUpdate(details);
     this.#sealedEndpoints = sealedEndpointsOf(details) ?? this.#sealedEndpoints;
+    if ("page" in details && details.page !== this.#page) {
+      this.#page = pageOf(details);
+      this.#end?.changePage();
+    }
     for (const field of Object.keys(update) as (keyof HostDetails)[]) {
       if (JSON.stringify(update[field]) !== JSON.stringify(this.#details[field])) this.#changed.add(field);
     }
@@ -178,29 +212,36 @@ export class HostRegistration extends EventEmitter<Events> implements AsyncDispo
     return this.close();
   }
 
+  /** @throws Error where it cannot be kept */
+  #newSecret(): string {
+    const secret = createHostSecret();
+    if (this.#secretFile !== undefined) keepSecret(this.#secretFile, secret);
+    return secret;
+  }
+
   async #leave(reason: string): Promise<void> {
-    const mailbox = this.#mailbox;
-    this.#introductions?.close(reason);
-    this.#mailbox = undefined;
-    await mailbox?.leave();
+    const end = this.#end;
+    end?.closeIntroductions(reason);
+    this.#end = undefined;
+    await end?.leave();
   }
 
   async #giveBack(secret: string, signal: AbortSignal): Promise<void> {
     this.#kept.delete(secret);
-    const mailbox = await this.#enter(await hostIdentityOf(secret), signal);
-    await mailbox.leave();
+    const end = await (await this.#openerOf(secret))(signal);
+    await end.leave();
   }
 
   async #run(): Promise<void> {
     const [first, longest] = this.#options.retryMs ?? [500, 30_000];
     let secret = this.#secret;
-    let identity = await hostIdentityOf(secret);
+    let open = await this.#openerOf(secret);
     let wait = first;
     while (!this.#closing.signal.aborted) {
       // Another one may come while this one is hashed.
       while (secret !== this.#secret) {
         secret = this.#secret;
-        identity = await hostIdentityOf(secret);
+        open = await this.#openerOf(secret);
         wait = first;
       }
       this.#attempt = new AbortController();
@@ -208,19 +249,19 @@ export class HostRegistration extends EventEmitter<Events> implements AsyncDispo
       let error: RendezvousError;
       try {
         this.#changed.clear(); // all of it goes along; what changes meanwhile is sent after
-        const mailbox = await this.#enter(identity, signal);
+        const end = await open(signal);
         if (signal.aborted) {
-          await mailbox.leave();
+          await end.leave();
           continue;
         }
-        this.#mailbox = mailbox;
+        this.#end = end;
         wait = first;
         for (const each of this.#kept) this.#giveBack(each, signal).catch(() => undefined);
-        error = await this.#stay(mailbox, identity, signal);
+        error = await this.#stay(end, signal);
       } catch (reason) {
         error = reason instanceof RendezvousError ? reason : new RendezvousError("unreachable", String(reason));
       }
-      this.#mailbox = undefined;
+      this.#end = undefined;
       if (this.#closing.signal.aborted) return;
       if (secret !== this.#secret) continue;
       if (FINAL.has(error.code)) {
@@ -238,27 +279,44 @@ export class HostRegistration extends EventEmitter<Events> implements AsyncDispo
     }
   }
 
-  async #enter({ code, proof, key }: HostIdentity, signal: AbortSignal): Promise<HostMailbox> {
-    const { timeoutMs = 10_000 } = this.#options;
-    const mailbox = await openMailbox(this.#lobby, this.#options);
-    return await mailbox.openHost(
-      { code, proof, publicKey: key.publicKey, details: this.#details },
-      { timeoutMs, signal },
-    );
+  /** What makes one attempt with this secret. The slow hashes are made once. */
+  async #openerOf(secret: string): Promise<(signal: AbortSignal) => Promise<HostEnd>> {
+    const { timeoutMs = 10_000, linkOnly = false, roomName, heartbeatMs } = this.#options;
+    if (this.#lobby === PUBLIC_LOBBY) {
+      const identity = await publicIdentityOf(secret);
+      return (signal) =>
+        openRelayEnd({
+          identity,
+          relays: this.#relays,
+          stunServers: this.#stunServers,
+          linkOnly,
+          page: () => this.#page,
+          openSocket: openNodeSocket,
+          timeoutMs,
+          signal,
+        });
+    }
+    const identity = await hostIdentityOf(secret);
+    const lobby = this.#lobby;
+    return (signal) =>
+      openLobbyEnd({ lobby, identity, details: this.#details, linkOnly, roomName, heartbeatMs, timeoutMs, signal });
   }
 
   /** From the lobby's welcome to the end of the connection; answers why it ended. */
-  async #stay(mailbox: HostMailbox, identity: HostIdentity, signal: AbortSignal): Promise<RendezvousError> {
+  async #stay(end: HostEnd, signal: AbortSignal): Promise<RendezvousError> {
     const ended = Promise.withResolvers<RendezvousError>();
-    const introductions = this.#introduceThrough(mailbox, identity);
-    this.#introductions = introductions;
-    mailbox.onMessage((mail) => {
-      if (this.#mailbox !== mailbox) return; // it is being left
-      if (mail.type === "registered") this.#onRegistered(mail.url, identity);
-      else if (mail.type === "servers") this.#onServers(mail.servers);
-      else introductions.receive(mail);
+    end.start({
+      details: () => ({
+        ...this.#details,
+        endpoints: [...new Set([...this.#sealedEndpoints, ...this.#details.endpoints])].slice(0, MAX_ENDPOINTS),
+      }),
+      servers: () => this.servers,
+      onRegistered: (invite) => this.#onRegistered(invite),
+      onServers: (servers) => this.#onServers(servers),
+      onIntroduction: (introduction) => this.emit("introduction", introduction),
+      onOutdated: (protocol, sentence) => this.#versions.tell(protocol, () => sentence),
+      onClosed: ended.resolve,
     });
-    mailbox.onClosed(ended.resolve);
     this.#flush();
     const onAbort = (): void => ended.resolve(new RendezvousError("aborted", "closed"));
     if (signal.aborted) onAbort();
@@ -266,35 +324,18 @@ export class HostRegistration extends EventEmitter<Events> implements AsyncDispo
     try {
       return await ended.promise;
     } finally {
-      introductions.lose("The connection to the lobby is lost.");
+      end.loseIntroductions("The connection to the lobby is lost.");
       signal.removeEventListener("abort", onAbort);
     }
   }
 
-  #introduceThrough(mailbox: HostMailbox, identity: HostIdentity): HostIntroductions {
-    return new HostIntroductions({
-      identity,
-      linkOnly: this.#options.linkOnly ?? false,
-      details: () => ({
-        ...this.#details,
-        endpoints: [...new Set([...this.#sealedEndpoints, ...this.#details.endpoints])].slice(0, MAX_ENDPOINTS),
-      }),
-      servers: () => this.servers,
-      mailbox,
-      onIntroduction: (introduction) => this.emit("introduction", introduction),
-      onOutdated: (protocol, sentence) => this.#versions.tell(protocol, () => sentence),
-      now: () => performance.now(),
-    });
-  }
-
-  #onRegistered(said: string | undefined, { code, seal }: HostIdentity): void {
-    // The link goes to people and terminals. Of what the lobby says only the place is taken: code and seal are ours.
-    const url = said !== undefined && URL.canParse(said) ? new URL(said) : undefined;
-    const plain = url !== undefined && /^https?:$/.test(url.protocol) && url.href.length <= 512;
-    const lobby = plain ? url.origin + url.pathname : this.#lobby;
-    this.invite = { code, url: inviteUrl(lobby, code, seal) };
-    if (trace.on) trace.event("registered", { lobby: new URL(lobby), linkOnly: this.#options.linkOnly ?? false });
-    this.emit("registered", this.invite);
+  #onRegistered(invite: Invite): void {
+    this.invite = invite;
+    if (trace.on) {
+      const lobby = this.#lobby === PUBLIC_LOBBY ? PUBLIC_LOBBY : new URL(invite.url);
+      trace.event("registered", { lobby, linkOnly: this.#options.linkOnly ?? false });
+    }
+    this.emit("registered", invite);
   }
 
   #onServers(servers: TraversalServers): void {
@@ -305,9 +346,9 @@ export class HostRegistration extends EventEmitter<Events> implements AsyncDispo
 
   #flush(): void {
     if (this.#updateTimer !== undefined || this.#changed.size === 0) return;
-    if (this.#mailbox?.isOpen !== true) return; // the next registration brings it all
+    if (this.#end?.isOpen !== true) return; // the next registration brings it all
     const changed = Object.entries(this.#details).filter(([field]) => this.#changed.has(field as keyof HostDetails));
-    this.#mailbox.update(Object.fromEntries(changed) as Partial<HostDetails>);
+    this.#end.update(Object.fromEntries(changed) as Partial<HostDetails>);
     this.#changed.clear();
     this.#updateTimer = setTimeout(() => {
       this.#updateTimer = undefined;
@@ -315,6 +356,17 @@ export class HostRegistration extends EventEmitter<Events> implements AsyncDispo
     }, UPDATE_MS);
     this.#updateTimer.unref();
   }
+}
+
+/** @throws RendezvousError `invalid` */
+function pageOf({ page }: Partial<RegistrationDetails>): string | undefined {
+  if (page === undefined) return undefined;
+  const url = URL.canParse(page) ? new URL(page) : undefined;
+  if (url && /^https?:$/.test(url.protocol) && page.length <= 512) return page;
+  throw new RendezvousError(
+    "invalid",
+    `The page of invites must be a URL such as https://game.example/, not ${page.slice(0, 80)}`,
+  );
 }
 
 function sealedEndpointsOf({ sealedEndpoints }: Partial<RegistrationDetails>): string[] | undefined {

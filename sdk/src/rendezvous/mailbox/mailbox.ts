@@ -1,13 +1,14 @@
 /**
- * A mailbox is where a host and a guest, who cannot reach each other yet, leave messages for each other. A lobby is one
- * (lobby.ts); a public relay that only stores and forwards could be another.
+ * A mailbox is where a host and a guest, who cannot reach each other yet, leave messages for each other: a lobby (lobby.ts), or public
+ * relays (pool.ts), each a Nostr relay or an MQTT broker behind wire/relay.ts. All of them see sealed bytes only.
  *
- * A mailbox sees sealed bytes only. A lobby does two things that such a relay does not:
+ * This is a lobby's side. A lobby does two things that relays do not:
  *
  * - It delivers each message once and in order. A relay repeats, drops and swaps, and strangers can write to it.
  * - It knows its hosts: `host` names the host's key before the guest's first message, and `end` says why something fails.
  *
- * Today's handshake (guest/approach.ts) and records (sealed/records.ts) rely on both. A mailbox without them brings its own.
+ * A lobby's handshake (guest/approach.ts) and records (sealed/records.ts) rely on both. Relays have a handshake of their own
+ * (guest/relay-approach.ts), and carry records in parcels (sealed/parcel.ts).
  */
 import type { RendezvousError } from "../wire/errors.ts";
 import type { EndReason, HostDetails, HostMessage } from "../wire/protocol.ts";

@@ -6,8 +6,15 @@ import { describeMismatch, readProtocol } from "../../session/versions.ts";
 import { INVITE_TUNNEL_PROTOCOL } from "../wire/invite-tunnel-http.ts";
 import { type HostDetails, parseHostDetails } from "../wire/protocol.ts";
 import type { TraversalServers } from "../wire/servers.ts";
-import type { CipherState } from "./noise.ts";
-import { MAX_MESSAGE_BYTES, RECORD, RecordReader, type RecordType, recordsOf, sealRecords } from "./records.ts";
+import {
+  MAX_MESSAGE_BYTES,
+  RECORD,
+  RecordReader,
+  type RecordType,
+  recordsOf,
+  type Sealer,
+  sealRecords,
+} from "./records.ts";
 
 export interface IntroductionClosed {
   /**
@@ -75,7 +82,7 @@ export interface SealedIntroductionOptions {
   /** Default false. */
   attested?: boolean;
   servers: () => TraversalServers;
-  transport: { send: CipherState; receive: CipherState; handshakeHash: Uint8Array };
+  transport: { send: Sealer; receive: Sealer; handshakeHash: Uint8Array };
   wire: IntroductionWire;
   /** Monotonic, ms. */
   now: () => number;
@@ -86,7 +93,6 @@ export class SealedIntroduction implements Introduction {
   readonly remoteKey: Uint8Array;
   readonly authenticated: boolean;
   readonly attested: boolean;
-  readonly handshakeHash: Uint8Array;
 
   readonly #options: SealedIntroductionOptions;
   readonly #reader: RecordReader;
@@ -106,9 +112,12 @@ export class SealedIntroduction implements Introduction {
     this.remoteKey = options.remoteKey;
     this.authenticated = options.authenticated;
     this.attested = options.attested ?? false;
-    this.handshakeHash = options.transport.handshakeHash;
     this.#details = options.details;
     this.#reader = new RecordReader(options.transport.receive);
+  }
+
+  get handshakeHash(): Uint8Array {
+    return this.#options.transport.handshakeHash;
   }
 
   get details(): HostDetails {
@@ -145,7 +154,7 @@ export class SealedIntroduction implements Introduction {
 
   /** Sent by players, at once. */
   sendReady(): boolean {
-    return this.#send(RECORD.ready, new TextEncoder().encode(JSON.stringify({ protocol: INVITE_TUNNEL_PROTOCOL })));
+    return this.#send(RECORD.ready, readyText());
   }
 
   onMessage(listener: (message: Uint8Array) => void): void {
@@ -272,6 +281,11 @@ export class SealedIntroduction implements Introduction {
     this.#options.wire.end();
     for (const listener of this.#closeListeners.splice(0)) listener(closed);
   }
+}
+
+/** What a player says of itself. */
+export function readyText(): Uint8Array {
+  return new TextEncoder().encode(JSON.stringify({ protocol: INVITE_TUNNEL_PROTOCOL }));
 }
 
 function describePassages([host, player]: [host: number, player: number]): string {

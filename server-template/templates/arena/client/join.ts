@@ -1,6 +1,6 @@
 /** The way into a game: by an invite, by its URL, or by looking around on the local network. */
 import { type NetworkPreset, SallyportClient, type SallyportRoom } from "sallyport/client";
-import { parseInvite } from "sallyport/rendezvous";
+import { invitesFromEnvironment, parseInvite } from "sallyport/rendezvous";
 import type { ArenaRoom } from "../src/rooms/ArenaRoom.ts";
 
 export type Arena = SallyportRoom<ArenaRoom, ArenaRoom["state"]>;
@@ -15,7 +15,7 @@ export interface JoinOptions {
   signal?: AbortSignal;
 }
 
-/** @param target `K7Q2-9FXM`, the invite's link, `http://203.0.113.7:2567`, or `lan`: whoever hosts on this network */
+/** @param target `K7Q2-9FXM-T3PD`, `K7Q2-9FXM` of a lobby, the invite's link, `http://203.0.113.7:2567`, or `lan`: whoever hosts on this network */
 export async function join(target: string, { name, lobby, line, signal }: JoinOptions): Promise<Arena> {
   const settings = signal && { signal };
   const url = target === "lan" ? await firstOnLan(signal) : target.replace(/\/+$/, "");
@@ -23,7 +23,7 @@ export async function join(target: string, { name, lobby, line, signal }: JoinOp
   const conditions = { conditions: line };
   const client = isUrl
     ? new SallyportClient(url, conditions)
-    : await SallyportClient.fromInvite(target, { lobby, ...conditions, ...settings });
+    : await SallyportClient.fromInvite(target, { ...invitesFromEnvironment(), lobby, ...conditions, ...settings });
   const room: Arena = await client.joinOrCreate<ArenaRoom>("arena", { name }, undefined, settings);
   // The welcome comes first, the state after it.
   if (!room.state?.players?.has(room.sessionId)) await new Promise((resolve) => room.onStateChange.once(resolve));

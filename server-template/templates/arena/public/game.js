@@ -1,4 +1,5 @@
-// A player in the browser: over WebRTC, else over WebSocket, in the same room as those who come by UDP.
+// A player in the browser: over WebRTC, else over WebSocket, in the same room as those who come by UDP. On the server's own page, or with
+// an invite on any.
 import { Prediction } from "./prediction.js";
 import { SallyportBrowserClient } from "./sallyport/sallyport.js";
 
@@ -26,13 +27,38 @@ let room;
 /** Not before the first state. */
 let prediction;
 
+/** What stands behind the link's #, or was typed; `npm run build:page` makes a page that has no server of its own. */
+let invite = location.hash.slice(1);
+/** Written by `npm run build:page`. */
+const isHosted = globalThis.settings === undefined;
+const form = document.getElementById("join");
+form.addEventListener("submit", (event) => {
+  event.preventDefault();
+  invite = document.getElementById("invite").value.trim();
+  void join();
+});
+
+async function clientFor(invited) {
+  if (!invited) return new SallyportBrowserClient(location.origin);
+  const { relays, stunServers } = globalThis.settings ?? {};
+  return await SallyportBrowserClient.fromInvite(invited, { relays, stunServers });
+}
+
 async function join() {
+  form.hidden = isHosted || invite !== "";
+  if (!isHosted && invite === "") {
+    status.textContent = "Paste the invite that your host gave you.";
+    return;
+  }
   try {
-    const client = new SallyportBrowserClient(location.origin);
+    status.textContent = "Joining …";
+    const client = await clientFor(invite);
     room = await client.joinOrCreate("arena", { name: new URLSearchParams(location.search).get("name") ?? "" });
   } catch (error) {
-    status.textContent = `Not joined: ${error.message}. Trying again …`;
-    setTimeout(() => void join(), 2000);
+    const isWrong = error.code === "invalid-invite" || error.code === "unknown-invite";
+    status.textContent = `Not joined: ${error.message}${isWrong ? "" : " Trying again …"}`;
+    form.hidden = !isWrong;
+    if (!isWrong) setTimeout(() => void join(), 2000);
     return;
   }
   status.textContent = "You are in.";

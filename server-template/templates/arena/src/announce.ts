@@ -5,13 +5,17 @@ export async function announce({ connectivity, lan, registration }: SallyportTra
   const [address] = lan?.state.addresses ?? [];
   const host = address?.includes(":") ? `[${address}]` : address;
   if (host) console.log(`On this network: http://${host}:${port}, or npm run play -- lan`);
+  if (process.env.LOBBY_URL === "public") {
+    console.log("Public relays bring friends to you: they see this computer's public address, and the time.");
+  }
   let invited = "";
   registration?.on("registered", ({ code, url }) => {
-    if (url !== invited) console.log(`Invite your friends: ${code}   ${url}`);
+    // Where no page belongs to the invite, its code is passed on.
+    if (url !== invited) console.log(`Invite your friends: ${code}${url.startsWith("http") ? `   ${url}` : ""}`);
     invited = url;
   });
-  registration?.on("lost", ({ message }) => console.error(`No lobby for now, trying on: ${message}`));
-  registration?.on("failed", ({ message }) => console.error(`No lobby: ${message}`));
+  registration?.on("lost", ({ message }) => console.error(`No invite for now, trying on: ${message}`));
+  registration?.on("failed", ({ message }) => console.error(`No invite: ${message}`));
 
   if (connectivity === undefined) return;
   console.log("Looking for a way in for players …");

@@ -6,12 +6,16 @@ import { RedisPresence } from "@colyseus/redis-presence";
 import express from "express";
 import { optionsFromEnvironment } from "sallyport";
 import { formatPrometheus, OwnPages, SallyportTransport } from "sallyport/colyseus";
+import { invitesFromEnvironment } from "sallyport/rendezvous";
 import { ArenaRoom } from "./rooms/ArenaRoom.ts";
 
 /** Rooms over UDP, over WebRTC for browsers, and over WebSocket where neither gets through, on ports that it opens on the router. */
 export const transport = new SallyportTransport({
   description: process.env.GAME_NAME || "My game",
-  lobby: process.env.LOBBY_URL || undefined,
+  // LOBBY_URL, PAGE_URL, SALLYPORT_RELAYS: how friends find you.
+  ...invitesFromEnvironment(),
+  // The invite stays the same over restarts. Each process of a fleet has its own.
+  listing: { secretFile: fileURLToPath(new URL(`../.invite-${process.env.PORT || 2567}`, import.meta.url)) },
   // SALLYPORT_VIA, SALLYPORT_GATEWAY, SALLYPORT_STUN_URLS and others: see .env.example.
   connectivity: optionsFromEnvironment(),
   // Players on the same network find it by this word. `lan: false` tells them nothing.

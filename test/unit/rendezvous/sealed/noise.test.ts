@@ -16,7 +16,8 @@ interface Vector {
   init_prologue: string;
   init_psks?: string[];
   init_ephemeral: string;
-  init_remote_static: string;
+  /** Not in NX. */
+  init_remote_static?: string;
   resp_static: string;
   resp_ephemeral: string;
   handshake_hash: string;
@@ -30,10 +31,12 @@ const hex = (data: Uint8Array | undefined): string => Buffer.from(data ?? []).to
 beforeAll(() => noiseReady);
 
 describe("vectors", () => {
-  test("both patterns are there", () => {
+  test("all patterns are there", () => {
     expect(vectors.map(({ protocol_name }) => protocol_name)).toEqual([
       "Noise_NK_25519_ChaChaPoly_BLAKE2b",
       "Noise_NKpsk0_25519_ChaChaPoly_BLAKE2b",
+      // What NXpsk0 has beyond NKpsk0.
+      "Noise_NX_25519_ChaChaPoly_BLAKE2b",
     ]);
   });
 
@@ -43,13 +46,14 @@ describe("vectors", () => {
     const initiator = new NoiseInitiator({
       prologue,
       psk,
-      responderKey: bytes(vector.init_remote_static),
+      responderKey: vector.init_remote_static === undefined ? undefined : bytes(vector.init_remote_static),
       ephemeral: keyPairOf(bytes(vector.init_ephemeral)),
     });
     const responder = new NoiseResponder({
       prologue,
       psk,
       key: keyPairOf(bytes(vector.resp_static)),
+      pattern: vector.init_remote_static === undefined ? "NX" : "NK",
       ephemeral: keyPairOf(bytes(vector.resp_ephemeral)),
     });
     const [first, second, ...rest] = vector.messages;
@@ -60,6 +64,7 @@ describe("vectors", () => {
     expect(hex(answer?.message)).toBe(second?.ciphertext);
     const transport = initiator.read(bytes(second?.ciphertext));
     expect(hex(transport?.payload)).toBe(second?.payload);
+    expect(hex(transport?.responderKey)).toBe(hex(keyPairOf(bytes(vector.resp_static)).publicKey));
     expect(hex(transport?.handshakeHash)).toBe(vector.handshake_hash);
     expect(hex(answer?.transport.handshakeHash)).toBe(vector.handshake_hash);
     for (const [i, { payload, ciphertext }] of rest.entries()) {
@@ -113,6 +118,37 @@ describe("refusals", () => {
       message[0] = first;
       expect(new NoiseResponder({ prologue, key: randomKeyPair() }).read(message)).toBeUndefined();
     }
+  });
+
+  test("NXpsk0: only who has the psk answers, and is known by its key; junk before the answer does no harm", () => {
+    const key = randomKeyPair();
+    const initiator = new NoiseInitiator({ prologue, psk });
+    const hello = initiator.write(bytes("aa")) ?? new Uint8Array();
+    expect(new NoiseResponder({ prologue, psk: new Uint8Array(32), key, pattern: "NX" }).read(hello)).toBeUndefined();
+    expect(new NoiseResponder({ prologue: bytes("01"), psk, key, pattern: "NX" }).read(hello)).toBeUndefined();
+    const responder = new NoiseResponder({ prologue, psk, key, pattern: "NX" });
+    expect(hex(responder.read(hello))).toBe("aa");
+    const answer = responder.write(bytes("bb")) ?? { message: new Uint8Array() };
+    for (let i = 0; i < answer.message.length; i++) {
+      const changed = answer.message.slice();
+      changed[i] = (changed[i] ?? 0) ^ 1;
+      expect(initiator.read(changed)).toBeUndefined();
+    }
+    expect(initiator.read(answer.message.subarray(0, 95))).toBeUndefined();
+    const transport = initiator.read(answer.message);
+    expect([hex(transport?.payload), hex(transport?.responderKey)]).toEqual(["bb", hex(key.publicKey)]);
+  });
+
+  test("numbered messages open in any order, and only by their own number", () => {
+    const initiator = new NoiseInitiator({ prologue, psk });
+    const responder = new NoiseResponder({ prologue, psk, key: randomKeyPair(), pattern: "NX" });
+    responder.read(initiator.write() ?? new Uint8Array());
+    const answer = responder.write();
+    const receive = initiator.read(answer?.message ?? new Uint8Array())?.receive as CipherState;
+    const send = answer?.transport.send as CipherState;
+    const sealed = ["00", "01", "02"].map((text) => [send.next, send.encrypt(bytes(text))] as const);
+    for (const [n, text] of sealed.toReversed()) expect(hex(receive.decryptNumbered(n, text))).toBe(`0${n}`);
+    expect(receive.decryptNumbered(1, sealed[0]?.[1] ?? new Uint8Array())).toBeUndefined();
   });
 
   test("a message is read once, in its place", () => {

@@ -9,6 +9,9 @@ import { PublicAddress } from "./public-address.ts";
 
 export interface ListingsOptions extends DescribedGame {
   lobby?: string | undefined;
+  relays?: readonly string[] | undefined;
+  stunServers?: readonly string[] | undefined;
+  page?: string | undefined;
   listing?: Partial<Omit<LobbyListingOptions, "lobby">>;
   listPublicAddress?: boolean;
   announce?: AnnounceOptions;
@@ -43,12 +46,16 @@ export class Listings {
 
   /** @param bound where the game listens */
   open(host: SessionHost, bound: AddressInfo): void {
-    const { lobby, listing, description = "Sallyport", listPublicAddress = false } = this.#options;
+    const { lobby, relays, stunServers, page } = this.#options;
+    const { listing, description = "Sallyport", listPublicAddress = false } = this.#options;
     const { announce = {}, server } = this.#options;
     const name = announcedName(announce);
     if (lobby !== undefined && this.#connectivity) {
       const options = {
         name: description,
+        relays,
+        stunServers,
+        page,
         ...listing,
         lobby,
         secure: server instanceof TLSServer,

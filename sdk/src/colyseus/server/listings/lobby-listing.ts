@@ -3,6 +3,7 @@ import type { ConnectivityManager } from "../../../connectivity/manager/manager.
 import type { Reachability } from "../../../connectivity/reachability.ts";
 import { isDialable } from "../../../connectivity/verdict.ts";
 import { formatEndpoint } from "../../../net/endpoint.ts";
+import { addressScope } from "../../../net/scope.ts";
 import { HostRegistration, type HostRegistrationOptions } from "../../../rendezvous/host/registration.ts";
 import { isLocalLobby } from "../../../rendezvous/wire/local-lobby.ts";
 
@@ -40,6 +41,8 @@ export class LobbyListing {
   readonly #timer: NodeJS.Timeout;
 
   readonly #openEndpoints: boolean;
+  /** The link has a page of its own. */
+  readonly #hasPage: boolean;
   readonly #scheme: string;
   readonly #announcedName: string | undefined;
 
@@ -48,6 +51,7 @@ export class LobbyListing {
     connectivity: ConnectivityManager,
   ) {
     this.#openEndpoints = openEndpoints;
+    this.#hasPage = options.page !== undefined;
     this.#scheme = secure ? "https" : "http";
     this.#announcedName = announcedName;
     this.#lobby = this.#publicLobby = options.lobby;
@@ -86,7 +90,7 @@ export class LobbyListing {
     verdict,
     endpoints,
     nat,
-  }: Reachability): Pick<HostRegistrationOptions, "verdict" | "endpoints" | "sealedEndpoints"> {
+  }: Reachability): Pick<HostRegistrationOptions, "verdict" | "endpoints" | "sealedEndpoints" | "page"> {
     const urls = endpoints
       .filter(({ protocol, address }) => protocol === "tcp" && address !== "")
       .filter((endpoint) => endpoint.kind === "host" || isDialable(endpoint, nat))
@@ -96,6 +100,16 @@ export class LobbyListing {
       });
     if (this.isLocal) urls.push(`${this.#scheme}://127.0.0.1:${this.#connectivity.port}`);
     const known = [...new Set(urls)].slice(0, MAX_URLS);
-    return { verdict, ...(this.#openEndpoints ? { endpoints: known } : { sealedEndpoints: known }) };
+    const page = this.#hasPage ? {} : { page: ownPage(endpoints) };
+    return { verdict, ...page, ...(this.#openEndpoints ? { endpoints: known } : { sealedEndpoints: known }) };
   }
+}
+
+/** The game's own URL, where the world can open it. */
+function ownPage(endpoints: Reachability["endpoints"]): string | undefined {
+  const own = endpoints.find(
+    ({ protocol, kind, address, verified }) =>
+      protocol === "tcp" && verified && (kind === "mapped" || kind === "host") && addressScope(address) === "public",
+  );
+  return own && `http://${formatEndpoint(own)}/`;
 }

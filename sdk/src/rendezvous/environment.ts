@@ -1,0 +1,42 @@
+import { parseRelayList } from "./wire/relay-url.ts";
+
+/** How players find a game, as the person who runs a program sets it in its environment. */
+export interface InviteEnvironmentOptions {
+  lobby?: string;
+  relays?: string[];
+  stunServers?: string[];
+  page?: string;
+}
+
+/**
+ * Reads options from a program's environment, since the library itself reads none: give them to `SallyportTransport`,
+ * `HostRegistration`, `introduce` or `SallyportClient.fromInvite`. A variable that is not set gives no option.
+ *
+ * - `LOBBY_URL`: `lobby`, a lobby's URL or `public`; empty: none.
+ * - `SALLYPORT_RELAYS`: `relays` of `public`, separated by commas; empty: the package's list.
+ * - `SALLYPORT_STUN_URLS`: `stunServers` of `public`, `stun:HOST:PORT` or `HOST:PORT`, separated by commas or blanks; empty: none.
+ * - `PAGE_URL`: `page` of the invite's link; empty: none.
+ *
+ * @param environment default `process.env`
+ * @throws RendezvousError `invalid` for relays that are none
+ */
+export function invitesFromEnvironment(
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+): InviteEnvironmentOptions {
+  const { LOBBY_URL: lobby, SALLYPORT_RELAYS: relays, SALLYPORT_STUN_URLS: stun, PAGE_URL: page } = environment;
+  return {
+    ...(lobby ? { lobby } : {}),
+    ...(relays ? { relays: parseRelayList(relays) } : {}),
+    ...(stun === undefined
+      ? {}
+      : {
+          stunServers: stun
+            .split(/[\s,]+/)
+            .filter(Boolean)
+            .map(withScheme),
+        }),
+    ...(page ? { page } : {}),
+  };
+}
+
+const withScheme = (server: string): string => (/^stuns?:/.test(server) ? server : `stun:${server}`);

@@ -1,0 +1,26 @@
+/**
+ * `npm run build:page`: makes dist-page/, for any static host (GitHub Pages, itch.io). Friends join there with an invite of public; PAGE_URL
+ * in .env then names it in the link.
+ */
+import { cp, readFile, rm, writeFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { invitesFromEnvironment } from "sallyport/rendezvous";
+
+const from = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+const out = from("../dist-page");
+
+await rm(out, { recursive: true, force: true });
+await cp(from("../public"), out, { recursive: true });
+await cp(fileURLToPath(new URL("../standalone/", import.meta.resolve("sallyport/browser"))), `${out}/sallyport`, {
+  recursive: true,
+});
+// There is no server beside the page: only an invite leads to one.
+const { relays, stunServers } = invitesFromEnvironment();
+const settings = JSON.stringify({ relays, stunServers }).replaceAll("<", "\\u003c");
+const page = await readFile(`${out}/index.html`, "utf8");
+const script = '<script src="colyseus.js"></script>';
+await writeFile(
+  `${out}/index.html`,
+  page.replace(script, () => `<script>globalThis.settings = ${settings};</script>`),
+);
+console.log(`The page stands in ${out}`);
