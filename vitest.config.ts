@@ -12,6 +12,8 @@ const hookTimeout = 60_000;
 // Nothing is told to the network that this machine is on: the lab has networks of its own.
 const env = { SALLYPORT_LAN: "none" };
 
+const FIREFOX = "test/lab/firefox.test.ts";
+
 export default defineConfig({
   test: {
     projects: [
@@ -33,11 +35,23 @@ export default defineConfig({
           retry: 2,
           expect,
           include: ["test/lab/**/*.test.ts"],
+          exclude: [FIREFOX],
           globalSetup: ["test/lab/setup.ts"],
           testTimeout: 120_000,
           hookTimeout: 120_000,
           // Most of the time these wait for a router's or a NAT's timer; each has networks of its own.
-          maxWorkers: 2,
+          maxWorkers: 3,
+        },
+      },
+      // Firefox takes a minute and 300 MB: `npm run test:firefox`.
+      {
+        test: {
+          name: "firefox",
+          expect,
+          include: [FIREFOX],
+          globalSetup: ["test/lab/setup.ts"],
+          testTimeout: 300_000,
+          hookTimeout: 120_000,
         },
       },
       // Wine in the lab: what `npm test` looks at, and all of it (`npm run test:windows`).
@@ -50,7 +64,7 @@ export default defineConfig({
           globalSetup: ["test/lab/setup.ts"],
           testTimeout: 180_000,
           hookTimeout: 600_000,
-          maxWorkers: 2,
+          maxWorkers: 3,
         },
       },
       {
@@ -61,7 +75,7 @@ export default defineConfig({
           globalSetup: ["test/lab/setup.ts"],
           testTimeout: 1_200_000,
           hookTimeout: 600_000,
-          maxWorkers: 2,
+          maxWorkers: 3,
         },
       },
     ],

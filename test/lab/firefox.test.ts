@@ -24,7 +24,7 @@ const PREFERENCES = {
   "browser.shell.checkDefaultBrowser": false,
 };
 
-describeLab.runIf(existsSync(FIREFOX) || Boolean(process.env["CI"]))("a page in Firefox", () => {
+describeLab.runIf(existsSync(FIREFOX))("a page in Firefox", () => {
   test("gets in: by WebRTC where that may be, else by WebSocket", async () => {
     await using lab = await Lab.create();
     const house = await lab.gateway({ nat: "port-restricted" });
