@@ -40,7 +40,9 @@ export default defineConfig({
           testTimeout: 120_000,
           hookTimeout: 120_000,
           // Most of the time these wait for a router's or a NAT's timer; each has networks of its own.
-          maxWorkers: 3,
+          maxWorkers: 2,
+          // Of the tests that say they are concurrent.
+          maxConcurrency: 2,
         },
       },
       // Firefox takes a minute and 300 MB: `npm run test:firefox`.
@@ -64,7 +66,7 @@ export default defineConfig({
           globalSetup: ["test/lab/setup.ts"],
           testTimeout: 180_000,
           hookTimeout: 600_000,
-          maxWorkers: 3,
+          maxWorkers: 2,
         },
       },
       {
@@ -75,7 +77,7 @@ export default defineConfig({
           globalSetup: ["test/lab/setup.ts"],
           testTimeout: 1_200_000,
           hookTimeout: 600_000,
-          maxWorkers: 3,
+          maxWorkers: 2,
         },
       },
     ],

@@ -112,7 +112,7 @@ describeLab("the grid", () => {
     if (process.env["SALLYPORT_WRITE_DOCS"]) await writeFile(DOCUMENT, document(results));
   });
 
-  test.each(HOMES.flatMap((host) => HOMES.map((client) => ({ host, client }))))(
+  test.concurrent.each(HOMES.flatMap((host) => HOMES.map((client) => ({ host, client }))))(
     "host $host, player $client",
     async ({ host, client }) => {
       const player = clients

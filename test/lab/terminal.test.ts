@@ -32,7 +32,7 @@ describeLab("a terminal", { concurrent: true, retry: 0, timeout: 300_000 }, () =
       const terminal = new Pty(computer, { cwd: game });
       const isOpen = async (port: number): Promise<void> => {
         expect(await terminal.line(OPEN)).toContain(`${router.wanAddress}:${port}`);
-        expect(await router.mappings()).toHaveLength(2); // UDP and TCP
+        await expect.poll(() => router.mappings()).toHaveLength(3); // UDP and TCP, and browsers' UDP
       };
       await terminal.type("npm run dev");
       await isOpen(2567);

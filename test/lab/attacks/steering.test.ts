@@ -81,7 +81,8 @@ describeLab("an invited player who names somebody else's address", () => {
     { by: "relayed", nat: "symmetric", symmetric: false, introductions: 4 },
   ];
 
-  test.each(ATTACKS)(
+  // Each has a host, a villain and a victim of its own.
+  test.concurrent.each(ATTACKS)(
     "by $by, $introductions times, a host behind a $nat NAT",
     { timeout: 120_000 },
     async ({ nat, ...attack }) => {
