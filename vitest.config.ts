@@ -27,6 +27,8 @@ export default defineConfig({
           env,
           testTimeout,
           hookTimeout,
+          // One would be the default on two cores, and stand still half of the time.
+          maxWorkers: 2,
         },
       },
       {
