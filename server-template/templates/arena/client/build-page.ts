@@ -19,7 +19,8 @@ const { relays, stunServers } = invitesFromEnvironment();
 const settings = JSON.stringify({ relays, stunServers }).replaceAll("<", "\\u003c");
 const page = await readFile(`${out}/index.html`, "utf8");
 const script = '<script type="module" src="game.js">';
-if (!page.includes(script)) throw new Error(`public/index.html has no ${script}, before which the settings are to stand`);
+if (!page.includes(script))
+  throw new Error(`public/index.html has no ${script}, before which the settings are to stand`);
 await writeFile(
   `${out}/index.html`,
   page.replace(script, () => `<script>globalThis.settings = ${settings};</script>\n${script}`),
