@@ -203,7 +203,16 @@ describe("what relays see", () => {
     const seen = all + Buffer.concat(contents).toString("latin1");
     const seal = parseInvite(link)?.seal ?? "";
     // None so short that base64 holds it by chance.
-    for (const secret of [code, code.replaceAll("-", ""), seal, "198.51.100", "192.0.2", "Friday", "Annabelle", "Arena"]) {
+    for (const secret of [
+      code,
+      code.replaceAll("-", ""),
+      seal,
+      "198.51.100",
+      "192.0.2",
+      "Friday",
+      "Annabelle",
+      "Arena",
+    ]) {
       expect(seen).not.toContain(secret);
     }
     // Where hosts listen: by game, by relay. Each listens to three epochs by code and by link.
