@@ -107,6 +107,8 @@ export class WebSocketMemory {
     }
     socket.close(CloseCode.MAY_TRY_RECONNECT, text);
     socket.pause();
+    // `ws` would tell the code of the other end's answer, which is not read any more.
+    (socket as { _closeCode?: number })._closeCode = CloseCode.MAY_TRY_RECONNECT;
     setTimeout(() => socket.terminate(), GOODBYE_MS).unref();
   }
 }
