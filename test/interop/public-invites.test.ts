@@ -216,13 +216,18 @@ describe("what relays see", () => {
       expect(seen).not.toContain(secret);
     }
     // Where hosts listen: by game, by relay. Each listens to three epochs by code and by link.
-    const listened = some.map(({ subscribed }) => subscribed.filter(({ length }) => length === 6).flat());
+    const listenedAt = ({ subscribed }: (typeof some)[number]): string[] =>
+      subscribed.filter(({ length }) => length === 6).flat();
+    // The first relay that answers serves; the others may connect later.
+    await until(() => some.every((relay) => listenedAt(relay).length === 2 * 6));
+    const listened = some.map(listenedAt);
     expect(new Set(listened.flat()).size).toBe(listened.flat().length);
     expect(listened.flat()).toHaveLength(5 * 2 * 6);
     // Where guests listen: by guest, by relay.
     const replies = some.flatMap(({ subscribed }) => subscribed.filter(({ length }) => length === 1).flat());
     expect(new Set(replies).size).toBe(replies.length);
-    expect(replies.length).toBeGreaterThanOrEqual(3 * 3);
+    // By one relay at least each: a guest who is in looks for no others.
+    expect(replies.length).toBeGreaterThanOrEqual(3);
     // Who publishes: the host with another key for each guest.
     const keys = some.flatMap(({ events }) =>
       events.filter(({ tags }) => replies.includes(tags[0]?.[1] ?? "")).map(({ pubkey }) => pubkey),
