@@ -2,7 +2,7 @@
  * What a person can look at where a host does not answer; begins with a space, or is empty.
  * @param reason the system's code, or `no answer`
  */
-export function unreachableAdvice(reason: string | undefined): string {
+export function unreachableAdvice(reason: string = ""): string {
   switch (reason) {
     case "ECONNREFUSED":
       return " Is the game running there, and is this its port?";
