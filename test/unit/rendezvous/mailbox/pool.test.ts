@@ -38,7 +38,7 @@ class TestClock implements Clock {
   }
 }
 
-type Mood = "well" | "dead" | "hanging" | "wants an account";
+type Mood = "well" | "dead" | "hanging" | "wants an account" | "cannot be opened";
 
 /** Relays of which a test says how they are. */
 class World {
@@ -94,6 +94,7 @@ class World {
     this.tries.set(url, (this.tries.get(url) ?? 0) + 1);
     const texts: string[] = [];
     const mood = this.moods.get(url);
+    if (mood === "cannot be opened") throw new Error("SecurityError: not from this page");
     if (mood === "dead") this.clock.after(1, () => events.onClose("refused"));
     else this.clock.after(1, () => events.onOpen());
     if (mood !== "dead") this.open.set(url, { events, texts });
@@ -124,6 +125,14 @@ describe("a pool", () => {
     expect(world.held).toEqual([]);
     world.clock.run(3_100);
     expect(world.held).toEqual([3, 4, 5]);
+  });
+
+  test("passes over one whose connection cannot be opened, and leaves no timer behind", () => {
+    const world = new World(["cannot be opened", "well", "well", "well"]);
+    expect(world.held).toEqual([1, 2, 3]);
+    // A time-out that outlives the failure has no socket to close: it would throw here, and in a program end it.
+    world.clock.run(60_000);
+    expect(world.held).toEqual([1, 2, 3]);
   });
 
   test("takes a better one back when it is well again, and lets the worst go", () => {
