@@ -6,7 +6,8 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
-import { GODOT_3_NAMES, SECTIONS, table } from "./godot/rows.ts";
+import { GODOT_3_NAMES, table } from "./godot/rows.ts";
+import { SECTIONS } from "./godot/sections.ts";
 import { Lab } from "./lab/index.ts";
 import { describeLab } from "./lab/vitest.ts";
 
@@ -53,7 +54,7 @@ describeLab("Godot 3's classes and ours", () => {
       return { type, godot, is, godot3: a, ours: b };
     });
     for (const line of lines) {
-      const [a, b] = [line.godot3, line.ours].map((answers = "") => answers.replaceAll('"', "").slice(0, 50));
+      const [a, b] = [line.godot3, line.ours].map((answers) => answers.replaceAll('"', "").slice(0, 50));
       const member = line.godot.replace(/\(.*|,.*/, "").padEnd(28);
       console.log(`${line.type.padEnd(13)} ${member} ${line.is.padEnd(20)} ${a === b ? a : `${a} | ours ${b}`}`);
     }

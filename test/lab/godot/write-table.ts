@@ -1,7 +1,8 @@
 /** Writes the tables of rows.ts into docs/from-godot.md: `node test/lab/godot/write-table.ts`. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { SECTIONS, table } from "./rows.ts";
+import { table } from "./rows.ts";
+import { SECTIONS } from "./sections.ts";
 
 const path = fileURLToPath(new URL("../../../docs/from-godot.md", import.meta.url));
 let page = readFileSync(path, "utf8");
