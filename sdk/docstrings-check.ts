@@ -73,7 +73,8 @@ export class DocstringCount implements Count {
     this.#seen.add(key);
     this.exports++;
     // Overloads, and a type beside the value of the same name, share one.
-    if (!nodes.some((node) => this.#isDocumented(module, node))) this.#miss(module, nodes[0] as Node, name);
+    if (!nodes.some((node) => this.#isDocumented(module, node)))
+      this.#miss(module, Math.min(...nodes.map(({ start }) => start)), name);
     for (const node of nodes) this.#addMembers(module, name, node);
   }
 
@@ -130,7 +131,7 @@ export class DocstringCount implements Count {
 
   #addList(module: Module, owner: string, members: unknown): void {
     const documented = new Map<string, boolean>();
-    const first = new Map<string, Node>();
+    const starts = new Map<string, number>();
     for (const member of members as readonly Node[]) {
       if (!SIGNATURES.has(member.type) || member["kind"] === "constructor" || member["override"] === true) continue;
       const access = member["accessibility"];
@@ -141,13 +142,13 @@ export class DocstringCount implements Count {
       const name = `${owner}.${module.source.slice(key.start, key.end)}${member["static"] === true ? " (static)" : ""}`;
       // A getter and its setter, and overloads, share one.
       documented.set(name, (documented.get(name) ?? false) || comment !== undefined);
-      if (!first.has(name)) first.set(name, member);
+      if (!starts.has(name)) starts.set(name, member.start);
       const annotation = (member["typeAnnotation"] as Node | null | undefined)?.["typeAnnotation"];
       if (annotation != null && member.type !== "MethodDefinition") this.#addType(module, name, annotation);
     }
     for (const [name, is] of documented) {
       this.members++;
-      if (!is) this.#miss(module, first.get(name) as Node, name);
+      if (!is) this.#miss(module, starts.get(name) ?? 0, name);
     }
   }
 
@@ -163,8 +164,8 @@ export class DocstringCount implements Count {
     return source.slice(comment.end, node.start).trim() === "" ? String(comment["value"]) : undefined;
   }
 
-  #miss(module: Module, node: Node, name: string): void {
-    const line = module.source.slice(0, node.start).split("\n").length;
+  #miss(module: Module, start: number, name: string): void {
+    const line = module.source.slice(0, start).split("\n").length;
     this.missing.push({ file: relative(this.#root, module.path), line, name });
   }
 
@@ -208,7 +209,8 @@ function declares(node: Node, name: string): boolean {
 }
 
 function nameOf(node: unknown): string {
-  return String((node as Node)["name"] ?? (node as Node)["value"] ?? "");
+  const { name, value } = node as { name?: unknown; value?: unknown };
+  return typeof name === "string" ? name : typeof value === "string" ? value : "";
 }
 
 /** Counts the whole package. */
