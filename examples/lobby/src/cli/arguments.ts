@@ -46,6 +46,15 @@ export function readArguments(usage: Usage, argv: readonly string[]): Arguments 
     tokens: true,
   });
   if (values["help"] === true) throw new HelpWanted(helpOf(usage));
+  const kept = Object.keys(options).filter(
+    (name) => process.env[`npm_config_${name.replaceAll("-", "_")}`] !== undefined,
+  );
+  if (kept.length > 0 && usage.command.endsWith(" --")) {
+    const [first = ""] = kept;
+    throw new UsageError(
+      `npm kept --${first} for itself. Options come behind "--": ${usage.command} ${exampleOf(usage, first)}`,
+    );
+  }
   for (const token of tokens) {
     if (token.kind !== "option") continue;
     const known = Object.hasOwn(options, token.name) ? options[token.name] : undefined;
@@ -64,6 +73,14 @@ export function readArguments(usage: Usage, argv: readonly string[]): Arguments 
     flag: (option) => values[option] === true,
     positionals,
   };
+}
+
+/** How the option is typed, behind the positional argument if there is one. */
+function exampleOf({ positional, options }: Usage, name: string): string {
+  const value = options[name]?.value;
+  return [...(positional === undefined ? [] : [positional]), `--${name}`, ...(value === undefined ? [] : [value])].join(
+    " ",
+  );
 }
 
 function unknownOption(name: string, known: readonly string[]): string {
