@@ -9,7 +9,9 @@ import { unreachableAdvice } from "./unreachable-advice.ts";
 
 const trace = traceOf("colyseus");
 
+/** Options of `firstReachable`. */
 export interface ReachOptions {
+  /** Gives up. */
   signal?: AbortSignal | undefined;
   /** How long a better endpoint has before the next one is asked as well, ms (RFC 8305 section 5). Default 250. */
   staggerMs?: number;

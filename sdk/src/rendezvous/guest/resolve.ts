@@ -13,6 +13,7 @@ export interface ResolveOptions {
   relays?: readonly string[] | undefined;
   /** For an invite of `public`: STUN servers (`stun:HOST:PORT`) in place of the package's list. */
   stunServers?: readonly string[] | undefined;
+  /** Gives up. */
   signal?: AbortSignal | undefined;
   /** For the whole exchange. Default 10 000. */
   timeoutMs?: number;
@@ -22,6 +23,7 @@ export interface ResolveOptions {
   locate?: (lobby: string) => Promise<string>;
 }
 
+/** What a lobby tells of an invite's host. */
 export interface ResolvedInvite extends Omit<HostMessage, "key" | "verifier" | "protocol"> {
   /** `K7Q2-9FXM` */
   code: string;

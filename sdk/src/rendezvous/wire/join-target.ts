@@ -16,12 +16,15 @@ export type InviteMistakeCode = "empty" | "truncated-link" | "confused-character
 
 /** Why a text leads nowhere. `code` and `params` are for a game that says it in its own words or language. */
 export interface InviteMistake {
+  /** Which mistake it is, for a program that has its own words. */
   code: InviteMistakeCode;
+  /** What the message names, such as the letter that is no letter of a code. */
   params: Readonly<Record<string, string | number>>;
   /** One or two sentences for the person, in English. */
   message: string;
 }
 
+/** What was given to join by: an invite, a URL, the local network, or none of them. */
 export type JoinTarget =
   | { kind: "invite"; invite: string }
   /** The URL of a host, without a slash at its end. */
