@@ -3,7 +3,7 @@
 import { loadavg } from "node:os";
 import { fileURLToPath } from "node:url";
 import { publicCodeSecret } from "../../sdk/src/rendezvous/wire/code.ts";
-import { type Host, Lab } from "../lab/lab/lab.ts";
+import { type Host, Lab } from "../lab/lab/index.ts";
 import { prepare } from "../lab/lab/prepare.ts";
 import { startPublicRelays } from "../lab/public-relays.ts";
 import { median } from "../median.ts";
