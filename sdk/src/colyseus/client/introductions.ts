@@ -1,4 +1,5 @@
 import type { RelaySockets } from "../../rendezvous/guest/by-relays.ts";
+import { CodeHashes } from "../../rendezvous/guest/code-hashes.ts";
 import { type IntroduceOptions, introduce } from "../../rendezvous/guest/introduce.ts";
 import type { Introduction } from "../../rendezvous/sealed/introduction.ts";
 
@@ -20,7 +21,7 @@ export class Introductions {
   /** @param sockets how relays are reached. Default: as a page can */
   constructor(invite: string, options: IntroduceOptions, sockets?: RelaySockets) {
     this.#invite = invite;
-    this.#options = options;
+    this.#options = { ...options, hashes: new CodeHashes() };
     this.#sockets = sockets;
   }
 
