@@ -1,7 +1,7 @@
 import { parseArgs } from "node:util";
 import { EXIT, Failure } from "./failure.ts";
 
-export const HELP = `Scaffolds a multiplayer game on Colyseus that is hosted from anywhere with Sallyport.
+export const HELP = `Scaffolds a multiplayer game on Colyseus that is hosted from anywhere with Sallyport, or a lobby for such games.
 
 Usage: npm create sallyport [FOLDER] [-- options]
 
@@ -17,7 +17,8 @@ Usage: npm create sallyport [FOLDER] [-- options]
 
 Examples:
   npm create sallyport my-game
-  npm create sallyport my-game -- --yes --no-git`;
+  npm create sallyport my-game -- --yes --no-git
+  npm create sallyport my-lobby -- --template lobby`;
 
 export interface Arguments {
   folder: string | undefined;
