@@ -67,7 +67,12 @@ function roundTrip(from: TurnRelay, to: TurnRelay): Promise<number> {
       clearTimeout(over);
       settle();
     };
-    from.onData = (data) => done(() => resolve(performance.now() - Number(data)));
+    // The first one waits for the permissions of both.
+    let isOpen = false;
+    from.onData = (data) => {
+      if (isOpen) done(() => resolve(performance.now() - Number(data)));
+      else isOpen = ask();
+    };
     ask();
   });
 }
