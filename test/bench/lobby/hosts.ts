@@ -30,7 +30,7 @@ async function add(): Promise<void> {
     name: `Game ${hosts.length}`,
     description: "Waits for players.",
     maxPlayers: 8,
-    endpoints: ["udp://203.0.113.7:7777"],
+    endpoints: ["http://203.0.113.7:7777"],
     timeoutMs: 60_000,
   });
   hosts.push(host);

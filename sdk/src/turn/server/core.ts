@@ -267,6 +267,8 @@ export class TurnServerCore {
 
   #refusalOf(address: string, { user }: TurnUser, { relayed }: ServerAllocation): number | undefined {
     if (addressFamily(address) !== addressFamily(relayed.address)) return Code.PEER_ADDRESS_FAMILY_MISMATCH;
+    // No address, but systems take it for their own.
+    if (UNSPECIFIED.has(address)) return Code.FORBIDDEN;
     // At an address of our own only relayed addresses are reached, which is judged for each datagram.
     if (!this.#relays.isOwn(address) && !this.#mayReach(address, user)) return Code.FORBIDDEN;
     return undefined;
@@ -362,6 +364,7 @@ export class TurnServerCore {
   }
 }
 
+const UNSPECIFIED: ReadonlySet<string> = new Set(["0.0.0.0", "::"]);
 const isPublic = (address: string): boolean => addressScope(address) === "public";
 
 /** Without a phrase, which is for people. */

@@ -5,7 +5,7 @@ import { defineServer } from "@colyseus/core";
 import { RedisDriver } from "@colyseus/redis-driver";
 import { RedisPresence } from "@colyseus/redis-presence";
 import { WebSocketTransport } from "@colyseus/ws-transport";
-import express, { type Express } from "express";
+import express, { type Application } from "express";
 import {
   createLimitedServer,
   defineRendezvous,
@@ -82,7 +82,7 @@ export async function startLobby(settings: Settings): Promise<Lobby> {
   };
 }
 
-function servePage(app: Express, { name }: Settings, own: OwnPages, servers: LobbyServers): void {
+function servePage(app: Application, { name }: Settings, own: OwnPages, servers: LobbyServers): void {
   app.use((request, response, next) => {
     response.set(HEADERS);
     if (request.path.startsWith("/play/")) response.set(GAME_HEADERS);

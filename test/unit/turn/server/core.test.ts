@@ -241,6 +241,12 @@ describe("relaying", () => {
     expect(world.toPeers).toEqual([]);
   });
 
+  test("no address at all is refused, whoever else may be reached", () => {
+    const client = new World({ mayReach: () => true }).client();
+    client.allocate();
+    expect([codeOf(client.permit("0.0.0.0")), codeOf(client.permit("10.0.0.1"))]).toEqual([Code.FORBIDDEN, undefined]);
+  });
+
   test("two clients of one server reach each other without a socket between, and only by both permissions", () => {
     const world = new World();
     const [one, other] = [world.client(), world.client()];
