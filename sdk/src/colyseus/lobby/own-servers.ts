@@ -7,6 +7,7 @@ import { StunServer } from "../../stun/server.ts";
 import { TurnRelayServer } from "../../turn/server/relay-server.ts";
 import type { LobbyServersSettings, OwnTurnSettings } from "./servers-environment.ts";
 
+/** For {@link LobbyServers.open}. */
 export interface LobbyServersOptions extends LobbyServersSettings {
   /** The lobby's URL as players know it. Its host names this machine, and has the relayed addresses of `ownTurn`. */
   publicUrl: string;
@@ -50,10 +51,12 @@ export class LobbyServers implements AsyncDisposable {
     return new LobbyServers({ stun: stunUrls ?? own, ...(told && { turn: told }) }, relay?.server, stun);
   }
 
+  /** Ends all that is relayed. */
   async close(): Promise<void> {
     await Promise.all([this.turn?.close(), this.#stun?.close()]);
   }
 
+  /** As {@link close}. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }

@@ -9,6 +9,7 @@ export interface OwnTurnSettings {
   secret: string | undefined;
   /** Relayed ports, both included. Undefined: 49152 to 65535. */
   relayPorts: readonly [number, number] | undefined;
+  /** What was set; the others have their defaults. */
   limits: TurnServerLimits;
 }
 
@@ -20,6 +21,7 @@ export interface LobbyServersSettings {
   stunUrls: readonly string[] | undefined;
   /** TURN servers of others. */
   turn: TurnOptions | undefined;
+  /** TURN by this process, in place of a bare STUN responder. */
   ownTurn: OwnTurnSettings | undefined;
 }
 
