@@ -9,7 +9,8 @@ registerHooks({
   load(url, context, nextLoad) {
     const loaded = nextLoad(url, context);
     if (!url.endsWith("/rendezvous/wire/code.ts")) return loaded;
-    const source = String(loaded.source);
+    const { source: raw = "" } = loaded;
+    const source = typeof raw === "string" ? raw : Buffer.from(raw as Uint8Array).toString();
     const cheap = source.replace("N: 2 ** 14", "N: 2");
     if (cheap === source) throw new Error("the cost of a lobby's code is not where it was");
     return { ...loaded, source: cheap };

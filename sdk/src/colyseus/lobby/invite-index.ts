@@ -15,7 +15,7 @@ export function findByInvite(codes: LiveCodes): void {
   const { driver } = matchMaker;
   if (indexed.has(driver) || sharedPresence() === undefined) return;
   indexed.add(driver);
-  const original = driver.findOne.bind(driver) as FindOne;
+  const original = driver.findOne.bind(driver);
   driver.findOne = (async (conditions: Readonly<Record<string, unknown>>, order?: Parameters<FindOne>[1]) => {
     const { invite, roomId } = conditions;
     const all = (): ReturnType<FindOne> => original(conditions, order);
