@@ -1,5 +1,6 @@
 /** Options by `node:util`, with what it leaves out: help, ports, and a suggestion for a mistyped option. */
 import { parseArgs } from "node:util";
+import { closestMatch } from "leven";
 
 export interface OptionHelp {
   type: "string" | "boolean";
@@ -84,27 +85,12 @@ function exampleOf({ positional, options }: Usage, name: string): string {
 }
 
 function unknownOption(name: string, known: readonly string[]): string {
-  const bare = name.replace(/^-+/, "");
-  const [nearest] = known
-    .map((candidate) => ({ candidate, distance: editDistance(bare, candidate) }))
-    .sort((a, b) => a.distance - b.distance);
-  const near =
-    nearest !== undefined && nearest.distance <= (bare.length < 4 ? 1 : Math.max(2, Math.floor(bare.length / 3)));
-  return `${name} is no option. ${near ? `Did you mean --${nearest.candidate}?` : "See --help."}`;
-}
-
-/** Levenshtein's. */
-export function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const replaced = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(replaced, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row[b.length] ?? 0;
+  const nearest = closestMatch(
+    name,
+    known.map((each) => `--${each}`),
+    { maxDistance: Math.max(2, Math.floor(name.length / 3)) },
+  );
+  return `${name} is no option. ${nearest === undefined ? "See --help." : `Did you mean ${nearest}?`}`;
 }
 
 /** A port from an option, else from the environment, else the default. @throws UsageError */
