@@ -46,10 +46,14 @@ export async function joinGame(target: string, options: JoinOptions): Promise<Jo
 
 async function clientFor(target: string, { lobby, line, signal }: JoinOptions): Promise<SallyportClient> {
   const conditions = { conditions: line };
-  if (target === LAN) return new SallyportClient(await firstOnLan(signal), conditions);
+  const settings = invitesFromEnvironment();
   const isUrl = parseInvite(target) === undefined && /^https?:\/\//.test(target);
+  if (settings.relayOnly && (isUrl || target === LAN)) {
+    throw new Failure("SALLYPORT_RELAY_ONLY hides your address, which an address shows to its host: join by an invite.");
+  }
+  if (target === LAN) return new SallyportClient(await firstOnLan(signal), conditions);
   if (isUrl) return new SallyportClient(target.replace(/\/+$/, ""), conditions);
-  return await SallyportClient.fromInvite(target, { ...invitesFromEnvironment(), lobby, signal, ...conditions });
+  return await SallyportClient.fromInvite(target, { ...settings, lobby, signal, ...conditions });
 }
 
 async function firstOnLan(signal: AbortSignal): Promise<string> {

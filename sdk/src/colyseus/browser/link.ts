@@ -11,6 +11,8 @@ import { SelectedPath } from "./selected-path.ts";
 const CLOSE_GOING_AWAY = 1001;
 /** STUN servers that do not answer are not waited for longer. */
 const GATHERING_MS = 1000;
+/** Where nothing else counts, a TURN server has longer: over TCP it takes four round trips. */
+const RELAY_GATHERING_MS = 4000;
 
 /** The browser's peer connection with its two channels. */
 export class BrowserLink implements PeerLink {
@@ -18,14 +20,17 @@ export class BrowserLink implements PeerLink {
   readonly #reliable: RTCDataChannel;
   readonly #unreliable: RTCDataChannel;
   readonly #hasServers: boolean;
+  readonly #relayOnly: boolean;
   readonly #path: SelectedPath;
   #timer: ReturnType<typeof setInterval> | undefined;
   #onHide: (() => void) | undefined;
   readonly reliable: DataChannelPort;
   readonly unreliable: DataChannelPort;
 
-  constructor(iceServers: RTCIceServer[]) {
-    this.#connection = new RTCPeerConnection({ iceServers });
+  /** @param relayOnly TURN servers carry everything, and the offer names no address of this browser */
+  constructor(iceServers: RTCIceServer[], relayOnly: boolean = false) {
+    this.#relayOnly = relayOnly;
+    this.#connection = new RTCPeerConnection({ iceServers, iceTransportPolicy: relayOnly ? "relay" : "all" });
     this.#hasServers = iceServers.length > 0;
     this.#path = new SelectedPath(this.#connection);
     const { id, label } = RELIABLE_CHANNEL;
@@ -50,7 +55,8 @@ export class BrowserLink implements PeerLink {
     await connection.setLocalDescription();
     if (this.#hasServers) await this.#gathered(signal);
     signal.throwIfAborted();
-    return connection.localDescription?.sdp ?? "";
+    const sdp = connection.localDescription?.sdp ?? "";
+    return this.#relayOnly ? relayedOffer(sdp) : sdp;
   }
 
   /** Resolves when both channels are open. */
@@ -102,7 +108,7 @@ export class BrowserLink implements PeerLink {
       };
       connection.addEventListener("icegatheringstatechange", check);
       signal.addEventListener("abort", () => resolve(), { once: true });
-      setTimeout(resolve, GATHERING_MS);
+      setTimeout(resolve, this.#relayOnly ? RELAY_GATHERING_MS : GATHERING_MS);
       check();
     });
   }
@@ -142,6 +148,19 @@ export class BrowserLink implements PeerLink {
     addEventListener("pagehide", this.#onHide);
     return session;
   }
+}
+
+/**
+ * The browser's offer with relayed candidates alone, and without the address behind them (`raddr`).
+ * @throws Error where there is none
+ */
+export function relayedOffer(sdp: string): string {
+  const lines = sdp.split("\r\n").flatMap((line) => {
+    if (!line.startsWith("a=candidate:")) return [line];
+    return / typ relay\b/.test(line) ? [line.replace(/ raddr \S+ rport \d+/, " raddr 0.0.0.0 rport 0")] : [];
+  });
+  if (lines.some((line) => line.startsWith("a=candidate:"))) return lines.join("\r\n");
+  throw new Error("no TURN server relays for this page, and its address is to stay hidden (relayOnly)");
 }
 
 function portOf(channel: RTCDataChannel): DataChannelPort {

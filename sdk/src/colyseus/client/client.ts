@@ -8,6 +8,7 @@ import { InviteTunnel } from "./invite-tunnel.ts";
 import { Nearby } from "./nearby.ts";
 import {
   fastest,
+  HIDDEN_NO_WEBSOCKET,
   INVITED_TIMEOUT_MS,
   type InviteSettings,
   type LatencyOptions,
@@ -69,7 +70,11 @@ export class SallyportClient<Types extends ServerTypes = Untyped, UserData = Unt
     if (nearby) nearby.onMove = ({ address: hostname, port }) => Object.assign(this.settings, { hostname, port });
     const { udp: enabled = true, udpTimeoutMs: timeoutMs = DEFAULT_UDP_TIMEOUT_MS, limits } = options;
     const { connectSession = connectUDP, requestToken, askInstance, pace } = options;
-    this.way = udpWay({ enabled, timeoutMs, limits, connectSession, requestToken, askInstance, pace });
+    const { relayOnly = false } = options as InviteOptions;
+    if (relayOnly && (!options.connectSession || !enabled))
+      throw new RangeError("relayOnly needs an invite and UDP: join with SallyportClient.fromInvite()");
+    const noWebSocket = relayOnly ? HIDDEN_NO_WEBSOCKET : undefined;
+    this.way = udpWay({ enabled, noWebSocket, timeoutMs, limits, connectSession, requestToken, askInstance, pace });
   }
 
   /**
@@ -108,21 +113,24 @@ export class SallyportClient<Types extends ServerTypes = Untyped, UserData = Unt
    * A client of the host that gave this invite, wherever it is: matchmaking goes through the lobby or public relays, sealed, and rooms
    * over the best path that both sides find (direct, punched, relayed).
    * @param invite `K7Q2-9FXM` with `lobby`, `K7Q2-9FXM-T3PD`, or the whole link, with which not even the lobby can listen
-   * @throws RendezvousError whose `code` says why: `unknown-invite`, `no-lobby`, `unreachable`, `forged`, …
+   * @throws RendezvousError whose `code` says why: `unknown-invite`, `no-lobby`, `unreachable`, `forged`, `no-relay`, …
    */
   static async fromInvite<Types extends ServerTypes = Untyped, UserData = Untyped>(
     invite: string,
-    { lobby, relays, stunServers, signal, timeoutMs, ...options }: InviteOptions = {},
+    { lobby, relays, stunServers, turnServers, signal, timeoutMs, ...options }: InviteOptions = {},
   ): Promise<SallyportClient<Types, UserData>> {
+    const { relayOnly = false } = options;
     const { tunnel, endpoints } = await InviteTunnel.open(invite, {
       lobby,
       relays,
       stunServers,
+      turnServers,
+      relayOnly,
       signal,
       ...(timeoutMs !== undefined && { timeoutMs }),
       locate: (url) => nat64.locate(url),
     });
-    return new SallyportClient<Types, UserData>(endpoints[0] ?? NO_ENDPOINT, {
+    return new SallyportClient<Types, UserData>((relayOnly ? undefined : endpoints[0]) ?? NO_ENDPOINT, {
       udpTimeoutMs: INVITED_TIMEOUT_MS,
       fetchFn: tunnel.fetch,
       connectSession: tunnel.connectSession,

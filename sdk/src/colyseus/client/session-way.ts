@@ -14,6 +14,8 @@ export interface SessionWay {
   readonly pace: Pace;
   /** A session that has been silent for so long makes the client ask whether the server is still there, ms. */
   readonly silenceMs: number;
+  /** Why WebSocket is not tried where `dial` fails, as a sentence. Default: it is tried. */
+  readonly noWebSocket?: string | undefined;
   /** What may wait to be sent by it, bytes. */
   readonly queuedBytes: number;
   /**

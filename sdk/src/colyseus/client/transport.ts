@@ -226,6 +226,11 @@ export class RoomTransport implements ITransport {
         if (trace.on) trace.event("way-failed", { way: way.name, reason, ms: performance.now() - begun });
       }
     }
+    if (way.noWebSocket !== undefined) {
+      if (signal.aborted) return;
+      this.events.onerror?.({ code: CLOSE_ABNORMAL, reason: `${reason}. ${way.noWebSocket}` });
+      return this.#tellClosed(CLOSE_ABNORMAL, reason);
+    }
     const fallback = way.locateWebSocket
       ? await way.locateWebSocket(signal).then(
           (server) => moveTo(url, server),

@@ -29,6 +29,8 @@ export interface UDPWayOptions {
   /** How long the server may stay silent over UDP, ms, token request included. What it tells us to wait does not count. */
   timeoutMs: number;
   connectSession: ConnectSession;
+  /** Why there is no WebSocket in its place, as a sentence. Default: there is. */
+  noWebSocket?: string | undefined;
   /** What the server may take of this client. Default: see {@link ClientLimits}. */
   limits?: ClientLimits | undefined;
   /** Default: over HTTP, from the seat's address. */
@@ -39,7 +41,7 @@ export interface UDPWayOptions {
   pace?: Pace | undefined;
 }
 
-export type UDPAttemptOptions = DialOptions & Omit<UDPWayOptions, "enabled" | "askInstance" | "pace">;
+export type UDPAttemptOptions = DialOptions & Omit<UDPWayOptions, "enabled" | "askInstance" | "pace" | "noWebSocket">;
 
 /** Eight keep-alives have not come (PROTOCOL.md 3.1). */
 const SILENCE_MS = 800;
@@ -53,11 +55,13 @@ export function udpWay({
   enabled = true,
   askInstance = askInstanceOverHTTP,
   pace = PACE,
+  noWebSocket,
   ...options
 }: UDPWayOptions): SessionWay {
   return {
     name: "UDP",
     enabled,
+    noWebSocket,
     timeoutMs: options.timeoutMs,
     queuedBytes: clientTraffic(options.limits).queuedBytes,
     silenceMs: SILENCE_MS,

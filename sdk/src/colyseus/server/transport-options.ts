@@ -43,6 +43,13 @@ export interface SallyportTransportOptions
    */
   announce?: AnnounceOptions;
   /**
+   * Hides this host's addresses from players: they come by invite alone, each over the lobby's TURN server (or those of
+   * `connectivity.turnServers`), browsers too. The game is not announced on the local network, no invite and no seat names an address of
+   * this machine, and neither home sends the other a packet. Without a TURN server nobody can join, which the reachability says at once.
+   * Players who relay for others are not used: they would see the address. Default: `connectivity.relayOnly`, else false.
+   */
+  relayOnly?: boolean;
+  /**
    * Colyseus' graceful shutdown has SIGINT, SIGTERM and SIGUSR2; with this SIGHUP too, which a closed terminal sends. Until the
    * ports are unmapped, an echo of the signal (npm and watchers pass it on) does not kill the process; without a graceful shutdown
    * the signal unmaps them. See `signals` of ConnectivityOptions. Default true; `false` leaves signals alone.

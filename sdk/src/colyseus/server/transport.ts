@@ -1,10 +1,11 @@
 import type http from "node:http";
 import type { AddressInfo } from "node:net";
-import { type AuthContext, CloseCode, debugAndPrintError, Transport } from "@colyseus/core";
+import { type AuthContext, CloseCode, debugAndPrintError, logger, Transport } from "@colyseus/core";
 import type { NetworkConditions } from "../../channel/line-model.ts";
 import { networkConditions } from "../../channel/network-presets.ts";
 import type { AnnounceOptions } from "../../connectivity/announced.ts";
 import type { ConnectivityManager } from "../../connectivity/manager/manager.ts";
+import type { Step } from "../../connectivity/reachability.ts";
 import { addressScope } from "../../net/scope.ts";
 import type { HostRegistration } from "../../rendezvous/host/registration.ts";
 import { RendezvousError } from "../../rendezvous/wire/errors.ts";
@@ -88,7 +89,8 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
     this.#host = host;
     this.connectivity = host instanceof ConnectivityHost ? host.connectivity : undefined;
     const announce = announceOf(options);
-    this.#listings = new Listings({ ...options, announce, server }, this.connectivity);
+    const relayOnly = this.connectivity?.isHidden ?? false;
+    this.#listings = new Listings({ ...options, announce, server, relayOnly }, this.connectivity);
     this.#limits = limits;
     this.#webSocket = webSocketTransport(options, server, limits);
     const admission = new Admission(completeAdmissionLimits(options.limits));
@@ -125,12 +127,15 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
       maxOffers: webRTCOffers,
       timeoutMs: Math.max(0, timeoutSeconds) * 1000,
       mapExtraPort: host.mapExtraPort?.bind(host),
+      relayOnly,
     });
+    this.#webRTC.useTurnServers((options.connectivity || {}).turnServers ?? []);
     this.#refusals = mountEntrances(server, this.#webSocket, { ...options, admission, upgrades }, [
       [CONNECT_PATH, this.#udp],
       [WEBRTC_PATH, this.#webRTC],
     ]);
     this.connectivity?.on("change", (reachability) => diagnose("sallyport:reachability", () => reachability));
+    if (relayOnly) this.connectivity?.on("step", warnWithoutRelay);
   }
 
   /** How the game is known on the local network, or why it is not. Undefined with `lan: false`. */
@@ -228,7 +233,10 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
     if (sessions) this.#udp.open(sessions);
     this.#listings.open(this.#host, server.address() as AddressInfo);
     const { lobby } = this.#listings;
-    lobby?.registration.on("servers", ({ stun }) => lobby.isLocal || this.#webRTC.useStunServers(stun));
+    lobby?.registration.on("servers", ({ stun, turn }) => {
+      if (!lobby.isLocal) this.#webRTC.useStunServers(stun);
+      this.#webRTC.useTurnServers(turn);
+    });
     if (lobby && connectivity && sessions) serveIntroductions(lobby, { server, sessions, connectivity });
     const { drainTimeoutMs, signals } = this.#options;
     const closePlayers = (code: number): void => this.#players.closeAll(code);
@@ -277,15 +285,24 @@ export const TransportWithHost: new (options: SallyportTransportOptions, host?: 
   SallyportTransport;
 
 function hostFor(options: SallyportTransportOptions): SessionHost {
-  const { connectivity, description, signals } = options;
+  const { connectivity, description, signals, relayOnly } = options;
   const announce = announceOf(options);
-  if (connectivity === false) return new SocketHost(announce);
+  if (connectivity === false) {
+    if (relayOnly) throw new RangeError("relayOnly needs a TURN server, which connectivity: false never asks");
+    return new SocketHost(announce);
+  }
   return new ConnectivityHost({
     ...(signals === undefined ? {} : { signals }),
     ...connectivity,
+    ...(relayOnly === undefined ? {} : { relayOnly }),
     announce,
     ...(description === undefined ? {} : { description }),
   });
+}
+
+/** Nobody can join then: that is not left to those who look at the reachability. */
+function warnWithoutRelay({ step, outcome, reason }: Step): void {
+  if (step === "turn" && outcome !== "ok") logger.warn(`Sallyport: ${reason}`);
 }
 
 function announceOf({ connectivity, announce }: SallyportTransportOptions): AnnounceOptions {

@@ -18,15 +18,19 @@ export interface IntroductionsOptions {
   connectivity: ConnectivityManager;
 }
 
+const NO_RELAY = "This host hides its address, and has no relay at the moment: ask it to look at its TURN server.";
+
 /** Lets in the players whom a lobby introduces: see {@link serveInviteTunnel}. */
 export function serveIntroductions(lobby: LobbyEntry, { server, sessions, connectivity }: IntroductionsOptions): void {
   const nat = (): NatView | undefined => {
     const { mapping, filtering } = connectivity.reachability.nat;
     return mapping === "unknown" || filtering === "unknown" ? undefined : { mapping, filtering };
   };
+  const { isHidden: relayOnly } = connectivity;
   lobby.registration.on("introduction", (introduction) => {
+    if (relayOnly && !connectivity.hasRelay) return introduction.close(NO_RELAY);
     const { isLocal } = lobby;
     const { attested } = introduction;
-    serveInviteTunnel(introduction, { server, sessions, ice: connectivity.ice, nat, isLocal, attested });
+    serveInviteTunnel(introduction, { server, sessions, ice: connectivity.ice, nat, isLocal, attested, relayOnly });
   });
 }

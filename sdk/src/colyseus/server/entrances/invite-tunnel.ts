@@ -46,14 +46,16 @@ export interface InviteTunnelHostOptions {
   isLocal: boolean;
   /** The lobby, who sees both, has said that player and host have one public address. Default false. */
   attested?: boolean;
+  /** Our addresses stay hidden: the way is not made direct by guessing ports. Default false. */
+  relayOnly?: boolean;
 }
 
 /** Serves introduced players: answers their matchmaking, and opens ways for their sessions. */
 export function serveInviteTunnel(
   introduction: Introduction,
-  { server, sessions, ice, nat, isLocal, attested = false }: InviteTunnelHostOptions,
+  { server, sessions, ice, nat, isLocal, attested = false, relayOnly = false }: InviteTunnelHostOptions,
 ): void {
-  const paths = new Map<number, { peer: IcePeer; guessing: Guessing }>();
+  const paths = new Map<number, { peer: IcePeer; guessing: Guessing | undefined }>();
   const budget = ice.budget.introduction(new UnprovenAddress());
   let opened = 0;
   let requests = 0;
@@ -75,11 +77,11 @@ export function serveInviteTunnel(
         return;
       case "candidates":
         for (const candidate of message.candidates) paths.get(message.id)?.peer.addRemoteCandidate(candidate);
-        paths.get(message.id)?.guessing.receive(message);
+        paths.get(message.id)?.guessing?.receive(message);
         return;
       case "nat":
       case "guess":
-        paths.get(message.id)?.guessing.receive(message);
+        paths.get(message.id)?.guessing?.receive(message);
         return;
       case "request":
         if (++requests <= MAX_REQUESTS) void answer(introduction, server, message);
@@ -105,8 +107,8 @@ export function serveInviteTunnel(
     const told = [...peer.localCandidates];
     sendInviteTunnelMessage(introduction, { type: "path", id, ice: peer.localCredentials, candidates: told });
     trickle(introduction, id, peer, told);
-    const guessing = new Guessing({ introduction, id, mux: ice, peer, leads: false, nat });
-    guessing.receive(message);
+    const guessing = relayOnly ? undefined : new Guessing({ introduction, id, mux: ice, peer, leads: false, nat });
+    guessing?.receive(message);
     paths.set(id, { peer, guessing });
     peer.onceClosed(() => paths.delete(id));
     sessions.addPath?.(peer);
