@@ -1,6 +1,6 @@
 // Addresses that stay hidden: a router between the homes sees whether one ever sends the other a packet.
 import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { hasChromium } from "../interop/page-chromium.ts";
 import { type Gateway, type Host, Lab, type LabProcess } from "./lab/index.ts";
 import { describeLab } from "./lab/vitest.ts";
@@ -35,6 +35,7 @@ describeLab("relayOnly", () => {
   let theirs: Gateway;
   let host: Host;
   let player: Host;
+  const games: LabProcess[] = [];
 
   beforeAll(async () => {
     lab = await Lab.create();
@@ -50,12 +51,12 @@ describeLab("relayOnly", () => {
         env: { PUBLIC_URL: without, PORT: String(other), STUN_PORT: "3479" },
       }),
     ];
-    await Promise.all([lobbies[0]?.waitForPort("tcp", own), lobbies[1]?.waitForPort("tcp", other)]);
+    await Promise.all([lobbies[0]?.waitForPort("tcp", own, 60_000), lobbies[1]?.waitForPort("tcp", other, 60_000)]);
     // Everything would be direct: the host's router maps its port.
     ours = await lab.gateway({ nat: "port-restricted", upnp: { igd: 2 } });
     theirs = await lab.gateway({ nat: "port-restricted" });
     [host, player] = [await ours.host(), await theirs.host()];
-  }, 60_000);
+  }, 120_000);
 
   afterAll(async () => {
     await lab[Symbol.asyncDispose]();
@@ -63,14 +64,15 @@ describeLab("relayOnly", () => {
 
   async function open(env: Record<string, string>, at = lobby): Promise<Game> {
     const game = host.spawn([process.execPath, program("host"), "--lobby", at, "--json"], { cwd: ROOT, env });
-    const { url } = await game.waitForJson<{ event: string; url: string }>(({ event }) => event === "invite", 20_000);
+    games.push(game);
+    const { url } = await game.waitForJson<{ event: string; url: string }>(({ event }) => event === "invite", 60_000);
     return { process: game, url, endpoints: [] };
   }
 
   async function relayed(game: Game): Promise<Game> {
     const { endpoints } = await game.process.waitForJson<{ event: string; endpoints: Game["endpoints"] }>(
       (said) => said.event === "reachability" && said.endpoints.some(({ kind }) => kind === "relayed"),
-      20_000,
+      60_000,
     );
     return { ...game, endpoints };
   }
@@ -83,10 +85,9 @@ describeLab("relayOnly", () => {
     return await joining.waitForJson<Report>((value) => "connected" in value, 60_000);
   }
 
-  async function close(game: Game): Promise<void> {
-    game.process.kill("SIGTERM");
-    await game.process.exited;
-  }
+  afterEach(async () => {
+    await Promise.all(games.splice(0).map((game) => game.stop()));
+  });
 
   test("the player hides: nothing passes between the homes, though the host's port is open", async () => {
     const game = await relayed(await open(SHOWN));
@@ -98,7 +99,6 @@ describeLab("relayOnly", () => {
     const shown = await join(game.url, SHOWN);
     expect(shown).toMatchObject({ connected: true, path: "direct", lost: 0 });
     expect(await count.packets()).toBeGreaterThan(100);
-    await close(game);
   });
 
   test("the host hides: nothing passes, and no endpoint, mapping or answer names its address", async () => {
@@ -112,7 +112,6 @@ describeLab("relayOnly", () => {
     expect(await count.packets()).toBe(0);
     expect(await ours.mappings()).toEqual([]);
     expect(game.process.output.join("\n")).not.toContain(ours.wanAddress);
-    await close(game);
   });
 
   test.runIf(hasChromium)("a page hides, and so does its host: nothing passes", async () => {
@@ -125,7 +124,6 @@ describeLab("relayOnly", () => {
     expect(report.kind).toBe("relayed");
     expect(report.echoes).toBeGreaterThan(report.sent * 0.8);
     expect(await count.packets()).toBe(0);
-    await close(game);
   });
 
   test("without a relay both say so at once, and dial nobody", async () => {
@@ -136,7 +134,7 @@ describeLab("relayOnly", () => {
     const ms = performance.now() - begun;
     expect(report).toMatchObject({ connected: false });
     expect(report.reason).toMatch(/no TURN server is known/);
-    await close(game);
+    await game.process.stop();
     const hidden = await open(HIDDEN, without);
     const said = await hidden.process.waitForJson<{ event: string; verdict: string; summary: string }>(
       ({ event, summary }) => event === "reachability" && /TURN/.test(summary),
@@ -146,7 +144,6 @@ describeLab("relayOnly", () => {
     expect(refused).toMatchObject({ connected: false });
     expect(refused.reason).toMatch(/hides its address, and has no relay/);
     expect(await count.packets()).toBe(0);
-    await close(hidden);
     console.info(`no relay: said in ${Math.round(ms)} ms, with the start of the program`);
     expect(ms).toBeLessThan(8000);
   });

@@ -289,7 +289,8 @@ function summarize(
 
 function summarizeHidden(endpoints: readonly ReachableEndpoint[], { steps }: Findings): string {
   const relay = endpoints.find(({ kind }) => kind === "relayed");
-  if (relay) return `Friends can join by invite through the relay ${where(relay)}: this machine's addresses stay hidden.`;
+  if (relay)
+    return `Friends can join by invite through the relay ${where(relay)}: this machine's addresses stay hidden.`;
   const turn = steps.find(({ step }) => step === "turn");
   return turn?.reason ?? "Nobody can join yet: this machine's addresses stay hidden, and there is no relay so far.";
 }

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import type { Endpoint } from "../net/endpoint.ts";
 import { addressScope } from "../net/scope.ts";
 import { TokenBucket } from "../net/token-bucket.ts";
 import { type IntroductionBudget, UnansweredBudget } from "../net/unanswered-budget.ts";
@@ -159,6 +160,16 @@ export class IceAgent {
     if (this.#state === "closed" || !this.#checklist.addRemote(candidate, now)) return false;
     if (this.#trace.on) this.#trace.candidate("remote-candidate", candidate);
     this.#hope(now);
+    return true;
+  }
+
+  /** A way of the peer that is no more, as it says: what goes there takes another way at once. @returns `false` for one that is not known */
+  removeRemoteCandidate(candidate: Endpoint, now: number): boolean {
+    if (this.#state === "closed") return false;
+    const wasListed = this.#selected !== null && this.#checklist.has(this.#selected);
+    if (!this.#checklist.removeRemote(candidate)) return false;
+    if (this.#trace.on) this.#trace.event("remote-candidate-removed", { remote: candidate });
+    if (wasListed && !this.#checklist.has(this.#selected as CandidatePair)) this.#chooseAnew(now);
     return true;
   }
 

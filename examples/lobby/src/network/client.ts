@@ -1,5 +1,11 @@
 /** A player's way to a host. */
-import { type NetworkPreset, type PathKind, SallyportClient, type SallyportRoom } from "sallyport/client";
+import {
+  type NetworkPreset,
+  type PathKind,
+  type RelayForOthers,
+  SallyportClient,
+  type SallyportRoom,
+} from "sallyport/client";
 import { invitesFromEnvironment, parseInvite } from "sallyport/rendezvous";
 import type { ArenaRoom } from "../arena/room.ts";
 import { Failure } from "../cli/program.ts";
@@ -21,6 +27,8 @@ export interface JoinOptions {
   name: string;
   /** A bad line, for trying the game out. */
   line?: NetworkPreset | undefined;
+  /** Relays for others of the game, where this computer can. */
+  relayForOthers?: RelayForOthers | undefined;
   signal: AbortSignal;
 }
 
@@ -44,12 +52,17 @@ export async function joinGame(target: string, options: JoinOptions): Promise<Jo
   return { room, path: () => room.path, upgrades: () => upgrades, leave: () => leave(room) };
 }
 
-async function clientFor(target: string, { lobby, line, signal }: JoinOptions): Promise<SallyportClient> {
-  const conditions = { conditions: line };
+async function clientFor(
+  target: string,
+  { lobby, line, relayForOthers, signal }: JoinOptions,
+): Promise<SallyportClient> {
+  const conditions = { conditions: line, ...(relayForOthers && { relayForOthers }) };
   const settings = invitesFromEnvironment();
   const isUrl = parseInvite(target) === undefined && /^https?:\/\//.test(target);
   if (settings.relayOnly && (isUrl || target === LAN)) {
-    throw new Failure("SALLYPORT_RELAY_ONLY hides your address, which an address shows to its host: join by an invite.");
+    throw new Failure(
+      "SALLYPORT_RELAY_ONLY hides your address, which an address shows to its host: join by an invite.",
+    );
   }
   if (target === LAN) return new SallyportClient(await firstOnLan(signal), conditions);
   if (isUrl) return new SallyportClient(target.replace(/\/+$/, ""), conditions);

@@ -1,6 +1,6 @@
 import type { EndpointSettings } from "@colyseus/sdk";
-import type { TurnServer } from "../../turn/open.ts";
 import type { GameSummary, HostDetails } from "../../rendezvous/wire/protocol.ts";
+import type { TurnServer } from "../../turn/open.ts";
 import {
   fastest,
   INVITED_TIMEOUT_MS,
@@ -122,7 +122,13 @@ export class SallyportBrowserClient<Types extends ServerTypes = Untyped, UserDat
     const servers = options.iceServers ?? [...iceServers, ...turnServers.map(iceServerOf)];
     if (relayOnly) needRelay(servers.filter(isTurn).length);
     const found = relayOnly ? { ...details, endpoints: [] } : details;
-    const settings = { webrtcTimeoutMs: INVITED_TIMEOUT_MS, fetchFn: fetch, ...options, iceServers: servers, relayOnly };
+    const settings = {
+      webrtcTimeoutMs: INVITED_TIMEOUT_MS,
+      fetchFn: fetch,
+      ...options,
+      iceServers: servers,
+      relayOnly,
+    };
     return new SallyportBrowserClient<Types, UserData>(found.endpoints[0] ?? NO_ENDPOINT, settings, found);
   }
 }

@@ -2,6 +2,7 @@ import type { Endpoint } from "../../net/endpoint.ts";
 import type { SessionLimits } from "../../session/limits.ts";
 import type { SessionPathKind } from "../../session/path.ts";
 import { PING_INTERVAL_MS } from "../webrtc/liveness.ts";
+import { relayedAlone } from "../webrtc/relayed-candidates.ts";
 import { type DataChannelPort, LOW_BYTES } from "../webrtc/send-queue.ts";
 import { DataChannelSession, type PeerLink } from "../webrtc/session.ts";
 import { RELIABLE_CHANNEL, UNRELIABLE_CHANNEL } from "../wire/webrtc-request.ts";
@@ -56,7 +57,10 @@ export class BrowserLink implements PeerLink {
     if (this.#hasServers) await this.#gathered(signal);
     signal.throwIfAborted();
     const sdp = connection.localDescription?.sdp ?? "";
-    return this.#relayOnly ? relayedOffer(sdp) : sdp;
+    if (!this.#relayOnly) return sdp;
+    const hidden = relayedAlone(sdp);
+    if (hidden !== undefined) return hidden;
+    throw new Error("no TURN server relays for this page, and its address is to stay hidden (relayOnly)");
   }
 
   /** Resolves when both channels are open. */
@@ -148,19 +152,6 @@ export class BrowserLink implements PeerLink {
     addEventListener("pagehide", this.#onHide);
     return session;
   }
-}
-
-/**
- * The browser's offer with relayed candidates alone, and without the address behind them (`raddr`).
- * @throws Error where there is none
- */
-export function relayedOffer(sdp: string): string {
-  const lines = sdp.split("\r\n").flatMap((line) => {
-    if (!line.startsWith("a=candidate:")) return [line];
-    return / typ relay\b/.test(line) ? [line.replace(/ raddr \S+ rport \d+/, " raddr 0.0.0.0 rport 0")] : [];
-  });
-  if (lines.some((line) => line.startsWith("a=candidate:"))) return lines.join("\r\n");
-  throw new Error("no TURN server relays for this page, and its address is to stay hidden (relayOnly)");
 }
 
 function portOf(channel: RTCDataChannel): DataChannelPort {

@@ -6,6 +6,7 @@ import { askInstanceThrough } from "./instance-reply.ts";
 import type { AskInstance } from "./instance-request.ts";
 import { InviteTunnel } from "./invite-tunnel.ts";
 import { Nearby } from "./nearby.ts";
+import { OwnRelay, type RelayForOthers, SessionRelaying } from "./relaying.ts";
 import {
   fastest,
   HIDDEN_NO_WEBSOCKET,
@@ -19,7 +20,14 @@ import {
 import type { Pace, SessionWay } from "./session-way.ts";
 import { type RequestToken, requestTokenThrough } from "./token-request.ts";
 import type { ServerTypes, Untyped } from "./types.ts";
-import { type ConnectSession, udpWay } from "./udp-attempt.ts";
+import { type ConnectSession, type UDPWayOptions, udpWay } from "./udp-attempt.ts";
+
+/** The relay that an invite's search for a path and the rooms of its client have in common. */
+const OWN_RELAY: unique symbol = Symbol("own relay");
+
+function ownRelayOf(options: SallyportClientOptions & { [OWN_RELAY]?: OwnRelay }): OwnRelay | undefined {
+  return options[OWN_RELAY] ?? (options.relayForOthers && new OwnRelay(options.relayForOthers));
+}
 
 export interface SallyportClientOptions extends SessionClientOptions {
   /** False: WebSocket only. Default true. */
@@ -31,6 +39,13 @@ export interface SallyportClientOptions extends SessionClientOptions {
    * player types the address of the own house and the router does not hairpin. Default true; without effect where there is `fetchFn`.
    */
   lan?: boolean;
+  /**
+   * Where the internet reaches this computer, by an address of its own or by a port that its router forwards for it, it relays for the
+   * other players of the game, as a TURN server: at most so many kbit/s, and so many GB in all. The host has to take it (`relayForOthers`
+   * of SallyportTransport). What passes is encrypted; the addresses of those who are relayed are seen here. `onChange` tells when it
+   * begins and ends. Default: it relays for nobody.
+   */
+  relayForOthers?: RelayForOthers;
   /** Opens a session with a connect token. Default: over a UDP socket of its own. */
   connectSession?: ConnectSession;
   /** Gets a connect token for a seat. Default: `POST /sallyport/connect` at the seat's address. */
@@ -74,7 +89,11 @@ export class SallyportClient<Types extends ServerTypes = Untyped, UserData = Unt
     if (relayOnly && (!options.connectSession || !enabled))
       throw new RangeError("relayOnly needs an invite and UDP: join with SallyportClient.fromInvite()");
     const noWebSocket = relayOnly ? HIDDEN_NO_WEBSOCKET : undefined;
-    this.way = udpWay({ enabled, noWebSocket, timeoutMs, limits, connectSession, requestToken, askInstance, pace });
+    const own = relayOnly ? undefined : ownRelayOf(options);
+    const besideOf: UDPWayOptions["besideOf"] = (session, terms, taker) =>
+      new SessionRelaying(session, terms, taker, own);
+    const asked = { connectSession, requestToken, askInstance };
+    this.way = udpWay({ enabled, noWebSocket, timeoutMs, limits, besideOf, pace, ...asked });
   }
 
   /**
@@ -120,12 +139,14 @@ export class SallyportClient<Types extends ServerTypes = Untyped, UserData = Unt
     { lobby, relays, stunServers, turnServers, signal, timeoutMs, ...options }: InviteOptions = {},
   ): Promise<SallyportClient<Types, UserData>> {
     const { relayOnly = false } = options;
+    const ownRelay = relayOnly ? undefined : ownRelayOf(options);
     const { tunnel, endpoints } = await InviteTunnel.open(invite, {
       lobby,
       relays,
       stunServers,
       turnServers,
       relayOnly,
+      ownRelay,
       signal,
       ...(timeoutMs !== undefined && { timeoutMs }),
       locate: (url) => nat64.locate(url),
@@ -138,6 +159,7 @@ export class SallyportClient<Types extends ServerTypes = Untyped, UserData = Unt
       askInstance: askInstanceThrough(tunnel.fetch),
       pace: INVITED_PACE,
       ...options,
+      ...(ownRelay && { [OWN_RELAY]: ownRelay }),
     });
   }
 

@@ -10,8 +10,9 @@ import { isLocalLobby } from "../../rendezvous/wire/local-lobby.ts";
 import { connectSession } from "../../session/connect.ts";
 import type { TurnServer } from "../../turn/open.ts";
 import { Introductions, unref } from "./introductions.ts";
-import { InvitedPath, type PathServers } from "./invited-path.ts";
 import { InviteTunnelRequests } from "./invite-tunnel-requests.ts";
+import { InvitedPath, type PathServers } from "./invited-path.ts";
+import type { OwnRelay } from "./relaying.ts";
 import { needRelay } from "./session-client.ts";
 import type { ConnectSession } from "./udp-attempt.ts";
 
@@ -25,12 +26,15 @@ export interface InviteTunnelOptions extends IntroduceOptions {
   turnServers?: readonly TurnServer[] | undefined;
   /** A TURN server carries everything between both homes, and no address of ours is told. Default false. */
   relayOnly?: boolean;
+  /** The player's own, which may be its only way to the host. */
+  ownRelay?: OwnRelay | undefined;
 }
 
 /** Carries an invited player's matchmaking and search for a path to the host, through an introduction. */
 export class InviteTunnel {
   readonly #isLocal: boolean;
   readonly #relayOnly: boolean;
+  readonly #ownRelay: OwnRelay | undefined;
   readonly #turnServers: readonly TurnServer[];
   readonly #introductions: Introductions;
   readonly #requests: InviteTunnelRequests;
@@ -43,9 +47,10 @@ export class InviteTunnel {
 
   private constructor(
     invite: string,
-    { turnServers = [], relayOnly = false, ...options }: InviteTunnelOptions,
+    { turnServers = [], relayOnly = false, ownRelay, ...options }: InviteTunnelOptions,
   ) {
     this.#relayOnly = relayOnly;
+    this.#ownRelay = ownRelay;
     this.#turnServers = turnServers;
     const lobby = parseInvite(invite)?.lobby ?? options.lobby;
     this.#isLocal = isLocalLobby(lobby);
@@ -118,7 +123,7 @@ export class InviteTunnel {
   }
 
   /** Finds a path by ICE (RFC 8445) and opens the session on it. */
-  readonly connectSession: ConnectSession = async (token, { dialed: _, ...options }) => {
+  readonly connectSession: ConnectSession = async (token, { dialed: _, onRelaysTaker, ...options }) => {
     const introduction = await this.#introductions.get();
     const prepared = this.#takePrepared();
     const path = prepared?.introduction === introduction ? prepared : await this.#newPath(introduction.attested);
@@ -128,14 +133,40 @@ export class InviteTunnel {
       sendInviteTunnelMessage(introduction, path.ask());
       path.attach(introduction);
     }
+    path.learnRelays(introduction.playerRelays);
+    const offered = this.#bringOwnRelay(introduction, path);
+    onRelaysTaker?.(path);
     try {
       const signal = AbortSignal.any([options.signal, path.hopeless]);
       return await connectSession(token, { ...options, signal, path, timeoutMs: SESSION_TIMEOUT_MS });
     } catch (error) {
       path.close();
       throw path.hopeless.aborted ? path.hopeless.reason : error;
+    } finally {
+      offered();
     }
   };
+
+  /**
+   * Where the host lets nobody in, the player's own computer may: it is offered before there is a session. Once there is one, that
+   * offers it again.
+   * @returns what ends it
+   */
+  #bringOwnRelay(introduction: Introduction, path: InvitedPath): () => void {
+    const own = this.#ownRelay;
+    const { takesRelays } = introduction;
+    if (own === undefined || takesRelays === undefined) return () => undefined;
+    const user = {};
+    const onOffer = (): void => {
+      const { offer, ownAccess } = own;
+      // A way that is there is good enough.
+      if (offer === undefined || ownAccess === undefined || path.path !== null) return;
+      sendInviteTunnelMessage(introduction, { type: "relay", id: path.id, ...offer });
+      path.openOwnRelay(ownAccess);
+    };
+    own.use(user, takesRelays, onOffer);
+    return () => own.leave(user, onOffer);
+  }
 
   #receive(bytes: Uint8Array): void {
     const message = parseInviteTunnelMessage(bytes);

@@ -12,19 +12,27 @@ import { UDPSocket } from "../../net/udp-socket.ts";
 import type { IntroductionBudget } from "../../net/unanswered-budget.ts";
 import { UnprovenAddress } from "../../net/unproven-address.ts";
 import { reachableAddresses } from "../../net/usable-interfaces.ts";
+import { sleep } from "../../net/wait.ts";
 import { Guessing } from "../../rendezvous/guessing.ts";
 import type { Introduction } from "../../rendezvous/sealed/introduction.ts";
 import { trickle } from "../../rendezvous/trickle.ts";
 import { RendezvousError } from "../../rendezvous/wire/errors.ts";
 import type { InviteTunnelMessage, PathMessage } from "../../rendezvous/wire/invite-tunnel.ts";
+import type { TurnAccess } from "../../rendezvous/wire/servers.ts";
 import type { SessionPath, SessionPathState } from "../../session/path.ts";
 import { stunBinding } from "../../stun/client.ts";
 import { openTurnRelay, type TurnServer } from "../../turn/open.ts";
 import type { TurnRelay } from "../../turn/relay.ts";
+import type { RelaysTaker } from "./session-way.ts";
 
 const trace = traceOf("colyseus");
 
 const STUN_TIMEOUT_MS = 3_000;
+/** A direct way, or a relay of the host's, has so long before players are asked, ms. */
+const OTHERS_FIRST_MS = 600;
+/** Of players: one, and another that takes over. */
+const MAX_PLAYER_RELAYS = 2;
+const MAX_RELAYS = 8;
 const TRANSLATED = "192.0.0.2";
 
 /** Whom a path asks what others see of us. */
@@ -41,7 +49,7 @@ export interface PathOptions {
 }
 
 /** One session's socket, ICE and relay; they go when the session goes. */
-export class InvitedPath implements SessionPath {
+export class InvitedPath implements SessionPath, RelaysTaker {
   onData: SessionPath["onData"] = null;
   onPath: (() => void) | null = null;
   readonly #socket: UDPSocket;
@@ -52,7 +60,7 @@ export class InvitedPath implements SessionPath {
   readonly #relayOnly: boolean;
   readonly #hopeless = new AbortController();
   readonly #forget: () => void;
-  readonly #id: number;
+  readonly id: number;
   /** Our IPv4 address on this network. */
   readonly #base: string | undefined;
   #isAsked = false;
@@ -61,16 +69,14 @@ export class InvitedPath implements SessionPath {
   #guessing: Guessing | undefined;
   /** What the host said along with its answer, before we were attached. */
   readonly #early: InviteTunnelMessage[] = [];
-  #relay: TurnRelay | undefined;
+  readonly #relays: TurnRelay[] = [];
+  /** TURN servers of players, by their first URL. */
+  readonly #asked = new Set<string>();
   #nat: NatView | undefined;
   #examining = false;
 
-  constructor(
-    id: number,
-    paths: Map<number, InvitedPath>,
-    { isLocal, isAttested, prefix, relayOnly }: PathOptions,
-  ) {
-    this.#id = id;
+  constructor(id: number, paths: Map<number, InvitedPath>, { isLocal, isAttested, prefix, relayOnly }: PathOptions) {
+    this.id = id;
     this.#relayOnly = relayOnly;
     this.#socket = UDPSocket.open({ receiveBufferSize: 1 << 20, nat64: prefix });
     this.#mux = new IceMux(this.#socket, { relayOnly });
@@ -113,18 +119,18 @@ export class InvitedPath implements SessionPath {
   ask(): PathMessage {
     this.#isAsked = true;
     this.#told = [...this.#peer.localCandidates];
-    if (trace.on) trace.event("path-asked", { id: this.#id, localCandidates: this.#told.length });
-    return { type: "path", id: this.#id, ice: this.#peer.localCredentials, candidates: this.#told };
+    if (trace.on) trace.event("path-asked", { id: this.id, localCandidates: this.#told.length });
+    return { type: "path", id: this.id, ice: this.#peer.localCredentials, candidates: this.#told };
   }
 
   /** Once the host has been asked: tells it what we learn later. */
   attach(introduction: Introduction): void {
     this.#introduction = introduction;
-    trickle(introduction, this.#id, this.#peer, this.#told);
+    trickle(introduction, this.id, this.#peer, this.#told);
     if (this.#relayOnly) return;
     this.#guessing = new Guessing({
       introduction,
-      id: this.#id,
+      id: this.id,
       mux: this.#mux,
       peer: this.#peer,
       leads: true,
@@ -141,6 +147,37 @@ export class InvitedPath implements SessionPath {
     this.#budget.heard(JSON.stringify(servers).length);
     if (!this.#relayOnly) void this.#askStun(servers.stun);
     if (servers.turn.length > 0) void this.#openRelay(servers.turn);
+  }
+
+  /** Of players who relay for others, who see our address then: asked where nothing else has led to the host by then. */
+  learnRelays(turn: readonly TurnAccess[]): void {
+    if (this.#relayOnly || turn.length === 0) return;
+    const { signal } = this.#closing;
+    void sleep(OTHERS_FIRST_MS, signal).then(() => {
+      if (!signal.aborted && this.path === null) this.#askPlayers(turn);
+    });
+  }
+
+  /** This player's own relay, on this machine: a host that comes to it is met there. */
+  openOwnRelay(server: TurnServer): void {
+    void this.#openRelay([server]);
+  }
+
+  /** The host's relayed addresses, and relays of players, are others than before. */
+  takeRelays({ add, remove, turn }: Parameters<RelaysTaker["takeRelays"]>[0]): void {
+    for (const candidate of add) this.#peer.addRemoteCandidate(candidate);
+    for (const candidate of remove) this.#peer.removeRemoteCandidate(candidate);
+    // Who stands on a relay of its own is to have another one.
+    if (!this.#relayOnly && this.#asked.size > 0) this.#askPlayers(turn);
+  }
+
+  #askPlayers(turn: readonly TurnAccess[]): void {
+    for (const server of turn.slice(0, MAX_PLAYER_RELAYS)) {
+      const [url = ""] = server.urls;
+      if (this.#asked.has(url) || this.#relays.length >= MAX_RELAYS) continue;
+      this.#asked.add(url);
+      void this.#openRelay([server]);
+    }
   }
 
   receive(message: InviteTunnelMessage, bytes: number): void {
@@ -174,7 +211,7 @@ export class InvitedPath implements SessionPath {
     this.#forget();
     this.#mux.close();
     // The relay is given back over the socket.
-    void (this.#relay?.close() ?? Promise.resolve()).then(() => this.#socket.close());
+    void Promise.all(this.#relays.map((relay) => relay.close())).then(() => this.#socket.close());
   }
 
   /** How our NAT behaves: asked only when the path is relayed, since it takes a second or two. */
@@ -190,8 +227,7 @@ export class InvitedPath implements SessionPath {
     }
   }
 
-  readonly #maySend = (address: string, bytes: number): boolean =>
-    this.#budget.take(address, bytes, performance.now());
+  readonly #maySend = (address: string, bytes: number): boolean => this.#budget.take(address, bytes, performance.now());
 
   async #askStun(servers: readonly string[]): Promise<void> {
     const { signal } = this.#closing;
@@ -213,7 +249,7 @@ export class InvitedPath implements SessionPath {
     try {
       const relay = await openTurnRelay({ socket: this.#socket, servers, signal, maySend: this.#maySend });
       if (signal.aborted) return void relay.close();
-      this.#relay = relay;
+      this.#relays.push(relay);
       this.#mux.addRelay(relay);
     } catch (error) {
       // Other ways may do; where none does, the session's timeout says so.

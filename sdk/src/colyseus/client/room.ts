@@ -104,6 +104,7 @@ export class SallyportRoom<T = Untyped, State = Room<T>["state"]> extends Room<T
     if (this.#leftWith !== undefined) return this.#leftWith;
     this.reconnection.enabled = false;
     const isConnected = transport.isOpen;
+    transport.leaving();
     const left = super.leave();
     const isDead = isConnected ? transport.isHostDead() : Promise.resolve(true);
     void isDead.then((dead) => {

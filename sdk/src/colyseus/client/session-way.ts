@@ -1,3 +1,5 @@
+import type { IceCandidate } from "../../ice/candidate.ts";
+import type { TurnAccess } from "../../rendezvous/wire/servers.ts";
 import type { Session } from "../../session/types.ts";
 import type { ConnectEndpoint } from "../wire/connect-request.ts";
 import type { JoinProgress } from "./path.ts";
@@ -50,8 +52,26 @@ export interface DialOptions {
   isPatient?: boolean;
 }
 
+/** What goes over a session beside Colyseus' frames, on channels of its own. */
+export interface Beside {
+  receive(data: Uint8Array, channel: number): void;
+  /** The room is left, or the session has ended. */
+  leaving(): void;
+}
+
+/** What may use relays that become known while a session is under way. */
+export interface RelaysTaker {
+  takeRelays(change: {
+    add: readonly IceCandidate[];
+    remove: readonly IceCandidate[];
+    turn: readonly TurnAccess[];
+  }): void;
+}
+
 export interface Dialed {
   session: Session;
+  /** What goes over it beside; undefined where nothing does. */
+  beside?: Beside | undefined;
   /** The addresses that the server named. */
   endpoints: readonly ConnectEndpoint[];
   /** The run of the server; undefined where it names none. */

@@ -39,6 +39,7 @@ import { limitLog } from "./observability/limit-log.ts";
 import { type TransportMetrics, takeMetrics } from "./observability/metrics.ts";
 import { Players } from "./observability/players.ts";
 import type { Refusals } from "./observability/refusals.ts";
+import { Relaying } from "./relaying/relaying.ts";
 import { holdDriverShutdown } from "./replaced/driver-shutdown.ts";
 import { guardHandlers } from "./replaced/handlers.ts";
 import { addConnectionsToInspector } from "./replaced/room-inspection.ts";
@@ -73,6 +74,7 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
   readonly #refusals: Refusals;
   readonly #conditions: NetworkConditions | undefined;
   readonly #admission: Admission;
+  readonly #relaying: Relaying | undefined;
   /** Takes back what `listen()` changed in Colyseus. */
   readonly #undo: (() => void)[] = [];
   #closing: Promise<void> | undefined;
@@ -97,7 +99,11 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
     this.#admission = admission;
     const { trustProxy = false } = options;
     const upgrades = this.#upgrades;
-    this.#clients = { latencyMs: 0, limits, batches: new FrameBatches() };
+    const { relayForOthers } = options;
+    if (relayForOthers && this.connectivity && !relayOnly) {
+      this.#relaying = new Relaying(relayForOthers, this.connectivity);
+    }
+    this.#clients = { latencyMs: 0, limits, batches: new FrameBatches(), relaying: this.#relaying };
     this.#webSocket.registerWith({
       players: this.#players,
       admission,
@@ -118,6 +124,7 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
       ...shared,
       timeoutSeconds,
       tokensPerSeat,
+      relaying: () => this.#relaying?.terms,
       ports: () => ({ bound: bound(), announced: announce.port }),
     });
     this.#webRTC = new WebRTCEndpoint(webrtc, {
@@ -237,7 +244,9 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
       if (!lobby.isLocal) this.#webRTC.useStunServers(stun);
       this.#webRTC.useTurnServers(turn);
     });
-    if (lobby && connectivity && sessions) serveIntroductions(lobby, { server, sessions, connectivity });
+    const relaying = this.#relaying;
+    if (lobby && relaying) lobby.registration.relaying = () => relaying.introduced();
+    if (lobby && connectivity && sessions) serveIntroductions(lobby, { server, sessions, connectivity, relaying });
     const { drainTimeoutMs, signals } = this.#options;
     const closePlayers = (code: number): void => this.#players.closeAll(code);
     this.#undo.push(superviseShutdown(this, { drainTimeoutMs, signals, closePlayers }));
@@ -248,6 +257,7 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
     this.#host.onChange = null;
     for (const undo of this.#undo.splice(0)) undo();
     diagnose("sallyport:shutdown", () => ({ players: this.#players.size }));
+    await this.#relaying?.close();
     await closeInOrder({
       webSocket: this.#webSocket,
       listings: this.#listings,
@@ -302,7 +312,7 @@ function hostFor(options: SallyportTransportOptions): SessionHost {
 
 /** Nobody can join then: that is not left to those who look at the reachability. */
 function warnWithoutRelay({ step, outcome, reason }: Step): void {
-  if (step === "turn" && outcome !== "ok") logger.warn(`Sallyport: ${reason}`);
+  if (step === "turn" && outcome !== "ok" && outcome !== "skipped") logger.warn(`Sallyport: ${reason}`);
 }
 
 function announceOf({ connectivity, announce }: SallyportTransportOptions): AnnounceOptions {

@@ -6,6 +6,7 @@ import type { Findings } from "../verdict.ts";
 import type { Rung, RungContext } from "./rung.ts";
 
 const TIMEOUT_MS = 10_000;
+const NONE_YET = "No TURN server is known yet, and addresses stay hidden (relayOnly): nobody can join until one is.";
 const NO_SERVER =
   "No TURN server is known, and addresses stay hidden (relayOnly): nobody can join. Name one, or a lobby that has one.";
 
@@ -44,7 +45,7 @@ export class RelayRung implements Rung {
     const { dependencies, options, signal, socket, step, update } = this.#context;
     if (this.#keeper || signal.aborted) return;
     if (this.#servers.length === 0) {
-      if (options.relayOnly) step({ step: "turn", outcome: "absent", ms: 0, reason: NO_SERVER });
+      if (options.relayOnly) step({ step: "turn", outcome: "skipped", ms: 0, reason: NONE_YET });
       return;
     }
     const firstAttempt = Promise.withResolvers<void>();
@@ -82,7 +83,9 @@ export class RelayRung implements Rung {
   /** Other servers, or newer credentials, from the next attempt on. A relay that serves is kept while it holds. */
   async use(servers: readonly TurnServer[]): Promise<void> {
     this.#servers = servers;
-    if (this.#isOpen) await this.open();
+    if (servers.length === 0 && this.#context.options.relayOnly && !this.#keeper) {
+      this.#context.step({ step: "turn", outcome: "absent", ms: 0, reason: NO_SERVER });
+    } else if (this.#isOpen) await this.open();
   }
 
   /** See {@link TurnRelay.fitKeepAlive}: for the relay that serves now, and all that follow. */

@@ -133,6 +133,11 @@ export class TurnServerCore {
     return this.#allocations.size;
   }
 
+  /** What may still be relayed, in bytes. */
+  get bytesLeft(): number {
+    return this.#bytesLeft;
+  }
+
   hasAllocation(client: TurnClient): boolean {
     return this.#allocations.of(client) !== undefined;
   }
@@ -320,13 +325,16 @@ export class TurnServerCore {
       return;
     }
     // Else the way to the server's other services, and to what listens on its loopback.
-    if (!this.#relays.isOwn(address)) allocation.relay.send(data, port, address);
+    if (this.#relays.isOwn(address)) return;
+    if (allocation.maySend(address, data.length)) allocation.relay.send(data, port, address);
+    else this.counters.limited++;
   }
 
   /** RFC 8656 section 11.3: from an address without a permission nothing is taken. */
   #fromPeer(allocation: ServerAllocation, data: Uint8Array, address: string, port: number): void {
     const now = this.#clock.now();
     if (!allocation.permits(address, now) || allocation.expiresAt <= now) return;
+    allocation.heard(address);
     if (this.#passes(allocation, data.length, now)) allocation.deliver(data, address, port, now);
   }
 

@@ -3,6 +3,7 @@ import type { ConnectivityManager } from "../../../connectivity/manager/manager.
 import type { NatView } from "../../../ice/port-prediction.ts";
 import type { HostRegistration } from "../../../rendezvous/host/registration.ts";
 import type { SessionServer } from "../../../session/types.ts";
+import type { Relaying } from "../relaying/relaying.ts";
 import { serveInviteTunnel } from "./invite-tunnel.ts";
 
 /** A game's entry at a lobby. */
@@ -16,12 +17,17 @@ export interface IntroductionsOptions {
   server: Server;
   sessions: SessionServer;
   connectivity: ConnectivityManager;
+  /** Takes relays of players; undefined where none are used. */
+  relaying?: Relaying | undefined;
 }
 
 const NO_RELAY = "This host hides its address, and has no relay at the moment: ask it to look at its TURN server.";
 
 /** Lets in the players whom a lobby introduces: see {@link serveInviteTunnel}. */
-export function serveIntroductions(lobby: LobbyEntry, { server, sessions, connectivity }: IntroductionsOptions): void {
+export function serveIntroductions(
+  lobby: LobbyEntry,
+  { server, sessions, connectivity, relaying }: IntroductionsOptions,
+): void {
   const nat = (): NatView | undefined => {
     const { mapping, filtering } = connectivity.reachability.nat;
     return mapping === "unknown" || filtering === "unknown" ? undefined : { mapping, filtering };
@@ -31,6 +37,15 @@ export function serveIntroductions(lobby: LobbyEntry, { server, sessions, connec
     if (relayOnly && !connectivity.hasRelay) return introduction.close(NO_RELAY);
     const { isLocal } = lobby;
     const { attested } = introduction;
-    serveInviteTunnel(introduction, { server, sessions, ice: connectivity.ice, nat, isLocal, attested, relayOnly });
+    serveInviteTunnel(introduction, {
+      server,
+      sessions,
+      ice: connectivity.ice,
+      nat,
+      isLocal,
+      attested,
+      relayOnly,
+      relaying,
+    });
   });
 }

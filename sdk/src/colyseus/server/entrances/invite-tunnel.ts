@@ -17,6 +17,7 @@ import { sendInviteTunnelMessage, trickle } from "../../../rendezvous/trickle.ts
 import { type PathMessage, parseInviteTunnelMessage } from "../../../rendezvous/wire/invite-tunnel.ts";
 import type { RequestMessage } from "../../../rendezvous/wire/invite-tunnel-http.ts";
 import type { SessionServer } from "../../../session/types.ts";
+import type { Relaying } from "../relaying/relaying.ts";
 import { introducedHeaders } from "./introduced.ts";
 
 const trace = traceOf("colyseus");
@@ -25,6 +26,7 @@ const trace = traceOf("colyseus");
 const MAX_PATHS = 8;
 const SEARCHING_AT_ONCE = 2;
 const MAX_REQUESTS = 64;
+const MAX_OFFERS = 4;
 /** An answer has to fit into one sealed message. */
 const MAX_ANSWER_BYTES = 12_288;
 const REQUEST_TIMEOUT_MS = 10_000;
@@ -48,17 +50,20 @@ export interface InviteTunnelHostOptions {
   attested?: boolean;
   /** Our addresses stay hidden: the way is not made direct by guessing ports. Default false. */
   relayOnly?: boolean;
+  /** Takes a relay that the player brings along; undefined where none are used. */
+  relaying?: Pick<Relaying, "offered"> | undefined;
 }
 
 /** Serves introduced players: answers their matchmaking, and opens ways for their sessions. */
 export function serveInviteTunnel(
   introduction: Introduction,
-  { server, sessions, ice, nat, isLocal, attested = false, relayOnly = false }: InviteTunnelHostOptions,
+  { server, sessions, ice, nat, isLocal, attested = false, relayOnly = false, relaying }: InviteTunnelHostOptions,
 ): void {
   const paths = new Map<number, { peer: IcePeer; guessing: Guessing | undefined }>();
   const budget = ice.budget.introduction(new UnprovenAddress());
   let opened = 0;
   let requests = 0;
+  let offers = 0;
   introduction.onMessage((bytes) => {
     budget.heard(bytes.length);
     const message = parseInviteTunnelMessage(bytes);
@@ -82,6 +87,10 @@ export function serveInviteTunnel(
       case "nat":
       case "guess":
         paths.get(message.id)?.guessing?.receive(message);
+        return;
+      case "relay":
+        // Within the introduction's own limits; an older host knows no such message.
+        if (relaying && ++offers <= MAX_OFFERS) relaying.offered(introduction, message, bytes.length);
         return;
       case "request":
         if (++requests <= MAX_REQUESTS) void answer(introduction, server, message);

@@ -99,7 +99,8 @@ export class LobbyListing {
         const name = via === "announce" ? this.#announcedName : undefined;
         return `${this.#scheme}://${name === undefined ? formatEndpoint({ address, port }) : `${name}:${port}`}`;
       });
-    if (this.isLocal && !this.#connectivity.isHidden) urls.push(`${this.#scheme}://127.0.0.1:${this.#connectivity.port}`);
+    if (this.isLocal && !this.#connectivity.isHidden)
+      urls.push(`${this.#scheme}://127.0.0.1:${this.#connectivity.port}`);
     const known = [...new Set(urls)].slice(0, MAX_URLS);
     const page = this.#hasPage ? {} : { page: ownPage(endpoints) };
     return { verdict, ...page, ...(this.#openEndpoints ? { endpoints: known } : { sealedEndpoints: known }) };

@@ -30,20 +30,3 @@ export function completeAnswer(sdp: string, endpoints: readonly AnswerEndpoint[]
     });
   return [...lines, ...candidates, "a=end-of-candidates", ""].join("\r\n");
 }
-
-/**
- * The answer of a host whose addresses stay hidden: relayed candidates alone, without the address behind them.
- * @throws Error where there is none
- */
-export function relayedAnswer(sdp: string): string {
-  const lines = sdp.split(/\r?\n/).flatMap((line) => {
-    if (line === "" || line === "a=end-of-candidates") return [];
-    if (/^[oc]=/.test(line)) return [line.replace(/ IN IP[46] .*$/, " IN IP4 0.0.0.0")];
-    if (!line.startsWith("a=candidate:")) return [line];
-    return / typ relay\b/.test(line) ? [line.replace(/ raddr \S+ rport \d+/, " raddr 0.0.0.0 rport 0")] : [];
-  });
-  if (!lines.some((line) => line.startsWith("a=candidate:"))) {
-    throw new Error("this host hides its address, and no TURN server relays for it over UDP");
-  }
-  return [...lines, "a=end-of-candidates", ""].join("\r\n");
-}

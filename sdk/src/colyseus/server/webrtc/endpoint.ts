@@ -1,8 +1,8 @@
 import { normalizeAddress } from "../../../net/endpoint.ts";
 import { messageOf } from "../../../net/message-of.ts";
 import { traceOf } from "../../../net/trace.ts";
-import { MAX_WEBRTC_REQUEST_BYTES, WEBRTC_PROTOCOL, WEBRTC_PROTOCOL_NAME } from "../../wire/webrtc-request.ts";
 import type { TurnServer } from "../../../turn/open.ts";
+import { MAX_WEBRTC_REQUEST_BYTES, WEBRTC_PROTOCOL, WEBRTC_PROTOCOL_NAME } from "../../wire/webrtc-request.ts";
 import { introducedPlayer } from "../entrances/introduced.ts";
 import type { Asked, Issued, SeatEndpoint } from "../entrances/seat-endpoint.ts";
 import { DialedNames } from "./dialed-name.ts";

@@ -7,6 +7,7 @@ import { CLOSE_GOING_AWAY } from "../../../session/close-code.ts";
 import type { Session } from "../../../session/types.ts";
 import type { TurnServer } from "../../../turn/open.ts";
 import { PING_INTERVAL_MS } from "../../webrtc/liveness.ts";
+import { relayedAlone } from "../../webrtc/relayed-candidates.ts";
 import type { ConnectEndpoint } from "../../wire/connect-request.ts";
 import type { Seat } from "../../wire/seat.ts";
 import type { SharedLimits } from "../../wire/traffic-limits.ts";
@@ -14,7 +15,7 @@ import { WEBRTC_PROTOCOL, type WebRTCReply } from "../../wire/webrtc-request.ts"
 import type { Caller } from "../admission/caller.ts";
 import { waitFor } from "../admission/refusal.ts";
 import { type Asked, Wait } from "../entrances/seat-endpoint.ts";
-import { type AnswerEndpoint, completeAnswer, relayedAnswer } from "./answer.ts";
+import { type AnswerEndpoint, completeAnswer } from "./answer.ts";
 import { loadLibrary, type NativeIceServer, type PeerConnectionLibrary } from "./library.ts";
 import { nativeTurnServers } from "./native-turn-servers.ts";
 import { formatOffer, triedCandidates } from "./offer.ts";
@@ -193,7 +194,7 @@ export class WebRTCHost {
       const { relayOnly = false } = this.#options;
       const sdp = await peer.answer(formatOffer(tried), relayOnly || this.#servers.length > 0);
       const endpoints = relayOnly ? [] : this.#endpoints(asked);
-      const answer = relayOnly ? relayedAnswer(sdp) : completeAnswer(sdp, endpoints);
+      const answer = relayOnly ? hiddenAnswer(sdp) : completeAnswer(sdp, endpoints);
       if (trace.on)
         trace.event("webrtc-answered", { roomId: seat.roomId, asker, candidates: tried.candidates.length, endpoints });
       return { protocol: WEBRTC_PROTOCOL, answer, timeoutMs };
@@ -337,6 +338,13 @@ export class WebRTCHost {
     }
     throw new Error(`No UDP port near ${gamePort + PORT_DISTANCE} is free for WebRTC. Choose one: webrtc: { port: … }`);
   }
+}
+
+/** @throws Error where no relay was found */
+function hiddenAnswer(sdp: string): string {
+  const answer = relayedAlone(sdp);
+  if (answer !== undefined) return answer;
+  throw new Error("this host hides its address, and no TURN server relays for it over UDP");
 }
 
 /** Holds the port while nobody is here: otherwise it would be free between two players. */
