@@ -275,6 +275,25 @@ describe("relays that are no help", () => {
     await signed[Symbol.asyncDispose]();
   });
 
+  test.each(["127.0.0.1", "localhost"])(
+    "a broker over TLS at %s is asked, and says itself that it is none",
+    async (name) => {
+      const rude = createTCPServer((socket) => socket.destroy());
+      await once(rude.listen(0, "127.0.0.1"), "listening");
+      const { port } = rude.address() as AddressInfo;
+      const { promise, resolve } = Promise.withResolvers<string>();
+      const asked = once(rude, "connection");
+      NODE_SOCKETS.open(`mqtts://${name}:${port}`, {
+        onOpen: () => resolve("open"),
+        onData: () => {},
+        onClose: resolve,
+      });
+      await asked;
+      expect(await promise).toMatch(/disconnected|ECONNRESET|closed/);
+      rude.close();
+    },
+  );
+
   test("three of five die: the host keeps its invite, and the next ones take their places", async () => {
     const some = await startAll("honest", "honest", "honest", "honest", "honest", "honest", "honest", "honest");
     const { code, met } = await host();

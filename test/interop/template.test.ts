@@ -216,7 +216,7 @@ describe("create-sallyport", () => {
     ["a name of npm's", ["node_modules"], /npm keeps it for itself/],
     ["letters that npm does not like", ["spiel für zwei"], /Try spiel-fur-zwei\./],
     ["two folders", ["my", "game"], /One folder is expected, not also "game"/],
-    ["an option that is none", ["x", "--gti"], /--gti is no option\. See --help/],
+    ["an option that is none", ["x", "--gti"], /--gti is no option\. Did you mean --git\?/],
     ["a template that is none", ["x", "--template", "chess"], /no template "chess"\. There is: arena/],
   ])("%s", async (_, argv, message) => {
     const { code, output } = await create(argv);

@@ -1,4 +1,5 @@
 /** A player's way to a host. */
+import { ErrorCode, MatchMakeError } from "@colyseus/sdk";
 import {
   type NetworkPreset,
   type PathKind,
@@ -6,10 +7,10 @@ import {
   SallyportClient,
   type SallyportRoom,
 } from "sallyport/client";
-import { invitesFromEnvironment, parseInvite } from "sallyport/rendezvous";
+import { invitesFromEnvironment, parseJoinTarget } from "sallyport/rendezvous";
 import type { ArenaRoom } from "../arena/room.ts";
 import { Failure } from "../cli/program.ts";
-import { APPLICATION } from "./application.ts";
+import { APPLICATION, DEFAULT_GAME_PORT } from "./application.ts";
 
 export type ArenaSession = SallyportRoom<ArenaRoom, ArenaRoom["state"]>;
 
@@ -42,7 +43,9 @@ const LAN_TIMEOUT_MS = 5000;
 export async function joinGame(target: string, options: JoinOptions): Promise<Joined> {
   const { name, signal } = options;
   const client = await clientFor(target, options);
-  const room = await client.joinOrCreate<ArenaRoom>("arena", { name }, undefined, { signal });
+  const room = await client
+    .joinOrCreate<ArenaRoom>("arena", { name }, undefined, { signal })
+    .catch((error: unknown) => explain(error, target));
   let upgrades = 0;
   let kind = room.path.kind;
   room.onPathChange((path) => {
@@ -58,15 +61,17 @@ async function clientFor(
 ): Promise<SallyportClient> {
   const conditions = { conditions: line, ...(relayForOthers && { relayForOthers }) };
   const settings = invitesFromEnvironment();
-  const isUrl = parseInvite(target) === undefined && /^https?:\/\//.test(target);
-  if (settings.relayOnly && (isUrl || target === LAN)) {
+  const isLan = target === LAN;
+  const goal = parseJoinTarget(target, { port: DEFAULT_GAME_PORT });
+  if (settings.relayOnly && (isLan || goal.kind === "url")) {
     throw new Failure(
       "SALLYPORT_RELAY_ONLY hides your address, which an address shows to its host: join by an invite.",
     );
   }
-  if (target === LAN) return new SallyportClient(await firstOnLan(signal), conditions);
-  if (isUrl) return new SallyportClient(target.replace(/\/+$/, ""), conditions);
-  return await SallyportClient.fromInvite(target, { ...settings, lobby, signal, ...conditions });
+  if (isLan) return new SallyportClient(await firstOnLan(signal), conditions);
+  if (goal.kind === "mistake") throw new Failure(goal.mistake.message);
+  if (goal.kind === "url") return new SallyportClient(goal.url, conditions);
+  return await SallyportClient.fromInvite(goal.invite, { ...settings, lobby, signal, ...conditions });
 }
 
 async function firstOnLan(signal: AbortSignal): Promise<string> {
@@ -74,6 +79,15 @@ async function firstOnLan(signal: AbortSignal): Promise<string> {
   for await (const { url } of SallyportClient.discoverEach(search)) return url;
   throw new Failure(
     "No game was found on this network. Is the host on the same Wi-Fi or cable, not on its guest network? Firewalls must let UDP port 28772 in.",
+  );
+}
+
+/** @throws Failure for what answers and has no arena */
+function explain(error: unknown, target: string): never {
+  const isElsewhere = error instanceof MatchMakeError && error.code === ErrorCode.MATCHMAKE_NO_HANDLER;
+  if (!isElsewhere) throw error;
+  throw new Failure(
+    `${target} answers, and no arena is played there: it may be a lobby, or another game. Give the invite or the URL that the host shows.`,
   );
 }
 

@@ -45,6 +45,7 @@ import { WorkQueue } from "./work-queue.ts";
 /** The numbers are HTTP's, since that is how Colyseus' matchmaking carries them. */
 const STATUS = { invalid: 400, forbidden: 403, tooMany: 429, busy: 503, full: 507 } as const;
 
+/** Options of `defineRendezvous`. */
 export interface RendezvousOptions extends ServersOptions {
   /** The lobby's own URL, as players know it: makes the invite's link. Without it the host uses the URL it knows. */
   publicUrl?: string;
@@ -89,6 +90,7 @@ const clockSteps = new ClockSteps(CLOCK_TOLERANCE_MS);
 /** In the lobby's log, once for each version. */
 const versions = new VersionNotices((sentence) => logger.warn(`Rendezvous: ${sentence}`));
 
+/** The room of one hosted game in a lobby: `defineRendezvous` makes its definition. */
 export class RendezvousRoom extends Room<{ metadata: Metadata }> {
   /** For the whole process; change them before the server listens. */
   static readonly limits: RendezvousLimits = LIMITS;

@@ -88,7 +88,7 @@ export class PlayerRelay implements AsyncDisposable {
       port: 0,
       description: "Sallyport relay",
     });
-    this.#manager.on("change", () => void this.#look());
+    this.#manager.on("change", () => this.#look());
   }
 
   /** What the host is told; undefined while there is nothing to offer. */

@@ -16,6 +16,7 @@ import {
   sealRecords,
 } from "./records.ts";
 
+/** Why an introduction ended. */
 export interface IntroductionClosed {
   /**
    * - `here`: {@link Introduction.close} was called.
@@ -28,6 +29,7 @@ export interface IntroductionClosed {
   reason: string;
 }
 
+/** One sealed conversation of a host and a player, through a mailbox. */
 export interface Introduction extends Disposable {
   /** `K7Q2-9FXM` */
   readonly code: string;
@@ -50,6 +52,7 @@ export interface Introduction extends Disposable {
   readonly playerRelays: readonly TurnAccess[];
   /** At the player's: what the host takes of a player who relays for others; undefined where it takes nothing. */
   readonly takesRelays: { readonly kbps: number; readonly gb: number } | undefined;
+  /** Why it is closed; undefined while it is open. */
   readonly closed: IntroductionClosed | undefined;
   /**
    * Sealed, in order, up to 16 KiB. False, and nothing is sent, if it is closed, the message too long, or more than about

@@ -89,6 +89,7 @@ interface Authentic {
 export interface TurnServerCounters {
   /** Datagrams that went to peers and to clients, and their bytes without TURN's headers. */
   datagrams: number;
+  /** Bytes of {@link datagrams}, without TURN's headers. */
   bytes: number;
   /** Datagrams that a limit of rate held back. */
   limited: number;

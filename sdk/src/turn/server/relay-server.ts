@@ -11,6 +11,7 @@ import { turnServerSettings } from "./options.ts";
 import { UDPRelays, type UDPRelaysOptions } from "./relay-sockets.ts";
 import { type StreamClient, StreamClients } from "./stream-clients.ts";
 
+/** Options of a {@link TurnRelayServer}. */
 export interface TurnRelayServerOptions extends Omit<TurnServerCoreOptions, "clock"> {
   /** For clients, over UDP and TCP alike. Default 3478; 0 lets the system choose. */
   port?: number;
@@ -109,10 +110,12 @@ export class TurnRelayServer implements AsyncDisposable {
     return this.#core.bytesLeft;
   }
 
+  /** What it relayed since the start. */
   get counters(): Readonly<TurnServerCounters> {
     return this.#core.counters;
   }
 
+  /** Ends all allocations; resolves when its ports are free. */
   async close(): Promise<void> {
     clearInterval(this.#timer);
     this.#core.close();
@@ -120,6 +123,7 @@ export class TurnRelayServer implements AsyncDisposable {
     await Promise.all([this.#isShared ? undefined : this.#socket.close(), this.#streams?.close()]);
   }
 
+  /** Closes, for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }

@@ -11,7 +11,9 @@ import { type ConnectionRefusal, diagnose } from "../observability/diagnostics.t
 import { callerOf } from "./client-address.ts";
 import { filterRequests } from "./http.ts";
 
+/** Options of `limitConnections`. */
 export interface ConnectionLimitsOptions {
+  /** How many connections, and how long they may take. Default: see {@link ConnectionLimits}. */
   limits?: ConnectionLimits | undefined;
   /** As of guardRequests: a reverse proxy on a private address is not one caller. Default false. */
   trustProxy?: boolean | undefined;

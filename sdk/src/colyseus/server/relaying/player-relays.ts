@@ -108,9 +108,9 @@ export class PlayerRelays {
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    const keepers = [...this.#relays.values()].map(({ keeper }) => keeper?.close());
+    const keepers = [...this.#relays.values()].flatMap(({ keeper }) => keeper ?? []);
     this.#relays.clear();
-    await Promise.all(keepers);
+    await Promise.all(keepers.map((keeper) => keeper.close()));
   }
 
   #dropUnowned(key: string): void {
