@@ -10,6 +10,7 @@ export interface InviteEnvironmentOptions {
   stunServers?: string[];
   /** The URL of the page of an invite's link. */
   page?: string;
+  /** Addresses stay hidden: see the options of client and transport. */
   relayOnly?: boolean;
 }
 

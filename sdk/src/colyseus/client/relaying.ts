@@ -21,6 +21,7 @@ import type { Beside, RelaysTaker } from "./session-way.ts";
 
 const trace = traceOf("colyseus");
 
+/** What a player gives for the others of its game, and how it is told of it. */
 export interface RelayForOthers extends RelayingLimits, Pick<PlayerRelayOptions, "connectivity"> {
   /** Told when this computer begins or ends to relay, and why. Ask the player before you switch it on. */
   onChange?: (state: RelayingState) => void;

@@ -34,6 +34,7 @@ export interface RelayOffer {
  * - `closed`: it has ended
  */
 export interface RelayingState {
+  /** Whether others are relayed, in one word. */
   state: "looking" | "offering" | "unavailable" | "spent" | "closed";
   /** One sentence for the player. */
   reason: string;

@@ -17,5 +17,5 @@ test("TURN servers over UDP are given to libdatachannel, two at most", () => {
       relayType: "TurnUdp",
     },
   ]);
-  expect(nativeTurnServers(Array(5).fill({ urls: urls[0], ...access }))).toHaveLength(2);
+  expect(nativeTurnServers(Array.from({ length: 5 }, () => ({ urls: urls[0] ?? "", ...access })))).toHaveLength(2);
 });
