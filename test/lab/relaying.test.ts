@@ -62,10 +62,8 @@ describeLab("a player relays for others", () => {
     const player = (await gateway.host()).spawnModule(new URL("./modules/relaying-player.ts", import.meta.url), {
       invites,
     });
-    await player.waitForJson<{ event: string; state: string }>(
-      ({ event, state }) => event === "relaying" && state === "offering",
-      30_000,
-    );
+    await player.waitForJson(({ event, state }) => event === "relaying" && state === "offering", 60_000);
+    await player.waitForJson(({ event }) => event === "ready", 60_000);
     return { process: player, gateway };
   }
 
@@ -86,7 +84,6 @@ describeLab("a player relays for others", () => {
     ]);
     const game = await open(host);
     const { process: player, gateway } = await relay([game.url]);
-    await player.waitForJson(({ event, allocations }) => event === "relaying" && Number(allocations) > 0, 60_000);
     const report = await join(symmetric, game.url);
     expect(report.path).toBe("relayed");
     expect(report.remote).toMatch(new RegExp(`^${gateway.wanAddress.replaceAll(".", "\\.")}:`));
@@ -130,8 +127,8 @@ describeLab("a player relays for others", () => {
     const withWord = await gap();
     // The third is asked in its place, and the guest is told of it.
     const third = relays.find((each) => each !== first && each !== second);
-    await third?.process.waitForJson(
-      ({ event, allocations }) => event === "relaying" && Number(allocations) > 0,
+    await player.waitForJson(
+      ({ event, remotes }) => event === "pairs" && String(remotes).includes(String(third?.gateway.wanAddress)),
       60_000,
     );
     await gap();

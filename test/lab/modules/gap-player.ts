@@ -1,9 +1,18 @@
 // A player who watches for gaps: asks and is answered all the time, says where its packets go, and at the end the longest silence.
 import { SallyportClient } from "../../../sdk/src/doors/client.ts";
 import { invitesFromEnvironment } from "../../../sdk/src/doors/rendezvous.ts";
+import { listenToTrace } from "../../../sdk/src/doors/sallyport.ts";
+
+const say = (value: object): void => console.log(JSON.stringify(value));
+// Which ways answer.
+const answered = new Set<unknown>();
+listenToTrace(["ice"], ({ event, fields }) => {
+  if (event !== "pair-answered") return;
+  answered.add(fields["remote"]);
+  say({ event: "pairs", remotes: [...answered].join(" ") });
+});
 
 const { invite, everyMs = 20 } = JSON.parse(process.argv[2] ?? "{}") as { invite: string; everyMs?: number };
-const say = (value: object): void => console.log(JSON.stringify(value));
 const client = await SallyportClient.fromInvite(invite, invitesFromEnvironment());
 const room = await client.joinOrCreate("arena", { name: "Gap" });
 let sent = 0;

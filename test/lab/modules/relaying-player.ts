@@ -26,4 +26,8 @@ const rooms = await Promise.all(
   }),
 );
 say({ event: "ready" });
-process.on("SIGTERM", () => void Promise.all(rooms.map((room) => room.leave())).then(() => say({ event: "left" })));
+process.on("SIGTERM", async () => {
+  await Promise.all(rooms.map((room) => room.leave()));
+  say({ event: "left" });
+  process.exit(0);
+});

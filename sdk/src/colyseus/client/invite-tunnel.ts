@@ -165,7 +165,7 @@ export class InviteTunnel {
       path.openOwnRelay(ownAccess);
     };
     own.use(user, takesRelays, onOffer);
-    return () => own.leave(user, onOffer);
+    return () => void own.leave(user, onOffer);
   }
 
   #receive(bytes: Uint8Array): void {

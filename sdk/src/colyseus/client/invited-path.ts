@@ -72,6 +72,8 @@ export class InvitedPath implements SessionPath, RelaysTaker {
   readonly #relays: TurnRelay[] = [];
   /** TURN servers of players, by their first URL. */
   readonly #asked = new Set<string>();
+  /** Nothing else led to the host in time. */
+  #needsPlayers = false;
   #nat: NatView | undefined;
   #examining = false;
 
@@ -160,6 +162,9 @@ export class InvitedPath implements SessionPath, RelaysTaker {
 
   /** This player's own relay, on this machine: a host that comes to it is met there. */
   openOwnRelay(server: TurnServer): void {
+    const [url = ""] = [server.urls].flat();
+    if (this.#asked.has(url)) return;
+    this.#asked.add(url);
     void this.#openRelay([server]);
   }
 
@@ -168,10 +173,11 @@ export class InvitedPath implements SessionPath, RelaysTaker {
     for (const candidate of add) this.#peer.addRemoteCandidate(candidate);
     for (const candidate of remove) this.#peer.removeRemoteCandidate(candidate);
     // Who stands on a relay of its own is to have another one.
-    if (!this.#relayOnly && this.#asked.size > 0) this.#askPlayers(turn);
+    if (!this.#relayOnly && this.#needsPlayers) this.#askPlayers(turn);
   }
 
   #askPlayers(turn: readonly TurnAccess[]): void {
+    this.#needsPlayers = true;
     for (const server of turn.slice(0, MAX_PLAYER_RELAYS)) {
       const [url = ""] = server.urls;
       if (this.#asked.has(url) || this.#relays.length >= MAX_RELAYS) continue;

@@ -37,7 +37,6 @@ export class OwnRelay {
   /** Rooms, and attempts to join one. */
   readonly #users = new Set<object>();
   #relay: PlayerRelay | undefined;
-  #linger: NodeJS.Timeout | undefined;
 
   /** @throws RangeError for limits that are not above 0 */
   constructor(options: RelayForOthers) {
@@ -56,8 +55,6 @@ export class OwnRelay {
 
   /** Begins to relay, if it has not begun. Its limits are those of the first host and of the player, whichever are less. */
   use(user: object, { kbps, gb }: RelayingLimits, onOffer: () => void): void {
-    clearTimeout(this.#linger);
-    this.#linger = undefined;
     this.#users.add(user);
     this.#listeners.add(onOffer);
     if (this.#relay !== undefined) {
@@ -76,11 +73,18 @@ export class OwnRelay {
     });
   }
 
-  leave(user: object, onOffer: () => void): void {
+  /** Resolves when the relay has ended, or somebody else uses it. */
+  leave(user: object, onOffer: () => void): Promise<void> {
     this.#listeners.delete(onOffer);
-    if (!this.#users.delete(user) || this.#users.size > 0 || this.#relay === undefined) return;
-    // Keeps the process for so long: who ends with a word is not missed.
-    this.#linger = setTimeout(() => void this.#close(), LINGER_MS);
+    if (!this.#users.delete(user) || this.#users.size > 0 || this.#relay === undefined) return Promise.resolve();
+    const relay = this.#relay;
+    return new Promise((resolve) => {
+      // Keeps the process for so long: who ends with a word is not missed.
+      setTimeout(() => {
+        if (this.#users.size > 0 || this.#relay !== relay) resolve();
+        else void this.#close().then(resolve, resolve);
+      }, LINGER_MS);
+    });
   }
 
   async #close(): Promise<void> {
@@ -96,7 +100,7 @@ export class SessionRelaying implements Beside {
   readonly #taker: RelaysTaker | undefined;
   readonly #own: OwnRelay | undefined;
   readonly #offer = (): void => this.#tell();
-  #isOver = false;
+  #left: Promise<void> | undefined;
 
   constructor(
     session: Session,
@@ -119,16 +123,18 @@ export class SessionRelaying implements Beside {
     this.#taker?.takeRelays({ add: parseCandidates(add), remove: parseCandidates(remove), turn });
   }
 
-  leaving(): void {
-    if (this.#isOver) return;
-    this.#isOver = true;
+  leaving(): Promise<void> {
+    if (this.#left) return this.#left;
     if (this.#own?.offer) this.#say({ type: "withdraw" });
-    this.#own?.leave(this, this.#offer);
+    this.#left = this.#own?.leave(this, this.#offer) ?? Promise.resolve();
+    return this.#left;
   }
 
   #tell(): void {
-    if (this.#isOver || this.#own === undefined) return;
-    const { offer } = this.#own;
+    if (this.#left || this.#own === undefined) return;
+    const { offer, ownAccess } = this.#own;
+    // Others may leave, on whom we stand ourselves.
+    if (ownAccess !== undefined && this.#session.pathKind === "relayed") this.#taker?.openOwnRelay(ownAccess);
     this.#say(offer === undefined ? { type: "withdraw" } : { type: "offer", ...offer });
   }
 

@@ -1,6 +1,7 @@
 import type { IceCandidate } from "../../ice/candidate.ts";
 import type { TurnAccess } from "../../rendezvous/wire/servers.ts";
 import type { Session } from "../../session/types.ts";
+import type { TurnServer } from "../../turn/open.ts";
 import type { ConnectEndpoint } from "../wire/connect-request.ts";
 import type { JoinProgress } from "./path.ts";
 
@@ -55,12 +56,14 @@ export interface DialOptions {
 /** What goes over a session beside Colyseus' frames, on channels of its own. */
 export interface Beside {
   receive(data: Uint8Array, channel: number): void;
-  /** The room is left, or the session has ended. */
-  leaving(): void;
+  /** The room is left, or the session has ended. Resolves when nobody stands on us any more; never rejects. */
+  leaving(): Promise<void>;
 }
 
 /** What may use relays that become known while a session is under way. */
 export interface RelaysTaker {
+  /** This player's own relay, on this machine: a host that comes to it is met there. */
+  openOwnRelay(server: TurnServer): void;
   takeRelays(change: {
     add: readonly IceCandidate[];
     remove: readonly IceCandidate[];

@@ -138,13 +138,14 @@ export class RoomTransport implements ITransport {
   }
 
   /** The room is about to be left: who stands on us, as a relay, hears of it first. */
-  leaving(): void {
-    this.#beside?.leaving();
+  async leaving(): Promise<void> {
+    const beside = this.#beside;
     this.#beside = undefined;
+    await beside?.leaving();
   }
 
   close(code?: number, reason?: string): void {
-    this.leaving();
+    void this.leaving();
     if (this.#session) this.#session.close(code ?? CLOSE_NO_STATUS, reason);
     else if (this.#webSocket) this.#webSocket.close(code, reason);
     else if (this.#attempt && !this.#attempt.signal.aborted) {
@@ -156,7 +157,7 @@ export class RoomTransport implements ITransport {
   /** For a room that is left: nothing is told any more, and nothing connects again. The host hears of it if it lives. */
   abandon(): void {
     this.#isOver = true;
-    this.leaving();
+    void this.leaving();
     this.#attempt?.abort();
     this.#watch?.stop();
     const session = this.#session ?? this.#webSocket;
@@ -296,7 +297,7 @@ export class RoomTransport implements ITransport {
     };
     session.onClose = (reason, code, text) => {
       this.#watch?.stop();
-      this.leaving();
+      void this.leaving();
       this.#tellClosed(webSocketCloseCode(reason, code), text);
     };
   }
@@ -319,7 +320,7 @@ export class RoomTransport implements ITransport {
       ask: (signal) => way.askInstance(url, signal),
       onGone: (reason) => {
         session.onMessage = session.onClose = session.onPath = null;
-        this.leaving();
+        void this.leaving();
         session.close();
         this.#tellClosed(CLOSE_ABNORMAL, reason);
       },

@@ -33,16 +33,17 @@ export interface RelayChange {
 /** A player's relay, as the host uses it. */
 class UsedRelay {
   readonly offer: Offer;
-  /** Who answers for it; it goes with the last of them. */
-  readonly owners: Set<object> = new Set();
+  /** Who answers for it, the last that said so: nobody else knows its secret. */
+  owner: object;
   /** Bytes that were said of it: as long as it has not answered, three times as much goes there. */
   readonly said: UnprovenAddress = new UnprovenAddress();
   keeper: TurnKeeper | undefined;
   relay: TurnRelay | undefined;
   candidate: LocalCandidate | undefined;
 
-  constructor(offer: Offer) {
+  constructor(offer: Offer, owner: object) {
     this.offer = offer;
+    this.owner = owner;
   }
 }
 
@@ -75,15 +76,15 @@ export class PlayerRelays {
   offer(owner: object, offer: Offer, bytes: number): boolean {
     if (this.#isClosed) return false;
     const key = keyOf(offer);
-    for (const [each, relay] of this.#relays) if (each !== key && relay.owners.delete(owner)) this.#dropUnowned(each);
+    for (const [each, { owner: its }] of this.#relays) if (each !== key && its === owner) this.#drop(each);
     let relay = this.#relays.get(key);
     if (relay === undefined) {
       if (this.#relays.size >= MAX_OFFERS) return false;
-      relay = new UsedRelay(offer);
+      relay = new UsedRelay(offer, owner);
       this.#relays.set(key, relay);
       if (trace.on) trace.event("relay-offered", { relays: this.#relays.size });
     }
-    relay.owners.add(owner);
+    relay.owner = owner;
     relay.said.received(bytes);
     this.#use();
     return true;
@@ -91,7 +92,7 @@ export class PlayerRelays {
 
   /** The player takes its offer back, or is gone. */
   withdraw(owner: object): void {
-    for (const [key, relay] of this.#relays) if (relay.owners.delete(owner)) this.#dropUnowned(key);
+    for (const [key, { owner: its }] of this.#relays) if (its === owner) this.#drop(key);
   }
 
   /** Credentials by which a guest may use the relays that serve, to reach this host and nobody else. */
@@ -113,9 +114,9 @@ export class PlayerRelays {
     await Promise.all(keepers.map((keeper) => keeper.close()));
   }
 
-  #dropUnowned(key: string): void {
+  #drop(key: string): void {
     const relay = this.#relays.get(key);
-    if (relay === undefined || relay.owners.size > 0) return;
+    if (relay === undefined) return;
     this.#relays.delete(key);
     if (trace.on) trace.event("relay-withdrawn", { relays: this.#relays.size });
     // First, so that packets take another way while this one still serves.
