@@ -343,7 +343,7 @@ export class IceAgent {
       if (pair === this.#selected) this.#silence.heard(now);
     }
     if (pair.state === "succeeded") {
-      if (pair.fellSilent(now)) {
+      if (pair.fellSilent(now, pair === this.#selected && this.#hasReserve(pair))) {
         if (this.#trace.on) this.#trace.pair("pair-silent", pair, { inUse: pair === this.#selected });
         if (pair === this.#selected) this.#schedule.checkReserve(now);
       }
@@ -359,6 +359,14 @@ export class IceAgent {
       pair.fail();
       this.#schedule.probeLater(pair, now);
     }
+  }
+
+  /** Whether another way of the same class has answered since this one does not. */
+  #hasReserve({ tier, unansweredSince }: CandidatePair): boolean {
+    for (const each of this.#checklist.pairs) {
+      if (each.usable && each.tier === tier && each.confirmedAt > unansweredSince) return true;
+    }
+    return false;
   }
 
   #choose(now: number): void {
