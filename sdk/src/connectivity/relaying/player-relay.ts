@@ -55,6 +55,8 @@ const MAX_ALLOCATIONS = 16;
 /** To an address that says nothing: some hundred checks of ICE, which open a translator. */
 const UNANSWERED_BYTES = 16_384;
 const LOOK_MS = 250;
+/** One for the host, and one for this very machine, which may be relayed itself. */
+const LEAST_PORTS = 2;
 /** No datagram of a game is longer. */
 const LEAST_BYTES = 1500;
 const OWN_TTL_SECONDS = 3600;
@@ -184,7 +186,9 @@ export class PlayerRelay implements AsyncDisposable {
       if (isKnown) return this.#tell(undefined, "unavailable", `This computer cannot relay. ${reachability.summary}`);
       return this.#tell(undefined, "looking", LOOKING);
     }
-    if (this.#ports?.isReady !== true) return this.#tell(undefined, "looking", LOOKING);
+    // Later a moment without a free port is no reason to take the offer back: who asks then asks again.
+    const isReady = this.#offer !== undefined || (this.#ports?.free ?? 0) >= LEAST_PORTS;
+    if (!isReady) return this.#tell(undefined, "looking", LOOKING);
     const tcp = entranceOf(reachability, "tcp");
     const urls = [`turn:${formatEndpoint(udp)}?transport=udp`];
     if (tcp?.address === udp.address) urls.push(`turn:${formatEndpoint(tcp)}?transport=tcp`);

@@ -36,9 +36,9 @@ export class RelayPorts implements WatchedRelays {
     this.look();
   }
 
-  /** Whether an allocation would be granted now. */
-  get isReady(): boolean {
-    return this.#free().length > 0;
+  /** Allocations that would be granted now. */
+  get free(): number {
+    return this.#free().length;
   }
 
   look(): void {

@@ -21,6 +21,8 @@ const MAX_OFFERS = 16;
 const HOST_TTL_SECONDS = 3600;
 const GUEST_TTL_SECONDS = 600;
 const TIMEOUT_MS = 5000;
+/** A player's router may still be forwarding the port that we are to get. */
+const MAX_BACKOFF_MS = 4000;
 
 type Offer = Omit<OfferMessage, "type">;
 
@@ -143,6 +145,7 @@ export class PlayerRelays {
         { urls, ...mintTurnCredentials(secret, { label: HOST_LABEL, ttlSeconds: HOST_TTL_SECONDS }) },
       ],
       timeoutMs: TIMEOUT_MS,
+      maxBackoffMs: MAX_BACKOFF_MS,
       maySend: (_address, bytes) => used.said.take(bytes),
       onRelay: (relay) => {
         // From an address that has proved itself more may be asked for again.
