@@ -79,7 +79,9 @@ describeLab("a host on Windows ends", () => {
     ["Ctrl-Break", "break", [START]],
     ["a closed window", "close", [START]],
   ] as const)("%s, told as Windows tells it: %s %j", async ([, event, argv]) => {
-    const { stdout, output } = await home.exec([NODE, program("console-event"), event, ...argv]);
+    const { stdout, output } = await home.exec([NODE, program("console-event"), event, ...argv], {
+      timeoutMs: 600_000,
+    });
     const { ended, ms } = JSON.parse(stdout.trim().split("\n").at(-1) ?? "") as { ended: number; ms: number };
     await home.quiet();
     expect(ports(await router.mappings()), output).toEqual([]);
