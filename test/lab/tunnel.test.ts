@@ -8,7 +8,7 @@ import { startPublicRelays } from "./public-relays.ts";
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const CLI = fileURLToPath(new URL("../../sdk/dist/cli/main.js", import.meta.url));
 const LOBBY = fileURLToPath(new URL("../../examples/lobby/src/lobby.ts", import.meta.url));
-const godot = (name: string): URL => new URL(`./modules/${name}.gd`, import.meta.url);
+const godot = (name: string): URL => new URL(`../../examples/godot-enet/${name}.gd`, import.meta.url);
 
 interface Said extends Record<string, unknown> {
   event: string;
@@ -54,7 +54,7 @@ describeLab("a shared port", () => {
     port: number,
     seconds = 3,
   ): Promise<{ sent: number; received: number; largest: number }> {
-    const client = on.godot(godot("enet-client"), ["127.0.0.1", String(port), String(seconds)]);
+    const client = on.godot(godot("client"), ["127.0.0.1", String(port), String(seconds)]);
     const line = await client.waitForLine(/^(?:DONE|FAILED)/, 30_000);
     await client.stop();
     const [sent = 0, received = 0, largest = 0] = line.split(" ").slice(1).map(Number);
@@ -85,7 +85,7 @@ describeLab("a shared port", () => {
     ["a lobby that relays", "lobby", "symmetric", "symmetric", "relayed"],
   ] as const)("Godot 3's ENet, unchanged, by %s", async (_what, by, hostNat, guestNat, expected) => {
     const [host, guest] = [await home({ nat: hostNat }), await home({ nat: guestNat })];
-    const server = host.godot(godot("enet-server"), ["7777"]);
+    const server = host.godot(godot("server"), ["7777"]);
     await server.waitForLine(/^SERVER 0/, 30_000);
     const { sharing, code, url } = await share(host, "7777", "--lobby", by === "public" ? "public" : lobby);
     const { joining, path, port, address } = await join(guest, by === "public" ? code : url);
@@ -99,4 +99,51 @@ describeLab("a shared port", () => {
     await end(joining, sharing);
     await server.stop();
   });
+
+  test("iperf3 by UDP and TCP under one number; the host killed, and found again by the same invite", async () => {
+    const [host, guest] = [await home({ nat: "port-restricted" }), await home({ nat: "full-cone" })];
+    const server = host.spawn(["iperf3", "-s", "-p", "5201"]);
+    await server.waitForPort("tcp", 5201);
+    const first = await share(host, "5201", "--lobby", lobby);
+    const { joining, port } = await join(guest, first.url);
+    expect(port).toBe(5201);
+    const iperf = async (...args: string[]): Promise<IperfEnd> => {
+      const { stdout, output } = await guest.exec([
+        "iperf3",
+        "-c",
+        "127.0.0.1",
+        "-p",
+        "5201",
+        "-t",
+        "2",
+        "-J",
+        ...args,
+      ]);
+      const { end: said, error } = JSON.parse(stdout) as { end: IperfEnd; error?: string };
+      expect(error, output).toBeUndefined();
+      return said;
+    };
+    const tcp = await iperf("-t", "2");
+    const udp = await iperf("-t", "2", "-u", "-b", "1M", "-l", "1000");
+    expect(tcp.sum_received.bits_per_second).toBeGreaterThan(1e6);
+    expect(udp.sum.packets).toBeGreaterThan(100);
+    expect(udp.sum.lost_percent).toBeLessThan(5);
+    console.info(
+      `iperf3: TCP ${Math.round(tcp.sum_received.bits_per_second / 1e6)} Mbit/s, UDP lost ${udp.sum.lost_percent} %`,
+    );
+
+    first.sharing.kill("SIGKILL");
+    await first.sharing.exited;
+    const second = await share(host, "5201", "--lobby", lobby);
+    expect(second.code).toBe(first.code);
+    await joining.waitForJson<Said>(({ event }) => event === "connected", 60_000);
+    expect((await iperf("-n", "1M")).sum_received.bytes).toBeGreaterThan(900_000);
+    await end(joining, second.sharing);
+    await server.stop();
+  });
 });
+
+interface IperfEnd {
+  sum_received: { bits_per_second: number; bytes: number };
+  sum: { packets: number; lost_percent: number };
+}

@@ -6,7 +6,7 @@ import { type Command, EXIT_UNAVAILABLE, ipAddress, parseOptions, UsageError, wh
 import { Output } from "./output.ts";
 import { Interruption } from "./signals.ts";
 import { openTrace, TRACE_OPTION, TRACE_USAGE } from "./trace.ts";
-import { describePath } from "./tunnel-words.ts";
+import { describePath, describeTraffic, Rates } from "./tunnel-words.ts";
 
 export const join: Command = {
   summary: "reach a friend's game by an invite, as if it ran on this computer",
@@ -61,6 +61,7 @@ ${TRACE_USAGE}
     }
     await using _joined = joined;
     tell(joined, output);
+    using _status = output.status(statusOf(joined));
     await interruption.wait();
     output.line(output.style("dim", "Closing"));
     await joined.close();
@@ -68,6 +69,17 @@ ${TRACE_USAGE}
     return 0;
   },
 };
+
+function statusOf(joined: Join): () => string[] {
+  const rates = new Rates();
+  return () => {
+    const { status, ports } = joined;
+    const said = describeTraffic(status, rates.look(0, status, performance.now()));
+    const [first] = ports;
+    const type = first === undefined ? "" : `type into the game: ${first.address}:${first.port}`;
+    return ["", `  ${(status.path ?? "away").padEnd(8)} ${status.path === undefined ? "" : said}`, `  ${type}`];
+  };
+}
 
 /** @throws {UsageError} */
 function environment(): ReturnType<typeof invitesFromEnvironment> {

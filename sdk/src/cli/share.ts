@@ -13,7 +13,7 @@ import { type Command, EXIT_UNAVAILABLE, ipAddress, parseOptions, UsageError, wh
 import { Output } from "./output.ts";
 import { Interruption } from "./signals.ts";
 import { openTrace, TRACE_OPTION, TRACE_USAGE } from "./trace.ts";
-import { describePath } from "./tunnel-words.ts";
+import { describePath, describeTraffic, Rates } from "./tunnel-words.ts";
 import { warningsOf } from "./warned-ports.ts";
 
 export const share: Command = {
@@ -83,6 +83,7 @@ The same ports have the same invite each time. Friends take it with:  sallyport 
     await using _shared = shared;
     const ended = Promise.withResolvers<number>();
     tell(shared, output, (error) => ended.resolve(failed(output, error)));
+    using _status = output.status(statusOf(shared, maxGuests, output));
     if (values["new-invite"]) void shared.newInvite().catch(() => undefined);
     const code = await Promise.race([ended.promise, interruption.wait().then(() => 0)]);
     output.line(output.style("dim", "Closing"));
@@ -166,6 +167,24 @@ function tell(shared: Share, output: Output, onFailed: (error: RendezvousError) 
     }
     refused.add(port);
   });
+}
+
+function statusOf(shared: Share, maxGuests: number, output: Output): () => string[] {
+  const rates = new Rates();
+  return () => {
+    const { guests, invite } = shared;
+    const now = performance.now();
+    const code = invite === undefined ? "" : output.style(["bold", "green"], invite.code);
+    return [
+      "",
+      `  Invite   ${code}`,
+      `  Guests   ${guests.length} of ${maxGuests}`,
+      ...guests.map((guest) => {
+        const said = describeTraffic(guest, rates.look(guest.guest, guest, now));
+        return `  ${String(guest.guest).padStart(5)}    ${guest.path.padEnd(8)} ${said}  ${output.style("dim", guest.address)}`;
+      }),
+    ];
+  };
 }
 
 function guestLine(output: Output, event: "joined" | "path" | "left", guest: GuestInfo): void {

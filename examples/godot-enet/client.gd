@@ -1,4 +1,4 @@
-# A player of enet-server.gd: sends packets, long ones too, reliable and not, and says what came back.
+# A player of server.gd: sends packets, long ones too, reliable and not, and says what came back.
 # Arguments: address, port, seconds.
 extends SceneTree
 
