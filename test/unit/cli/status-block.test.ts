@@ -18,7 +18,7 @@ class Screen {
       if (part === "\n") this.lines.push("");
       else if (/\[\d+A$/.test(part)) this.lines.length -= Number(part.slice(2, -1));
       else if (part === "\u001b[J") this.lines[this.lines.length - 1] = "";
-      else if (!/^[\u001b\r]/.test(part)) this.lines[this.lines.length - 1] += part;
+      else if (part !== "\r" && !part.startsWith("\u001b")) this.lines[this.lines.length - 1] += part;
     }
   }
 }
