@@ -83,14 +83,20 @@ async function joining(url: string, options: JoinOptions = {}): Promise<Join> {
   return joined;
 }
 
-const portOf = (joined: Join): number => joined.ports[0]?.port ?? 0;
+interface Place {
+  host: string;
+  port: number;
+}
 
-async function ask(local: number, text: string): Promise<string> {
+/** Where the guest's port is: the program has its own number at 127.0.0.1. */
+const placeOf = ({ ports: [first] }: Join): Place => ({ host: first?.address ?? "", port: first?.port ?? 0 });
+
+async function ask(local: Place, text: string): Promise<string> {
   const socket = UDPSocket.open({ address: "127.0.0.1" });
   const answer = new Promise<string>((resolve) => {
     socket.onDatagram = (data) => resolve(data.toString());
   });
-  socket.send(Buffer.from(text), local, "127.0.0.1");
+  socket.send(Buffer.from(text), local.port, local.host);
   try {
     return await answer;
   } finally {
@@ -99,8 +105,8 @@ async function ask(local: number, text: string): Promise<string> {
 }
 
 /** Sends all through the echo, and gives the hash of what came back. */
-async function echo(local: number, data: Buffer): Promise<string> {
-  const socket = connect({ port: local, host: "127.0.0.1" });
+async function echo(local: Place, data: Buffer): Promise<string> {
+  const socket = connect(local);
   const hash = createHash("sha256");
   socket.on("data", (chunk: Buffer) => hash.update(chunk));
   socket.end(data);
@@ -122,12 +128,14 @@ test("both protocols under one number, which is another where the program has it
       { protocol: "tcp", remotePort: port },
     ]);
     expect(ports[0]?.port).toBe(ports[1]?.port);
-    expect([port, 0]).not.toContain(ports[0]?.port);
   }
+  expect(placeOf(first)).toEqual({ host: "127.0.0.2", port });
+  expect(placeOf(second)).toEqual({ host: "127.0.0.1", port: expect.any(Number) });
+  expect(placeOf(second).port).not.toBe(port);
   const data = randomBytes(4 << 20);
   for (const each of [first, second]) {
-    expect(await ask(portOf(each), "hello")).toBe("hello");
-    expect(await echo(portOf(each), data)).toBe(hashOf(data));
+    expect(await ask(placeOf(each), "hello")).toBe("hello");
+    expect(await echo(placeOf(each), data)).toBe(hashOf(data));
   }
   expect(new Set(sources).size).toBe(2);
   for (const source of sources) expect(source).toMatch(/^127\.[1-9]/);
@@ -143,7 +151,7 @@ test("1000 connections one after another, with 300 bytes each: nothing is left",
   const joined = await joining(url);
   for (let n = 0; n < 1000; n++) {
     const data = Buffer.alloc(300, n);
-    expect(await echo(portOf(joined), data)).toBe(hashOf(data));
+    expect(await echo(placeOf(joined), data)).toBe(hashOf(data));
   }
   await until(() => (shared.guests[0]?.streams ?? 1) + joined.status.streams + atProgram.size === 0);
 });
@@ -153,17 +161,17 @@ test("a program that is started later: the connection is reset, the host is told
   const joined = await joining(url);
   tcp.close();
   const refused = once(shared, "refused");
-  const early = connect({ port: portOf(joined), host: "127.0.0.1" });
+  const early = connect(placeOf(joined));
   expect(((await once(early, "error")) as [NodeJS.ErrnoException])[0].code).toBe("ECONNRESET");
   expect(await refused).toEqual([port]);
   await once(tcp.listen(port, "127.0.0.1"), "listening");
-  expect(await echo(portOf(joined), Buffer.from("late"))).toBe(hashOf(Buffer.from("late")));
+  expect(await echo(placeOf(joined), Buffer.from("late"))).toBe(hashOf(Buffer.from("late")));
 });
 
 test("the PROXY protocol tells the program who is there", async () => {
   const { url } = await hosting({ proxyProtocol: true, ports: [`${port}/tcp`] });
   const joined = await joining(url);
-  const socket = connect({ port: portOf(joined), host: "127.0.0.1" });
+  const socket = connect(placeOf(joined));
   const [header] = (await once(socket, "data")) as [Buffer];
   socket.destroy();
   expect(header.subarray(0, 12).toString("latin1")).toBe("\r\n\r\n\0\r\nQUIT\n");
@@ -186,8 +194,8 @@ test("a host that starts again has the same invite, and its guests come back wit
   const secretFile = joinPath(folder, "secret");
   const { shared, url } = await hosting({ secretFile });
   const joined = await joining(url);
-  const before = portOf(joined);
-  const open = connect({ port: before, host: "127.0.0.1" });
+  const before = placeOf(joined);
+  const open = connect(before);
   await once(open, "connect");
   open.write("x");
   await once(open, "data");
@@ -201,7 +209,7 @@ test("a host that starts again has the same invite, and its guests come back wit
   const again = await hosting({ secretFile });
   expect(again.url).toBe(url);
   await back;
-  expect(portOf(joined)).toBe(before);
+  expect(placeOf(joined)).toEqual(before);
   expect(await ask(before, "again")).toBe("again");
 });
 
@@ -240,7 +248,7 @@ test("a hostile guest reaches no port that is not shared, and loses its session 
     if (datagram) stranger.send(datagram, "unreliable");
   }
   expect(await reset).toBe(4);
-  expect(await ask(portOf(friend), "hello")).toBe("hello");
+  expect(await ask(placeOf(friend), "hello")).toBe("hello");
   expect(sources).toHaveLength(1);
   expect(atProgram.size).toBe(0);
   const other = await (await InviteTunnel.open(url, {})).tunnel.fetch("http://host/matchmake/x", { method: "POST" });
@@ -251,5 +259,5 @@ test("a hostile guest reaches no port that is not shared, and loses its session 
   stranger.send(Buffer.from("nonsense"), "reliable", { channel: 9 });
   expect(await ended).toEqual(["remote", 1002, "That is no message of a tunnel."]);
   await until(() => shared.guests.length === 1);
-  expect(await ask(portOf(friend), "still here")).toBe("still here");
+  expect(await ask(placeOf(friend), "still here")).toBe("still here");
 });
