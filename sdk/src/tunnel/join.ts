@@ -19,6 +19,7 @@ import { encodeRequest, parseOffer, parseRefusal, TUNNEL_PATH, type TunnelOffer 
 import type { TunnelPort } from "./wire/ports.ts";
 import { DATAGRAM_CHANNEL, TunnelWriter } from "./wire/protocol.ts";
 
+/** Options of {@link join}. */
 export interface JoinOptions extends Pick<IntroduceOptions, "lobby" | "relays" | "stunServers"> {
   /** The number at this machine, where the host shares one. Default: the host's. */
   port?: number | undefined;
@@ -34,25 +35,34 @@ export interface JoinOptions extends Pick<IntroduceOptions, "lobby" | "relays" |
 export interface JoinStatus {
   /** Undefined while the host is away. */
   readonly path: SessionPathKind | undefined;
+  /** The address at the host's end of the path; empty while the host is away. */
   readonly remote: string;
+  /** Smoothed round trip of the session, ms; 0 while the host is away. */
   readonly rttMs: number;
   /** Share of our packets lost, 0-1. */
   readonly loss: number;
+  /** Bytes of this session's packets from the host. */
   readonly bytesIn: number;
+  /** Bytes of this session's packets to the host. */
   readonly bytesOut: number;
-  /** Datagrams to the host, and how many of them needed more than one packet. */
+  /** Datagrams to the host since the first connection. */
   readonly datagramsOut: number;
+  /** Of `datagramsOut`: longer than one packet, so that the loss of either part is theirs. */
   readonly fragmented: number;
+  /** Source addresses and ports of local programs that use UDP now. */
   readonly flows: number;
+  /** TCP connections that are open now. */
   readonly streams: number;
 }
 
+/** Events of a {@link Join}. */
 export interface JoinEvents {
   /** Again after each loss. */
   connected: [path: SessionPathKind, ms: number];
   path: [path: SessionPathKind];
   /** The host is not heard any more. Ports stay, and it is looked for until it is back. */
   lost: [reason: string];
+  /** `close()` is done, or `signal` has ended it. */
   closed: [];
 }
 
@@ -69,6 +79,7 @@ const PRUNE_MS = 10_000;
 const FIRST_RETRY_MS = 500;
 const LONGEST_RETRY_MS = 15_000;
 
+/** A host's shared ports at this machine, until it is closed. */
 export class Join extends EventEmitter<JoinEvents> implements AsyncDisposable {
   /** What the host calls itself, safe to show; may be empty. */
   name = "";
@@ -149,6 +160,7 @@ export class Join extends EventEmitter<JoinEvents> implements AsyncDisposable {
     return this.#ended;
   }
 
+  /** As `close()`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

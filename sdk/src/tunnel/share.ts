@@ -25,6 +25,7 @@ import type { SharedGuest } from "./host/shared-guest.ts";
 import { encodeOffer, parseRequest, TUNNEL_PATH, TUNNEL_PROTOCOL } from "./wire/offer.ts";
 import { parsePorts, type SharedPort, type TunnelPort } from "./wire/ports.ts";
 
+/** Options of {@link share}. */
 export interface ShareOptions {
   /** What guests may reach, and nothing else: `7777` for UDP and TCP, `"7777/udp"`, `"7777/tcp"`. Up to 64. */
   ports: readonly SharedPort[];
@@ -42,7 +43,9 @@ export interface ShareOptions {
   secretFile?: string | undefined;
   /** With `public`: see `HostRegistrationOptions`. */
   relays?: readonly string[] | undefined;
+  /** STUN servers in place of the package's list, with `public`; see `HostRegistrationOptions`. */
   stunServers?: readonly string[] | undefined;
+  /** The page of the invite's link, with `public`; see `HostRegistrationOptions`. */
   page?: string | undefined;
   /** The ladder's; `port` is the tunnel's own port, not the shared one. Default: any free one. */
   connectivity?: ConnectivityOptions;
@@ -54,6 +57,7 @@ export interface ShareOptions {
 export interface GuestInfo {
   /** Counts the guests of this share from 1. */
   readonly guest: number;
+  /** How it is reached: `direct`, `punched` or `relayed`. */
   readonly path: SessionPathKind;
   /** The address that this guest has at the local program, to be found in its logs; 127.0.0.1 where the system has no other. */
   readonly address: string;
@@ -63,19 +67,27 @@ export interface GuestInfo {
 
 /** How it goes with a guest, for a status screen. */
 export interface GuestStatus extends GuestInfo {
+  /** Smoothed round trip of its session, ms. */
   readonly rttMs: number;
   /** Share of our packets lost, 0-1. */
   readonly loss: number;
+  /** Bytes of its session's packets to this host. */
   readonly bytesIn: number;
+  /** Bytes of its session's packets to the guest. */
   readonly bytesOut: number;
-  /** Datagrams to the guest, and how many of them needed more than one packet. */
+  /** Datagrams to the guest since it came first. */
   readonly datagramsOut: number;
+  /** Of `datagramsOut`: longer than one packet, so that the loss of either part is theirs. */
   readonly fragmented: number;
+  /** Its sources of UDP, each with a socket towards the local program. */
   readonly flows: number;
+  /** Its TCP connections that are open now. */
   readonly streams: number;
 }
 
+/** Events of a {@link Share}. */
 export interface ShareEvents {
+  /** What is known of the ways in has changed. */
   reachability: [reachability: Reachability];
   /** The invite is known to the lobby or the relays: after the first time, again after each loss. */
   invite: [invite: Invite];
@@ -83,12 +95,15 @@ export interface ShareEvents {
   lost: [error: RendezvousError, retryInMs: number];
   /** No more guests can come: the lobby refused for good. Those who are in stay. */
   failed: [error: RendezvousError];
+  /** A guest is in, for the first time or again. */
   joined: [guest: GuestInfo];
   /** A guest's path is another one. */
   path: [guest: GuestInfo];
+  /** A guest's session has ended; its flows wait for it for 30 s. */
   left: [guest: GuestInfo];
   /** A guest connected to a TCP port where nobody listens yet. */
   refused: [port: number];
+  /** `close()` is done, or `signal` has ended it. */
   closed: [];
 }
 
@@ -98,9 +113,13 @@ const GUEST_ID_BYTES = 16;
 /** Longer than most games' own time-outs, so that what slept goes on where the network does. */
 const TIMEOUT_SECONDS = 30;
 
+/** Ports of a local program that are shared, until it is closed. */
 export class Share extends EventEmitter<ShareEvents> implements AsyncDisposable {
+  /** What is shared: each protocol counts. */
   readonly ports: readonly TunnelPort[];
+  /** What guests are told, safe to show; may be empty. */
   readonly name: string;
+  /** The ladder of the tunnel's own port. It closes with the share. */
   readonly connectivity: ConnectivityManager;
   /** Known once the lobby or the relays have been reached. */
   invite: Invite | undefined;
@@ -165,6 +184,7 @@ export class Share extends EventEmitter<ShareEvents> implements AsyncDisposable 
     return this.#closing;
   }
 
+  /** As `close()`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

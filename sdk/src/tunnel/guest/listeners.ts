@@ -12,8 +12,11 @@ const RECEIVE_BUFFER_BYTES = 1 << 20;
 
 /** One port that local programs connect to. */
 export interface Listener {
+  /** Over which it is shared. */
   readonly protocol: TransportProtocol;
+  /** The address of this machine that it listens at. */
   readonly address: string;
+  /** The number at this machine. */
   readonly port: number;
   /** The host's. */
   readonly remotePort: number;

@@ -1,11 +1,13 @@
 /** The ports that a host shares, and how people write them. */
 
+/** What carries a port. */
 export type TransportProtocol = "udp" | "tcp";
 
 /** One port of the host's local program. */
 export interface TunnelPort {
   /** 1-65535. */
   readonly port: number;
+  /** Over which it is shared. */
   readonly protocol: TransportProtocol;
 }
 
