@@ -59,6 +59,7 @@ export interface JoinStatus {
 export interface JoinEvents {
   /** Again after each loss. */
   connected: [path: SessionPathKind, ms: number];
+  /** The path is of another kind now. */
   path: [path: SessionPathKind];
   /** The host is not heard any more. Ports stay, and it is looked for until it is back. */
   lost: [reason: string];
@@ -112,6 +113,7 @@ export class Join extends EventEmitter<JoinEvents> implements AsyncDisposable {
     return this.#listeners.map(({ protocol, address, port, remotePort }) => ({ protocol, address, port, remotePort }));
   }
 
+  /** How the connection is now. */
   get status(): JoinStatus {
     const session = this.#session;
     const { rttMs = 0, loss = 0, bytesIn = 0, bytesOut = 0 } = session?.stats ?? {};
