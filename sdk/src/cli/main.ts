@@ -3,6 +3,7 @@ import { enableCompileCache } from "node:module";
 import {
   CannotCreateError,
   type Command,
+  didYouMean,
   EXIT_CANNOT_CREATE,
   EXIT_SOFTWARE,
   EXIT_USAGE,
@@ -11,6 +12,8 @@ import {
 
 /** Subcommands, each loaded when it is called. */
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+  share: async () => (await import("./share.ts")).share,
+  join: async () => (await import("./join.ts")).join,
   map: async () => (await import("./map.ts")).map,
   unmap: async () => (await import("./unmap.ts")).unmap,
   list: async () => (await import("./list.ts")).list,
@@ -32,7 +35,8 @@ async function main(args: readonly string[]): Promise<number> {
   }
   const load = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   if (!load) {
-    process.stderr.write(`sallyport: there is no command ${name}\n\n${await overview()}\n`);
+    const meant = didYouMean(name, Object.keys(COMMANDS));
+    process.stderr.write(`sallyport: there is no command ${name}.${meant}\n\n${await overview()}\n`);
     return EXIT_USAGE;
   }
   const command = await load();

@@ -1,10 +1,10 @@
 import type { EndpointSettings } from "@colyseus/sdk";
 import { nat64 } from "../../net/nat64.ts";
+import { InviteTunnel } from "../../rendezvous/guest/invite-tunnel.ts";
 import { connectSession as connectUDP } from "../../session/connect.ts";
 import { type DiscoverOptions, discoverEachGame, discoverGames, type FoundGame } from "./found-game.ts";
 import { askInstanceThrough } from "./instance-reply.ts";
 import type { AskInstance } from "./instance-request.ts";
-import { InviteTunnel } from "./invite-tunnel.ts";
 import { Nearby } from "./nearby.ts";
 import {
   fastest,
@@ -40,6 +40,7 @@ export interface SallyportClientOptions extends SessionClientOptions {
   pace?: Pace;
 }
 
+/** Options of `SallyportClient.fromInvite`. */
 export interface InviteOptions extends SallyportClientOptions, InviteSettings {}
 
 const DEFAULT_UDP_TIMEOUT_MS = 2500;

@@ -11,31 +11,31 @@ import { UDPSocket } from "../../net/udp-socket.ts";
 import type { IntroductionBudget } from "../../net/unanswered-budget.ts";
 import { UnprovenAddress } from "../../net/unproven-address.ts";
 import { reachableAddresses } from "../../net/usable-interfaces.ts";
-import { Guessing } from "../../rendezvous/guessing.ts";
-import type { IntroduceOptions } from "../../rendezvous/guest/introduce.ts";
-import { NODE_SOCKETS } from "../../rendezvous/guest/introduce-node.ts";
-import { DEFAULT_STUN_SERVERS } from "../../rendezvous/mailbox/relay-list.ts";
-import type { Introduction } from "../../rendezvous/sealed/introduction.ts";
-import { sendInviteTunnelMessage, trickle } from "../../rendezvous/trickle.ts";
-import { PUBLIC_LOBBY, parseInvite } from "../../rendezvous/wire/invite.ts";
+import { type ConnectSessionOptions, connectSession } from "../../session/connect.ts";
+import type { SessionPath, SessionPathState } from "../../session/path.ts";
+import type { Session } from "../../session/types.ts";
+import { stunBinding } from "../../stun/client.ts";
+import { openTurnRelay } from "../../turn/open.ts";
+import type { TurnRelay } from "../../turn/relay.ts";
+import { Guessing } from "../guessing.ts";
+import { DEFAULT_STUN_SERVERS } from "../mailbox/relay-list.ts";
+import type { Introduction } from "../sealed/introduction.ts";
+import { sendInviteTunnelMessage, trickle } from "../trickle.ts";
+import { PUBLIC_LOBBY, parseInvite } from "../wire/invite.ts";
 import {
   encodeInviteTunnelMessage,
   type InviteTunnelMessage,
   type PathMessage,
   parseInviteTunnelMessage,
-} from "../../rendezvous/wire/invite-tunnel.ts";
-import { isLocalLobby } from "../../rendezvous/wire/local-lobby.ts";
-import type { TraversalServers } from "../../rendezvous/wire/servers.ts";
-import { connectSession } from "../../session/connect.ts";
-import type { SessionPath, SessionPathState } from "../../session/path.ts";
-import { stunBinding } from "../../stun/client.ts";
-import { openTurnRelay } from "../../turn/open.ts";
-import type { TurnRelay } from "../../turn/relay.ts";
+} from "../wire/invite-tunnel.ts";
+import { isLocalLobby } from "../wire/local-lobby.ts";
+import type { TraversalServers } from "../wire/servers.ts";
+import type { IntroduceOptions } from "./introduce.ts";
+import { NODE_SOCKETS } from "./introduce-node.ts";
 import { Introductions, unref } from "./introductions.ts";
 import { InviteTunnelRequests } from "./invite-tunnel-requests.ts";
-import type { ConnectSession } from "./udp-attempt.ts";
 
-const trace = traceOf("colyseus");
+const trace = traceOf("rendezvous");
 
 /** Everything is asked at once, and the slowest way is through a relay. */
 const SESSION_TIMEOUT_MS = 20_000;
@@ -109,7 +109,10 @@ export class InviteTunnel {
   }
 
   /** Finds a path by ICE (RFC 8445) and opens the session on it. */
-  readonly connectSession: ConnectSession = async (token, { dialed: _, ...options }) => {
+  readonly connectSession = async (
+    token: Uint8Array,
+    { dialed: _, ...options }: ConnectSessionOptions,
+  ): Promise<Session> => {
     const introduction = await this.#introductions.get();
     const prepared = this.#takePrepared();
     const path = prepared?.introduction === introduction ? prepared : await this.#newPath(introduction.attested);
@@ -126,6 +129,12 @@ export class InviteTunnel {
       throw error;
     }
   };
+
+  /** Gives back what no session uses: the introduction under way, and a path that was asked for along with it. Sessions stay. */
+  close(): void {
+    this.#takePrepared()?.close();
+    this.#introductions.close();
+  }
 
   #receive(bytes: Uint8Array): void {
     const message = parseInviteTunnelMessage(bytes);
