@@ -26,8 +26,9 @@ const rooms = await Promise.all(
   }),
 );
 say({ event: "ready" });
-process.on("SIGTERM", async () => {
-  await Promise.all(rooms.map((room) => room.leave()));
-  say({ event: "left" });
-  process.exit(0);
+process.on("SIGTERM", () => {
+  void Promise.all(rooms.map((room) => room.leave())).then(() => {
+    say({ event: "left" });
+    process.exit(0);
+  });
 });

@@ -1,4 +1,5 @@
 import type { EndpointSettings } from "@colyseus/sdk";
+import { needRelay } from "../../rendezvous/guest/need-relay.ts";
 import type { GameSummary, HostDetails } from "../../rendezvous/wire/protocol.ts";
 import type { TurnServer } from "../../turn/open.ts";
 import {
@@ -7,7 +8,6 @@ import {
   type InviteSettings,
   type LatencyOptions,
   NO_ENDPOINT,
-  needRelay,
   SessionClient,
   type SessionClientOptions,
 } from "../client/session-client.ts";

@@ -1,12 +1,12 @@
 import type { EndpointSettings } from "@colyseus/sdk";
 import { nat64 } from "../../net/nat64.ts";
+import { InviteTunnel } from "../../rendezvous/guest/invite-tunnel.ts";
 import { connectSession as connectUDP } from "../../session/connect.ts";
 import { type DiscoverOptions, discoverEachGame, discoverGames, type FoundGame } from "./found-game.ts";
 import { askInstanceThrough } from "./instance-reply.ts";
 import type { AskInstance } from "./instance-request.ts";
-import { InviteTunnel } from "./invite-tunnel.ts";
 import { Nearby } from "./nearby.ts";
-import { OwnRelay, type RelayForOthers, SessionRelaying } from "./relaying.ts";
+import { type RelayForOthers, SessionRelaying, SharedRelay } from "./relaying.ts";
 import {
   fastest,
   HIDDEN_NO_WEBSOCKET,
@@ -25,8 +25,8 @@ import { type ConnectSession, type UDPWayOptions, udpWay } from "./udp-attempt.t
 /** The relay that an invite's search for a path and the rooms of its client have in common. */
 const OWN_RELAY: unique symbol = Symbol("own relay");
 
-function ownRelayOf(options: SallyportClientOptions & { [OWN_RELAY]?: OwnRelay }): OwnRelay | undefined {
-  return options[OWN_RELAY] ?? (options.relayForOthers && new OwnRelay(options.relayForOthers));
+function ownRelayOf(options: SallyportClientOptions & { [OWN_RELAY]?: SharedRelay }): SharedRelay | undefined {
+  return options[OWN_RELAY] ?? (options.relayForOthers && new SharedRelay(options.relayForOthers));
 }
 
 export interface SallyportClientOptions extends SessionClientOptions {

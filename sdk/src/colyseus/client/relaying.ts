@@ -9,6 +9,7 @@ import {
 import { parseCandidates } from "../../ice/candidate.ts";
 import { messageOf } from "../../net/message-of.ts";
 import { traceOf } from "../../net/trace.ts";
+import type { OwnRelay, RelaysTaker } from "../../rendezvous/guest/own-relay.ts";
 import type { Session } from "../../session/types.ts";
 import {
   encodeRelaying,
@@ -17,7 +18,7 @@ import {
   type RelayingMessage,
   type RelayingTerms,
 } from "../wire/relaying.ts";
-import type { Beside, RelaysTaker } from "./session-way.ts";
+import type { Beside } from "./session-way.ts";
 
 const trace = traceOf("colyseus");
 
@@ -31,7 +32,7 @@ export interface RelayForOthers extends RelayingLimits, Pick<PlayerRelayOptions,
 const LINGER_MS = 1000;
 
 /** A client's own relay, for all rooms of hosts that take one. */
-export class OwnRelay {
+export class SharedRelay implements OwnRelay {
   readonly #options: RelayForOthers;
   readonly #listeners = new Set<() => void>();
   /** Rooms, and attempts to join one. */

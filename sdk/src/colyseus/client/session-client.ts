@@ -10,7 +10,6 @@ import type { NetworkConditions } from "../../channel/line-model.ts";
 import { type NetworkPreset, networkConditions } from "../../channel/network-presets.ts";
 import { traceOf } from "../../net/trace.ts";
 import { abortable } from "../../net/wait.ts";
-import { RendezvousError } from "../../rendezvous/wire/errors.ts";
 import type { TurnServer } from "../../turn/open.ts";
 import type { ClientLimits } from "../wire/traffic-limits.ts";
 import type { AvailableRoom } from "./available-room.ts";
@@ -81,15 +80,6 @@ export async function fastest<Client extends ColyseusSDK>(
   const [best, ...others] = answered;
   if (!best) throw new Error("None of the endpoints answers.", { cause: measured });
   return others.reduce((a, b) => (b.ms < a.ms ? b : a), best).client;
-}
-
-/** @throws RendezvousError `no-relay` where addresses are to stay hidden, and there is no TURN server */
-export function needRelay(count: number): void {
-  if (count > 0) return;
-  throw new RendezvousError(
-    "no-relay",
-    "Your address is to stay hidden (relayOnly), and no TURN server is known: join by a lobby that has one, or name one (turnServers).",
-  );
 }
 
 /** Stands for a host that told no address: its rooms are reached by introduction alone. */

@@ -1,7 +1,4 @@
-import type { IceCandidate } from "../../ice/candidate.ts";
-import type { TurnAccess } from "../../rendezvous/wire/servers.ts";
 import type { Session } from "../../session/types.ts";
-import type { TurnServer } from "../../turn/open.ts";
 import type { ConnectEndpoint } from "../wire/connect-request.ts";
 import type { JoinProgress } from "./path.ts";
 
@@ -58,17 +55,6 @@ export interface Beside {
   receive(data: Uint8Array, channel: number): void;
   /** The room is left, or the session has ended. Resolves when nobody stands on us any more; never rejects. */
   leaving(): Promise<void>;
-}
-
-/** What may use relays that become known while a session is under way. */
-export interface RelaysTaker {
-  /** This player's own relay, on this machine: a host that comes to it is met there. */
-  openOwnRelay(server: TurnServer): void;
-  takeRelays(change: {
-    add: readonly IceCandidate[];
-    remove: readonly IceCandidate[];
-    turn: readonly TurnAccess[];
-  }): void;
 }
 
 export interface Dialed {

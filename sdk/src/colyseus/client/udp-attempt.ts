@@ -1,5 +1,6 @@
 import { formatEndpoint } from "../../net/endpoint.ts";
 import { traceOf } from "../../net/trace.ts";
+import type { RelaysTaker } from "../../rendezvous/guest/own-relay.ts";
 import type { SessionLimits } from "../../session/limits.ts";
 import type { Session } from "../../session/types.ts";
 import type { ConnectEndpoint } from "../wire/connect-request.ts";
@@ -7,7 +8,7 @@ import type { RelayingTerms } from "../wire/relaying.ts";
 import { type ClientLimits, clientSessionLimits, clientTraffic } from "../wire/traffic-limits.ts";
 import { type AskInstance, askInstance as askInstanceOverHTTP } from "./instance-request.ts";
 import { askPatiently, type ToldToWait } from "./patience.ts";
-import type { Beside, Dialed, DialOptions, Pace, RelaysTaker, SessionWay } from "./session-way.ts";
+import type { Beside, Dialed, DialOptions, Pace, SessionWay } from "./session-way.ts";
 import { type ConnectGrant, type RequestToken, requestToken as requestTokenOverHTTP } from "./token-request.ts";
 
 const trace = traceOf("colyseus");

@@ -2,6 +2,7 @@ import type { Server } from "node:http";
 import type { ConnectivityManager } from "../../../connectivity/manager/manager.ts";
 import type { NatView } from "../../../ice/port-prediction.ts";
 import type { HostRegistration } from "../../../rendezvous/host/registration.ts";
+import type { RelayMessage } from "../../../rendezvous/wire/invite-tunnel.ts";
 import type { SessionServer } from "../../../session/types.ts";
 import type { Relaying } from "../relaying/relaying.ts";
 import { serveInviteTunnel } from "./invite-tunnel.ts";
@@ -36,6 +37,8 @@ export function serveIntroductions(
   lobby.registration.on("introduction", (introduction) => {
     if (relayOnly && !connectivity.hasRelay) return introduction.close(NO_RELAY);
     const { isLocal } = lobby;
+    const onRelay =
+      relaying && ((message: RelayMessage, bytes: number) => relaying.offered(introduction, message, bytes));
     const { attested } = introduction;
     serveInviteTunnel(introduction, {
       server,
@@ -45,7 +48,7 @@ export function serveIntroductions(
       isLocal,
       attested,
       relayOnly,
-      relaying,
+      onRelay,
     });
   });
 }

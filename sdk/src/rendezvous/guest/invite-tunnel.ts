@@ -1,20 +1,20 @@
 import { nat64 } from "../../net/nat64.ts";
-import type { IntroduceOptions } from "../../rendezvous/guest/introduce.ts";
-import { NODE_SOCKETS } from "../../rendezvous/guest/introduce-node.ts";
-import { DEFAULT_STUN_SERVERS } from "../../rendezvous/mailbox/relay-list.ts";
-import type { Introduction } from "../../rendezvous/sealed/introduction.ts";
-import { sendInviteTunnelMessage } from "../../rendezvous/trickle.ts";
-import { PUBLIC_LOBBY, parseInvite } from "../../rendezvous/wire/invite.ts";
-import { encodeInviteTunnelMessage, parseInviteTunnelMessage } from "../../rendezvous/wire/invite-tunnel.ts";
-import { isLocalLobby } from "../../rendezvous/wire/local-lobby.ts";
-import { connectSession } from "../../session/connect.ts";
+import { type ConnectSessionOptions, connectSession } from "../../session/connect.ts";
+import type { Session } from "../../session/types.ts";
 import type { TurnServer } from "../../turn/open.ts";
+import { DEFAULT_STUN_SERVERS } from "../mailbox/relay-list.ts";
+import type { Introduction } from "../sealed/introduction.ts";
+import { sendInviteTunnelMessage } from "../trickle.ts";
+import { PUBLIC_LOBBY, parseInvite } from "../wire/invite.ts";
+import { encodeInviteTunnelMessage, parseInviteTunnelMessage } from "../wire/invite-tunnel.ts";
+import { isLocalLobby } from "../wire/local-lobby.ts";
+import type { IntroduceOptions } from "./introduce.ts";
+import { NODE_SOCKETS } from "./introduce-node.ts";
 import { Introductions, unref } from "./introductions.ts";
 import { InviteTunnelRequests } from "./invite-tunnel-requests.ts";
 import { InvitedPath, type PathServers } from "./invited-path.ts";
-import type { OwnRelay } from "./relaying.ts";
-import { needRelay } from "./session-client.ts";
-import type { ConnectSession } from "./udp-attempt.ts";
+import { needRelay } from "./need-relay.ts";
+import type { OwnRelay, RelaysTaker } from "./own-relay.ts";
 
 /** Everything is asked at once, and the slowest way is through a relay. */
 const SESSION_TIMEOUT_MS = 20_000;
@@ -123,7 +123,15 @@ export class InviteTunnel {
   }
 
   /** Finds a path by ICE (RFC 8445) and opens the session on it. */
-  readonly connectSession: ConnectSession = async (token, { dialed: _, onRelaysTaker, ...options }) => {
+  readonly connectSession = async (
+    token: Uint8Array,
+    {
+      dialed: _,
+      onRelaysTaker,
+      signal: given,
+      ...options
+    }: ConnectSessionOptions & { onRelaysTaker?: (taker: RelaysTaker) => void },
+  ): Promise<Session> => {
     const introduction = await this.#introductions.get();
     const prepared = this.#takePrepared();
     const path = prepared?.introduction === introduction ? prepared : await this.#newPath(introduction.attested);
@@ -137,7 +145,7 @@ export class InviteTunnel {
     const offered = this.#bringOwnRelay(introduction, path);
     onRelaysTaker?.(path);
     try {
-      const signal = AbortSignal.any([options.signal, path.hopeless]);
+      const signal = given === undefined ? path.hopeless : AbortSignal.any([given, path.hopeless]);
       return await connectSession(token, { ...options, signal, path, timeoutMs: SESSION_TIMEOUT_MS });
     } catch (error) {
       path.close();
@@ -166,6 +174,12 @@ export class InviteTunnel {
     };
     own.use(user, takesRelays, onOffer);
     return () => void own.leave(user, onOffer);
+  }
+
+  /** Gives back what no session uses: the introduction under way, and a path that was asked for along with it. Sessions stay. */
+  close(): void {
+    this.#takePrepared()?.close();
+    this.#introductions.close();
   }
 
   #receive(bytes: Uint8Array): void {

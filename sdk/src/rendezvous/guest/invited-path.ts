@@ -13,19 +13,19 @@ import type { IntroductionBudget } from "../../net/unanswered-budget.ts";
 import { UnprovenAddress } from "../../net/unproven-address.ts";
 import { reachableAddresses } from "../../net/usable-interfaces.ts";
 import { sleep } from "../../net/wait.ts";
-import { Guessing } from "../../rendezvous/guessing.ts";
-import type { Introduction } from "../../rendezvous/sealed/introduction.ts";
-import { trickle } from "../../rendezvous/trickle.ts";
-import { RendezvousError } from "../../rendezvous/wire/errors.ts";
-import type { InviteTunnelMessage, PathMessage } from "../../rendezvous/wire/invite-tunnel.ts";
-import type { TurnAccess } from "../../rendezvous/wire/servers.ts";
 import type { SessionPath, SessionPathState } from "../../session/path.ts";
 import { stunBinding } from "../../stun/client.ts";
 import { openTurnRelay, type TurnServer } from "../../turn/open.ts";
 import type { TurnRelay } from "../../turn/relay.ts";
-import type { RelaysTaker } from "./session-way.ts";
+import { Guessing } from "../guessing.ts";
+import type { Introduction } from "../sealed/introduction.ts";
+import { trickle } from "../trickle.ts";
+import { RendezvousError } from "../wire/errors.ts";
+import type { InviteTunnelMessage, PathMessage } from "../wire/invite-tunnel.ts";
+import type { TurnAccess } from "../wire/servers.ts";
+import type { RelaysTaker } from "./own-relay.ts";
 
-const trace = traceOf("colyseus");
+const trace = traceOf("rendezvous");
 
 const STUN_TIMEOUT_MS = 3_000;
 /** A direct way, or a relay of the host's, has so long before players are asked, ms. */
