@@ -236,8 +236,10 @@ describe("what relays see", () => {
       expect(seen).not.toContain(secret);
     }
     // Where hosts listen: by game, by relay. Each listens to three epochs by code and by link.
-    const listenedAt = ({ subscribed }: (typeof some)[number]): string[] =>
-      subscribed.filter(({ length }) => length === 6).flat();
+    // Each once: a host comes back to a relay that took longer than it may, as all do on a busy machine.
+    const listenedAt = ({ subscribed }: (typeof some)[number]): string[] => [
+      ...new Set(subscribed.filter(({ length }) => length === 6).flat()),
+    ];
     // The first relay that answers serves; the others may connect later.
     await until(() => some.every((relay) => listenedAt(relay).length === 2 * 6));
     const listened = some.map(listenedAt);
