@@ -5,6 +5,7 @@ import { createLimitedServer, defineRendezvous, guardRequests, limitConnections,
 import { RENDEZVOUS_ROOM, type TurnOptions } from "sallyport/rendezvous";
 import { listen } from "./listen.ts";
 import { quietLogger } from "./logger.ts";
+import { networkUrl } from "./network-url.ts";
 import { servePage } from "./page.ts";
 import { shareByRedis } from "./redis.ts";
 import { type LobbyConnectivity, startStun, stunUrlOf } from "./stun.ts";
@@ -15,8 +16,8 @@ export interface LobbyOptions {
   port: number;
   /** The address to listen on; undefined: all of this machine's. */
   host: string | undefined;
-  /** The lobby's URL as players know it; invites' links begin with it. */
-  publicUrl: string;
+  /** The lobby's URL as players know it; invites' links begin with it. Undefined: with the URL by which a host came. */
+  publicUrl: string | undefined;
   /** A reverse proxy of ours stands before us and says who is asking. */
   trustProxy: boolean;
   /** UDP port of the STUN responder; 0: none. */
@@ -33,19 +34,28 @@ export interface LobbyOptions {
 }
 
 export interface Lobby {
+  /** As players know it, or as this computer does. */
+  url: string;
+  /** As others on this network know it, where it was given no other name. */
+  network: string | undefined;
   close(): Promise<void>;
 }
 
 /** @throws Failure when the port cannot be had */
 export async function startLobby(options: LobbyOptions): Promise<Lobby> {
-  const { port, host, publicUrl, trustProxy, stunPort, stunUrls, redisUrl, warn } = options;
+  const { port, host, trustProxy, stunPort, stunUrls, redisUrl, warn } = options;
+  const publicUrl = options.publicUrl ?? `http://localhost:${port}/`;
+  const network = options.publicUrl === undefined ? networkUrl(port, host) : undefined;
   const http = createLimitedServer();
   const transport = new WebSocketTransport({ server: http });
   // Before the room is defined, which tells hosts and players of it.
   const relay = options.ownTurn && (await startTurn(options.ownTurn, stunPort, publicUrl));
   const stun = relay?.server ?? startStun(stunPort, warn);
   const turn = relay?.options ?? options.turn;
-  const connectivity: LobbyConnectivity = { stun: stunUrls ?? (stun ? [stunUrlOf(publicUrl, stun.port)] : []) };
+  const connectivity: LobbyConnectivity = {
+    stun: stunUrls ?? (stun ? [stunUrlOf(publicUrl, stun.port)] : []),
+    ...(network !== undefined && { network }),
+  };
   const server = defineServer({
     greet: false,
     gracefullyShutdown: false,
@@ -54,7 +64,7 @@ export async function startLobby(options: LobbyOptions): Promise<Lobby> {
     transport,
     rooms: {
       [RENDEZVOUS_ROOM]: defineRendezvous({
-        publicUrl,
+        ...(options.publicUrl !== undefined && { publicUrl: options.publicUrl }),
         stun: connectivity.stun,
         ...(turn === undefined ? {} : { turn }),
       }),
@@ -76,6 +86,8 @@ export async function startLobby(options: LobbyOptions): Promise<Lobby> {
     throw error;
   }
   return {
+    url: publicUrl,
+    network,
     async close() {
       await stun?.close();
       await server.gracefullyShutdown(false);

@@ -7,6 +7,8 @@ import { UsageError } from "../cli/arguments.ts";
 export interface LobbyConnectivity {
   /** `stun:host:port` */
   stun: string[];
+  /** The lobby's URL on this network, where it was given no other name. */
+  network?: string;
 }
 
 /** From STUN_URLS (commas or blanks), and STUN_PORT for a responder of our own; 0 is none. @throws UsageError */
