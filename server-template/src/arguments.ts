@@ -2,7 +2,7 @@ import { parseArgs } from "node:util";
 import { closestMatch } from "leven";
 import { EXIT, Failure } from "./failure.ts";
 
-export const HELP = `Scaffolds a multiplayer game on Colyseus that is hosted from anywhere with Sallyport.
+export const HELP = `Scaffolds a multiplayer game on Colyseus that is hosted from anywhere with Sallyport, or a lobby for such games.
 
 Usage: npm create sallyport [FOLDER] [-- options]
 
@@ -18,7 +18,8 @@ Usage: npm create sallyport [FOLDER] [-- options]
 
 Examples:
   npm create sallyport my-game
-  npm create sallyport my-game -- --yes --no-git`;
+  npm create sallyport my-game -- --yes --no-git
+  npm create sallyport my-lobby -- --template lobby`;
 
 export interface Arguments {
   folder: string | undefined;

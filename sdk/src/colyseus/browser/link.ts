@@ -2,6 +2,7 @@ import type { Endpoint } from "../../net/endpoint.ts";
 import type { SessionLimits } from "../../session/limits.ts";
 import type { SessionPathKind } from "../../session/path.ts";
 import { PING_INTERVAL_MS } from "../webrtc/liveness.ts";
+import { relayedAlone } from "../webrtc/relayed-candidates.ts";
 import { type DataChannelPort, LOW_BYTES } from "../webrtc/send-queue.ts";
 import { DataChannelSession, type PeerLink } from "../webrtc/session.ts";
 import { RELIABLE_CHANNEL, UNRELIABLE_CHANNEL } from "../wire/webrtc-request.ts";
@@ -11,6 +12,8 @@ import { SelectedPath } from "./selected-path.ts";
 const CLOSE_GOING_AWAY = 1001;
 /** STUN servers that do not answer are not waited for longer. */
 const GATHERING_MS = 1000;
+/** Where nothing else counts, a TURN server has longer: over TCP it takes four round trips. */
+const RELAY_GATHERING_MS = 4000;
 
 /** The browser's peer connection with its two channels. */
 export class BrowserLink implements PeerLink {
@@ -18,14 +21,17 @@ export class BrowserLink implements PeerLink {
   readonly #reliable: RTCDataChannel;
   readonly #unreliable: RTCDataChannel;
   readonly #hasServers: boolean;
+  readonly #relayOnly: boolean;
   readonly #path: SelectedPath;
   #timer: ReturnType<typeof setInterval> | undefined;
   #onHide: (() => void) | undefined;
   readonly reliable: DataChannelPort;
   readonly unreliable: DataChannelPort;
 
-  constructor(iceServers: RTCIceServer[]) {
-    this.#connection = new RTCPeerConnection({ iceServers });
+  /** @param relayOnly TURN servers carry everything, and the offer names no address of this browser */
+  constructor(iceServers: RTCIceServer[], relayOnly: boolean = false) {
+    this.#relayOnly = relayOnly;
+    this.#connection = new RTCPeerConnection({ iceServers, iceTransportPolicy: relayOnly ? "relay" : "all" });
     this.#hasServers = iceServers.length > 0;
     this.#path = new SelectedPath(this.#connection);
     const { id, label } = RELIABLE_CHANNEL;
@@ -50,7 +56,11 @@ export class BrowserLink implements PeerLink {
     await connection.setLocalDescription();
     if (this.#hasServers) await this.#gathered(signal);
     signal.throwIfAborted();
-    return connection.localDescription?.sdp ?? "";
+    const sdp = connection.localDescription?.sdp ?? "";
+    if (!this.#relayOnly) return sdp;
+    const hidden = relayedAlone(sdp);
+    if (hidden !== undefined) return hidden;
+    throw new Error("no TURN server relays for this page, and its address is to stay hidden (relayOnly)");
   }
 
   /** Resolves when both channels are open. */
@@ -102,7 +112,7 @@ export class BrowserLink implements PeerLink {
       };
       connection.addEventListener("icegatheringstatechange", check);
       signal.addEventListener("abort", () => resolve(), { once: true });
-      setTimeout(resolve, GATHERING_MS);
+      setTimeout(resolve, this.#relayOnly ? RELAY_GATHERING_MS : GATHERING_MS);
       check();
     });
   }

@@ -36,6 +36,7 @@ import { checkServersOptions, type ServersOptions } from "../../rendezvous/wire/
 import { VersionNotices } from "../../session/versions.ts";
 import { ClockSteps } from "./clock-steps.ts";
 import { Guests } from "./guests.ts";
+import { findByInvite } from "./invite-index.ts";
 import { LIMITS, type RendezvousLimits } from "./limits.ts";
 import { LiveCodes } from "./live-codes.ts";
 import { CLOCK_TOLERANCE_MS, mintServers, renewServersAfter } from "./mint-servers.ts";
@@ -130,6 +131,7 @@ export class RendezvousRoom extends Room<{ metadata: Metadata }> {
    * share one bucket, or write their own.
    */
   static override async onAuth(_token: string, options: unknown, context: AuthContext): Promise<Caller> {
+    findByInvite(liveCodes);
     const address = context.ip ?? "unknown";
     if (!(await quota.takeRequest(address))) throw tooManyRequests();
     const asked = (options ?? {}) as Record<string, unknown>;
@@ -242,7 +244,7 @@ export class RendezvousRoom extends Room<{ metadata: Metadata }> {
     }
     this.#code = invite as string;
     this.#verifier = verifierOf(proof as string);
-    this.#claimed = await liveCodes.claim(this.#code, this.#owner);
+    this.#claimed = await liveCodes.claim(this.#code, this.#owner, this.roomId);
     if (!this.#claimed) throw belongsToAnother();
   }
 

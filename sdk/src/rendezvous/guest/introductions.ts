@@ -1,6 +1,7 @@
-import type { RelaySockets } from "../../rendezvous/guest/by-relays.ts";
-import { type IntroduceOptions, introduce } from "../../rendezvous/guest/introduce.ts";
-import type { Introduction } from "../../rendezvous/sealed/introduction.ts";
+import type { Introduction } from "../sealed/introduction.ts";
+import type { RelaySockets } from "./by-relays.ts";
+import { CodeHashes } from "./code-hashes.ts";
+import { type IntroduceOptions, introduce } from "./introduce.ts";
 
 /** An introduction that nobody needs any more is given back to the lobby. */
 const IDLE_MS = 20_000;
@@ -20,7 +21,7 @@ export class Introductions {
   /** @param sockets how relays are reached. Default: as a page can */
   constructor(invite: string, options: IntroduceOptions, sockets?: RelaySockets) {
     this.#invite = invite;
-    this.#options = options;
+    this.#options = { ...options, hashes: new CodeHashes() };
     this.#sockets = sockets;
   }
 
@@ -41,6 +42,15 @@ export class Introductions {
       },
     );
     return this.#current;
+  }
+
+  /** Ends the one under way. */
+  close(): void {
+    clearTimeout(this.#idle);
+    this.#current?.then(
+      (introduction) => introduction.close("done"),
+      () => {},
+    );
   }
 
   #rest(): void {
