@@ -65,7 +65,7 @@ export interface Session {
   /** How the far end is reached. */
   readonly pathKind: SessionPathKind;
   readonly stats: SessionStats;
-  /** Since the other side was heard, ms. One that is there says something every 100 ms over UDP, every second over WebRTC. */
+  /** Since the other side was heard, ms. One that is there says something every 100 ms over UDP, every 250 over WebRTC. */
   readonly silentMs: number;
   /** The ways that ICE tried, best first, where it was ICE that found the path; for diagnosis. */
   pairs?(): readonly SessionPathPair[];
