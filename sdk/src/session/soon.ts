@@ -3,7 +3,7 @@
  * once it is nested (WHATWG HTML), a second in a tab that nobody looks at; a message to oneself takes no such time.
  */
 export const soon: (work: () => void) => void =
-  typeof setImmediate === "function" ? (work) => void setImmediate(work) : byMessage();
+  typeof globalThis.setImmediate === "function" ? (work) => void globalThis.setImmediate(work) : byMessage();
 
 function byMessage(): (work: () => void) => void {
   const waiting: (() => void)[] = [];
