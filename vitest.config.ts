@@ -13,11 +13,22 @@ const hookTimeout = 60_000;
 const env = { SALLYPORT_LAN: "none" };
 
 const FIREFOX = "test/lab/firefox.test.ts";
+const ATTACKS = "test/lab/attacks/*.test.ts";
 
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: "unit", include: ["test/unit/**/*.test.ts"], expect, env, testTimeout, hookTimeout } },
+      {
+        test: {
+          name: "unit",
+          include: ["test/unit/**/*.test.ts"],
+          expect,
+          env,
+          testTimeout,
+          hookTimeout,
+          maxWorkers: 2,
+        },
+      },
       {
         test: {
           name: "interop",
@@ -37,14 +48,29 @@ export default defineConfig({
           retry: 2,
           expect,
           include: ["test/lab/**/*.test.ts"],
-          exclude: [FIREFOX],
+          exclude: [FIREFOX, ATTACKS],
           globalSetup: ["test/lab/setup.ts"],
           testTimeout: 120_000,
           hookTimeout: 120_000,
           // Most of the time these wait for a router's or a NAT's timer; each has networks of its own.
-          maxWorkers: 2,
+          maxWorkers: 3,
+          // Projects of one group, and so of one number of workers, share them; the groups follow each other.
+          sequence: { groupOrder: 1 },
           // Of the tests that say they are concurrent.
           maxConcurrency: 2,
+        },
+      },
+      // The part of the lab that keeps the processors busy: beside others that do, and not beside three that time routers.
+      {
+        test: {
+          name: "attacks",
+          retry: 2,
+          expect,
+          include: [ATTACKS],
+          globalSetup: ["test/lab/setup.ts"],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          maxWorkers: 2,
         },
       },
       // Firefox takes a minute and 300 MB: `npm run test:firefox`.
@@ -68,7 +94,8 @@ export default defineConfig({
           globalSetup: ["test/lab/setup.ts"],
           testTimeout: 180_000,
           hookTimeout: 600_000,
-          maxWorkers: 2,
+          maxWorkers: 3,
+          sequence: { groupOrder: 1 },
         },
       },
       {
@@ -80,6 +107,7 @@ export default defineConfig({
           testTimeout: 1_200_000,
           hookTimeout: 600_000,
           maxWorkers: 2,
+          sequence: { groupOrder: 2 },
         },
       },
     ],

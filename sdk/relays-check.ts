@@ -32,4 +32,6 @@ await stunBinding(socket, DEFAULT_STUN_SERVERS, {
 await socket.close();
 const good = checks.filter(({ problem }) => problem === undefined).length;
 console.log(`${good} of ${checks.length} relays and ${stun} of ${DEFAULT_STUN_SERVERS.length} STUN servers answer.`);
+if (good === 0 && stun === 0)
+  console.log("None at all: this machine is offline, or its network lets neither out. That says nothing of the lists.");
 process.exitCode = good < WANTED_SHARE * checks.length || stun < 2 ? 1 : 0;

@@ -6,7 +6,7 @@ import { startVitest } from "vitest/node";
 import { prepare } from "./lab/lab/prepare.ts";
 
 const named = process.argv.slice(2);
-const projects = named.length > 0 ? named : ["unit", "interop", "lab", "windows"];
+const projects = named.length > 0 ? named : ["unit", "interop", "attacks", "lab", "windows"];
 // Before any test: interop's need other people's programs too.
 const missing = prepare();
 if (missing !== undefined)
@@ -44,8 +44,9 @@ const line = ({ passed, failed, skipped }: typeof counts): string =>
   `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`;
 for (const name of secondTry) console.log(`Passed, but not at the first try: ${name}`);
 for (const [name, project] of perProject) console.log(`${name}: ${line(project)}`);
-const labSkipped = perProject.get("lab")?.skipped ?? 0;
-const labRan = (perProject.get("lab")?.passed ?? 0) > 0;
+const inLab = ["lab", "attacks"].map((name) => perProject.get(name));
+const labSkipped = inLab.reduce((sum, project) => sum + (project?.skipped ?? 0), 0);
+const labRan = inLab.every((project) => project !== undefined && project.passed > 0);
 if (process.env["CI"] && named.length === 0 && (labSkipped > 0 || !labRan)) {
   console.log("The lab must run in CI: it needs root on Debian.");
   counts.failed += Math.max(1, labSkipped);

@@ -1,7 +1,8 @@
 import { parseArgs } from "node:util";
+import { closestMatch } from "leven";
 import { EXIT, Failure } from "./failure.ts";
 
-export const HELP = `Scaffolds a multiplayer game on Colyseus that is hosted from anywhere with Sallyport.
+export const HELP = `Scaffolds a multiplayer game on Colyseus that is hosted from anywhere with Sallyport, or a lobby for such games.
 
 Usage: npm create sallyport [FOLDER] [-- options]
 
@@ -17,7 +18,8 @@ Usage: npm create sallyport [FOLDER] [-- options]
 
 Examples:
   npm create sallyport my-game
-  npm create sallyport my-game -- --yes --no-git`;
+  npm create sallyport my-game -- --yes --no-git
+  npm create sallyport my-lobby -- --template lobby`;
 
 export interface Arguments {
   folder: string | undefined;
@@ -66,6 +68,12 @@ function parse(argv: readonly string[]): Parsed {
   } catch (error) {
     const said = error instanceof Error ? error.message : String(error);
     const unknown = /^Unknown option '(-\S+)'/.exec(said)?.[1];
-    throw new Failure(`${unknown === undefined ? said : `${unknown} is no option`}. See --help.`, EXIT.usage);
+    if (unknown === undefined) throw new Failure(`${said}. See --help.`, EXIT.usage);
+    const options = Object.keys(OPTIONS).map((name) => `--${name}`);
+    const nearest = closestMatch(unknown, options, { maxDistance: 2 });
+    throw new Failure(
+      `${unknown} is no option. ${nearest === undefined ? "See --help." : `Did you mean ${nearest}?`}`,
+      EXIT.usage,
+    );
   }
 }

@@ -1,5 +1,5 @@
 /** `npm create sallyport my-game` */
-import { readdir, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { basename, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { intro, log, outro, spinner } from "@clack/prompts";
@@ -9,6 +9,7 @@ import { nameProblem, suggestName } from "./name.ts";
 import { ask, askFolder, askTemplate } from "./questions.ts";
 import { occupants, scaffold } from "./scaffold.ts";
 import { initialiseGit, install, packageManager } from "./steps.ts";
+import { DEFAULT_TEMPLATE, TEMPLATES, type Template } from "./templates.ts";
 
 const ROOT: string = fileURLToPath(new URL("../", import.meta.url));
 
@@ -17,8 +18,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   try {
     const options = readArguments(argv);
     if (options.help) {
-      const templates = (await templateNames()).join(", ");
-      process.stdout.write(`${HELP.replace("TEMPLATES", templates)}\n`);
+      process.stdout.write(`${HELP.replace("TEMPLATES", Object.keys(TEMPLATES).join(", "))}\n`);
     } else if (options.version) {
       process.stdout.write(`${await ownVersion()}\n`);
     } else {
@@ -37,37 +37,38 @@ async function create(options: Arguments): Promise<void> {
   if (options.folder === undefined && !asking) {
     throw new Failure("Where to? Name the folder: npm create sallyport my-game", EXIT.usage);
   }
-  const templates = await templateNames();
-  if (options.template !== undefined && !templates.includes(options.template)) {
-    throw new Failure(`There is no template "${options.template}". There is: ${templates.join(", ")}`, EXIT.usage);
-  }
-  if (asking) intro("A game that friends can join from anywhere");
+  if (options.template !== undefined) templateOf(options.template);
+  if (asking) intro("Games that friends can join from anywhere");
 
-  const folder = options.folder ?? (await askFolder());
+  const template = options.template ?? (asking ? await askTemplate(TEMPLATES) : DEFAULT_TEMPLATE);
+  const { noun, placeholder, hasInvites } = templateOf(template);
+  const folder = options.folder ?? (await askFolder(noun, placeholder));
   const target = resolve(folder);
   const name = basename(target);
   const problem = nameProblem(name);
   if (problem !== undefined) {
-    throw new Failure(`A package cannot be called "${name}": ${problem}. Try ${suggestName(name)}.`, EXIT.usage);
+    throw new Failure(
+      `A package cannot be called "${name}": ${problem}. Try ${suggestName(name, placeholder)}.`,
+      EXIT.usage,
+    );
   }
   const overwrite = await mayWrite(target, options.force, asking);
-  const template =
-    options.template ?? (asking && templates.length > 1 ? await askTemplate(templates) : (templates[0] ?? ""));
   const wantsInstall = options.install ?? (asking ? await ask("Install its packages now?", true) : true);
   const wantsGit = options.git ?? (asking ? await ask("Make it a git repository?", true) : true);
 
   const question =
     "Shall friends join from anywhere, through public relays? These see your public address, nothing of the game.";
-  const isPublic = options.isPublic ?? (asking ? await ask(question, true) : true);
+  const isPublic = hasInvites && (options.isPublic ?? (asking ? await ask(question, true) : true));
 
   const sdk = sdkOf(options.sdk) ?? `^${await ownVersion()}`;
-  await scaffold({ target, template: resolve(ROOT, "templates", template), name, sdk, isPublic, overwrite });
+  const source = resolve(ROOT, "templates", template);
+  await scaffold({ target, template: source, placeholder, name, sdk, isPublic, overwrite });
   const say = asking ? log.success : console.log;
-  say(`Your game stands in ${shown(target)}`);
+  say(`Your ${noun} stands in ${shown(target)}`);
   const manager = packageManager();
   const failure = wantsInstall ? await installing(target, manager, asking) : undefined;
   if (wantsGit) {
-    const reason = await initialiseGit(target);
+    const reason = await initialiseGit(target, noun);
     if (reason !== undefined) say(`No git repository was made: ${reason}.`);
   }
   if (failure !== undefined) throw failure;
@@ -114,9 +115,11 @@ async function installing(
   }
 }
 
-async function templateNames(): Promise<string[]> {
-  const entries = await readdir(resolve(ROOT, "templates"), { withFileTypes: true });
-  return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+/** @throws Failure when there is none of this name */
+function templateOf(name: string): Template {
+  const template = Object.hasOwn(TEMPLATES, name) ? TEMPLATES[name] : undefined;
+  if (template !== undefined) return template;
+  throw new Failure(`There is no template "${name}". There is: ${Object.keys(TEMPLATES).join(", ")}`, EXIT.usage);
 }
 
 async function ownVersion(): Promise<string> {

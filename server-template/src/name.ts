@@ -14,8 +14,8 @@ export function nameProblem(name: string): string | undefined {
   return undefined;
 }
 
-/** The nearest name that is allowed. */
-export function suggestName(text: string): string {
+/** The nearest name that is allowed; `otherwise` where there is none. */
+export function suggestName(text: string, otherwise = "my-game"): string {
   const name = text
     .normalize("NFKD")
     .replaceAll(/\p{M}/gu, "")
@@ -23,5 +23,5 @@ export function suggestName(text: string): string {
     .replaceAll(/[^a-z0-9._]+/g, "-")
     .replaceAll(/^[^a-z0-9]+|[^a-z0-9]+$/g, "")
     .slice(0, 214);
-  return nameProblem(name) === undefined ? name : "my-game";
+  return nameProblem(name) === undefined ? name : otherwise;
 }

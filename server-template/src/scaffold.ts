@@ -12,14 +12,14 @@ const RENAMED: Readonly<Record<string, readonly string[]>> = {
 };
 /** What may be there already: it says nothing of another project. */
 const HARMLESS: readonly string[] = [".git", ".gitattributes", ".DS_Store", "Thumbs.db", ".idea", ".vscode", "LICENSE"];
-/** Stands for the project's name in the template's texts. */
-const PLACEHOLDER = "my-game";
 
 export interface ScaffoldOptions {
   /** Absolute. Made if it is not there. */
   target: string;
   /** The template's folder. */
   template: string;
+  /** Stands for the project's name in the template's texts. */
+  placeholder: string;
   name: string;
   /** What package.json asks of sallyport. */
   sdk: string;
@@ -42,9 +42,9 @@ export async function occupants(folder: string): Promise<string[]> {
 
 /** @throws Failure before anything is written, if something would be overwritten that should not */
 export async function scaffold(options: ScaffoldOptions): Promise<void> {
-  const { target, template, name, sdk, isPublic, overwrite } = options;
+  const { target, template, placeholder, name, sdk, isPublic, overwrite } = options;
   const files = (await filesIn(template)).flatMap((file) =>
-    (RENAMED[file] ?? [file]).map((as) => ({ from: join(template, file), to: as.replace(PLACEHOLDER, name) })),
+    (RENAMED[file] ?? [file]).map((as) => ({ from: join(template, file), to: as.replace(placeholder, name) })),
   );
   if (!overwrite) {
     const there = await Promise.all(files.map(async ({ to }) => ((await exists(join(target, to))) ? [to] : [])));
@@ -58,7 +58,7 @@ export async function scaffold(options: ScaffoldOptions): Promise<void> {
       const path = join(target, to);
       await mkdir(dirname(path), { recursive: true });
       const text = await readFile(from, "utf8");
-      const named = to === "package.json" ? fillPackage(text, name, sdk) : text.replaceAll(PLACEHOLDER, name);
+      const named = to === "package.json" ? fillPackage(text, name, sdk) : text.replaceAll(placeholder, name);
       const filled = to === ".env" && isPublic ? named.replace(/^#(?=LOBBY_URL=public$)/m, "") : named;
       if (filled === text) await copyFile(from, path);
       else await writeFile(path, filled);

@@ -33,14 +33,14 @@ export async function install(folder: string, manager: PackageManager): Promise<
 }
 
 /** Answers why there is no repository; undefined when there is one now. */
-export async function initialiseGit(folder: string): Promise<string | undefined> {
+export async function initialiseGit(folder: string, noun: string): Promise<string | undefined> {
   const inside = await run("git", ["rev-parse", "--is-inside-work-tree"], folder);
   if (inside.code === "ENOENT") return "git is not installed";
   if (inside.code === 0) return "it lies in a git repository already";
   for (const command of [
     ["init", "--quiet"],
     ["add", "--all"],
-    ["commit", "--quiet", "--message", "A new game"],
+    ["commit", "--quiet", "--message", `A new ${noun}`],
   ]) {
     const { code, output } = await run("git", command, folder);
     if (code === 0) continue;

@@ -189,18 +189,26 @@ describe("troubleshooting", () => {
 });
 
 test("Godot's table names what there is", () => {
-  const instances: Record<string, object> = {
-    upnp: UPNP.prototype,
-    server: UDPServer.prototype,
-    peer: PacketPeerUDP.prototype,
-    getGateway: UPNPDevice.prototype,
+  const types: Record<string, readonly [prototype: object, type: object]> = {
+    UPNP: [UPNP.prototype, new UPNP()],
+    UPNPDevice: [UPNPDevice.prototype, new UPNPDevice()],
+    UDPServer: [UDPServer.prototype, new UDPServer()],
+    PacketPeerUDP: [PacketPeerUDP.prototype, new PacketPeerUDP()],
   };
-  const cells = read("docs/from-godot.md").match(/^\| .+ \| (.+) \|$/gm) ?? [];
-  const used = cells.flatMap((row) => [
-    ...(row.split(" | ")[1] ?? "").matchAll(/\b(upnp|server|peer|getGateway)(?:\(\)\?)?\.(\w+)/g),
-  ]);
-  expect(used.length).toBeGreaterThan(15);
-  for (const [, object = "", member = ""] of used)
-    expect([object, member, member in (instances[object] ?? {})]).toEqual([object, member, true]);
+  const named: string[] = [];
+  for (const [, type = "", section = ""] of read("docs/from-godot.md").matchAll(
+    /<!-- table: (\w+) -->([^]*?)<!-- end -->/g,
+  )) {
+    for (const [, ours = ""] of section.matchAll(/^\| `[^|]+` ?[^|]*\| `([^`]+)` \|/gm)) {
+      // Enumerations and options of the constructor are no members.
+      if (/^(UPNPResult|IGDStatus|GodotError)\.|Ms\b/.test(ours)) continue;
+      for (const name of ours.replace(/\(.*/, "").split(", ")) {
+        named.push(name);
+        const owners = types[type] ?? [];
+        expect([type, name, owners.some((owner) => name in owner)]).toEqual([type, name, true]);
+      }
+    }
+  }
+  expect(named.length).toBeGreaterThan(70);
   expect([UPNPResult.SUCCESS, GodotError.OK]).toEqual([0, 0]);
 });

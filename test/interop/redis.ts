@@ -40,6 +40,10 @@ export class Redis implements AsyncDisposable {
     this.#process = child;
   }
 
+  get pid(): number {
+    return this.#process.pid ?? 0;
+  }
+
   static async start(): Promise<Redis> {
     const folder = await mkdtemp(join(tmpdir(), "sallyport-redis-"));
     const socket = join(folder, "redis.sock");

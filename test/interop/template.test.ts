@@ -2,57 +2,37 @@
 import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { freePort, isFree, RunningProgram } from "./lobby-programs.ts";
 import { hasChromium, openChromium } from "./page-chromium.ts";
+import { createFrom, pack, ROOT } from "./template-packages.ts";
 import { run, Terminal } from "./template-terminal.ts";
 
-const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const MINUTE = 60_000;
 
 let folder = "";
 let packages: { sdk: string; create: string };
 let game = "";
 
-async function pack(workspace: string): Promise<{ path: string; files: string[] }> {
-  const { code, output } = await run(["npm", "pack", "--json", "--loglevel=error", "--pack-destination", folder], {
-    cwd: join(ROOT, workspace),
-  });
-  expect(code, output).toBe(0);
-  const [packed] = Object.values(
-    JSON.parse(output.slice(output.search(/^[[{]$/m))) as Record<
-      string,
-      { filename: string; files: { path: string }[] }
-    >,
-  );
-  if (packed === undefined) throw new Error(output);
-  return { path: join(folder, packed.filename), files: packed.files.map(({ path }) => path) };
-}
-
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "sallyport-template-"));
   game = join(folder, "my-game");
-  const [sdk, create] = [await pack("sdk"), await pack("server-template")];
+  const [sdk, create] = [await pack("sdk", folder), await pack("server-template", folder)];
   packages = { sdk: sdk.path, create: create.path };
   expect(create.files).toEqual(
     expect.arrayContaining([
       "bin/create-sallyport.js",
       "dist/main.js",
       "templates/arena/_gitignore",
+      "templates/lobby/_env.example",
       "README.md",
       "LICENSE",
     ]),
   );
   for (const file of [...sdk.files, ...create.files])
     expect(file).not.toMatch(/node_modules|tsbuildinfo|\.env$|\.tgz$/);
-  // One command: npm create sallyport my-game, but for where the packages come from.
-  const argv = ["my-game", "--yes", "--no-git", "--no-public", "--sdk", packages.sdk];
-  const created = await run(["npm", "exec", "--yes", "--package", create.path, "--", "create-sallyport", ...argv], {
-    cwd: folder,
-  });
-  expect(created.code, created.output).toBe(0);
-  expect(created.output).toMatch(/Next:\s+cd my-game\s+npm run dev/);
+  const output = await createFrom(packages, folder, ["my-game", "--yes", "--no-git", "--no-public"]);
+  expect(output).toMatch(/Next:\s+cd my-game\s+npm run dev/);
 }, 5 * MINUTE);
 
 afterAll(async () => {
@@ -216,8 +196,8 @@ describe("create-sallyport", () => {
     ["a name of npm's", ["node_modules"], /npm keeps it for itself/],
     ["letters that npm does not like", ["spiel für zwei"], /Try spiel-fur-zwei\./],
     ["two folders", ["my", "game"], /One folder is expected, not also "game"/],
-    ["an option that is none", ["x", "--gti"], /--gti is no option\. See --help/],
-    ["a template that is none", ["x", "--template", "chess"], /no template "chess"\. There is: arena/],
+    ["an option that is none", ["x", "--gti"], /--gti is no option\. Did you mean --git\?/],
+    ["a template that is none", ["x", "--template", "chess"], /no template "chess"\. There is: arena, lobby$/m],
   ])("%s", async (_, argv, message) => {
     const { code, output } = await create(argv);
     expect(output).toMatch(message);

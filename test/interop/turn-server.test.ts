@@ -14,6 +14,7 @@ import type { TurnRelay } from "../../sdk/src/turn/relay.ts";
 import { TurnRelayServer, type TurnRelayServerOptions } from "../../sdk/src/turn/server/relay-server.ts";
 import { StreamClients } from "../../sdk/src/turn/server/stream-clients.ts";
 import { until } from "../until.ts";
+import { hasChromium, openChromium } from "./page-chromium.ts";
 import { Conversation } from "./turn/conversation.ts";
 import { coturnPresent } from "./turn/coturn.ts";
 
@@ -172,6 +173,47 @@ test("libjuice, in node-datachannel, opens a channel through it, by relays alone
   expect(await heard).toBe("through the relay");
   for (const peer of peers) peer.close();
 });
+
+describe.runIf(hasChromium)("Chromium", () => {
+  test.each(["udp", "tcp"] as const)("opens a channel through it over %s, by relays alone", async (transport) => {
+    const server = await serve();
+    const browser = await openChromium(["--allow-loopback-in-peer-connection"]);
+    open.push({ [Symbol.asyncDispose]: () => browser.close() });
+    const page = await browser.newPage();
+    const urls = `turn:${LOOPBACK}:${server.port}?transport=${transport}`;
+    const answer = await page.evaluate(talkThrough, { urls, ...mintTurnCredentials(SECRET) });
+    expect(answer).toEqual({ heard: "through the relay", kinds: ["relay"] });
+    expect([server.allocations, server.counters.datagrams > 10]).toEqual([2, true]);
+  });
+});
+
+/** In the page: one peer connection says something to another, both by this server alone. */
+async function talkThrough(server: RTCIceServer): Promise<{ heard: string; kinds: string[] }> {
+  const settings: RTCConfiguration = { iceServers: [server], iceTransportPolicy: "relay" };
+  const [one, other] = [new RTCPeerConnection(settings), new RTCPeerConnection(settings)];
+  const kinds = new Set<string>();
+  for (const [from, to] of [
+    [one, other],
+    [other, one],
+  ] as const) {
+    from.addEventListener("icecandidate", ({ candidate }) => {
+      if (candidate?.type) kinds.add(candidate.type);
+      if (candidate) void to.addIceCandidate(candidate);
+    });
+  }
+  const heard = new Promise<string>((resolve) => {
+    other.addEventListener("datachannel", ({ channel }) => {
+      channel.addEventListener("message", ({ data }) => resolve(String(data)));
+    });
+  });
+  const channel = one.createDataChannel("game");
+  channel.addEventListener("open", () => channel.send("through the relay"));
+  await one.setLocalDescription(await one.createOffer());
+  await other.setRemoteDescription(one.localDescription as RTCSessionDescription);
+  await other.setLocalDescription(await other.createAnswer());
+  await one.setRemoteDescription(other.localDescription as RTCSessionDescription);
+  return { heard: await heard, kinds: [...kinds] };
+}
 
 describe("over TCP", () => {
   async function dial(port: number): Promise<Socket> {

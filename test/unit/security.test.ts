@@ -9,6 +9,7 @@ import { MAX_GUESSING_SOCKETS } from "../../sdk/src/ice/guessing-limits.ts";
 import { type Budget, PER_DESTINATION, PER_INTRODUCTION, PER_PROCESS } from "../../sdk/src/net/unanswered-budget.ts";
 import { AMPLIFICATION_LIMIT } from "../../sdk/src/net/unproven-address.ts";
 import { MAX_ADDRESSES } from "../../sdk/src/session/way.ts";
+import { turnServerSettings } from "../../sdk/src/turn/server/options.ts";
 import { replaceTable } from "../security-tables.ts";
 import { limitDocs } from "./limit-docs.ts";
 
@@ -64,10 +65,13 @@ test("the tables of limits are the code's", async () => {
   let page = readFileSync(PAGE, "utf8");
   page = replaceTable(page, "limits-server", head, () => table(server, { ...values, udpSessions: UDP_SESSIONS }));
   page = replaceTable(page, "limits-lobby", head, () => table(lobby, { ...LIMITS }));
+  page = replaceTable(page, "limits-turn", head, () => table(turn, { ...turnServerSettings() }));
   page = replaceTable(page, "limits-sending", head, () => SENDING);
   await expect(page).toMatchFileSnapshot(PAGE.pathname);
 });
 
+const turn = limitDocs("turn/server/options.ts", "TurnServerLimits");
+
 test("every limit of an option says what it bounds", () => {
-  for (const [name, doc] of server) expect(doc, name).not.toBe("");
+  for (const [name, doc] of [...server, ...turn]) expect(doc, name).not.toBe("");
 });

@@ -7,6 +7,7 @@ import { openTrace, TRACE_OPTION } from "./cli/trace.ts";
 import { ArenaHost } from "./host/arena-host.ts";
 import { type HostEvent, Narrator, type TimedHostEvent } from "./host/events.ts";
 import { HostPanel } from "./host/panel.ts";
+import { DEFAULT_GAME_PORT } from "./network/application.ts";
 
 const USAGE: Usage = {
   command: "npm run host --",
@@ -36,7 +37,7 @@ const USAGE: Usage = {
 await runProgram(async ({ signal, onExit }) => {
   const began = performance.now();
   const options = readArguments(USAGE, process.argv.slice(2));
-  const port = readPort(options.text("port"), "GAME_PORT", 7777);
+  const port = readPort(options.text("port"), "GAME_PORT", DEFAULT_GAME_PORT);
   const lobby = readLobby(options.text("lobby"), "--lobby") ?? readLobby(process.env["LOBBY_URL"], "LOBBY_URL");
   const json = options.flag("json");
   if (json) keepOutputForJson();

@@ -1,10 +1,9 @@
 /** `npm run lobby` */
+import { type LobbyServersSettings, lobbyServersFromEnvironment } from "sallyport/colyseus";
 import { readArguments, readPort, readUrl, type Usage, UsageError } from "./cli/arguments.ts";
 import { interruption, runProgram } from "./cli/program.ts";
 import { style } from "./cli/style.ts";
 import { startLobby } from "./lobby/server.ts";
-import { readStunOptions } from "./lobby/stun.ts";
-import { readTurnOptions } from "./lobby/turn.ts";
 
 const USAGE: Usage = {
   command: "npm run lobby --",
@@ -22,6 +21,8 @@ const USAGE: Usage = {
     TURN: "own: this process relays for players whom nothing else connects, on STUN_PORT",
     TURN_SECRET: "what TURN=own or coturn makes credentials from; processes with one REDIS_URL share it",
     TURN_RELAY_PORTS: "UDP ports that TURN=own relays on (49152-65535)",
+    TURN_MAX_ALLOCATIONS: "players that TURN=own relays for at a time (1024)",
+    TURN_KBPS: "kbit/s of one of them (10000); TURN_TOTAL_KBPS: of all; TURN_TOTAL_GB: in all, until the next start",
     TURN_URLS: "TURN servers that hosts and players are told of instead",
     TRUST_PROXY: "1 when a reverse proxy on this machine or a private address sets x-forwarded-for",
     REDIS_URL: "Redis by which several processes are one lobby",
@@ -36,12 +37,9 @@ await runProgram(async ({ signal, onExit }) => {
     readUrl(options.text("public-url"), "--public-url") ??
     readUrl(process.env["PUBLIC_URL"], "PUBLIC_URL") ??
     `http://localhost:${port}/`;
-  const { port: stunPort, urls: stunUrls } = readStunOptions(process.env);
   const trustProxy = process.env["TRUST_PROXY"] === "1";
   // Who is reached directly is not asked for by a proxy.
   const host = process.env["HOST"] || (trustProxy ? "127.0.0.1" : undefined);
-  const turn = readTurnOptions(process.env);
-  if (turn.own && stunPort === 0) throw new UsageError("TURN=own needs a port: STUN_PORT must not be 0");
   const redisUrl = process.env["REDIS_URL"] || undefined;
   const warn = (text: string): void => console.error(text);
   const lobby = await startLobby({
@@ -49,10 +47,7 @@ await runProgram(async ({ signal, onExit }) => {
     host,
     publicUrl,
     trustProxy,
-    stunPort,
-    stunUrls,
-    turn: turn.servers,
-    ownTurn: turn.own,
+    servers: readServers(),
     redisUrl,
     warn,
   });
@@ -62,3 +57,12 @@ await runProgram(async ({ signal, onExit }) => {
   await interruption(signal);
   return 0;
 });
+
+/** @throws UsageError */
+function readServers(): LobbyServersSettings {
+  try {
+    return lobbyServersFromEnvironment();
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error));
+  }
+}

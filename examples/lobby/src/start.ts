@@ -3,6 +3,7 @@ import { readArguments, readPort, type Usage } from "./cli/arguments.ts";
 import { EXIT, interruption, runProgram, SHUTDOWN_MS } from "./cli/program.ts";
 import { style } from "./cli/style.ts";
 import { Narrator, type TimedHostEvent } from "./host/events.ts";
+import { DEFAULT_GAME_PORT } from "./network/application.ts";
 import { Child } from "./start/child.ts";
 
 const USAGE: Usage = {
@@ -24,7 +25,7 @@ await runProgram(
   async ({ signal, onExit }) => {
     const options = readArguments(USAGE, process.argv.slice(2));
     const port = readPort(options.text("port"), "PORT", 2567);
-    const gamePort = readPort(options.text("game-port"), "GAME_PORT", 7777, "--game-port");
+    const gamePort = readPort(options.text("game-port"), "GAME_PORT", DEFAULT_GAME_PORT, "--game-port");
 
     const sayLobby = print("magenta", "lobby");
     const lobby = new Child("lobby.ts", [], { ...process.env, PORT: String(port) }, (line, stream) =>

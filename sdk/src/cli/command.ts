@@ -1,5 +1,6 @@
 import { isIP } from "node:net";
 import { type ParseArgsConfig, parseArgs } from "node:util";
+import { closestMatch as closest } from "leven";
 import { messageOf } from "../net/message-of.ts";
 
 /** sysexits.h: the command was used wrongly. */
@@ -29,13 +30,23 @@ export class CannotCreateError extends Error {
   override name = "CannotCreateError";
 }
 
-/** `parseArgs`, whose complaints become usage errors. */
+/** `parseArgs`, whose complaints become usage errors; a mistyped option comes with the one that may be meant. */
 export function parseOptions<Config extends ParseArgsConfig>(config: Config): ReturnType<typeof parseArgs<Config>> {
   try {
     return parseArgs(config);
   } catch (error) {
-    throw new UsageError(messageOf(error));
+    const said = messageOf(error);
+    const unknown = /^Unknown option '(-\S+)'/.exec(said)?.[1];
+    if (unknown === undefined) throw new UsageError(said);
+    const options = Object.keys(config.options ?? {}).map((name) => `--${name}`);
+    throw new UsageError(`${unknown} is no option.${didYouMean(unknown, options)}`);
   }
+}
+
+/** ` Did you mean --via?`, or nothing where no word is near. */
+export function didYouMean(typed: string, words: readonly string[]): string {
+  const nearest = closest(typed, words, { maxDistance: Math.max(2, Math.floor(typed.length / 3)) });
+  return nearest === undefined ? "" : ` Did you mean ${nearest}?`;
 }
 
 /** A whole number in a range, from the command line. @throws {UsageError} */

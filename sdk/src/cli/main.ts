@@ -3,6 +3,7 @@ import { enableCompileCache } from "node:module";
 import {
   CannotCreateError,
   type Command,
+  didYouMean,
   EXIT_CANNOT_CREATE,
   EXIT_SOFTWARE,
   EXIT_USAGE,
@@ -32,7 +33,8 @@ async function main(args: readonly string[]): Promise<number> {
   }
   const load = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   if (!load) {
-    process.stderr.write(`sallyport: there is no command ${name}\n\n${await overview()}\n`);
+    const meant = didYouMean(name, Object.keys(COMMANDS));
+    process.stderr.write(`sallyport: there is no command ${name}.${meant}\n\n${await overview()}\n`);
     return EXIT_USAGE;
   }
   const command = await load();

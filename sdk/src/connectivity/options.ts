@@ -5,6 +5,7 @@ import { checkWaits } from "../nat/lifetime-search.ts";
 import { type TurnServer } from "../turn/open.ts";
 import { type AnnounceOptions, checkAnnounce } from "./announced.ts";
 
+/** Options of a {@link ConnectivityManager}. */
 export interface ConnectivityOptions {
   /** The game's port, UDP and TCP, 0-65535; 0 takes a free one. Default 7777. */
   port?: number;

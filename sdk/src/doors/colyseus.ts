@@ -1,5 +1,11 @@
 export type { RendezvousLimits } from "../colyseus/lobby/limits.ts";
+export { LobbyServers, type LobbyServersOptions } from "../colyseus/lobby/own-servers.ts";
 export { defineRendezvous, type RendezvousOptions, RendezvousRoom } from "../colyseus/lobby/room.ts";
+export {
+  type LobbyServersSettings,
+  lobbyServersFromEnvironment,
+  type OwnTurnSettings,
+} from "../colyseus/lobby/servers-environment.ts";
 export type { AdmissionLimits } from "../colyseus/server/admission/admission-limits.ts";
 export type { ConnectionLimits } from "../colyseus/server/admission/connection-limits.ts";
 export type { TransportLimits } from "../colyseus/server/admission/limits.ts";

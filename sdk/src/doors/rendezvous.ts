@@ -18,6 +18,13 @@ export type { Introduction, IntroductionClosed } from "../rendezvous/sealed/intr
 export { MAX_MESSAGE_BYTES as MAX_INTRODUCTION_MESSAGE_BYTES } from "../rendezvous/sealed/records.ts";
 export { RendezvousError, type RendezvousErrorCode } from "../rendezvous/wire/errors.ts";
 export { type Invite, inviteUrl, type ParsedInvite, parseInvite, parseInviteCode } from "../rendezvous/wire/invite.ts";
+export {
+  type InviteMistake,
+  type InviteMistakeCode,
+  inviteMistake,
+  type JoinTarget,
+  parseJoinTarget,
+} from "../rendezvous/wire/join-target.ts";
 export { isLocalLobby } from "../rendezvous/wire/local-lobby.ts";
 export {
   type GameListing,

@@ -55,4 +55,4 @@ export {
 export { GodotError } from "../udp/godot-error.ts";
 export { PacketPeerUDP, type PacketPeerUDPEvents, type PacketPeerUDPOptions } from "../udp/packet-peer-udp.ts";
 export { UDPServer, type UDPServerEvents, type UDPServerOptions } from "../udp/udp-server.ts";
-export type { Variant, VariantFormat } from "../udp/variant.ts";
+export { GodotFloat, type Variant, type VariantFormat, type VariantOptions } from "../udp/variant.ts";

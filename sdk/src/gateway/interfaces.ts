@@ -7,9 +7,13 @@ import { addressesToRouters, usableInterfaces } from "../net/usable-interfaces.t
 
 /** An address of this machine through which a gateway may be asked. */
 export interface LocalInterface {
+  /** As in `os.networkInterfaces()`. */
   readonly name: string;
+  /** The address itself, IPv6 without a zone. */
   readonly address: string;
+  /** 4 for IPv4, 6 for IPv6. */
   readonly family: 4 | 6;
+  /** Bits of the network's prefix: 24 for 255.255.255.0. */
   readonly prefixLength: number;
   /** The default gateway that is reached through this interface, where there is one. */
   readonly gateway?: string | undefined;

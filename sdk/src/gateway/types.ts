@@ -9,11 +9,13 @@ export type Transport = "udp" | "tcp";
 /** What a mapping carries; `both` is UDP and TCP on one external port number. */
 export type MapProtocol = Transport | "both";
 
+/** A port that a gateway shall forward. */
 export interface MapRequest {
   /** The port the game listens on, 1-65535. */
   internalPort: number;
   /** The external port to ask for, 1-65535 (default: `internalPort`). Another is taken when this one is not free. */
   externalPort?: number | undefined;
+  /** What it carries. */
   protocol: MapProtocol;
   /** The lease asked for, in seconds (default 7200: RFC 6886 section 3.3). The gateway may grant less. */
   lifetimeSeconds?: number | undefined;
@@ -40,6 +42,7 @@ export interface MapRequest {
 
 /** A gateway that answered. */
 export interface GatewayInfo {
+  /** The protocol by which it answered. */
   readonly via: Via;
   /** The router's own name where it has one (UPnP), else its kind. */
   readonly name: string;
@@ -51,7 +54,9 @@ export interface GatewayInfo {
 
 /** One thing that was tried, in words for the person who hosts. */
 export interface GatewayStep {
+  /** What was tried: the journal, this machine's interfaces, or a protocol. */
   step: "interfaces" | "journal" | Via;
+  /** `absent`: there is none to ask. `skipped`: not tried. */
   outcome: "ok" | "refused" | "absent" | "failed" | "skipped";
   /** Milliseconds since the search began. */
   ms: number;
@@ -71,13 +76,17 @@ export type Proof = "outside" | "router" | "none";
 
 /** Why something happened to a mapping. */
 export interface MappingEvent {
+  /** What happened. */
   event: "mapped" | "renewed" | "changed" | "lost" | "unmapped";
+  /** The mapping, as it is now. */
   mapping: PortMapping;
+  /** Why, in words for the person who hosts. */
   reason: string;
   /** Milliseconds since the mapping was asked for. */
   ms: number;
 }
 
+/** Events of one {@link PortMapping}. */
 export interface MappingEvents {
   /** It holds (again). */
   mapped: [MappingEvent];
@@ -93,13 +102,21 @@ export interface MappingEvents {
 
 /** A port that a gateway forwards to us, kept alive until {@link PortMapping.unmap}. Its fields follow the gateway. */
 export interface PortMapping extends AsyncDisposable, EventEmitter<MappingEvents> {
+  /** `lost`: it does not hold now, and the mapper goes on trying. `unmapped`: it was given back. */
   readonly state: "mapped" | "lost" | "unmapped";
+  /** The protocol that holds it. */
   readonly via: Via;
+  /** The gateway that forwards it. */
   readonly gateway: GatewayInfo;
+  /** What it carries. */
   readonly protocol: MapProtocol;
+  /** Our address towards the gateway. */
   readonly internalAddress: string;
+  /** The port on this computer, 1-65535. */
   readonly internalPort: number;
+  /** The address by which it is reached from outside. */
   readonly externalAddress: string;
+  /** The port by which it is reached from outside, 1-65535. */
   readonly externalPort: number;
   /** When the lease ends, as `Date.now()` counts; 0 for a permanent entry. It is renewed before. */
   readonly expiresAt: number;
@@ -118,6 +135,7 @@ export interface PortMapping extends AsyncDisposable, EventEmitter<MappingEvents
   unmap(): Promise<void>;
 }
 
+/** Why a port is not mapped. */
 export type PortMapErrorKind =
   /** No gateway answered. */
   | "no-gateway"
@@ -136,7 +154,9 @@ export type PortMapErrorKind =
 
 /** Why a port could not be mapped, with everything that was tried. */
 export class PortMapError extends Error {
+  /** Which kind of failure it is. */
   readonly kind: PortMapErrorKind;
+  /** What was tried before. */
   readonly steps: readonly GatewayStep[];
   /** The protocol's own error code, where there was one. */
   readonly code: number | undefined;

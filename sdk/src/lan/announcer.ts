@@ -14,11 +14,15 @@ import { LanResponder } from "./responder.ts";
 
 const trace = traceOf("lan");
 
+/** What a {@link LanAnnouncer} tells; what is left out has its default. */
 export interface LanAnnouncerDetails extends Partial<LanDetails> {
+  /** Shown to players. Up to 128 bytes; what is longer is shortened. */
   name: string;
+  /** Of the game, UDP and TCP: 1-65535. */
   port: number;
 }
 
+/** Options of a {@link LanAnnouncer}. */
 export interface LanAnnouncerOptions {
   /** Default: multicast on all interfaces. */
   network?: LanNetwork;
@@ -33,6 +37,7 @@ export interface LanAnnouncerOptions {
   isKnownAs?: ((endpoint: string) => boolean) | undefined;
 }
 
+/** Announces one game on the local network, until it is closed: answers searches, and says goodbye. */
 export class LanAnnouncer implements AsyncDisposable {
   /** Stays the same for this announcer; players know the game by it. */
   readonly id: string = randomBytes(ID_BYTES).toString("hex");
@@ -82,6 +87,7 @@ export class LanAnnouncer implements AsyncDisposable {
     return this.#closing;
   }
 
+  /** Closes, for `await using`: says goodbye. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

@@ -13,6 +13,7 @@ const limiter = new TraceLimiter();
 /** Node's timers take no more; 24 days are for ever. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
+/** Options of `discoverLan`. */
 export interface DiscoverLanOptions {
   /** Which game: what its hosts named too. Default "sallyport". */
   application?: string | undefined;

@@ -12,6 +12,7 @@ export const LOST_AFTER_MS: number = 3 * ANNOUNCE_MS + 5000;
 export const MAX_GAMES = 256;
 const MAX_ADDRESSES = 8;
 
+/** A game that was found on the local network. Nothing of it is proven: anybody there can announce anything. */
 export interface LanGame extends LanDetails {
   /** Stays the same for one host. */
   id: string;

@@ -10,6 +10,7 @@ const trace = traceOf("lan");
 /** When to ask, ms: Wi-Fi loses multicast. */
 const ASK_AT_MS: readonly number[] = [0, 100, 300, 600];
 
+/** Options of `locateLan`. */
 export interface LocateLanOptions {
   /** Ends the search. */
   signal?: AbortSignal | undefined;

@@ -10,11 +10,15 @@ import { isPortTaken } from "../net/udp-error.ts";
 import { type Link, linksOf, neighbourhoodOf } from "./links.ts";
 import { LAN_GROUP_4, LAN_GROUP_6, LAN_PORT } from "./packet.ts";
 
+/** Who sent a datagram, or gets one. */
 export interface LanRemote {
+  /** The address, IPv6 with its zone. */
   address: string;
+  /** The UDP port, 1-65535. */
   port: number;
 }
 
+/** How the local network is reached. */
 export interface LanNetworkState {
   /** Ours on local networks, from which is sent: neither loopback nor link-local IPv6, IPv4 first. */
   addresses: string[];
@@ -28,10 +32,13 @@ export interface LanNetwork {
   onPacket: (datagram: Uint8Array, remote: LanRemote) => void;
   /** On all interfaces. What cannot be sent is lost. */
   multicast(datagram: Uint8Array): void;
+  /** To one address. What cannot be sent is lost. */
   unicast(datagram: Uint8Array, remote: LanRemote): void;
   /** Interfaces may have come and gone. */
   refresh(): void;
+  /** Where it sends from, and what does not work. */
   readonly state: LanNetworkState;
+  /** Closes the sockets; resolves when they are closed. */
   close(): Promise<void>;
 }
 

@@ -21,6 +21,7 @@ import { printable } from "../net/printable.ts";
 export const LAN_GROUP_4 = "239.255.90.17";
 /** Link-local scope, transient (RFC 4291 section 2.7). */
 export const LAN_GROUP_6 = "ff12::5a11";
+/** UDP port of announcements. */
 export const LAN_PORT = 28_772;
 
 /** What hosts and players name where they name nothing. */
@@ -50,6 +51,7 @@ export interface LanDetails {
   name: string;
   /** Of the game, UDP and TCP: 1-65535. */
   port: number;
+  /** How many play, 0-65535. */
   players: number;
   /** 0: not said. */
   maxPlayers: number;

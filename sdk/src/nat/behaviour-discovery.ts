@@ -15,12 +15,15 @@ import { discoverBehaviour, type NatAnswer, type NatAsk, type NatBehaviour } fro
 
 const trace = traceOf("nat");
 
+/** Options of `natBehaviour`. */
 export interface NatBehaviourOptions {
   /** Milliseconds to wait for an answer that must come. Default 3000. */
   timeoutMs?: number;
   /** Milliseconds after which silence is taken for a filter, or for no hairpin. Default 1500. */
   silenceMs?: number;
+  /** Ends it early. */
   signal?: AbortSignal;
+  /** Which family of addresses to examine. Default 4. */
   family?: 4 | 6;
 }
 

@@ -10,6 +10,7 @@ export type NatDependence =
   | "address-and-port-dependent"
   | "unknown";
 
+/** How a NAT behaves, in the words of RFC 4787. */
 export interface NatBehaviour {
   /** RFC 4787 section 4.1: does the public address stay the same towards every peer? */
   mapping: NatDependence;
@@ -25,24 +26,30 @@ export interface NatBehaviour {
   error?: StunError;
 }
 
+/** How a Binding request is to be answered. */
 export interface NatProbe {
   /** CHANGE-REQUEST's flags. */
   change?: number;
+  /** Where the answer comes from, if not from where the request went. */
   answersFrom?: Endpoint;
   /** A question whose silence is an answer, and waits less. */
   mayBeSilent?: boolean;
 }
 
+/** What a STUN server said. */
 export interface NatAnswer {
+  /** Our address as the server saw it. */
   mapped?: Endpoint;
   /** OTHER-ADDRESS. */
   other?: Endpoint;
+  /** Why there is no answer. */
   error?: StunError;
 }
 
 /** Asks a STUN server from one socket. Never rejects. */
 export type NatAsk = (server: Endpoint, probe?: NatProbe) => Promise<NatAnswer>;
 
+/** Who asks, when the NAT before a game is examined. */
 export interface NatSubject {
   /** From the socket that the game uses: its mapping is the one that counts. */
   askFromGame: NatAsk;
@@ -52,6 +59,7 @@ export interface NatSubject {
   hairpin: (gameMapped: Endpoint, freshMapped: Endpoint) => Promise<boolean>;
   /** The game's own addresses, as interfaces have them, with its port. */
   isLocal: (endpoint: Endpoint) => boolean;
+  /** The game's own port. */
   localPort: number;
 }
 

@@ -6,6 +6,7 @@ import { type NatLifetime, NatLifetimeProbe, type NatLifetimeProbeOptions } from
 
 const trace = traceOf("nat");
 
+/** Options of `natLifetime`. */
 export interface NatLifetimeOptions extends Omit<NatLifetimeProbeOptions, "servers"> {
   /** Ends it early, with `aborted`. */
   signal?: AbortSignal;

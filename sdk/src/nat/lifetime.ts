@@ -19,6 +19,7 @@ export interface NatLifetime {
   outcome: "measured" | "no-nat" | "untold" | "unanswered" | "aborted";
 }
 
+/** Options of a {@link NatLifetimeProbe}. */
 export interface NatLifetimeProbeOptions {
   /** Tried in turn until one is found that answers to another port (RFC 5780 section 7.5). */
   servers: readonly Endpoint[];
@@ -32,7 +33,9 @@ export interface NatLifetimeProbeOptions {
 export interface NatLifetimeHandler {
   /** Opens a socket that has sent nothing yet. @returns its local port, `null` when there is none to be had */
   open(socket: number): number | null;
+  /** Sends a datagram from a socket. */
   send(socket: number, data: Uint8Array, to: Endpoint): void;
+  /** Closes a socket. */
   close(socket: number): void;
   /** Whether that is the socket's own address, by an interface of this machine. */
   isLocal(socket: number, endpoint: Endpoint): boolean;
@@ -105,6 +108,7 @@ export class NatLifetimeProbe {
     this.#handler = handler;
   }
 
+  /** Begins. `now` is in ms, as in all that follows. */
   start(now: number): void {
     if (this.#handler.open(ASKER) === null) this.#finish("unanswered");
     else this.#tryNextServer(now);
@@ -134,6 +138,7 @@ export class NatLifetimeProbe {
     return next === Number.POSITIVE_INFINITY ? null : next;
   }
 
+  /** Does what is due; see {@link nextTimeout}. */
   handleTimeout(now: number): void {
     this.#asker.handleTimeout(now);
     for (const sample of this.#samples.values()) {

@@ -15,9 +15,11 @@ const trace = traceOf("nat");
  */
 export type ProbeResult = "arrived" | "silent" | "unsupported";
 
+/** Options of `probePort`. */
 export interface ProbeOptions {
   /** How long to wait, ms. Default 1500. */
   timeoutMs?: number;
+  /** Ends it early. */
   signal?: AbortSignal;
 }
 

@@ -62,6 +62,7 @@ export class NAT64Prefix {
     return formatAddress(Uint8Array.from(placesOf(this.#length), (place) => bytes[place] as number));
   }
 
+  /** The prefix with its length: `64:ff9b::/96`. */
   toString(): string {
     return `${formatAddress(this.#prefix)}/${this.#length}`;
   }

@@ -3,6 +3,7 @@ import { closeSync, openSync, writeSync } from "node:fs";
 import { arch, platform, release } from "node:os";
 import { listenToTrace, TRACE_ROOMS, type TraceEvent, type TraceRoom } from "./trace.ts";
 
+/** Options of a {@link TraceFile}. */
 export interface TraceFileOptions {
   /** Default: all rooms. */
   rooms?: Iterable<TraceRoom>;
@@ -73,6 +74,7 @@ export class TraceFile implements Disposable {
     }
   }
 
+  /** Ends the trace and closes the file. */
   [Symbol.dispose](): void {
     this.#close();
   }

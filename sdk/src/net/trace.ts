@@ -22,6 +22,7 @@ export const TRACE_ROOMS = [
   "colyseus",
   "tunnel",
 ] as const;
+/** The name of a room that traces. */
 export type TraceRoom = (typeof TRACE_ROOMS)[number];
 
 /**
@@ -41,9 +42,11 @@ type AddressAndPort = { readonly address: string; readonly port: number };
 
 /** The message on a channel. */
 export interface TraceEvent {
+  /** Whose event it is. */
   readonly room: TraceRoom;
   /** What happened, in kebab case: `pair-selected`. */
   readonly event: string;
+  /** What it says of it. */
   readonly fields: TraceFields;
 }
 

@@ -3,6 +3,7 @@ import { messageOf } from "./message-of.ts";
 /** A socket that could not be opened or configured. `code` is the system's own (`EADDRINUSE`, `EACCES`, …). */
 export class UDPSocketError extends Error {
   override readonly name: string = "UDPSocketError";
+  /** The system's own code: `EADDRINUSE`, `EACCES`, … */
   readonly code: string;
 
   constructor(code: string, message: string, options?: ErrorOptions) {

@@ -11,6 +11,7 @@ export type DatagramHandler = (data: Buffer, address: string, port: number) => v
 /** Sees every datagram before {@link UDPSocket.onDatagram}; `true` takes it, so that nobody else sees it. */
 export type DatagramTap = (data: Buffer, address: string, port: number) => boolean;
 
+/** Options of `UDPSocket.open`. */
 export interface UDPSocketOptions {
   /** 0-65535; 0, the default, lets the system choose. */
   port?: number;
@@ -36,9 +37,13 @@ export interface UDPSocketOptions {
 
 /** Counted since the socket was opened; `datagramsOut` counts what was handed to the system. */
 export interface UDPSocketCounters {
+  /** Datagrams that came in. */
   datagramsIn: number;
+  /** Datagrams that went out. */
   datagramsOut: number;
+  /** Bytes that came in, without headers of UDP and IP. */
   bytesIn: number;
+  /** Bytes that went out, without headers of UDP and IP. */
   bytesOut: number;
 }
 
@@ -86,6 +91,7 @@ export class UDPSocket implements AsyncDisposable {
   readonly family: 4 | 6;
   /** Whether IPv4 and IPv6 peers both reach it. */
   readonly dualStack: boolean;
+  /** What came in and went out since it was opened. */
   readonly counters: UDPSocketCounters = { datagramsIn: 0, datagramsOut: 0, bytesIn: 0, bytesOut: 0 };
 
   /** What no tap takes goes here. */
@@ -208,6 +214,7 @@ export class UDPSocket implements AsyncDisposable {
     return new UDPSocket(socket, dualStack, options);
   }
 
+  /** Whether it is closed. */
   get closed(): boolean {
     return this.#closed !== null;
   }
@@ -335,6 +342,7 @@ export class UDPSocket implements AsyncDisposable {
     return (this.#closed ??= this.#close());
   }
 
+  /** Closes, for `await using`; resolves when the port is free. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }

@@ -18,6 +18,7 @@ import { writeRequest } from "./request.ts";
 import { getSlab, type Slab } from "./sodium.ts";
 import { type ConnectToken, type ConnectTokenProblem, NetcodeClientState } from "./types.ts";
 
+/** What a {@link NetcodeClient} calls. */
 export interface NetcodeClientHandler {
   /** A datagram to send. `data` is valid during the call only: a socket that queues must copy. */
   send(data: Uint8Array, address: string, port: number): void;
@@ -27,6 +28,7 @@ export interface NetcodeClientHandler {
   payload(data: Uint8Array): void;
 }
 
+/** Options of a {@link NetcodeClient}. */
 export interface NetcodeClientOptions {
   /**
    * True: sends only in `update`, through one 10 Hz limiter, and ends there too, as the reference implementation does.
@@ -80,6 +82,7 @@ export class NetcodeClient {
     this.#paced = options.paced ?? false;
   }
 
+  /** How far the connection is. */
   get state(): NetcodeClientState {
     return this.#state;
   }

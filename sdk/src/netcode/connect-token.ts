@@ -20,6 +20,7 @@ const PRIVATE_AT = 61;
 const TIMEOUT_AT = 1085;
 const ADDRESSES_AT = 1089;
 
+/** Options of `generateConnectToken`. */
 export interface GenerateConnectTokenOptions {
   /** 64 bits that name the game and its version. Other protocols' packets do not decrypt. */
   protocolId: bigint;

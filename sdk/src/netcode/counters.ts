@@ -50,7 +50,9 @@ export interface NetcodeServerCounters {
   connected: number;
   /** Clients that left, by reason. */
   disconnectedTimeout: number;
+  /** Clients that said goodbye. */
   disconnectedClient: number;
+  /** Clients that the server disconnected. */
   disconnectedServer: number;
 }
 

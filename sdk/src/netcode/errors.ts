@@ -12,6 +12,7 @@ export type NetcodeErrorCode =
 /** The caller asked for what netcode cannot do. Datagrams never cause it: they are dropped and counted. */
 export class NetcodeError extends Error {
   override readonly name = "NetcodeError";
+  /** Which mistake it is. */
   readonly code: NetcodeErrorCode;
 
   constructor(code: NetcodeErrorCode, message: string) {

@@ -23,16 +23,21 @@ import { type NetcodeDisconnectReason, type NetcodeServerClient, type RandomSour
 
 const trace = traceOf("netcode");
 
+/** What a {@link NetcodeServer} calls. */
 export interface NetcodeServerHandler {
   /** A datagram to send. `data` is valid during the call only: a socket that queues must copy. */
   send(data: Uint8Array, address: string, port: number): void;
+  /** A client got a slot. */
   clientConnected(client: NetcodeServerClient): void;
+  /** A client's slot is free again. */
   clientDisconnected(client: NetcodeServerClient, reason: NetcodeDisconnectReason): void;
   /** 1 to 1200 bytes, authentic and never twice; perhaps late or out of order. `data` is valid during the call only. */
   payload(client: NetcodeServerClient, data: Uint8Array): void;
 }
 
+/** Options of a {@link NetcodeServer}. */
 export interface NetcodeServerOptions {
+  /** 64 bits that name the game and its version; tokens of others are refused. */
   protocolId: bigint;
   /** 32 bytes, shared with whoever issues the tokens. */
   privateKey: Uint8Array;
@@ -62,7 +67,9 @@ const TWO_32 = 0x1_0000_0000;
  * Addresses are compared as text: hand them in as `normalizeAddress` leaves them.
  */
 export class NetcodeServer {
+  /** Most clients at a time, 1-65536. */
   readonly maxClients: number;
+  /** What came in and went out since the start. */
   readonly counters: NetcodeServerCounters = newServerCounters();
   readonly #refusals = new RefusalTrace();
   readonly #handler: NetcodeServerHandler;
@@ -106,6 +113,7 @@ export class NetcodeServer {
     this.#slots = Array.from({ length: maxClients }, () => null);
   }
 
+  /** Whether it is started. */
   get running(): boolean {
     return this.#admission !== null;
   }
@@ -120,10 +128,12 @@ export class NetcodeServer {
     return this.#sources.handshakes;
   }
 
+  /** The client of a slot, 0 to maxClients - 1; null where the slot is free. */
   client(index: number): NetcodeServerClient | null {
     return this.#slots[index] ?? null;
   }
 
+  /** The client with this id of its token; null where it is not connected. */
   clientById(clientId: bigint): NetcodeServerClient | null {
     return this.#byId.get(clientId) ?? null;
   }

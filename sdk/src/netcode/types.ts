@@ -10,6 +10,7 @@ export const systemRandom: RandomSource = (bytes) => {
 
 /** What a connect token says to the client. The private part inside it is for the server alone. */
 export interface ConnectToken {
+  /** 64 bits that name the game and its version. */
   protocolId: bigint;
   /** Unix seconds. */
   createTimestamp: bigint;
@@ -19,7 +20,9 @@ export interface ConnectToken {
   timeoutSeconds: number;
   /** 1 to 32, tried in turn. */
   serverAddresses: Endpoint[];
+  /** 32 bytes, for packets to the server. */
   clientToServerKey: Uint8Array;
+  /** 32 bytes, for packets to the client. */
   serverToClientKey: Uint8Array;
   /** XChaCha20-Poly1305 nonce of the private part, 24 bytes. */
   nonce: Uint8Array;
@@ -44,9 +47,13 @@ export const NetcodeClientState = {
   requestTimedOut: -2,
   /** The last server is full. */
   denied: -1,
+  /** Not connected, and not about to be. */
   disconnected: 0,
+  /** Asking a server of the token. */
   sendingRequest: 1,
+  /** Answering the server's challenge. */
   sendingResponse: 2,
+  /** Connected. */
   connected: 3,
 } as const;
 export type NetcodeClientState = (typeof NetcodeClientState)[keyof typeof NetcodeClientState];
@@ -67,6 +74,7 @@ export interface NetcodeServerClient {
   readonly userData: Uint8Array;
   /** Where its packets come from and go to; changed by `rebind` only. */
   readonly address: string;
+  /** The UDP port of `address`. */
   readonly port: number;
   /** ms from its first accepted request to its response: a round trip, or more where packets were lost. */
   readonly handshakeMs: number;
@@ -80,6 +88,7 @@ export interface NetcodeServerClient {
   readonly lastSendTime: number;
   /** Of datagrams that came from its address, and of such that went there; both begin anew when it is rebound. */
   readonly bytesIn: number;
+  /** Bytes of datagrams to its address; see {@link bytesIn}. */
   readonly bytesOut: number;
   /** Whether the last accepted packet had the highest sequence so far; only such a one may move a path (RFC 9000 section 9.3). */
   readonly newest: boolean;

@@ -2,9 +2,13 @@ import { parseRelayList } from "./wire/relay-url.ts";
 
 /** How players find a game, as the person who runs a program sets it in its environment. */
 export interface InviteEnvironmentOptions {
+  /** A lobby's URL, or `public`. */
   lobby?: string;
+  /** Relays of `public`, in place of the package's list. */
   relays?: string[];
+  /** STUN servers, in place of the package's list. */
   stunServers?: string[];
+  /** The URL of the page of an invite's link. */
   page?: string;
 }
 

@@ -17,6 +17,7 @@ import { dialableAddresses, PathWay, SocketWay, type Way } from "./way.ts";
 
 const trace = traceOf("session");
 
+/** Options of `connectSession`. */
 export interface ConnectSessionOptions extends SessionLimits {
   /** Default: a socket of its own, closed with the session. A socket that is handed in stays open. */
   socket?: UDPSocket;
@@ -39,7 +40,9 @@ export interface ConnectSessionOptions extends SessionLimits {
   conditions?: NetworkConditions;
 }
 
+/** How far `connectSession` has come. */
 export interface ConnectProgress {
+  /** What is being done. */
   state: NetcodeClientState;
   /** The server address that answered, or the first that is tried: `a.b.c.d:port`. */
   server: string;

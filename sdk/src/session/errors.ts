@@ -14,6 +14,7 @@ const ADVICE: Partial<Record<SessionErrorCode, string>> = {
 /** A session could not be opened: `code` says why, the message says what can be done. */
 export class SessionError extends Error {
   override readonly name = "SessionError";
+  /** Why there is no session. */
   readonly code: SessionErrorCode;
 
   constructor(code: SessionErrorCode, detail = "") {

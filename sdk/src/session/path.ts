@@ -16,10 +16,15 @@ export interface SessionPathState {
 export interface SessionPathPair {
   /** Our socket, or the id of our relay. */
   readonly via: string;
+  /** The peer's address and port. */
   readonly remote: Endpoint;
+  /** What the peer sees us as: `host`, `mapped`, `reflexive`, `peer-reflexive`, `relayed`. */
   readonly localType: string;
+  /** What the peer's end is, in the same words. */
   readonly remoteType: string;
+  /** `waiting`, `in-progress`, `succeeded`, `failed` (RFC 8445 section 6.1.2.6). */
   readonly state: string;
+  /** Whether it is the one in use. */
   readonly selected: boolean;
   /** Of the selected one: why it, and not another that answers. */
   readonly why?: string;

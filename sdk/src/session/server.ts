@@ -23,6 +23,7 @@ import type { CloseReason, Session, SessionServer, SessionTokenOptions } from ".
 
 const trace = traceOf("session");
 
+/** Options of a {@link UDPSessionServer}. */
 export interface UDPSessionServerOptions extends SessionLimits {
   /**
    * 32 bytes that servers which accept each other's tokens share; their wall clocks must agree then. Default: random for each server,
@@ -50,6 +51,7 @@ const PATH_TIMEOUT_MS = 30_000;
 
 /** Accepts secure sessions on a socket that it shares with STUN and TURN; it does not close the socket. */
 export class UDPSessionServer implements SessionServer, AsyncDisposable {
+  /** Called for each session that stands. Default null: nobody is told. */
   onSession: ((session: Session) => void) | null = null;
   readonly #socket: UDPSocket;
   readonly #netcode: NetcodeServer;
@@ -136,10 +138,12 @@ export class UDPSessionServer implements SessionServer, AsyncDisposable {
     this.#timer.unref();
   }
 
+  /** The sessions that stand. */
   get sessions(): ReadonlySet<Session> {
     return this.#live;
   }
 
+  /** A netcode connect token, 2048 bytes, good for one session. */
   createToken(options: SessionTokenOptions): Uint8Array {
     if (trace.on) trace.event("token-made", { addresses: options.addresses });
     return generateConnectToken({
@@ -156,6 +160,7 @@ export class UDPSessionServer implements SessionServer, AsyncDisposable {
     });
   }
 
+  /** Lets a peer in by a path that was found otherwise, as by ICE; see {@link SessionServer.addPath}. */
   addPath(path: SessionPath, timeoutMs: number = PATH_TIMEOUT_MS): void {
     if (this.#closed) {
       path.close();
@@ -184,6 +189,7 @@ export class UDPSessionServer implements SessionServer, AsyncDisposable {
     this.#pump.close();
   }
 
+  /** Closes, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

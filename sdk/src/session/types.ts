@@ -26,6 +26,7 @@ export type CloseReason =
   | "limit"
   | "shutdown";
 
+/** Figures of one session. */
 export interface SessionStats {
   /** Smoothed round-trip time in ms (RFC 9002 section 5.3); before the first sample what the handshake took. */
   rttMs: number;
@@ -33,9 +34,13 @@ export interface SessionStats {
   jitterMs: number;
   /** Share of our packets lost, 0-1. */
   loss: number;
+  /** Bytes that came in, netcode's overhead included, IP's not. */
   bytesIn: number;
+  /** Bytes that went out, counted alike. */
   bytesOut: number;
+  /** Packets that came in. */
   packetsIn: number;
+  /** Packets that went out. */
   packetsOut: number;
   /** Packets of ours found lost (RFC 9002 section 6.1). */
   packetsLost: number;
@@ -52,6 +57,7 @@ export interface SessionStats {
   maxPacketBytes: number;
 }
 
+/** How a message is delivered: `reliable`, or `unreliable`. */
 export type SessionMode = DeliveryMode;
 
 /** One secure conversation with one peer. */
@@ -64,11 +70,13 @@ export interface Session {
   readonly remote: Endpoint;
   /** How the far end is reached. */
   readonly pathKind: SessionPathKind;
+  /** Round trip, loss and traffic, as they are now. */
   readonly stats: SessionStats;
   /** Since the other side was heard, ms. One that is there says something every 100 ms over UDP, every 250 over WebRTC. */
   readonly silentMs: number;
   /** The ways that ICE tried, best first, where it was ICE that found the path; for diagnosis. */
   pairs?(): readonly SessionPathPair[];
+  /** False once it is closed. */
   readonly open: boolean;
   /**
    * Copies `data` at once; it leaves at the end of the tick, together with all else for this peer.
@@ -96,12 +104,15 @@ export interface Session {
   conditions: NetworkConditions | null;
   /** `data` is valid only during the call. */
   onMessage: ((data: Uint8Array, mode: SessionMode, channel: number) => void) | null;
+  /** Called once, with why it ended, and the code and text of {@link close}. */
   onClose: ((reason: CloseReason, code: number, text: string) => void) | null;
   /** The far end of the path is another: the peer moved, or a better way was found. */
   onPath: ((remote: Endpoint) => void) | null;
 }
 
+/** For whom a connect token is, and where it leads. */
 export interface SessionTokenOptions {
+  /** 64 bits, unique for each player: a server holds one connection per client id. */
   clientId: bigint;
   /** Where the client may reach this server, best first; 1-32. The client tries them in turn. */
   addresses: readonly Endpoint[];
@@ -113,15 +124,19 @@ export interface SessionTokenOptions {
   timeoutSeconds?: number;
 }
 
+/** Where sessions come from. */
 export interface SessionServer {
   /** A netcode connect token, 2048 bytes, good for one session. */
   createToken(options: SessionTokenOptions): Uint8Array;
+  /** Called for each session that stands. Default null: nobody is told. */
   onSession: ((session: Session) => void) | null;
+  /** The sessions that stand. */
   readonly sessions: ReadonlySet<Session>;
   /**
    * Lets a peer in by a path that was found otherwise, as by ICE. The server closes the path with its session; a path
    * whose peer does not come within `timeoutMs` (default 30 000) is closed too.
    */
   addPath?(path: SessionPath, timeoutMs?: number): void;
+  /** Ends all sessions and stops; resolves when that is done. */
   close(): Promise<void>;
 }

@@ -6,15 +6,19 @@ import { StunBindings } from "./binding.ts";
 import { StunError } from "./errors.ts";
 import { TurnStreamReader } from "./stream-reader.ts";
 
+/** Options of `stunBindingOverTCP`. */
 export interface StunTCPOptions {
   /** Milliseconds for connection and answer. Default 3000. */
   timeoutMs?: number;
+  /** Gives up. */
   signal?: AbortSignal | undefined;
 }
 
+/** What a STUN server said over TCP. */
 export interface StunTCPResult {
   /** The address and port from which the connection reached the server: of TCP, and of this one connection. */
   mapped: Endpoint;
+  /** Milliseconds from the request to the answer. */
   rttMs: number;
 }
 

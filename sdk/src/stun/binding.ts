@@ -16,15 +16,19 @@ const trace = traceOf("stun");
 
 /** What one server said about the socket that asked. */
 export interface StunBindingResult<T> {
+  /** What the caller gave for this question. */
   context: T;
   /** Our address as the server saw it. */
   mapped?: Endpoint;
+  /** Milliseconds from the first request to the answer. */
   rttMs?: number;
   /** The response itself: RFC 5780's attributes. */
   response?: StunMessage;
+  /** Why there is no answer. */
   error?: StunError;
 }
 
+/** Options of {@link StunBindings.ask}. */
 export interface StunBindingRequestOptions extends StunTransactionOptions {
   /** CHANGE-REQUEST's flags (RFC 5780): the answer comes from elsewhere. */
   change?: number;
@@ -45,10 +49,12 @@ interface Asked<T> {
 export class StunBindings<T> {
   readonly #transactions: StunTransactions<Asked<T>> = new StunTransactions();
 
+  /** How many questions are open. */
   get size(): number {
     return this.#transactions.size;
   }
 
+  /** Asks a server; `context` comes back with the result. `now` is in ms, as in all that follows. */
   ask(context: T, server: Endpoint, now: number, options: StunBindingRequestOptions = {}): void {
     this.#ask(
       { context, server, redirected: false, startedAt: now, options },
@@ -57,18 +63,22 @@ export class StunBindings<T> {
     );
   }
 
+  /** Forgets open questions. */
   cancel(matches: (context: T) => boolean): void {
     this.#transactions.cancel(({ context }) => matches(context));
   }
 
+  /** A datagram that came in. @returns whether it was an answer to an open question */
   receive(data: Uint8Array, address: string, port: number, now: number): boolean {
     return this.#transactions.receive(data, address, port, now);
   }
 
+  /** When {@link handleTimeout} has something to do, ms; null for never. */
   nextTimeout(): number | null {
     return this.#transactions.nextTimeout();
   }
 
+  /** Repeats requests and ends those whose time is over. */
   handleTimeout(now: number): void {
     this.#transactions.handleTimeout(now);
   }
@@ -78,6 +88,7 @@ export class StunBindings<T> {
     return this.#transactions.pollTransmit();
   }
 
+  /** The next result; null when there is none. */
   pollResult(now: number): StunBindingResult<T> | null {
     for (;;) {
       const outcome = this.#transactions.pollOutcome();

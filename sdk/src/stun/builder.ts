@@ -19,6 +19,7 @@ export function newTransactionId(): Buffer {
  * order. Wrong use throws a RangeError; nothing here depends on what a peer sent.
  */
 export class StunBuilder {
+  /** 12 bytes that the answer repeats. */
   readonly transactionId: Uint8Array;
   #buffer: Buffer = Buffer.alloc(INITIAL_BYTES);
   #length = STUN_HEADER_BYTES;
@@ -36,6 +37,7 @@ export class StunBuilder {
     return this.#length;
   }
 
+  /** An attribute of any type; its padding is added. */
   add(type: number, value: Uint8Array): this {
     const start = this.#length;
     const end = start + 4 + value.length;
@@ -62,16 +64,19 @@ export class StunBuilder {
     return this.add(type, writeAddress(endpoint, this.transactionId));
   }
 
+  /** An attribute of UTF-8 text: USERNAME, REALM, SOFTWARE. */
   text(type: number, text: string): this {
     return this.add(type, Buffer.from(text));
   }
 
+  /** An attribute of 32 bits: LIFETIME, PRIORITY. */
   uint32(type: number, value: number): this {
     const bytes = Buffer.alloc(4);
     bytes.writeUInt32BE(value);
     return this.add(type, bytes);
   }
 
+  /** An attribute of 64 bits: ICE-CONTROLLED, ICE-CONTROLLING. */
   uint64(type: number, value: bigint): this {
     const bytes = Buffer.alloc(8);
     bytes.writeBigUInt64BE(value);
@@ -87,6 +92,7 @@ export class StunBuilder {
     );
   }
 
+  /** UNKNOWN-ATTRIBUTES (RFC 8489 section 14.9). */
   unknownAttributes(types: readonly number[]): this {
     const bytes = Buffer.alloc(2 * types.length);
     types.forEach((type, i) => bytes.writeUInt16BE(type, 2 * i));
@@ -104,6 +110,7 @@ export class StunBuilder {
     return this.uint32(StunAttribute.FINGERPRINT, fingerprint(this.#buffer, this.#length));
   }
 
+  /** The message. It is valid until the next attribute is added. */
   build(): Buffer {
     this.#buffer.writeUInt16BE(this.#length - STUN_HEADER_BYTES, 2);
     return this.#buffer.subarray(0, this.#length);

@@ -24,9 +24,11 @@ export interface StunServerOutcome {
   rttMs?: number;
   /** RFC 5780: the server's other address, where it can be asked about the NAT's behaviour. */
   otherAddress?: Endpoint;
+  /** Why there is no answer. */
   error?: StunError;
 }
 
+/** Options of `stunBinding`. */
 export interface StunBindingOptions {
   /** Milliseconds for names and answers together. Default 3000. */
   timeoutMs?: number;

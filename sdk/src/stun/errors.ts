@@ -15,8 +15,10 @@ export type StunFailure =
   /** The caller lost interest, or the socket was closed. */
   | "aborted";
 
+/** A STUN exchange that failed. Its message is for people. */
 export class StunError extends Error {
   override readonly name: string = "StunError";
+  /** What failed. */
   readonly failure: StunFailure;
   /** ERROR-CODE of a server that refused. */
   readonly stunCode: number | undefined;

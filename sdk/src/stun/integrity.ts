@@ -3,6 +3,7 @@ import { crc32 } from "node:zlib";
 
 import { FINGERPRINT_XOR, STUN_HEADER_BYTES } from "./constants.ts";
 
+/** The hash of MESSAGE-INTEGRITY or MESSAGE-INTEGRITY-SHA256. */
 export type IntegrityAlgorithm = "sha1" | "sha256";
 
 /** Bytes of MESSAGE-INTEGRITY; MESSAGE-INTEGRITY-SHA256 has up to 32 (RFC 8489 sections 14.5 and 14.6). */

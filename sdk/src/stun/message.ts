@@ -3,6 +3,7 @@ import { readAddress } from "./address.ts";
 import { COMPREHENSION_OPTIONAL, STUN_HEADER_BYTES, StunAttribute, TRANSACTION_ID_BYTES } from "./constants.ts";
 import { fingerprint, hmacMatches, INTEGRITY_BYTES, type IntegrityAlgorithm, messageHmac } from "./integrity.ts";
 
+/** What a message is (RFC 8489 section 5). */
 export type StunClass = "request" | "indication" | "success" | "error";
 
 const CLASSES: readonly StunClass[] = ["request", "indication", "success", "error"];
@@ -35,7 +36,9 @@ interface Attribute {
 
 /** A STUN message that was received. Its values are views of the datagram. */
 export class StunMessage {
+  /** What the message is. */
   readonly class: StunClass;
+  /** One of {@link StunMethod}, or any other, 0-0xfff. */
   readonly method: number;
   /** 12 bytes. */
   readonly transactionId: Buffer;
@@ -84,6 +87,7 @@ export class StunMessage {
     return this.transactionId.toString("latin1");
   }
 
+  /** Whether an attribute is there. */
   has(type: number): boolean {
     return this.get(type) !== undefined;
   }
@@ -115,6 +119,7 @@ export class StunMessage {
     return this.xorAddress(StunAttribute.XOR_MAPPED_ADDRESS) ?? this.address(StunAttribute.MAPPED_ADDRESS);
   }
 
+  /** An attribute's UTF-8 text; undefined where it is not there. */
   text(type: number): string | undefined {
     return this.get(type)?.toString();
   }

@@ -4,6 +4,7 @@ import { StunBuilder } from "./builder.ts";
 import { CHANGE_IP, CHANGE_PORT, StunAttribute, StunErrorCode, StunMethod } from "./constants.ts";
 import { isStun, StunMessage } from "./message.ts";
 
+/** Options of `respondToStun`. */
 export interface StunResponderOptions {
   /** SOFTWARE's text, at most 127 characters, for requests that are long enough. Default: none. */
   software?: string;
@@ -19,7 +20,9 @@ export interface StunLocal {
   otherPort?: boolean;
 }
 
+/** An answer, and from where to send it. */
 export interface StunReply {
+  /** The datagram. */
   data: Buffer;
   /** Whether to send it from the other address. */
   changeAddress: boolean;

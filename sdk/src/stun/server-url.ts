@@ -2,9 +2,11 @@ import { addressFamily, endsInNumber } from "../net/address.ts";
 
 import { STUN_PORT } from "./constants.ts";
 
+/** Where a STUN server is. */
 export interface StunServerAddress {
   /** A name or an address, IPv6 without brackets. */
   host: string;
+  /** UDP port, 1-65535. */
   port: number;
 }
 

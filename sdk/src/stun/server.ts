@@ -4,6 +4,7 @@ import { STUN_PORT } from "./constants.ts";
 import { StunReplyLimiter, type StunReplyLimits } from "./reply-limiter.ts";
 import { respondToStun, type StunLocal, type StunResponderOptions } from "./responder.ts";
 
+/** Options of a {@link StunServer}. */
 export interface StunServerOptions extends StunResponderOptions {
   /** Default 3478; 0 lets the system choose. */
   port?: number;
@@ -86,10 +87,12 @@ export class StunServer implements AsyncDisposable {
     }
   }
 
+  /** Stops; resolves when its ports are free. */
   async close(): Promise<void> {
     await Promise.all(this.#sockets.flat().map((socket) => socket.close()));
   }
 
+  /** Stops, for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }

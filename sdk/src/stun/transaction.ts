@@ -20,8 +20,11 @@ export interface StunTransactionOptions {
   maySend?: (bytes: number) => boolean;
 }
 
+/** A datagram to send. */
 export interface StunTransmit {
+  /** The datagram. */
   data: Buffer;
+  /** Where it goes. */
   destination: Endpoint;
 }
 
@@ -58,6 +61,7 @@ export class StunTransactions<T> {
   readonly #transmits: StunTransmit[] = [];
   readonly #outcomes: StunOutcome<T>[] = [];
 
+  /** How many transactions are open. */
   get size(): number {
     return this.#pending.size;
   }
@@ -116,6 +120,7 @@ export class StunTransactions<T> {
     return next;
   }
 
+  /** Repeats requests and ends those whose time is over. */
   handleTimeout(now: number): void {
     for (const [key, pending] of this.#pending) {
       if (now >= pending.deadline) {
@@ -127,10 +132,12 @@ export class StunTransactions<T> {
     }
   }
 
+  /** The next datagram to send; null when there is none. */
   pollTransmit(): StunTransmit | null {
     return this.#transmits.shift() ?? null;
   }
 
+  /** The next transaction that ended; null when there is none. */
   pollOutcome(): StunOutcome<T> | null {
     return this.#outcomes.shift() ?? null;
   }

@@ -19,6 +19,7 @@ export interface TurnTiming {
   idleMs?: number;
 }
 
+/** Options of a {@link TurnAllocation}. */
 export interface TurnAllocationOptions extends TurnTiming {
   /** Where requests go, and whence alone answers and data are taken. */
   server: Endpoint;

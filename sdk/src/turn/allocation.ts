@@ -19,6 +19,7 @@ import { TurnTraffic } from "./traffic.ts";
 
 const trace = traceOf("turn");
 
+/** How far an allocation is. */
 export type TurnState = "new" | "allocating" | "allocated" | "releasing" | "ended";
 
 /**
@@ -49,6 +50,7 @@ const TRANSIENT: ReadonlySet<number> = new Set([
  * Whoever drives it calls {@link handleTimeout} when {@link nextTimeout} says so, which any other call may change.
  */
 export class TurnAllocation {
+  /** Where requests go. */
   readonly server: Endpoint;
   readonly #settings: TurnSettings;
   readonly #lifetimeSeconds: number | undefined;
@@ -82,6 +84,7 @@ export class TurnAllocation {
     });
   }
 
+  /** How far it is. */
   get state(): TurnState {
     return this.#state;
   }
@@ -101,6 +104,7 @@ export class TurnAllocation {
     return this.#expiresAt;
   }
 
+  /** Asks for the allocation. `now` is in ms, as in all that follows. */
   start(now: number): void {
     if (this.#state !== "new") return;
     this.#state = "allocating";
@@ -171,6 +175,7 @@ export class TurnAllocation {
     return this.#maintainAt === Number.POSITIVE_INFINITY ? null : this.#maintainAt;
   }
 
+  /** Does what is due; see {@link nextTimeout}. */
   handleTimeout(now: number): void {
     this.#transactions.handleTimeout(now);
     this.#drain(now);

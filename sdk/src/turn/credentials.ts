@@ -2,10 +2,13 @@ import { createHmac, timingSafeEqual } from "node:crypto";
 
 /** What a TURN server wants to know of its client (RFC 8489 section 9.2). */
 export interface TurnCredentials {
+  /** The user's name. */
   username: string;
+  /** The password. */
   credential: string;
 }
 
+/** Options of `mintTurnCredentials`. */
 export interface TurnMintOptions {
   /** Whom the server's log shall name, e.g. an invite's code. No secret: it travels in the clear. Default: none. */
   label?: string;
@@ -15,6 +18,7 @@ export interface TurnMintOptions {
   unixSeconds?: number;
 }
 
+/** Whether credentials open a TURN server. */
 export type TurnCredentialVerdict = "valid" | "expired" | "wrong";
 
 const DEFAULT_TTL_SECONDS = 86_400;

@@ -27,8 +27,10 @@ interface TurnErrorOptions extends ErrorOptions {
   stunCode?: number | undefined;
 }
 
+/** A TURN exchange that failed. Its message is for people. */
 export class TurnError extends Error {
   override readonly name: string = "TurnError";
+  /** What failed. */
   readonly failure: TurnFailure;
   /** ERROR-CODE of a server that refused (RFC 8489 section 14.8, RFC 8656 section 19). */
   readonly stunCode: number | undefined;

@@ -7,6 +7,7 @@ import type { TurnRelay } from "./relay.ts";
 
 const trace = traceOf("turn");
 
+/** Options of a {@link TurnKeeper}. */
 export interface TurnKeeperOptions extends Omit<OpenTurnRelayOptions, "servers"> {
   /** The servers; a function is asked before each attempt, so that short-lived credentials are fresh. */
   servers: readonly TurnServer[] | ((signal: AbortSignal) => readonly TurnServer[] | Promise<readonly TurnServer[]>);
@@ -55,6 +56,7 @@ export class TurnKeeper implements AsyncDisposable {
     await this.#work;
   }
 
+  /** Stops and gives the relay back, for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }

@@ -26,17 +26,21 @@ export interface TurnServer extends Partial<TurnCredentials> {
 export interface TurnProgress {
   /** As the caller wrote it. */
   url: string;
+  /** How far it is. */
   step: "resolving" | "connecting" | "allocating" | "redirected" | "allocated" | "failed";
   /** Milliseconds since the attempt began. */
   ms: number;
   /** Where it is known by then. */
   server?: Endpoint;
+  /** Why it failed. */
   error?: TurnError;
 }
 
+/** Options of `openTurnRelay`. */
 export interface OpenTurnRelayOptions {
   /** The game's socket, for servers over UDP. Without it only TCP and TLS are tried. */
   socket?: UDPSocket | undefined;
+  /** The servers, which are all asked; the first that grants a relay is taken. */
   servers: readonly TurnServer[];
   /** Of the relayed address. Default 4. */
   family?: 4 | 6;
@@ -44,12 +48,17 @@ export interface OpenTurnRelayOptions {
   timeoutMs?: number;
   /** How long TCP and TLS wait for UDP, which serves a game better. Default 300 ms; 0 where there is no URL over UDP. */
   streamDelayMs?: number;
+  /** For `turns:`: certificates to trust in place of the system's. */
   tls?: Pick<StreamTLSOptions, "ca">;
+  /** Gives up. */
   signal?: AbortSignal | undefined;
   /** Asked before each datagram to a server that has not answered, where somebody else named it: false keeps it back. */
   maySend?: ((address: string, bytes: number) => boolean) | undefined;
+  /** Called as each URL gets further. */
   onProgress?: (progress: TurnProgress) => void;
+  /** See {@link TurnAllocationOptions.dontFragment}. Default false. */
   dontFragment?: boolean;
+  /** Lifetimes, for tests. Default: those of RFC 8656. */
   timing?: TurnTiming;
 }
 

@@ -8,6 +8,7 @@ import type { TurnAsk } from "./request.ts";
 /** The server wants us to ask another (RFC 8489 section 10). */
 export class TurnRedirect extends TurnError {
   override readonly name: string = "TurnRedirect";
+  /** The server to ask instead. */
   readonly alternate: Endpoint;
   /** ALTERNATE-DOMAIN: whose certificate the alternate shows over TLS, where not the first server's. */
   readonly domain: string | undefined;

@@ -23,9 +23,13 @@ let relays = 0;
  * the process alive as any open socket does. `openTurnRelay` makes one.
  */
 export class TurnRelay implements RelayPath, AsyncDisposable {
+  /** Names it in reports: unique in this process. */
   readonly id: string;
+  /** How we speak to the server. */
   readonly transport: TurnTransport;
+  /** Called for each datagram of a peer. Default null: dropped. */
   onData: ((data: Buffer, address: string, port: number) => void) | null = null;
+  /** Called when the relay is lost, not when it is closed. Default null. */
   onLost: ((error: TurnError) => void) | null = null;
   /** The server does not let us send to this address. */
   onRefused: ((address: string, error: TurnError) => void) | null = null;
@@ -91,10 +95,12 @@ export class TurnRelay implements RelayPath, AsyncDisposable {
     }
   }
 
+  /** The TURN server. */
   get server(): Endpoint {
     return this.#connection.server;
   }
 
+  /** The address and port that peers send to. */
   get relayed(): Endpoint {
     return this.#allocation.relayed ?? { address: "", port: 0 };
   }
@@ -114,6 +120,7 @@ export class TurnRelay implements RelayPath, AsyncDisposable {
     return this.#ended.promise;
   }
 
+  /** Sends to a peer. @returns whether it was handed to the connection */
   send(data: Uint8Array, address: string, port: number): boolean {
     const sent = this.#allocation.send(data, address, port, performance.now());
     this.#arm();
@@ -127,6 +134,7 @@ export class TurnRelay implements RelayPath, AsyncDisposable {
     this.#arm();
   }
 
+  /** Lets datagrams of this address in (RFC 8656 section 9). */
   permit(address: string): void {
     this.#allocation.permit(address, performance.now());
     this.#arm();
@@ -142,10 +150,12 @@ export class TurnRelay implements RelayPath, AsyncDisposable {
     await this.#ended.promise;
   }
 
+  /** Closes, for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
 
+  /** For people: relayed address, server and transport. */
   toString(): string {
     return `${formatEndpoint(this.relayed)} on ${formatEndpoint(this.server)} over ${this.transport}`;
   }

@@ -1,10 +1,13 @@
 import { parseStunServer } from "../stun/server-url.ts";
 
+/** How a client speaks to a TURN server. */
 export type TurnTransport = "udp" | "tcp" | "tls";
 
+/** A TURN server's URL, in parts. */
 export interface TurnServerUrl {
   /** A name or an address, IPv6 without brackets. */
   host: string;
+  /** The port, 1-65535. */
   port: number;
   /** How the client speaks to the server; the relayed address is always UDP. */
   transport: TurnTransport;

@@ -7,8 +7,9 @@ import { UDPSocket } from "../net/udp-socket.ts";
 import { GodotError } from "./godot-error.ts";
 import { interfaceAddress } from "./interfaces.ts";
 import { PacketRing } from "./packet-ring.ts";
-import { decodeVariant, encodeVariant, type Variant, type VariantFormat } from "./variant.ts";
+import { decodeVariant, encodeVariant, type Variant, type VariantFormat, type VariantOptions } from "./variant.ts";
 
+/** Events of a {@link PacketPeerUDP}; not in Godot. */
 export interface PacketPeerUDPEvents {
   /** A packet. Whoever listens gets the packets, and the polling methods find none. */
   packet: [data: Buffer, address: string, port: number];
@@ -16,6 +17,7 @@ export interface PacketPeerUDPEvents {
   close: [];
 }
 
+/** Options of a {@link PacketPeerUDP}. */
 export interface PacketPeerUDPOptions {
   /** Which Godot `getVar` and `putVar` speak to. Default 4. */
   variantFormat?: VariantFormat;
@@ -30,6 +32,11 @@ export interface PeerHost {
 
 /** Bytes of packets that may wait to be read; Godot's default. */
 export const DEFAULT_RING_BYTES = 65536;
+
+/** Bytes that a Variant may have in `putVar`: Godot's default, and the bounds of its setter. */
+const DEFAULT_ENCODE_BYTES = 8 * 1024 * 1024;
+const MIN_ENCODE_BYTES = 1024;
+const MAX_ENCODE_BYTES = 256 * 1024 * 1024;
 
 /** The server's side of an accepted peer, which the public class does not show. */
 export let acceptPeer: (host: PeerHost, address: string, port: number, ringBytes: number) => PacketPeerUDP;
@@ -50,13 +57,16 @@ export let endpointOf: (peer: PacketPeerUDP) => { address: string; port: number 
  *   server has stopped.
  * - `setDestAddress` on a connected peer answers LOCKED instead of OK; nothing is printed for wrong use.
  * - `getVar` reads what JSON can say, byte arrays and 64-bit integers, never objects; null for all else.
+ *
+ * docs/from-godot.md compares it with Godot, member by member.
  */
 export class PacketPeerUDP
   extends EventEmitter<PacketPeerUDPEvents>
   implements AsyncIterable<Buffer>, AsyncDisposable, Disposable
 {
+  /** Which Godot `getVar` and `putVar` speak to: 3 or 4. Not in Godot. */
   variantFormat: VariantFormat;
-  /** Why `bind`, `connectToHost` or `putPacket` could not open a socket. */
+  /** Why `bind`, `connectToHost` or `putPacket` could not open a socket. Not in Godot. */
   lastSocketError: UDPSocketError | null = null;
 
   #host: PeerHost | null = null;
@@ -67,6 +77,7 @@ export class PacketPeerUDP
   #port = 0;
   #connected = false;
   #broadcast = false;
+  #encodeBufferMaxSize = DEFAULT_ENCODE_BYTES;
   #packetAddress = "";
   #packetPort = 0;
   #packetError: GodotError = GodotError.OK;
@@ -179,10 +190,34 @@ export class PacketPeerUDP
     return socket.queuedBytes > 0 ? GodotError.BUSY : GodotError.FAILED;
   }
 
-  /** Sends a Variant. @returns as {@link putPacket}; INVALID_PARAMETER for what is no Variant */
+  /**
+   * Sends a Variant. A whole number is an `int`, as in GDScript's source; `new GodotFloat(5)` is a `float`.
+   * @returns as {@link putPacket}; INVALID_PARAMETER for what is no Variant; OUT_OF_MEMORY beyond {@link encodeBufferMaxSize}
+   */
   putVar(value: Variant): GodotError {
     const data = encodeVariant(value, this.variantFormat);
-    return data === undefined ? GodotError.INVALID_PARAMETER : this.putPacket(data);
+    if (data === undefined) return GodotError.INVALID_PARAMETER;
+    return data.length > this.#encodeBufferMaxSize ? GodotError.OUT_OF_MEMORY : this.putPacket(data);
+  }
+
+  /** Bytes that a Variant may have in {@link putVar}. Default 8 MiB. */
+  get encodeBufferMaxSize(): number {
+    return this.#encodeBufferMaxSize;
+  }
+
+  set encodeBufferMaxSize(bytes: number) {
+    this.setEncodeBufferMaxSize(bytes);
+  }
+
+  /** The getter of {@link encodeBufferMaxSize}. */
+  getEncodeBufferMaxSize(): number {
+    return this.#encodeBufferMaxSize;
+  }
+
+  /** The setter of {@link encodeBufferMaxSize}: 1 KiB to 256 MiB, rounded up to a power of two. Anything else is ignored. */
+  setEncodeBufferMaxSize(bytes: number): void {
+    if (bytes >= MIN_ENCODE_BYTES && bytes <= MAX_ENCODE_BYTES)
+      this.#encodeBufferMaxSize = 2 ** Math.ceil(Math.log2(bytes));
   }
 
   /** The oldest packet that waits. Empty on an error, see {@link getPacketError} (and for an empty datagram). */
@@ -198,11 +233,14 @@ export class PacketPeerUDP
     return packet;
   }
 
-  /** The oldest packet as a Variant. Null on an error, see {@link getPacketError} (INVALID_DATA when it is none). */
-  getVar(): Variant {
+  /**
+   * The oldest packet as a Variant. Null on an error, see {@link getPacketError} (INVALID_DATA when it is none).
+   * @param options `{ keepFloats: true }` reads floats as `GodotFloat`, so that `putVar` sends them back as floats
+   */
+  getVar(options: VariantOptions = {}): Variant {
     const packet = this.getPacket();
     if (this.#packetError !== GodotError.OK) return null;
-    const value = decodeVariant(packet, this.variantFormat);
+    const value = decodeVariant(packet, this.variantFormat, options);
     if (value !== undefined) return value;
     this.#packetError = GodotError.INVALID_DATA;
     return null;
@@ -265,6 +303,7 @@ export class PacketPeerUDP
   }
 
   /**
+   * Receives a multicast group's packets too.
    * @param interfaceName as in `os.networkInterfaces()`
    * @returns OK; LOCKED on an accepted peer; INVALID_PARAMETER for what is no address or interface; FAILED
    */
@@ -282,7 +321,7 @@ export class PacketPeerUDP
     });
   }
 
-  /** @returns OK; LOCKED on an accepted peer; UNCONFIGURED when closed; INVALID_PARAMETER; FAILED */
+  /** Leaves a multicast group. @returns OK; LOCKED on an accepted peer; UNCONFIGURED when closed; INVALID_PARAMETER; FAILED */
   leaveMulticastGroup(multicastAddress: string, interfaceName: string): GodotError {
     if (this.#host !== null) return GodotError.LOCKED;
     if (this.#socket === null) return GodotError.UNCONFIGURED;
@@ -309,6 +348,7 @@ export class PacketPeerUDP
     return (this.#host === null ? this.#socket : this.#host.socket)?.localPort ?? 0;
   }
 
+  /** Closes, for `using`. */
   [Symbol.dispose](): void {
     this.close();
   }

@@ -15,6 +15,7 @@ import {
 } from "./packet-peer-udp.ts";
 import type { VariantFormat } from "./variant.ts";
 
+/** Events of a {@link UDPServer}; not in Godot. */
 export interface UDPServerEvents {
   /** A new peer, its first packet waiting in it. Whoever listens takes the peers, and `takeConnection` finds none. */
   connection: [peer: PacketPeerUDP];
@@ -22,6 +23,7 @@ export interface UDPServerEvents {
   close: [];
 }
 
+/** Options of a {@link UDPServer}; all but `maxPendingConnections` are not in Godot. */
 export interface UDPServerOptions {
   /** How many new peers may wait to be taken; 0 refuses all. Default 16, as in Godot. */
   maxPendingConnections?: number;
@@ -33,7 +35,7 @@ export interface UDPServerOptions {
   recvBufSize?: number;
   /** Which Godot the peers' `getVar` and `putVar` speak to. Default 4. */
   variantFormat?: VariantFormat;
-  /** Milliseconds of a monotonic clock. */
+  /** Milliseconds of a monotonic clock. Default `performance.now`. */
   now?: () => number;
 }
 
@@ -55,6 +57,8 @@ const DEFAULT_MAX_PEERS = 4096;
  * - Peers are found in constant time, and there is a limit to them (`maxPeers`).
  * - A port that another program holds is UNAVAILABLE: the server does not share it by SO_REUSEADDR.
  * - Packets of a taken peer after `stop` fail; they do not open another socket.
+ *
+ * docs/from-godot.md compares it with Godot, member by member.
  */
 export class UDPServer
   extends EventEmitter<UDPServerEvents>
@@ -117,11 +121,12 @@ export class UDPServer
     return server;
   }
 
-  /** The socket that it listens on. */
+  /** The socket that it listens on; null when it does not. Not in Godot. */
   get socket(): UDPSocket | null {
     return this.#socket;
   }
 
+  /** How many new peers may wait to be taken, see {@link setMaxPendingConnections}. Default 16. */
   get maxPendingConnections(): number {
     return this.#maxPending;
   }
@@ -183,6 +188,7 @@ export class UDPServer
     return peer;
   }
 
+  /** Whether it listens on a port. */
   isListening(): boolean {
     return this.#socket !== null;
   }
@@ -192,6 +198,7 @@ export class UDPServer
     return this.#socket?.localPort ?? 0;
   }
 
+  /** The getter of {@link maxPendingConnections}. */
   getMaxPendingConnections(): number {
     return this.#maxPending;
   }
@@ -231,6 +238,7 @@ export class UDPServer
     }
   }
 
+  /** Stops, for `using`. */
   [Symbol.dispose](): void {
     this.stop();
   }

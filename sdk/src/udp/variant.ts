@@ -3,12 +3,45 @@
  * integers: what `put_var` sends. Objects are never read, since a peer must not choose what we instantiate.
  */
 
-/** `Map` for dictionaries with keys other than strings; `bigint` for integers beyond 2^53. */
+/**
+ * A number that is a float in Godot, whatever its value. GDScript tells 5.0 from 5, JavaScript does not: a whole `number` is
+ * written as an `int`, and `new GodotFloat(5)` as a `float`. Calculates as the number that it holds.
+ */
+export class GodotFloat {
+  /** The number. */
+  readonly value: number;
+
+  constructor(value: number) {
+    this.value = value;
+  }
+
+  /** The number, for arithmetic and comparison. */
+  valueOf(): number {
+    return this.value;
+  }
+
+  /** The number, for `JSON.stringify`. */
+  toJSON(): number {
+    return this.value;
+  }
+}
+
+/** How a Variant is read. */
+export interface VariantOptions {
+  /** Floats are read as {@link GodotFloat}, so that they are floats again when they are written. Default false: numbers. */
+  keepFloats?: boolean;
+}
+
+/**
+ * What Godot calls a Variant, as far as JSON has it: `Map` for dictionaries with keys other than strings; `bigint` for integers
+ * beyond 2^53; {@link GodotFloat} for a float that shall stay one. Byte arrays are `Uint8Array`.
+ */
 export type Variant =
   | null
   | boolean
   | number
   | bigint
+  | GodotFloat
   | string
   | Uint8Array
   | readonly Variant[]
@@ -43,9 +76,13 @@ const MAX_DEPTH = 64;
 class Malformed extends Error {}
 
 /** Reads one Variant; what follows it is ignored, as in Godot. `undefined` for anything malformed or unsupported. */
-export function decodeVariant(data: Uint8Array, format: VariantFormat = 4): Variant | undefined {
+export function decodeVariant(
+  data: Uint8Array,
+  format: VariantFormat = 4,
+  options: VariantOptions = {},
+): Variant | undefined {
   try {
-    return new VariantReader(data, format).read(0);
+    return new VariantReader(data, format, options.keepFloats ?? false).read(0);
   } catch (error) {
     if (error instanceof Malformed) return undefined;
     throw error;
@@ -68,11 +105,13 @@ class VariantReader {
   readonly #data: Uint8Array;
   readonly #view: DataView;
   readonly #format: VariantFormat;
+  readonly #keepFloats: boolean;
   #offset = 0;
 
-  constructor(data: Uint8Array, format: VariantFormat) {
+  constructor(data: Uint8Array, format: VariantFormat, keepFloats: boolean) {
     this.#data = data;
     this.#format = format;
+    this.#keepFloats = keepFloats;
     this.#view = new DataView(data.buffer, data.byteOffset, data.byteLength);
   }
 
@@ -88,8 +127,10 @@ class VariantReader {
         return this.#uint32() !== 0;
       case INT:
         return wide ? this.#int64() : this.#view.getInt32(this.#take(4), true);
-      case FLOAT:
-        return wide ? this.#view.getFloat64(this.#take(8), true) : this.#view.getFloat32(this.#take(4), true);
+      case FLOAT: {
+        const value = wide ? this.#view.getFloat64(this.#take(8), true) : this.#view.getFloat32(this.#take(4), true);
+        return this.#keepFloats ? new GodotFloat(value) : value;
+      }
       case STRING:
         return Buffer.from(this.#bytes()).toString();
       default:
@@ -192,6 +233,7 @@ class VariantWriter {
     else if (typeof value === "boolean") this.#uint32(BOOL, value ? 1 : 0);
     else if (typeof value === "number") this.#number(value);
     else if (typeof value === "bigint") this.#int64(value);
+    else if (value instanceof GodotFloat) this.#float(value.value);
     else if (typeof value === "string") this.#bytes(STRING, Buffer.from(value));
     else if (value instanceof Uint8Array) this.#bytes(containers.bytes, value);
     else if (Array.isArray(value)) {
@@ -223,7 +265,11 @@ class VariantWriter {
     if (Number.isSafeInteger(value) && !Object.is(value, -0)) {
       if (value === (value | 0)) this.#uint32(INT, value);
       else this.#int64(BigInt(value));
-    } else if (Object.is(Math.fround(value), value)) {
+    } else this.#float(value);
+  }
+
+  #float(value: number): void {
+    if (Object.is(Math.fround(value), value)) {
       const part = Buffer.allocUnsafe(8);
       part.writeUInt32LE(FLOAT, 0);
       part.writeFloatLE(value, 4);

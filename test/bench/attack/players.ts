@@ -2,6 +2,7 @@
 // they are printed.
 import { createInterface } from "node:readline";
 import { SallyportClient } from "../../../sdk/src/colyseus/client/client.ts";
+import { walkIn } from "../../soak/attack/walk.ts";
 
 export interface PlayersArgs {
   url: string;
@@ -29,6 +30,10 @@ let roundTrips: number[] = [];
 let isMeasuring = false;
 let n = 0;
 for (const room of rooms) {
+  // The rows would call it loss.
+  room.onLeave((code, reason) => {
+    throw new Error(`A player was sent away: ${code} ${reason ?? ""}`);
+  });
   room.onMessage("pong", ({ n: answered }: { n: number }) => {
     const at = sentAt.get(answered);
     if (at === undefined) return;
@@ -38,13 +43,14 @@ for (const room of rooms) {
 }
 // Each at its own moment of the tick.
 for (const [index, room] of rooms.entries()) {
+  const walk = walkIn(room);
   setTimeout(
     () =>
       setInterval(() => {
         n++;
         if (isMeasuring) sentAt.set(n, performance.now());
         room.send("ping", { n });
-        room.sendUnreliable("move", { x: Math.cos(n / 40), y: Math.sin(n / 40), n });
+        walk();
       }, 1000 / HZ),
     (index * 1000) / HZ / players,
   );

@@ -4,8 +4,9 @@ import { encodeLookup, encodeQuery, MAX_ENDPOINT_BYTES, MAX_NAME_BYTES } from ".
 import { LanResponder } from "../../../sdk/src/lan/responder.ts";
 import type { Endpoint } from "../../../sdk/src/net/endpoint.ts";
 import { StunBuilder } from "../../../sdk/src/stun/builder.ts";
-import { StunMethod } from "../../../sdk/src/stun/constants.ts";
+import { StunAttribute, StunMethod } from "../../../sdk/src/stun/constants.ts";
 import { respondToStun, type StunLocal } from "../../../sdk/src/stun/responder.ts";
+import { World as TurnWorld } from "../../unit/turn/server/harness.ts";
 import type { Row } from "./row.ts";
 
 const ADDRESSES = {
@@ -37,6 +38,24 @@ function stun(family: 4 | 6, addresses: 1 | 2): Row {
   };
 }
 
+/** The worst of what asks without credentials for a relay. */
+function turn(): Row {
+  const request = (): StunBuilder => new StunBuilder(StunMethod.ALLOCATE, "request");
+  const transport = (): StunBuilder => request().add(StunAttribute.REQUESTED_TRANSPORT, Uint8Array.of(17, 0, 0, 0));
+  const requests = [request(), transport(), transport().fingerprint(), transport().integrity(new Uint8Array(16))];
+  const answers = requests.map((each) => {
+    const client = new TurnWorld().client();
+    client.raw(each.build());
+    return { said: client.sentBytes, got: client.heardBytes };
+  });
+  const worst = answers.reduce((a, b) => (b.got / b.said > a.got / a.said ? b : a));
+  return {
+    what: "request to a lobby's TURN without credentials",
+    ...worst,
+    held: "1024 answers and 128/s to one /24 or /48",
+  };
+}
+
 function lan(): Row[] {
   const details = {
     application: "a",
@@ -59,4 +78,4 @@ function lan(): Row[] {
   ];
 }
 
-export const responderRows = (): Row[] => [stun(4, 1), stun(6, 1), stun(4, 2), stun(6, 2), ...lan()];
+export const responderRows = (): Row[] => [stun(4, 1), stun(6, 1), stun(4, 2), stun(6, 2), turn(), ...lan()];

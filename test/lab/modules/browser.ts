@@ -11,6 +11,7 @@ const {
   address,
   invite,
   url,
+  invites,
   settings,
   joins,
   tls,
@@ -22,7 +23,8 @@ const {
   url?: string;
   /** For the invite: relays and STUN servers. */
   settings?: object;
-  /** How often to join and leave before, to see how long it takes. Default 0. */
+  /** To see how long it takes: each is joined and left so many times, by turns, and nothing else is done. See join-times.ts. */
+  invites?: string[];
   joins?: number;
   /** The page is one of https:. */
   tls?: boolean;
@@ -42,14 +44,19 @@ const browser = await openChromium();
 try {
   const page = await browser.newPage({ ignoreHTTPSErrors: true });
   await page.goto(`${tls ? "https" : "http"}://${address}:8080/`);
-  const report: unknown = await page.evaluate(`(async ({ invite, url, settings, joins, seconds }) => {
+  const report: unknown = await page.evaluate(`(async ({ invite, url, invites, settings, joins, seconds }) => {
     const { SallyportBrowserClient } = await import("/sallyport.js");
     const times = [];
-    for (let i = 0; i < joins; i++) {
+    for (let i = 0; i < joins * invites.length; i++) {
       const began = performance.now();
-      const client = await SallyportBrowserClient.fromInvite(invite, settings);
+      const since = () => Math.round(performance.now() - began);
+      const stages = {};
+      const onProgress = ({ stage }) => (stages[stage] ??= since());
+      const client = await SallyportBrowserClient.fromInvite(invites[i % invites.length], { ...settings, onProgress });
+      const introduced = since();
       const room = await client.joinOrCreate("arena", { name: "Chromium" });
-      times.push({ ms: Math.round(performance.now() - began), kind: room.path.kind });
+      const { token: seat = 0, webrtc: dialed = 0 } = stages;
+      times.push({ invite: i % invites.length, introduced, seat, dialed, ms: since(), kind: room.path.kind });
       await room.leave();
     }
     if (times.length > 0) return times;
@@ -67,7 +74,7 @@ try {
     const players = room.state.players.size;
     await room.leave();
     return { ...path, connectMs, sent: n, echoes, players };
-  })(${JSON.stringify({ invite, url, settings, joins: joins ?? 0, seconds })})`);
+  })(${JSON.stringify({ invite, url, invites: invites ?? [], settings, joins: joins ?? 0, seconds })})`);
   console.log(JSON.stringify(report));
 } finally {
   await browser.close();

@@ -8,6 +8,7 @@ import { SallyportClient } from "../../../sdk/src/colyseus/client/client.ts";
 import { UDPSocket } from "../../../sdk/src/net/udp-socket.ts";
 import { connectSession } from "../../../sdk/src/session/connect.ts";
 import { HostileDatagrams } from "./hostile-datagrams.ts";
+import { walkIn } from "./walk.ts";
 
 export interface FloodArgs {
   /** Of the game. */
@@ -65,8 +66,9 @@ async function sample(): Promise<void> {
   };
   const room = await new SallyportClient(url, { connectSession: recorded }).joinOrCreate("arena", { name: "Sample" });
   room.reconnection.enabled = false;
+  const walk = walkIn(room);
   for (let n = 0; n < 20; n++) {
-    room.sendUnreliable("move", { x: 1, y: 0, n });
+    walk();
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   await room.leave();

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { SallyportClient } from "../../../sdk/src/colyseus/client/client.ts";
 import { UDPSocket } from "../../../sdk/src/net/udp-socket.ts";
 import { connectSession } from "../../../sdk/src/session/connect.ts";
+import { walkIn } from "./walk.ts";
 
 export interface VisitorsArgs {
   url: string;
@@ -60,9 +61,10 @@ async function visit(kind: Kind): Promise<void> {
     const room = await client.joinOrCreate("arena", { name: "Visitor" });
     room.reconnection.enabled = false;
     let n = 0;
+    const walk = walkIn(room);
     const play = setInterval(() => {
-      room.sendUnreliable("move", { x: Math.cos(++n / 20), y: Math.sin(n / 20), n });
-      if (n % 5 === 0) room.send("ping", { n });
+      walk();
+      if (++n % 5 === 0) room.send("ping", { n });
     }, 1000 / HZ);
     await sleep(LEAST_MS + Math.random() * (MOST_MS - LEAST_MS));
     report.inside++;

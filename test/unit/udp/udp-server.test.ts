@@ -4,6 +4,7 @@ import { UDPSocket } from "../../../sdk/src/net/udp-socket.ts";
 import { GodotError } from "../../../sdk/src/udp/godot-error.ts";
 import { PacketPeerUDP } from "../../../sdk/src/udp/packet-peer-udp.ts";
 import { UDPServer, type UDPServerOptions } from "../../../sdk/src/udp/udp-server.ts";
+import { GodotFloat } from "../../../sdk/src/udp/variant.ts";
 import { until } from "../../until.ts";
 
 const { OK } = GodotError;
@@ -389,6 +390,24 @@ describe("PacketPeerUDP", () => {
     host.putPacket(Buffer.from("back"));
     await peer.wait();
     expect(peer.getPacket().toString()).toBe("back");
+  });
+
+  test("the size that a Variant may have, and floats that stay floats", async () => {
+    const [a, b] = [new PacketPeerUDP(), new PacketPeerUDP()];
+    opened.push(a, b);
+    expect([a.encodeBufferMaxSize, a.getEncodeBufferMaxSize()]).toEqual([8_388_608, 8_388_608]);
+    for (const refused of [1023, 2 ** 28 + 1, Number.NaN]) a.encodeBufferMaxSize = refused;
+    expect(a.encodeBufferMaxSize).toBe(8_388_608);
+    a.setEncodeBufferMaxSize(1025);
+    expect(a.getEncodeBufferMaxSize()).toBe(2048);
+    b.bind(0, "127.0.0.1");
+    a.connectToHost("127.0.0.1", b.getLocalPort());
+    expect([a.putVar("x".repeat(2041)), a.putVar("x".repeat(2040))]).toEqual([GodotError.OUT_OF_MEMORY, OK]);
+    await b.wait();
+    expect(b.getVar()).toBe("x".repeat(2040));
+    a.putVar([5, new GodotFloat(5)]);
+    await b.wait();
+    expect(b.getVar({ keepFloats: true })).toEqual([5, new GodotFloat(5)]);
   });
 
   test("multicast and broadcast settings", () => {

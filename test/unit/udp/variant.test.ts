@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 
-import { decodeVariant, encodeVariant, type Variant } from "../../../sdk/src/udp/variant.ts";
+import { decodeVariant, encodeVariant, GodotFloat, type Variant } from "../../../sdk/src/udp/variant.ts";
 
 const runs = Number(process.env["SALLYPORT_FUZZ_RUNS"] ?? 1000);
 
@@ -23,6 +23,32 @@ const GODOT_3: [Variant, string][] = [
 test.each(GODOT_3)("%j is what Godot 3 makes of it", (value, hex) => {
   expect(encodeVariant(value, 3)?.toString("hex")).toBe(hex);
   expect(decodeVariant(Buffer.from(hex, "hex"), 3)).toEqual(value);
+});
+
+// var2bytes(5.0) and so on, of Godot 3.2.3.
+test.each([
+  [5, "030000000000a040"],
+  [-0, "0300000000000080"],
+  [1.5, "030000000000c03f"],
+  [0.1, "030001009a9999999999b93f"],
+])("a GodotFloat of %d is a float of Godot's, and stays one", (value, hex) => {
+  const bytes = Buffer.from(hex, "hex");
+  expect(encodeVariant(new GodotFloat(value), 3)).toEqual(bytes);
+  expect(decodeVariant(bytes, 3)).toBe(value);
+  const kept = decodeVariant(bytes, 3, { keepFloats: true });
+  expect(kept).toEqual(new GodotFloat(value));
+  expect(encodeVariant(kept ?? null, 3)).toEqual(bytes);
+});
+
+test("floats are kept within containers, whole numbers stay whole, and a GodotFloat calculates", () => {
+  const value = { speed: new GodotFloat(5), list: [5, new GodotFloat(0.5)] };
+  const bytes = encodeVariant(value) ?? Buffer.alloc(0);
+  const kept = decodeVariant(bytes, 4, { keepFloats: true });
+  expect(kept).toEqual(value);
+  expect(encodeVariant(kept ?? null)).toEqual(bytes);
+  expect(decodeVariant(bytes)).toEqual({ speed: 5, list: [5, 0.5] });
+  expect(Number(value.speed) + 1).toBe(6);
+  expect(JSON.stringify(value)).toBe('{"speed":5,"list":[5,0.5]}');
 });
 
 test("Godot 4 numbers containers otherwise", () => {

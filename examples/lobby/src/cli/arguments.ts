@@ -1,5 +1,6 @@
 /** Options by `node:util`, with what it leaves out: help, ports, and a suggestion for a mistyped option. */
 import { parseArgs } from "node:util";
+import { closestMatch } from "leven";
 
 export interface OptionHelp {
   type: "string" | "boolean";
@@ -46,6 +47,15 @@ export function readArguments(usage: Usage, argv: readonly string[]): Arguments 
     tokens: true,
   });
   if (values["help"] === true) throw new HelpWanted(helpOf(usage));
+  const kept = Object.keys(options).filter(
+    (name) => process.env[`npm_config_${name.replaceAll("-", "_")}`] !== undefined,
+  );
+  if (kept.length > 0 && usage.command.endsWith(" --")) {
+    const [first = ""] = kept;
+    throw new UsageError(
+      `npm kept --${first} for itself. Options come behind "--": ${usage.command} ${exampleOf(usage, first)}`,
+    );
+  }
   for (const token of tokens) {
     if (token.kind !== "option") continue;
     const known = Object.hasOwn(options, token.name) ? options[token.name] : undefined;
@@ -66,28 +76,21 @@ export function readArguments(usage: Usage, argv: readonly string[]): Arguments 
   };
 }
 
-function unknownOption(name: string, known: readonly string[]): string {
-  const bare = name.replace(/^-+/, "");
-  const [nearest] = known
-    .map((candidate) => ({ candidate, distance: editDistance(bare, candidate) }))
-    .sort((a, b) => a.distance - b.distance);
-  const near =
-    nearest !== undefined && nearest.distance <= (bare.length < 4 ? 1 : Math.max(2, Math.floor(bare.length / 3)));
-  return `${name} is no option. ${near ? `Did you mean --${nearest.candidate}?` : "See --help."}`;
+/** How the option is typed, behind the positional argument if there is one. */
+function exampleOf({ positional, options }: Usage, name: string): string {
+  const value = options[name]?.value;
+  return [...(positional === undefined ? [] : [positional]), `--${name}`, ...(value === undefined ? [] : [value])].join(
+    " ",
+  );
 }
 
-/** Levenshtein's. */
-export function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const replaced = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(replaced, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row[b.length] ?? 0;
+function unknownOption(name: string, known: readonly string[]): string {
+  const nearest = closestMatch(
+    name,
+    known.map((each) => `--${each}`),
+    { maxDistance: Math.max(2, Math.floor(name.length / 3)) },
+  );
+  return `${name} is no option. ${nearest === undefined ? "See --help." : `Did you mean ${nearest}?`}`;
 }
 
 /** A port from an option, else from the environment, else the default. @throws UsageError */

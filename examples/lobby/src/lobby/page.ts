@@ -4,7 +4,6 @@ import { readFile } from "node:fs/promises";
 import { RendezvousRoom } from "sallyport/colyseus";
 import { renderPage } from "./game-list.ts";
 import { type App, DEBUG_HEADERS, file, HEADERS, LIBRARIES, sendFile } from "./static.ts";
-import type { LobbyConnectivity } from "./stun.ts";
 
 /** What the lobby's page and the static one (build-page.ts) have in common. */
 export const PAGE_FILES: Record<string, string> = {
@@ -25,6 +24,12 @@ for (const name of readdirSync(LIBRARIES.sallyport)) {
   if (name.endsWith(".js")) PAGE_FILES[`/${name}`] = LIBRARIES.sallyport + name;
 }
 const FILES: Record<string, string> = { ...PAGE_FILES, "/page.js": file("page.js") };
+
+/** What `GET /connectivity` answers. */
+interface LobbyConnectivity {
+  /** `stun:host:port` */
+  stun: readonly string[];
+}
 
 export function servePage(app: App, connectivity: LobbyConnectivity): void {
   for (const [path, name] of Object.entries(FILES)) app.get(path, (_request, response) => sendFile(response, name));

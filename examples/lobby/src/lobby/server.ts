@@ -1,14 +1,21 @@
 /** The lobby: a Colyseus server with the rendezvous room and a page. */
 import { defineServer } from "@colyseus/core";
 import { WebSocketTransport } from "@colyseus/ws-transport";
-import { createLimitedServer, defineRendezvous, guardRequests, limitConnections, limitLog } from "sallyport/colyseus";
-import { RENDEZVOUS_ROOM, type TurnOptions } from "sallyport/rendezvous";
+import {
+  createLimitedServer,
+  defineRendezvous,
+  guardRequests,
+  LobbyServers,
+  type LobbyServersSettings,
+  limitConnections,
+  limitLog,
+} from "sallyport/colyseus";
+import { RENDEZVOUS_ROOM } from "sallyport/rendezvous";
+import { Failure } from "../cli/program.ts";
 import { listen } from "./listen.ts";
 import { quietLogger } from "./logger.ts";
 import { servePage } from "./page.ts";
 import { shareByRedis } from "./redis.ts";
-import { type LobbyConnectivity, startStun, stunUrlOf } from "./stun.ts";
-import { type OwnTurnOptions, startTurn } from "./turn.ts";
 
 export interface LobbyOptions {
   /** TCP, 1-65535. */
@@ -19,14 +26,8 @@ export interface LobbyOptions {
   publicUrl: string;
   /** A reverse proxy of ours stands before us and says who is asking. */
   trustProxy: boolean;
-  /** UDP port of the STUN responder; 0: none. */
-  stunPort: number;
-  /** STUN servers to tell of instead of our own responder. */
-  stunUrls: string[] | undefined;
-  /** TURN servers to tell of. */
-  turn: TurnOptions | undefined;
-  /** TURN by this process, on `stunPort`, in place of the STUN responder. */
-  ownTurn: OwnTurnOptions | undefined;
+  /** STUN and TURN. */
+  servers: LobbyServersSettings;
   /** Redis by which several processes are one lobby. */
   redisUrl: string | undefined;
   warn: (text: string) => void;
@@ -38,14 +39,17 @@ export interface Lobby {
 
 /** @throws Failure when the port cannot be had */
 export async function startLobby(options: LobbyOptions): Promise<Lobby> {
-  const { port, host, publicUrl, trustProxy, stunPort, stunUrls, redisUrl, warn } = options;
+  const { port, host, publicUrl, trustProxy, redisUrl, warn } = options;
   const http = createLimitedServer();
   const transport = new WebSocketTransport({ server: http });
   // Before the room is defined, which tells hosts and players of it.
-  const relay = options.ownTurn && (await startTurn(options.ownTurn, stunPort, publicUrl));
-  const stun = relay?.server ?? startStun(stunPort, warn);
-  const turn = relay?.options ?? options.turn;
-  const connectivity: LobbyConnectivity = { stun: stunUrls ?? (stun ? [stunUrlOf(publicUrl, stun.port)] : []) };
+  const servers = await openServers(options);
+  if (servers.stunFailure !== undefined) {
+    const { code } = servers.stunFailure;
+    warn(
+      `No STUN here: UDP port ${options.servers.stunPort} cannot be had (${code}). STUN_PORT chooses another, STUN_PORT=0 none.`,
+    );
+  }
   const server = defineServer({
     greet: false,
     gracefullyShutdown: false,
@@ -53,13 +57,9 @@ export async function startLobby(options: LobbyOptions): Promise<Lobby> {
     ...(redisUrl === undefined ? {} : await shareByRedis(redisUrl, publicUrl)),
     transport,
     rooms: {
-      [RENDEZVOUS_ROOM]: defineRendezvous({
-        publicUrl,
-        stun: connectivity.stun,
-        ...(turn === undefined ? {} : { turn }),
-      }),
+      [RENDEZVOUS_ROOM]: defineRendezvous({ publicUrl, ...servers.options }),
     },
-    express: (app) => servePage(app, connectivity),
+    express: (app) => servePage(app, { stun: servers.options.stun ?? [] }),
   });
   limitLog();
   guardRequests(http, { trustProxy });
@@ -72,14 +72,23 @@ export async function startLobby(options: LobbyOptions): Promise<Lobby> {
       "End that program, or choose another port: npm run lobby -- --port 2568",
     );
   } catch (error) {
-    await stun?.close();
+    await servers.close();
     throw error;
   }
   return {
     async close() {
-      await stun?.close();
+      await servers.close();
       await server.gracefullyShutdown(false);
       http.closeAllConnections();
     },
   };
+}
+
+/** @throws Failure with the sentence of whatever TURN=own lacks */
+async function openServers({ servers, publicUrl }: LobbyOptions): Promise<LobbyServers> {
+  try {
+    return await LobbyServers.open({ ...servers, publicUrl });
+  } catch (error) {
+    throw new Failure(error instanceof Error ? error.message : String(error));
+  }
 }

@@ -1,9 +1,10 @@
 /** A player's way to a host. */
+import { ErrorCode, MatchMakeError } from "@colyseus/sdk";
 import { type NetworkPreset, type PathKind, SallyportClient, type SallyportRoom } from "sallyport/client";
-import { invitesFromEnvironment, parseInvite } from "sallyport/rendezvous";
+import { invitesFromEnvironment, parseJoinTarget } from "sallyport/rendezvous";
 import type { ArenaRoom } from "../arena/room.ts";
 import { Failure } from "../cli/program.ts";
-import { APPLICATION } from "./application.ts";
+import { APPLICATION, DEFAULT_GAME_PORT } from "./application.ts";
 
 export type ArenaSession = SallyportRoom<ArenaRoom, ArenaRoom["state"]>;
 
@@ -34,7 +35,9 @@ const LAN_TIMEOUT_MS = 5000;
 export async function joinGame(target: string, options: JoinOptions): Promise<Joined> {
   const { name, signal } = options;
   const client = await clientFor(target, options);
-  const room = await client.joinOrCreate<ArenaRoom>("arena", { name }, undefined, { signal });
+  const room = await client
+    .joinOrCreate<ArenaRoom>("arena", { name }, undefined, { signal })
+    .catch((error: unknown) => explain(error, target));
   let upgrades = 0;
   let kind = room.path.kind;
   room.onPathChange((path) => {
@@ -47,9 +50,10 @@ export async function joinGame(target: string, options: JoinOptions): Promise<Jo
 async function clientFor(target: string, { lobby, line, signal }: JoinOptions): Promise<SallyportClient> {
   const conditions = { conditions: line };
   if (target === LAN) return new SallyportClient(await firstOnLan(signal), conditions);
-  const isUrl = parseInvite(target) === undefined && /^https?:\/\//.test(target);
-  if (isUrl) return new SallyportClient(target.replace(/\/+$/, ""), conditions);
-  return await SallyportClient.fromInvite(target, { ...invitesFromEnvironment(), lobby, signal, ...conditions });
+  const goal = parseJoinTarget(target, { port: DEFAULT_GAME_PORT });
+  if (goal.kind === "mistake") throw new Failure(goal.mistake.message);
+  if (goal.kind === "url") return new SallyportClient(goal.url, conditions);
+  return await SallyportClient.fromInvite(goal.invite, { ...invitesFromEnvironment(), lobby, signal, ...conditions });
 }
 
 async function firstOnLan(signal: AbortSignal): Promise<string> {
@@ -57,6 +61,15 @@ async function firstOnLan(signal: AbortSignal): Promise<string> {
   for await (const { url } of SallyportClient.discoverEach(search)) return url;
   throw new Failure(
     "No game was found on this network. Is the host on the same Wi-Fi or cable, not on its guest network? Firewalls must let UDP port 28772 in.",
+  );
+}
+
+/** @throws Failure for what answers and has no arena */
+function explain(error: unknown, target: string): never {
+  const isElsewhere = error instanceof MatchMakeError && error.code === ErrorCode.MATCHMAKE_NO_HANDLER;
+  if (!isElsewhere) throw error;
+  throw new Failure(
+    `${target} answers, and no arena is played there: it may be a lobby, or another game. Give the invite or the URL that the host shows.`,
   );
 }
 

@@ -26,6 +26,7 @@ export interface SallyportBrowserClientOptions extends SessionClientOptions {
   iceServers?: RTCIceServer[];
 }
 
+/** Options of `SallyportBrowserClient.fromInvite`. */
 export interface BrowserInviteOptions extends SallyportBrowserClientOptions, InviteSettings {}
 
 const DEFAULT_WEBRTC_TIMEOUT_MS = 4000;

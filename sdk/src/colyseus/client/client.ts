@@ -40,6 +40,7 @@ export interface SallyportClientOptions extends SessionClientOptions {
   pace?: Pace;
 }
 
+/** Options of `SallyportClient.fromInvite`. */
 export interface InviteOptions extends SallyportClientOptions, InviteSettings {}
 
 const DEFAULT_UDP_TIMEOUT_MS = 2500;

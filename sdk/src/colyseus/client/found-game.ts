@@ -1,6 +1,7 @@
 import { type DiscoverLanOptions, discoverLan, lanGames, lanUrls } from "../../lan/discover.ts";
 import { type LanGame } from "../../lan/listener.ts";
 
+/** Options of `SallyportClient.discover` and `discoverEach`. */
 export type DiscoverOptions = Omit<DiscoverLanOptions, "onGame" | "onLost">;
 
 /** A game on the local network, as its host tells of it. Nothing of it is proven: anybody there can announce anything. */
@@ -11,6 +12,7 @@ export interface FoundGame {
   url: string;
   /** The host's words, without control characters; at most 128 bytes. To be shown as text, never as HTML. */
   description: string;
+  /** How many play. */
   players: number;
   /** 0: not said. */
   maxPlayers: number;

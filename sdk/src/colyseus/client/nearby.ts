@@ -7,6 +7,7 @@ import { type Endpoint, formatEndpoint } from "../../net/endpoint.ts";
 import { addressScope } from "../../net/scope.ts";
 import { traceOf } from "../../net/trace.ts";
 import { sleep } from "../../net/wait.ts";
+import { unreachableAdvice } from "./unreachable-advice.ts";
 
 const trace = traceOf("colyseus");
 
@@ -145,6 +146,9 @@ function unanswered(url: URL, error: unknown): unknown {
   if (!(error instanceof TypeError) || !(error.cause instanceof Error)) return error;
   const { code, message } = error.cause as NodeJS.ErrnoException;
   const dates = certificateDates(error);
-  const why = dates === undefined ? `does not answer: ${url.origin} (${code ?? message})` : `${url.origin}: ${dates}`;
-  return new TypeError(`The host ${why}.`, { cause: error.cause });
+  const sentence =
+    dates === undefined
+      ? `The host does not answer: ${url.origin} (${code ?? message}).${unreachableAdvice(code)}`
+      : `The host ${url.origin}: ${dates}.`;
+  return new TypeError(sentence, { cause: error.cause });
 }

@@ -6,6 +6,7 @@ export type PathKind = "direct" | "punched" | "relayed" | "websocket" | "none";
 
 /** One path that a room has used. */
 export interface PathRecord {
+  /** How the room is reached by it. */
   kind: PathKind;
   /** `address:port` of the far end (`unknown:port` where a browser hides it); the host of the URL for WebSocket. */
   remote: string;

@@ -5,10 +5,13 @@ import { messageOf } from "../../net/message-of.ts";
 import { traceOf } from "../../net/trace.ts";
 import { sleep } from "../../net/wait.ts";
 import { RendezvousError } from "../../rendezvous/wire/errors.ts";
+import { unreachableAdvice } from "./unreachable-advice.ts";
 
 const trace = traceOf("colyseus");
 
+/** Options of `firstReachable`. */
 export interface ReachOptions {
+  /** Gives up. */
   signal?: AbortSignal | undefined;
   /** How long a better endpoint has before the next one is asked as well, ms (RFC 8305 section 5). Default 250. */
   staggerMs?: number;
@@ -35,6 +38,7 @@ export async function firstReachable(endpoints: readonly string[], options: Reac
     ...(options.signal === undefined ? [] : [options.signal]),
   ]);
   const failures: string[] = [];
+  const reasons = new Set<string>();
   const ask = async (endpoint: string, rank: number, previous: Promise<unknown>): Promise<string> => {
     await Promise.race([sleep(rank * staggerMs, over), previous]);
     over.throwIfAborted();
@@ -54,6 +58,7 @@ export async function firstReachable(endpoints: readonly string[], options: Reac
         const url = URL.canParse(endpoint) ? new URL(endpoint) : undefined;
         trace.event("endpoint-failed", { endpoint: url, reason: reasonOf(error) });
       }
+      reasons.add(reasonOf(error));
       failures.push(`${endpoint} (${reasonOf(error)})`);
       resolve();
     });
@@ -67,7 +72,11 @@ export async function firstReachable(endpoints: readonly string[], options: Reac
       throw new RendezvousError("aborted", "Given up by the caller.", { cause: options.signal.reason });
     }
     const tried = failures.length === 0 ? "it has no address yet" : failures.join(", ");
-    throw new RendezvousError("unreachable", `The host does not answer: ${tried}.`, { cause: error });
+    // Where all failed alike.
+    const advice = reasons.size === 1 ? unreachableAdvice([...reasons][0]) : "";
+    throw new RendezvousError("unreachable", `The host does not answer: ${tried}.${advice}`, {
+      cause: error,
+    });
   } finally {
     found.abort();
   }

@@ -24,12 +24,15 @@ export interface GuestLimits {
    * address or IPv6 /48 with most of them gives a place to one with fewer.
    */
   guestsPerGame: number;
+  /** Of {@link guestsPerGame}, from one address (IPv6: one /64). */
   guestsPerAddress: number;
   /** How long a player may stay without an introduction, and how long with one, in milliseconds. */
   guestMs: number;
+  /** How long a player may stay with an introduction, in milliseconds. */
   introductionMs: number;
   /** Of one introduction in one direction: records at once and per second. */
   relayBurst: number;
+  /** Of {@link relayBurst}: records per second. */
   relayPerSecond: number;
   /** Of one introduction in both directions. */
   relayBytes: number;

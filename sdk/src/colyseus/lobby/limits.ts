@@ -10,15 +10,18 @@ export interface RendezvousLimits extends GuestLimits {
    * address all get in.
    */
   burst: number;
+  /** Of {@link burst}: wrong codes of one caller per second in the long run. */
   perSecond: number;
   /** Requests of one caller, of whatever kind: at once, and per second in the long run. */
   requestBurst: number;
+  /** Of {@link requestBurst}: requests of one caller per second in the long run. */
   requestsPerSecond: number;
   /**
    * Wrong codes of all callers: at once, and per second in the long run. When they are used up, networks (IPv4 /24, IPv6 /32) that
    * have just guessed are sent away, and all others still get in.
    */
   wrongCodeBurst: number;
+  /** Of {@link wrongCodeBurst}: wrong codes of all callers per second in the long run. */
   wrongCodesPerSecond: number;
   /** What the slow hash of a registration costs of the caller's `perSecond`. As many hashes as `gamesPerAddress` are granted at once. */
   hashTokens: number;

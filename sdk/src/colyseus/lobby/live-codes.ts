@@ -12,11 +12,12 @@ export class LiveCodes {
   /**
    * False where another owner has it. Else {@link release} must follow.
    * @param owner the same for the same secret
+   * @param roomId the game's
    */
-  async claim(code: string, owner: string): Promise<boolean> {
+  async claim(code: string, owner: string, roomId: string): Promise<boolean> {
     if (await this.#isTaken(code, owner)) return false;
     this.#games.set(code, (this.#games.get(code) ?? 0) + 1);
-    await this.#entries.set(nameOf(code), owner, "");
+    await this.#entries.set(nameOf(code), owner, roomId);
     // Of two who came at once, neither gets it: the rightful one comes again.
     if (!(await this.#isTaken(code, owner))) return true;
     this.release(code, owner);
@@ -34,6 +35,12 @@ export class LiveCodes {
 
   async isLive(code: string): Promise<boolean> {
     return this.#games.has(code) || (await this.#entries.read(nameOf(code))).size > 0;
+  }
+
+  /** Which rooms a code leads to, in all processes; undefined when one of them, of an earlier release, does not say. */
+  async roomsOf(code: string): Promise<string[] | undefined> {
+    const rooms = [...(await this.#entries.read(nameOf(code))).values()];
+    return rooms.includes("") ? undefined : rooms;
   }
 
   async #isTaken(code: string, owner: string): Promise<boolean> {

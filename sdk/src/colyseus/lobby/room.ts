@@ -36,6 +36,7 @@ import { checkServersOptions, type ServersOptions } from "../../rendezvous/wire/
 import { VersionNotices } from "../../session/versions.ts";
 import { ClockSteps } from "./clock-steps.ts";
 import { Guests } from "./guests.ts";
+import { findByInvite } from "./invite-index.ts";
 import { LIMITS, type RendezvousLimits } from "./limits.ts";
 import { LiveCodes } from "./live-codes.ts";
 import { CLOCK_TOLERANCE_MS, mintServers, renewServersAfter } from "./mint-servers.ts";
@@ -45,6 +46,7 @@ import { WorkQueue } from "./work-queue.ts";
 /** The numbers are HTTP's, since that is how Colyseus' matchmaking carries them. */
 const STATUS = { invalid: 400, forbidden: 403, tooMany: 429, busy: 503, full: 507 } as const;
 
+/** Options of `defineRendezvous`. */
 export interface RendezvousOptions extends ServersOptions {
   /** The lobby's own URL, as players know it: makes the invite's link. Without it the host uses the URL it knows. */
   publicUrl?: string;
@@ -89,6 +91,7 @@ const clockSteps = new ClockSteps(CLOCK_TOLERANCE_MS);
 /** In the lobby's log, once for each version. */
 const versions = new VersionNotices((sentence) => logger.warn(`Rendezvous: ${sentence}`));
 
+/** The room of one hosted game in a lobby: `defineRendezvous` makes its definition. */
 export class RendezvousRoom extends Room<{ metadata: Metadata }> {
   /** For the whole process; change them before the server listens. */
   static readonly limits: RendezvousLimits = LIMITS;
@@ -128,6 +131,7 @@ export class RendezvousRoom extends Room<{ metadata: Metadata }> {
    * share one bucket, or write their own.
    */
   static override async onAuth(_token: string, options: unknown, context: AuthContext): Promise<Caller> {
+    findByInvite(liveCodes);
     const address = context.ip ?? "unknown";
     if (!(await quota.takeRequest(address))) throw tooManyRequests();
     const asked = (options ?? {}) as Record<string, unknown>;
@@ -240,7 +244,7 @@ export class RendezvousRoom extends Room<{ metadata: Metadata }> {
     }
     this.#code = invite as string;
     this.#verifier = verifierOf(proof as string);
-    this.#claimed = await liveCodes.claim(this.#code, this.#owner);
+    this.#claimed = await liveCodes.claim(this.#code, this.#owner, this.roomId);
     if (!this.#claimed) throw belongsToAnother();
   }
 

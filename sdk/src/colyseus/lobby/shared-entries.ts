@@ -46,7 +46,10 @@ export class SharedEntries {
     const fields = this.#own.get(name);
     fields?.delete(field);
     if (fields?.size === 0) this.#own.delete(name);
-    await orUndefined(sharedPresence()?.hdel(PREFIX + name, field));
+    const presence = sharedPresence();
+    const written = await orUndefined(presence?.hget(PREFIX + name, field));
+    // Another process may have taken it over.
+    if (written?.startsWith(`${matchMaker.processId} `)) await orUndefined(presence?.hdel(PREFIX + name, field));
   }
 
   /** The fields of all processes. */

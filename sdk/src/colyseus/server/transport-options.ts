@@ -9,6 +9,7 @@ import type { LanListingOptions } from "./listings/lan-listing.ts";
 import type { LobbyListingOptions } from "./listings/lobby-listing.ts";
 import type { WebRTCSwitch } from "./webrtc/endpoint.ts";
 
+/** Options of `SallyportTransport`. Those of `WebSocketTransport` mean the same. */
 export interface SallyportTransportOptions
   extends Omit<TransportOptions, "noServer" | "host" | "backlog">,
     RequestGuardOptions {

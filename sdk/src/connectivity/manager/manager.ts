@@ -17,6 +17,7 @@ import { feedIce } from "./candidates.ts";
 import { firstUsable } from "./first-usable.ts";
 import { Report } from "./report.ts";
 
+/** Events of a {@link ConnectivityManager}. */
 export interface ConnectivityEvents {
   /** What is known has changed: a better endpoint, a lost one, a new reason. */
   change: [reachability: Reachability];
@@ -179,6 +180,7 @@ export class ConnectivityManager extends EventEmitter<ConnectivityEvents> implem
     return this.#closing;
   }
 
+  /** Closes, for `await using`: unmaps ports and closes sockets. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

@@ -13,6 +13,7 @@ import { machineId } from "./ports.ts";
 /** A minute for one answer is more than any router needs. */
 const MAX_TIMEOUT_MS = 60_000;
 
+/** Options of a {@link PortMapper}. */
 export interface PortMapperOptions {
   /** Protocols to use, default all. */
   via?: readonly Via[] | undefined;
@@ -63,18 +64,27 @@ export interface PortMapperEnvironment {
   ports: { ssdp?: number; portControl?: number; announcements?: number };
 }
 
+/** Events of a {@link PortMapper}: those of all its mappings, and its steps. */
 export interface PortMapperEvents {
+  /** A mapping holds (again). */
   mapped: [MappingEvent];
+  /** The gateway prolonged a mapping. */
   renewed: [MappingEvent];
+  /** The external address, the port or the gateway of a mapping changed. */
   changed: [MappingEvent];
+  /** A mapping does not hold; the mapper goes on trying. */
   lost: [MappingEvent];
+  /** A mapping was given back. */
   unmapped: [MappingEvent];
+  /** One thing was tried. */
   step: [GatewayStep];
 }
 
+/** Options of `PortMapper.map`. */
 export interface MapOptions {
   /** Gives up, also the attempts in the background after a "no gateway" error. */
   signal?: AbortSignal | undefined;
+  /** Called for each thing that is tried for this mapping. */
   onStep?: ((step: GatewayStep) => void) | undefined;
 }
 

@@ -143,6 +143,7 @@ export class PortMapper extends EventEmitter<PortMapperEvents> implements AsyncD
     return this.#closing;
   }
 
+  /** Closes, for `await using`: gives all ports back. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

@@ -41,8 +41,8 @@ export interface RouterOptions {
   journal?: string | undefined;
 }
 
-/** After the first gateway answered, the others have this long. */
-const MORE_GATEWAYS_MS = 400;
+/** After the first gateway answered, the others have this long: UPnP routers spread their answers over MX (2 s), and a slow one needs time for its description. */
+const MORE_GATEWAYS_MS = 3000;
 /** For giving a port back by hand. */
 const RELEASE_TIMEOUT_MS = 5000;
 

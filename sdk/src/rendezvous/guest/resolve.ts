@@ -3,6 +3,7 @@ import type { GuestMailbox } from "../mailbox/mailbox.ts";
 import { openMailbox } from "../mailbox/open.ts";
 import { RendezvousError } from "../wire/errors.ts";
 import { isPublicCode, type ParsedInvite, PUBLIC_LOBBY, parseInvite } from "../wire/invite.ts";
+import { inviteMistake } from "../wire/join-target.ts";
 import type { HostMessage } from "../wire/protocol.ts";
 
 export interface ResolveOptions {
@@ -12,6 +13,7 @@ export interface ResolveOptions {
   relays?: readonly string[] | undefined;
   /** For an invite of `public`: STUN servers (`stun:HOST:PORT`) in place of the package's list. */
   stunServers?: readonly string[] | undefined;
+  /** Gives up. */
   signal?: AbortSignal | undefined;
   /** For the whole exchange. Default 10 000. */
   timeoutMs?: number;
@@ -21,6 +23,7 @@ export interface ResolveOptions {
   locate?: (lobby: string) => Promise<string>;
 }
 
+/** What a lobby tells of an invite's host. */
 export interface ResolvedInvite extends Omit<HostMessage, "key" | "verifier" | "protocol"> {
   /** `K7Q2-9FXM` */
   code: string;
@@ -66,10 +69,7 @@ export interface AskedInvite extends ParsedInvite {
 export function askedInvite(codeOrUrl: string, defaultLobby: string | undefined): AskedInvite {
   const invite = parseInvite(codeOrUrl.trim());
   if (invite === undefined) {
-    throw new RendezvousError(
-      "invalid-invite",
-      `"${codeOrUrl.slice(0, 80)}" is no invite. One looks like K7Q2-9FXM, or is a whole link, up to its last character.`,
-    );
+    throw new RendezvousError("invalid-invite", inviteMistake(codeOrUrl).message);
   }
   const lobby = invite.lobby ?? defaultLobby;
   if (lobby === undefined || (lobby === PUBLIC_LOBBY && !isPublicCode(invite.code))) {

@@ -84,6 +84,7 @@ const FINAL: ReadonlySet<RendezvousErrorCode> = new Set(["refused", "invalid", "
 /** Updates are sent at most this often, so that a full house does not run into the lobby's limits. */
 const UPDATE_MS = 250;
 
+/** A host's registration at a lobby or at public relays: keeps it, tells its invite, and introduces guests. */
 export class HostRegistration extends EventEmitter<Events> implements AsyncDisposable {
   /** Known once the lobby has been reached. */
   invite: Invite | undefined;
@@ -208,6 +209,7 @@ export class HostRegistration extends EventEmitter<Events> implements AsyncDispo
     await this.#running;
   }
 
+  /** Closes, for `await using`: the game leaves the list. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

@@ -29,21 +29,21 @@ export interface RelayConnectionOptions {
 export class RelayConnection {
   readonly #options: RelayConnectionOptions;
   readonly #protocol: RelayProtocol;
-  readonly #socket: RelaySocket;
-  #cancel: () => void;
+  /** None while it opens: a socket may end before its constructor returns. */
+  #socket: RelaySocket | undefined;
+  #cancel: () => void = () => undefined;
   #isOpen = false;
   #isReady = false;
   #isClosed = false;
   #topics: readonly Topic[];
   #heardAt = 0;
 
-  /** Begins to connect. */
+  /** Begins to connect. Throws what `openSocket` throws, and leaves no timer behind. */
   constructor(options: RelayConnectionOptions) {
     this.#options = options;
     this.#topics = options.topics;
     this.#protocol = protocolFor(options, this.#events());
-    this.#cancel = options.clock.after(CONNECT_TIMEOUT_MS, () => this.#lose("it does not answer"));
-    this.#socket = options.openSocket(options.url, {
+    const socket = options.openSocket(options.url, {
       onOpen: () => {
         this.#isOpen = true;
         this.#protocol.start(this.#topics);
@@ -51,6 +51,9 @@ export class RelayConnection {
       onData: (data) => this.#onData(data),
       onClose: (reason) => this.#lose(reason),
     });
+    this.#socket = socket;
+    if (this.#isClosed) socket.close();
+    else this.#cancel = options.clock.after(CONNECT_TIMEOUT_MS, () => this.#lose("it does not answer"));
   }
 
   get isReady(): boolean {
@@ -70,12 +73,12 @@ export class RelayConnection {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#cancel();
-    this.#socket.close();
+    this.#socket?.close();
   }
 
   #events(): RelayProtocolEvents {
     return {
-      send: (data) => this.#socket.send(data),
+      send: (data) => this.#socket?.send(data),
       onSubscribed: () => {
         if (this.#isReady) return;
         this.#isReady = true;

@@ -110,10 +110,9 @@ export class RelayPool {
   #fill(): void {
     if (this.#isClosed) return;
     const now = this.#options.clock.unixNow();
-    const resting = this.#entries.filter(({ restUntil }) => restUntil > now);
     if (!this.#entries.some(({ connection }) => connection)) {
       // No relay at all: then it is our network that fails, and each of them may be the first that is back.
-      for (const entry of resting) {
+      for (const entry of this.#entries) {
         if (!entry.isLasting) entry.restUntil = Math.min(entry.restUntil, now + REST_MS.none);
       }
     }
@@ -124,7 +123,9 @@ export class RelayPool {
       if (entry.connection !== undefined) held++;
     }
     this.#cancel();
-    const next = Math.min(...resting.map(({ restUntil }) => restUntil));
+    // Those too that could not even be opened just now.
+    const rests = this.#entries.map(({ restUntil }) => restUntil).filter((restUntil) => restUntil > now);
+    const next = Math.min(...rests);
     if (next === Number.POSITIVE_INFINITY) return;
     this.#cancel = this.#options.clock.after(Math.min(Math.max(next - now, 100), 60_000), () => this.#fill());
   }
@@ -154,8 +155,7 @@ export class RelayPool {
         },
       });
     } catch (error) {
-      // A page under https: may open no ws:.
-      this.#rest(entry, String(error), true);
+      this.#rest(entry, String(error), isForbidden(error));
     }
   }
 
@@ -194,4 +194,9 @@ export class RelayPool {
     entry.restUntil = now + (isLasting ? REST_MS.lasting : wait * (0.5 + random / 512));
     if (trace.on) trace.event("relay-lost", { relay: new URL(entry.url), reason, retryInMs: entry.restUntil - now });
   }
+}
+
+/** A page of https: may open no ws: (SecurityError), and none opens what is no URL to it. What else fails may work later. */
+function isForbidden(error: unknown): boolean {
+  return error instanceof Error && (error.name === "SecurityError" || error.name === "SyntaxError");
 }

@@ -36,6 +36,7 @@ const MQTT: readonly string[] = [
   "wss://test.mosquitto.org:8081/mqtt",
 ];
 
+/** The relays of `public` where none are named: Nostr relays and MQTT brokers that others run. */
 export const DEFAULT_RELAYS: readonly string[] = [...NOSTR, ...MQTT];
 
 /**

@@ -2,6 +2,7 @@
 import { connect as connectTCP, type Socket } from "node:net";
 import { connect as connectTLS } from "node:tls";
 import { Agent, WebSocket } from "undici";
+import { addressFamily } from "../../net/address.ts";
 import { messageOf } from "../../net/message-of.ts";
 import { type OpenRelaySocket, openWebSocket, type RelaySocket, type RelaySocketEvents } from "./socket.ts";
 
@@ -30,7 +31,9 @@ function openStream(url: URL, { onOpen, onData, onClose }: RelaySocketEvents): R
   const isSecure = url.protocol === "mqtts:";
   const host = url.hostname.replace(/^\[|\]$/g, "");
   const port = Number(url.port || (isSecure ? 8883 : 1883));
-  const socket: Socket = isSecure ? connectTLS({ host, port, servername: host }) : connectTCP({ host, port });
+  // SNI carries no addresses (RFC 6066 section 3), and Node throws at one. The certificate must hold the host in either case.
+  const identity = addressFamily(host) === 0 ? { servername: host } : {};
+  const socket: Socket = isSecure ? connectTLS({ host, port, ...identity }) : connectTCP({ host, port });
   socket.setNoDelay(true);
   let isOver = false;
   const over = (reason: string): void => {

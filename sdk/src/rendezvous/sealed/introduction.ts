@@ -16,6 +16,7 @@ import {
   sealRecords,
 } from "./records.ts";
 
+/** Why an introduction ended. */
 export interface IntroductionClosed {
   /**
    * - `here`: {@link Introduction.close} was called.
@@ -28,6 +29,7 @@ export interface IntroductionClosed {
   reason: string;
 }
 
+/** One sealed conversation of a host and a player, through a mailbox. */
 export interface Introduction extends Disposable {
   /** `K7Q2-9FXM` */
   readonly code: string;
@@ -46,6 +48,7 @@ export interface Introduction extends Disposable {
   readonly handshakeHash: Uint8Array;
   /** STUN and TURN servers that the lobby offers to this side. */
   readonly servers: TraversalServers;
+  /** Why it is closed; undefined while it is open. */
   readonly closed: IntroductionClosed | undefined;
   /**
    * Sealed, in order, up to 16 KiB. False, and nothing is sent, if it is closed, the message too long, or more than about

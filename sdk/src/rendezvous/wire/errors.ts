@@ -31,8 +31,10 @@ export function traceableFailure(error: unknown): { code: RendezvousErrorCode | 
   return code === "invalid-invite" || code === "invalid" ? { code } : { code, reason: message };
 }
 
+/** A join by invite, or a registration, that failed. Its message is for people. */
 export class RendezvousError extends Error {
   override readonly name = "RendezvousError";
+  /** What failed. */
   readonly code: RendezvousErrorCode;
 
   constructor(code: RendezvousErrorCode, message: string, options?: ErrorOptions) {

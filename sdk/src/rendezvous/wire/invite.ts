@@ -28,6 +28,7 @@ const PUBLIC_CODE: RegExp = new RegExp(`^[${INVITE_ALPHABET}]{${PUBLIC_INVITE_LE
 /** Longer input is not looked at. */
 const MAX_TEXT = 2048;
 
+/** What a host passes on. */
 export interface Invite {
   /** `K7Q2-9FXM`, or `K7Q2-9FXM-T3PD` of `public`. Who has a lobby's code alone trusts the lobby to name the right host. */
   code: string;
@@ -38,7 +39,9 @@ export interface Invite {
   url: string;
 }
 
+/** What a code or a link says. */
 export interface ParsedInvite {
+  /** The code in capitals with its dashes. */
   code: string;
   /** Of a link; `public` for a code of twelve characters. */
   lobby?: string;

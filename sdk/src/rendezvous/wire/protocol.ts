@@ -58,6 +58,7 @@ export interface GameSummary {
   name: string;
   /** Up to 280 characters. */
   description: string;
+  /** How many play. */
   players: number;
   /** 0: not said. */
   maxPlayers: number;
@@ -84,6 +85,7 @@ export interface HostMessage extends HostDetails {
   protocol?: number;
   /** The key to which introductions are sealed, and the hash of the host's proof: both in base64url. */
   key?: string;
+  /** The hash of the host's proof, in base64url. */
   verifier?: string;
 }
 
@@ -142,6 +144,7 @@ export function prologueOf(code: string, mode: number): Uint8Array {
 export interface GameListing extends GameSummary {
   /** Says which entry this is, and opens nothing. */
   id: string;
+  /** False while the host's own connection to the lobby is lost. */
   online: boolean;
 }
 

@@ -1,18 +1,23 @@
 /** The STUN and TURN servers of which a lobby tells its hosts and the players who were invited. */
 import { RendezvousError } from "./errors.ts";
 
+/** TURN servers, and credentials for them. */
 export interface TurnAccess {
   /** `turn:turn.example:3478?transport=udp` (RFC 7065) */
   urls: string[];
+  /** The user's name, in the form that the server expects (RFC 8489 section 9.2). */
   username: string;
+  /** The password. */
   credential: string;
   /** When a TURN server begins to refuse it, in milliseconds since 1970; 0: never. */
   expiresAt: number;
 }
 
+/** The STUN and TURN servers that a lobby offers. */
 export interface TraversalServers {
   /** `stun:stun.example:3478` (RFC 7064) */
   stun: string[];
+  /** TURN servers with credentials for this caller. */
   turn: TurnAccess[];
 }
 
@@ -22,7 +27,9 @@ export type TurnOptions =
   | { urls: readonly string[]; username: string; credential: string };
 
 export interface ServersOptions {
+  /** STUN servers (`stun:HOST:PORT`, RFC 7064), at most 8. Default: none. */
   stun?: readonly string[];
+  /** TURN servers with what gives access to them. Default: none. */
   turn?: TurnOptions;
 }
 

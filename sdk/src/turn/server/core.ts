@@ -12,6 +12,7 @@ import { StunAttribute as A, StunErrorCode as Code, StunMethod as Method } from 
 import { StunMessage } from "../../stun/message.ts";
 import { StunReplyLimiter } from "../../stun/reply-limiter.ts";
 import { CHANNEL_HEADER_BYTES, ChannelDataWriter, FIRST_CHANNEL } from "../channel-data.ts";
+import { FAMILIES, readAllocate } from "./allocate-request.ts";
 import { type RelaySocket, ServerAllocation, type TurnClient } from "./allocation.ts";
 import { TurnServerAuthentication, type TurnUser } from "./authentication.ts";
 import {
@@ -46,13 +47,6 @@ export interface RelaySockets {
  * these bits.
  */
 const LAST_CHANNEL_OF_RFC_5766 = 0x7fff;
-/** IANA's number of UDP, in REQUESTED-TRANSPORT. */
-const UDP = 17;
-/** REQUESTED-ADDRESS-FAMILY, RFC 8656 section 18.8. */
-const FAMILIES: ReadonlyMap<number, 4 | 6> = new Map([
-  [1, 4],
-  [2, 6],
-]);
 /** FINGERPRINT with its header. */
 const FINGERPRINT_BYTES = 8;
 
@@ -89,6 +83,7 @@ interface Authentic {
 export interface TurnServerCounters {
   /** Datagrams that went to peers and to clients, and their bytes without TURN's headers. */
   datagrams: number;
+  /** Bytes of {@link datagrams}, without TURN's headers. */
   bytes: number;
   /** Datagrams that a limit of rate held back. */
   limited: number;
@@ -97,8 +92,8 @@ export interface TurnServerCounters {
 /**
  * A TURN server (RFC 8656) for UDP relays without sockets of its own: messages of clients and datagrams of peers in, the same out.
  *
- * It does less than the specification allows: no TCP relays (RFC 6062), no reserved ports (EVEN-PORT with the R bit is refused with
- * 508), no second family beside the first (ADDITIONAL-ADDRESS-FAMILY, which may be ignored), no DONT-FRAGMENT (420) and no ICMP
+ * It does less than the specification allows: no TCP relays (RFC 6062), no reserved ports (EVEN-PORT with the R bit, and any
+ * RESERVATION-TOKEN, is refused with 508), no second family beside the first (ADDITIONAL-ADDRESS-FAMILY, which may be ignored), no DONT-FRAGMENT (420) and no ICMP
  * attribute. Peers at addresses that are not public are refused unless `mayReach` says otherwise.
  */
 export class TurnServerCore {
@@ -197,27 +192,15 @@ export class TurnServerCore {
       if (allocation.transactionKey !== message.transactionKey) return refuse(request, Code.ALLOCATION_MISMATCH);
       return reply(request, allocated(message, allocation, now));
     }
-    const transport = message.get(A.REQUESTED_TRANSPORT);
-    if (transport?.length !== 4) return refuse(request, Code.BAD_REQUEST);
-    if (transport[0] !== UDP) return refuse(request, Code.UNSUPPORTED_TRANSPORT_PROTOCOL);
-    const asked = message.get(A.REQUESTED_ADDRESS_FAMILY);
-    const evenPort = message.get(A.EVEN_PORT);
-    if (message.has(A.RESERVATION_TOKEN)) {
-      const clash = asked !== undefined || evenPort !== undefined;
-      return refuse(request, clash ? Code.BAD_REQUEST : Code.INSUFFICIENT_CAPACITY);
-    }
-    const family = asked === undefined ? 4 : FAMILIES.get(asked[0] ?? 0);
-    if (family === undefined || !this.#relays.has(family)) {
-      return refuse(request, Code.ADDRESS_FAMILY_NOT_SUPPORTED);
-    }
-    if (((evenPort?.[0] ?? 0) & 0x80) !== 0) return refuse(request, Code.INSUFFICIENT_CAPACITY);
+    const asked = readAllocate(message, (family) => this.#relays.has(family));
+    if (typeof asked === "number") return refuse(request, asked);
     const refusal = this.#allocations.refusal(user.user, client);
     if (refusal !== undefined) {
       trace.event("allocation-refused", { client: client.endpoint, reason: refusal });
       return refuse(request, refusal === "quota" ? Code.ALLOCATION_QUOTA_REACHED : Code.INSUFFICIENT_CAPACITY);
     }
     let made: ServerAllocation | undefined;
-    const relay = this.#relays.open(family, evenPort !== undefined, (data, address, port) => {
+    const relay = this.#relays.open(asked.family, asked.even, (data, address, port) => {
       if (made !== undefined) this.#fromPeer(made, data, address, port);
     });
     if (relay === null) return refuse(request, Code.INSUFFICIENT_CAPACITY);
@@ -285,6 +268,8 @@ export class TurnServerCore {
 
   #refusalOf(address: string, { user }: TurnUser, { relayed }: ServerAllocation): number | undefined {
     if (addressFamily(address) !== addressFamily(relayed.address)) return Code.PEER_ADDRESS_FAMILY_MISMATCH;
+    // No address, but systems take it for their own.
+    if (UNSPECIFIED.has(address)) return Code.FORBIDDEN;
     // At an address of our own only relayed addresses are reached, which is judged for each datagram.
     if (!this.#relays.isOwn(address) && !this.#mayReach(address, user)) return Code.FORBIDDEN;
     return undefined;
@@ -311,16 +296,18 @@ export class TurnServerCore {
   }
 
   #toPeer(allocation: ServerAllocation, data: Uint8Array, { address, port }: Endpoint, now: number): void {
-    if (!allocation.permits(address, now) || !this.#passes(allocation, data.length, now)) return;
+    if (!allocation.permits(address, now)) return;
     const neighbour = this.#allocations.relayedAt(address, port);
-    if (neighbour !== undefined) {
-      // Two clients of this server: no socket between, and no router that would have to lead a packet back in.
-      const { address: from, port: fromPort } = allocation.relayed;
-      if (neighbour.permits(from, now)) neighbour.deliver(data, from, fromPort, now);
+    // Else the way to the server's other services, and to what listens on its loopback.
+    if (neighbour === undefined && this.#relays.isOwn(address)) return;
+    if (!this.#passes(allocation, data.length, now)) return;
+    if (neighbour === undefined) {
+      allocation.relay.send(data, port, address);
       return;
     }
-    // Else the way to the server's other services, and to what listens on its loopback.
-    if (!this.#relays.isOwn(address)) allocation.relay.send(data, port, address);
+    // Two clients of this server: no socket between, and no router that would have to lead a packet back in.
+    const { address: from, port: fromPort } = allocation.relayed;
+    if (neighbour.permits(from, now)) neighbour.deliver(data, from, fromPort, now);
   }
 
   /** RFC 8656 section 11.3: from an address without a permission nothing is taken. */
@@ -378,6 +365,7 @@ export class TurnServerCore {
   }
 }
 
+const UNSPECIFIED: ReadonlySet<string> = new Set(["0.0.0.0", "::"]);
 const isPublic = (address: string): boolean => addressScope(address) === "public";
 
 /** Without a phrase, which is for people. */

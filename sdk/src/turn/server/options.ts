@@ -25,14 +25,17 @@ export interface TurnServerLimits {
   challenges?: StunReplyLimits;
 }
 
+/** Options of the TURN server's protocol. */
 export interface TurnServerCoreOptions {
   /** Shared with whoever mints credentials, as coturn's `static-auth-secret`. */
   secret: string;
   /** Default `sallyport`. At most 32 bytes, so that a challenge is no more than three times its request. */
   realm?: string;
+  /** How much it relays, for one and for all. Default: see {@link TurnServerLimits}. */
   limits?: TurnServerLimits;
   /** Whether a client of this user may exchange datagrams with an address. Default: public addresses alone. */
   mayReach?: (address: string, user: string) => boolean;
+  /** The time. Default: the system's. */
   clock?: Pick<Clock, "now" | "unixNow">;
   /** 32 random bytes that seal this server's nonces. Default: drawn. */
   nonceKey?: Uint8Array;

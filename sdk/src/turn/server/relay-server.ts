@@ -10,6 +10,7 @@ import { turnServerSettings } from "./options.ts";
 import { UDPRelays, type UDPRelaysOptions } from "./relay-sockets.ts";
 import { type StreamClient, StreamClients } from "./stream-clients.ts";
 
+/** Options of a {@link TurnRelayServer}. */
 export interface TurnRelayServerOptions extends Omit<TurnServerCoreOptions, "clock"> {
   /** For clients, over UDP and TCP alike. Default 3478; 0 lets the system choose. */
   port?: number;
@@ -81,16 +82,19 @@ export class TurnRelayServer implements AsyncDisposable {
     return this.#core.size;
   }
 
+  /** What it relayed since the start. */
   get counters(): Readonly<TurnServerCounters> {
     return this.#core.counters;
   }
 
+  /** Ends all allocations; resolves when its ports are free. */
   async close(): Promise<void> {
     clearInterval(this.#timer);
     this.#core.close();
     await Promise.all([this.#socket.close(), this.#streams?.close()]);
   }
 
+  /** Closes, for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }

@@ -1,6 +1,6 @@
 /**
  * `npm run build:page`: makes dist-page/, for any static host (GitHub Pages, itch.io). Friends join there with an invite of public; PAGE_URL
- * in .env then names it in the link.
+ * in .env then names it in the link. With a lobby's URL as LOBBY_URL it is for that lobby's invites: copy it to the lobby's public/play.
  */
 import { cp, readFile, rm, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
@@ -15,8 +15,9 @@ await cp(fileURLToPath(new URL("../standalone/", import.meta.resolve("sallyport/
   recursive: true,
 });
 // There is no server beside the page: only an invite leads to one.
-const { relays, stunServers } = invitesFromEnvironment();
-const settings = JSON.stringify({ relays, stunServers }).replaceAll("<", "\\u003c");
+const { lobby, relays, stunServers } = invitesFromEnvironment();
+const own = lobby === "public" ? undefined : lobby;
+const settings = JSON.stringify({ lobby: own, relays, stunServers }).replaceAll("<", "\\u003c");
 const page = await readFile(`${out}/index.html`, "utf8");
 const script = '<script type="module" src="game.js">';
 if (!page.includes(script))

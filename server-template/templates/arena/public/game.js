@@ -40,8 +40,7 @@ form.addEventListener("submit", (event) => {
 
 async function clientFor(invited) {
   if (!invited) return new SallyportBrowserClient(location.origin);
-  const { relays, stunServers } = globalThis.settings ?? {};
-  return await SallyportBrowserClient.fromInvite(invited, { relays, stunServers });
+  return await SallyportBrowserClient.fromInvite(invited, globalThis.settings);
 }
 
 async function join() {

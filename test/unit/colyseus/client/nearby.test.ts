@@ -94,7 +94,7 @@ test("nobody next door overtakes an address that is there and only slow", async 
 test("where nobody answers, the error says who and why", async () => {
   await using home = house({});
   await expect(home.nearby.fetch("http://11.0.1.9:80/x")).rejects.toThrow(
-    "The host does not answer: http://11.0.1.9 (ECONNREFUSED).",
+    "The host does not answer: http://11.0.1.9 (ECONNREFUSED). Is the game running there, and is this its port?",
   );
   expect(home.lookups()).toBeGreaterThan(0);
 });

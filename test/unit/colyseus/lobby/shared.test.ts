@@ -1,8 +1,10 @@
-import { LocalPresence, matchMaker, type Presence } from "@colyseus/core";
+import { type IRoomCache, type LocalDriver, LocalPresence, matchMaker, type Presence } from "@colyseus/core";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { CallerLimiter } from "../../../../sdk/src/colyseus/lobby/caller-limiter.ts";
 import { Gauge } from "../../../../sdk/src/colyseus/lobby/gauge.ts";
+import { findByInvite } from "../../../../sdk/src/colyseus/lobby/invite-index.ts";
 import { LiveCodes } from "../../../../sdk/src/colyseus/lobby/live-codes.ts";
+import { until } from "../../../until.ts";
 
 /** As much of Redis as a lobby asks for: a presence that is not this process' own. */
 class SharedPresence {
@@ -61,15 +63,15 @@ describe("in one process", () => {
   test("a code has one owner at a time", async () => {
     const codes = new LiveCodes();
     expect(await codes.isLive("K7Q2-9FXM")).toBe(false);
-    expect(await codes.claim("K7Q2-9FXM", "ada")).toBe(true);
-    expect(await codes.claim("K7Q2-9FXM", "eve")).toBe(false);
+    expect(await codes.claim("K7Q2-9FXM", "ada", "room-ada")).toBe(true);
+    expect(await codes.claim("K7Q2-9FXM", "eve", "room-eve")).toBe(false);
     // The same owner takes over, and the code stays live until both are gone.
-    expect(await codes.claim("K7Q2-9FXM", "ada")).toBe(true);
+    expect(await codes.claim("K7Q2-9FXM", "ada", "room-ada")).toBe(true);
     codes.release("K7Q2-9FXM", "ada");
     expect(await codes.isLive("K7Q2-9FXM")).toBe(true);
     codes.release("K7Q2-9FXM", "ada");
     expect(await codes.isLive("K7Q2-9FXM")).toBe(false);
-    expect(await codes.claim("K7Q2-9FXM", "eve")).toBe(true);
+    expect(await codes.claim("K7Q2-9FXM", "eve", "room-eve")).toBe(true);
   });
 });
 
@@ -104,8 +106,8 @@ describe("with others", () => {
     const codes = new LiveCodes();
     await presence.hset("sallyport:lobby:code:K7Q2-9FXM", "ada", by("other", true));
     expect(await codes.isLive("K7Q2-9FXM")).toBe(true);
-    expect(await codes.claim("K7Q2-9FXM", "eve")).toBe(false);
-    expect(await codes.claim("K7Q2-9FXM", "ada")).toBe(true);
+    expect(await codes.claim("K7Q2-9FXM", "eve", "room-eve")).toBe(false);
+    expect(await codes.claim("K7Q2-9FXM", "ada", "room-ada")).toBe(true);
     await presence.hset("sallyport:lobby:code:2222-2222", "gone", by("lapsed", false));
     expect(await codes.isLive("2222-2222")).toBe(false);
   });
@@ -115,13 +117,45 @@ describe("with others", () => {
     const now = Date.now();
     vi.spyOn(Date, "now").mockReturnValue(now + hours * 3_600_000);
     expect(await new LiveCodes().isLive("K7Q2-9FXM")).toBe(true);
-    expect(await new LiveCodes().claim("2222-2222", "bob")).toBe(true);
+    expect(await new LiveCodes().claim("2222-2222", "bob", "room-bob")).toBe(true);
     vi.restoreAllMocks();
     expect(await new LiveCodes().isLive("2222-2222")).toBe(true);
-    expect(await new LiveCodes().claim("2222-2222", "eve")).toBe(false);
+    expect(await new LiveCodes().claim("2222-2222", "eve", "room-eve")).toBe(false);
     // What died with its process lapses by Redis' clock, whatever ours says.
     presence.seconds += 91;
     expect(await new LiveCodes().isLive("K7Q2-9FXM")).toBe(false);
+  });
+
+  test("an invite leads to its room without a look at all rooms", async () => {
+    const codes = new LiveCodes();
+    const room = { roomId: "room-ada", name: "rendezvous", locked: false, metadata: { invite: "K7Q2-9FXM" } };
+    const { driver } = matchMaker;
+    const original = vi.spyOn(driver, "findOne");
+    await (driver as LocalDriver).insert(room as unknown as IRoomCache);
+    findByInvite(codes);
+    findByInvite(codes);
+    await codes.claim("K7Q2-9FXM", "ada", "room-ada");
+    const conditions = { name: "rendezvous", locked: false, invite: "K7Q2-9FXM" };
+    expect(await driver.findOne(conditions as object)).toBe(room);
+    // A wrong code does not cost a look at all rooms either; nor does a room that is closed to others.
+    expect(await driver.findOne({ ...conditions, invite: "2222-2222" } as object)).toBeUndefined();
+    room.locked = true;
+    expect(await driver.findOne(conditions as object)).toBeUndefined();
+    expect(original).not.toHaveBeenCalled();
+    // What another release has written names no room, and other rooms have no invite.
+    await presence.hset("sallyport:lobby:code:3333-3333", "bob", by("other", true));
+    await driver.findOne({ ...conditions, invite: "3333-3333" } as object);
+    await driver.findOne({ name: "arena" });
+    expect(original).toHaveBeenCalledTimes(2);
+  });
+
+  test("what another process has taken over is not taken back", async () => {
+    const codes = new LiveCodes();
+    await codes.claim("K7Q2-9FXM", "ada", "room-ada");
+    await presence.hset("sallyport:lobby:code:K7Q2-9FXM", "ada", by("other", true, "room-new"));
+    codes.release("K7Q2-9FXM", "ada");
+    await until(async () => (await codes.roomsOf("K7Q2-9FXM"))?.[0] === "room-new");
+    expect(await codes.isLive("K7Q2-9FXM")).toBe(true);
   });
 
   test("a caller's tokens are one bucket for all processes", async () => {
@@ -141,7 +175,10 @@ describe("with others", () => {
       new CallerLimiter("down", { burst: 2, perSecond: 1 }),
     ];
     expect([await gauge.add("games", 1), await gauge.add("games", 1)]).toEqual([true, false]);
-    expect([await codes.claim("K7Q2-9FXM", "ada"), await codes.claim("K7Q2-9FXM", "eve")]).toEqual([true, false]);
+    expect([
+      await codes.claim("K7Q2-9FXM", "ada", "room-ada"),
+      await codes.claim("K7Q2-9FXM", "eve", "room-eve"),
+    ]).toEqual([true, false]);
     const taken = [await limiter.take("a", 0), await limiter.take("a", 0), await limiter.take("a", 0)];
     expect(taken).toEqual([true, true, false]);
   });

@@ -38,7 +38,7 @@ class TestClock implements Clock {
   }
 }
 
-type Mood = "well" | "dead" | "hanging" | "wants an account";
+type Mood = "well" | "dead" | "hanging" | "wants an account" | "cannot be opened" | "is forbidden";
 
 /** Relays of which a test says how they are. */
 class World {
@@ -94,6 +94,8 @@ class World {
     this.tries.set(url, (this.tries.get(url) ?? 0) + 1);
     const texts: string[] = [];
     const mood = this.moods.get(url);
+    if (mood === "cannot be opened") throw new TypeError("not now");
+    if (mood === "is forbidden") throw new DOMException("not from this page", "SecurityError");
     if (mood === "dead") this.clock.after(1, () => events.onClose("refused"));
     else this.clock.after(1, () => events.onOpen());
     if (mood !== "dead") this.open.set(url, { events, texts });
@@ -125,6 +127,27 @@ describe("a pool", () => {
     world.clock.run(3_100);
     expect(world.held).toEqual([3, 4, 5]);
   });
+
+  test("tries one again whose connection could not be opened, and not one that may never be", () => {
+    const world = new World(["cannot be opened", "is forbidden"]);
+    expect(world.held).toEqual([]);
+    for (const url of world.relays) world.moods.set(url, "well");
+    world.clock.run(5000);
+    expect(world.held).toEqual([0]);
+    world.clock.run(3_600_000);
+    expect(world.held).toEqual([0, 1]);
+  });
+
+  test.each<Mood>(["cannot be opened", "is forbidden"])(
+    "passes over one that %s, and leaves no timer behind",
+    (mood) => {
+      const world = new World([mood, "well", "well", "well"]);
+      expect(world.held).toEqual([1, 2, 3]);
+      // A time-out that outlives the failure has no socket to close: it would throw here, and in a program end it.
+      world.clock.run(60_000);
+      expect(world.held).toEqual([1, 2, 3]);
+    },
+  );
 
   test("takes a better one back when it is well again, and lets the worst go", () => {
     const world = new World(["well", "well", "well", "well"]);

@@ -64,6 +64,39 @@ describe("allocation", () => {
     expect(codeOf(answer)).toBe(code);
   });
 
+  const R = Uint8Array.of(0x80);
+  const family = (value: number): Uint8Array => Uint8Array.of(value, 0, 0, 0);
+  const token = [A.RESERVATION_TOKEN, new Uint8Array(8)] as const;
+  test.each<[number | undefined, (readonly [number, Uint8Array])[]]>([
+    [Code.BAD_REQUEST, [token, [A.EVEN_PORT, Uint8Array.of(0)]]],
+    [Code.BAD_REQUEST, [token, [A.REQUESTED_ADDRESS_FAMILY, family(1)]]],
+    [Code.BAD_REQUEST, [token, [A.ADDITIONAL_ADDRESS_FAMILY, family(2)]]],
+    [
+      Code.BAD_REQUEST,
+      [
+        [A.REQUESTED_ADDRESS_FAMILY, family(1)],
+        [A.ADDITIONAL_ADDRESS_FAMILY, family(2)],
+      ],
+    ],
+    [
+      Code.BAD_REQUEST,
+      [
+        [A.EVEN_PORT, R],
+        [A.ADDITIONAL_ADDRESS_FAMILY, family(2)],
+      ],
+    ],
+    [Code.BAD_REQUEST, [[A.ADDITIONAL_ADDRESS_FAMILY, family(1)]]],
+    [undefined, [[A.ADDITIONAL_ADDRESS_FAMILY, family(2)]]],
+    [undefined, [[A.EVEN_PORT, Uint8Array.of(0)]]],
+  ])("that contradicts itself is refused with 400, as RFC 8656 section 7.2 has it: %s %j", (code, attributes) => {
+    const client = new World().client();
+    const answer = client.allocate((builder) => {
+      for (const [type, value] of attributes) builder.add(type, value);
+    });
+    expect(codeOf(answer)).toBe(code);
+    if (code === undefined) expect(portOf(answer) % 2).toBe(0);
+  });
+
   test("a user, a caller and the server have only so many", () => {
     const world = new World({ limits: { allocations: 6, allocationsPerUser: 2, allocationsPerCaller: 3 } });
     const codes = (labels: string[], address: string): (number | undefined)[] =>
@@ -206,6 +239,12 @@ describe("relaying", () => {
     client.indicate({ address: OWN, port: 22 }, "x");
     client.indicate({ address: "127.0.0.1", port: 6379 }, "x");
     expect(world.toPeers).toEqual([]);
+  });
+
+  test("no address at all is refused, whoever else may be reached", () => {
+    const client = new World({ mayReach: () => true }).client();
+    client.allocate();
+    expect([codeOf(client.permit("0.0.0.0")), codeOf(client.permit("10.0.0.1"))]).toEqual([Code.FORBIDDEN, undefined]);
   });
 
   test("two clients of one server reach each other without a socket between, and only by both permissions", () => {

@@ -5,7 +5,9 @@ type MessagesOf<C extends Client> = C["~messages"];
 /** Optional where the type allows nothing to be sent. */
 type MessageOf<M> = unknown extends M ? [message?: M] : undefined extends M ? [message?: M] : [message: M];
 
+/** Options of `broadcastUnreliable`. */
 export interface BroadcastUnreliableOptions {
+  /** Who does not get it. Default: everybody does. */
   except?: Client | readonly Client[];
 }
 

@@ -1,5 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer as createSecureServer } from "node:https";
 import type { Socket } from "node:net";
+import type { SecureContextOptions } from "node:tls";
 import type { Client } from "@colyseus/core";
 import type { WebSocketClient, WebSocketTransport } from "@colyseus/ws-transport";
 import { type ConnectionState, ConnectionTable, type TableConnection } from "../../../net/connection-table.ts";
@@ -11,7 +13,9 @@ import { type ConnectionRefusal, diagnose } from "../observability/diagnostics.t
 import { callerOf } from "./client-address.ts";
 import { filterRequests } from "./http.ts";
 
+/** Options of `limitConnections`. */
 export interface ConnectionLimitsOptions {
+  /** How many connections, and how long they may take. Default: see {@link ConnectionLimits}. */
   limits?: ConnectionLimits | undefined;
   /** As of guardRequests: a reverse proxy on a private address is not one caller. Default false. */
   trustProxy?: boolean | undefined;
@@ -67,11 +71,15 @@ class Connection implements TableConnection {
   }
 }
 
-/** A server whose connections can be limited in full: one that was made otherwise looks for slow requests every 30 s only. */
-export function createLimitedServer(limits?: ConnectionLimits): Server {
+/**
+ * A server whose connections can be limited in full: one that was made otherwise looks for slow requests every 30 s only.
+ * @param tls certificate and key, for a server that speaks TLS itself
+ */
+export function createLimitedServer(limits?: ConnectionLimits, tls?: SecureContextOptions): Server {
   const { headersTimeoutMs: headersTimeout, requestTimeoutMs } = completeConnectionLimits(limits);
   const requestTimeout = Math.max(headersTimeout, requestTimeoutMs);
-  return createServer({ headersTimeout, requestTimeout, connectionsCheckingInterval: CHECK_MS });
+  const options = { headersTimeout, requestTimeout, connectionsCheckingInterval: CHECK_MS };
+  return tls === undefined ? createServer(options) : createSecureServer({ ...options, ...tls });
 }
 
 /**

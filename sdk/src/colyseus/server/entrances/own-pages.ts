@@ -2,6 +2,7 @@ import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { introducedPlayer } from "./introduced.ts";
 
+/** Options of {@link OwnPages}. */
 export interface OwnPagesOptions {
   /** 16 to 256 letters, digits and `-._~`, for programs that are told it beforehand. Default: a new one with each start. */
   key?: string | undefined;

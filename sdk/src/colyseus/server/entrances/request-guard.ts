@@ -8,6 +8,7 @@ import { filterRequests } from "./http.ts";
 import { readIntroduced } from "./introduced.ts";
 import { matchmakingMethod } from "./matchmaking-url.ts";
 
+/** Options of `guardRequests`. */
 export interface RequestGuardOptions {
   /**
    * True where a reverse proxy of yours stands in front and says who is asking: `x-forwarded-for`, else `forwarded` (RFC 7239), else

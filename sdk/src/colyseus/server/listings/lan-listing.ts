@@ -9,6 +9,7 @@ import { printable } from "../../../net/printable.ts";
 import { addressScope } from "../../../net/scope.ts";
 import { diagnose } from "../observability/diagnostics.ts";
 
+/** The transport's option `lan`: how the game is announced on the local network. */
 export interface LanListingOptions extends Pick<LanAnnouncerOptions, "announcePort" | "network"> {
   /** Which game this is: players search for it by the same word. Default "sallyport", as theirs. Up to 64 bytes. */
   application?: string | undefined;

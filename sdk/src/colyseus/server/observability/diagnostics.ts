@@ -10,7 +10,9 @@ export type ConnectionRefusal = "share" | "full" | "no-seat";
 
 /** How a player is connected, for dashboards and `sallyport:player:*`. */
 export interface PlayerConnection {
+  /** The room that the player is in. */
   roomId: string;
+  /** The player's `client.sessionId`. */
   sessionId: string;
   /** Over UDP, browsers' WebRTC among it, straight, through punched NATs, or by a relay; or by WebSocket. */
   path: SessionPathKind | "websocket";
@@ -20,6 +22,7 @@ export interface PlayerConnection {
   since: number;
   /** Smoothed round-trip time, ms; null where nothing measures it (WebSocket), and before the first sample. */
   rttMs: number | null;
+  /** Mean deviation of the round-trip time, ms; null where `rttMs` is. */
   jitterMs: number | null;
   /** Share of the packets to the player that were lost, 0-1. */
   loss: number | null;
@@ -33,6 +36,7 @@ export interface PlayerPair {
   local: string;
   /** `address:port` of the player there. */
   remote: string;
+  /** What the player's end is, in the words of `local`. */
   remoteType: string;
   /** `waiting`, `in-progress`, `succeeded`, `failed`. */
   state: string;

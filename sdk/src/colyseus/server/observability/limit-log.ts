@@ -1,6 +1,7 @@
 import { type Logger, logger, setLogger } from "@colyseus/core/Logger";
 import { TokenBucket } from "../../../net/token-bucket.ts";
 
+/** How much Colyseus may log. */
 export interface LogLimits {
   /** Lines of one level at once. Default 100. */
   burst?: number;

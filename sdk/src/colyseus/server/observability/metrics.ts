@@ -3,9 +3,13 @@ import type { PlayerConnection } from "./diagnostics.ts";
 import type { Players, Traffic } from "./players.ts";
 import type { RefusalCounts, Refusals } from "./refusals.ts";
 
+/** How values are spread. */
 export interface Distribution {
+  /** The median. */
   p50: number;
+  /** 99 of 100 values are no larger. */
   p99: number;
+  /** The largest. */
   max: number;
 }
 
@@ -19,15 +23,18 @@ export interface TransportMetrics {
   loss: Distribution | null;
   /** Over UDP, netcode's and channel's overhead included, IP's not. */
   traffic: Traffic;
+  /** Connections over UDP and WebRTC since the start. */
   handshakes: {
     /** Connect tokens given. */
     granted: number;
     /** Connections that stood, of both kinds. */
     opened: number;
   };
+  /** What was refused since the start. */
   refusals: RefusalCounts;
   /** Null with `connectivity: false`. */
   reachability: { verdict: Verdict; mapped: boolean; expiresAt: number } | null;
+  /** `host:port` by which the fleet's other processes send players here; null while there is none. */
   publicAddress: string | null;
 }
 

@@ -8,17 +8,25 @@ export const UPNPResult: {
   readonly NOT_AUTHORIZED: 1;
   /** There is no mapping for that port and protocol. */
   readonly PORT_MAPPING_NOT_FOUND: 2;
+  /** Parameters contradict each other (733). */
   readonly INCONSISTENT_PARAMETERS: 3;
   /** There is no such entry; may be answered when a port and protocol are not mapped. */
   readonly NO_SUCH_ENTRY_IN_ARRAY: 4;
+  /** The router could not do it (501). */
   readonly ACTION_FAILED: 5;
+  /** The remote host may not be a wildcard (715). */
   readonly SRC_IP_WILDCARD_NOT_PERMITTED: 6;
+  /** The external port may not be a wildcard (716). */
   readonly EXT_PORT_WILDCARD_NOT_PERMITTED: 7;
+  /** The internal port may not be a wildcard (732). */
   readonly INT_PORT_WILDCARD_NOT_PERMITTED: 8;
+  /** The remote host has to be a wildcard (726). */
   readonly REMOTE_HOST_MUST_BE_WILDCARD: 9;
+  /** The external port has to be a wildcard (727). */
   readonly EXT_PORT_MUST_BE_WILDCARD: 10;
   /** The router's table is full, or it maps no ports. */
   readonly NO_PORT_MAPS_AVAILABLE: 11;
+  /** Another way of mapping ports has it, such as PCP or the router's own page (729). */
   readonly CONFLICT_WITH_OTHER_MECHANISM: 12;
   /** The port belongs to somebody else. */
   readonly CONFLICT_WITH_OTHER_MAPPING: 13;
@@ -34,6 +42,7 @@ export const UPNPResult: {
   readonly INVALID_PROTOCOL: 18;
   /** A negative duration. */
   readonly INVALID_DURATION: 19;
+  /** The router refuses the arguments (402). */
   readonly INVALID_ARGS: 20;
   /** The device's answer is not readable. */
   readonly INVALID_RESPONSE: 21;
@@ -43,11 +52,13 @@ export const UPNPResult: {
   readonly HTTP_ERROR: 23;
   /** No socket for the search. */
   readonly SOCKET_ERROR: 24;
+  /** Godot's alone: no memory. */
   readonly MEM_ALLOC_ERROR: 25;
   /** No gateway; `discover` may not have been called. */
   readonly NO_GATEWAY: 26;
   /** Nobody answered the search. */
   readonly NO_DEVICES: 27;
+  /** Any other failure. */
   readonly UNKNOWN_ERROR: 28;
 } = {
   SUCCESS: 0,
@@ -81,6 +92,7 @@ export const UPNPResult: {
   UNKNOWN_ERROR: 28,
 };
 
+/** A value of {@link UPNPResult}, 0-28. */
 export type UPNPResult = (typeof UPNPResult)[keyof typeof UPNPResult];
 
 /** UPnP error codes as Godot counts them; 730, which Godot's own table lacks, is what its name says. */

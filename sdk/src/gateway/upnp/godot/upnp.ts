@@ -14,7 +14,7 @@ import { pinUrl } from "../service/pin-url.ts";
 import { SEARCH_TARGETS } from "../ssdp.ts";
 import { type SearchReply, SsdpSearch } from "../ssdp-search.ts";
 import { UPNPResult } from "./result.ts";
-import { IGDStatus, UPNPDevice } from "./upnp-device.ts";
+import { checkMapping, IGDStatus, UPNPDevice } from "./upnp-device.ts";
 
 /** After the first valid gateway answered, others have this long. */
 const MORE_GATEWAYS_MS = 50;
@@ -28,22 +28,56 @@ const ALL_TARGETS: readonly string[] = ["ssdp:all", "upnp:rootdevice"];
 /**
  * Godot's `UPNP`: finds devices on the local network and maps ports of the gateway among them. Its methods are Godot's, in
  * camelCase; those that ask the network are asynchronous. `discover` ends as soon as a gateway has answered, so the
- * `timeout` is what it takes to learn that there is none.
+ * `timeout` is what it takes to learn that there is none. docs/from-godot.md compares it with Godot, member by member.
  */
 export class UPNP {
-  /** Search by IPv6. */
+  /** Godot's enumeration of results: `UPNP.UPNP_RESULT_SUCCESS` is `UPNP.UPNPResult.SUCCESS`. */
+  static readonly UPNPResult: typeof UPNPResult = UPNPResult;
+  /** Search by IPv6. Default false. */
   discoverIpv6 = false;
-  /** Our own port for the search: 0 for any, 1 for 1900, else the port itself. */
+  /** Our own port for the search: 0 for any, 1 for 1900, else the port itself. Default 0. */
   discoverLocalPort = 0;
-  /** Search on this interface alone, by name or address; all usable ones when empty. */
+  /** Search on this interface alone, by name or address; all usable ones when empty. Default `""`. */
   discoverMulticastIf = "";
   #devices: UPNPDevice[] = [];
+
+  /** The setter of {@link discoverIpv6}. */
+  setDiscoverIpv6(ipv6: boolean): void {
+    this.discoverIpv6 = ipv6;
+  }
+
+  /** The getter of {@link discoverIpv6}. */
+  isDiscoverIpv6(): boolean {
+    return this.discoverIpv6;
+  }
+
+  /** The setter of {@link discoverLocalPort}. */
+  setDiscoverLocalPort(port: number): void {
+    this.discoverLocalPort = port;
+  }
+
+  /** The getter of {@link discoverLocalPort}. */
+  getDiscoverLocalPort(): number {
+    return this.discoverLocalPort;
+  }
+
+  /** The setter of {@link discoverMulticastIf}. */
+  setDiscoverMulticastIf(name: string): void {
+    this.discoverMulticastIf = name;
+  }
+
+  /** The getter of {@link discoverMulticastIf}. */
+  getDiscoverMulticastIf(): string {
+    return this.discoverMulticastIf;
+  }
 
   /**
    * Finds devices; those found before are forgotten.
    * @param timeout milliseconds, at least 0
    * @param ttl hops that the search may travel, 0-255
    * @param deviceFilter a part of the type that a device answers with; empty for all
+   * @returns SUCCESS when a device answered, even one that the filter leaves out; INVALID_PARAM; SOCKET_ERROR when no interface
+   *   can search; NO_DEVICES
    */
   discover(timeout = 2000, ttl = 2, deviceFilter = "InternetGatewayDevice"): Promise<UPNPResult> {
     return whileAwaited(this.#discover(timeout, ttl, deviceFilter));
@@ -53,6 +87,7 @@ export class UPNP {
     if (!(timeout >= 0) || !Number.isInteger(ttl) || ttl < 0 || ttl > 255) return UPNPResult.INVALID_PARAM;
     this.#devices = [];
     const found: UPNPDevice[] = [];
+    let isAnswered = false;
     const interfaces = await this.#interfaces();
     const seen = new Set<string>();
     const inspections = new Set<Promise<void>>();
@@ -61,6 +96,7 @@ export class UPNP {
     const failed = new Set<LocalInterface>();
     const isForGateways = /^$|InternetGatewayDevice|WANIPConnection|WANPPPConnection|rootdevice/.test(deviceFilter);
     const onReply = ({ message, responder, through }: SearchReply): void => {
+      isAnswered = true;
       const key = `${message.target} ${message.location}`;
       if (done.signal.aborted || seen.has(key) || seen.size >= MAX_DEVICES || !message.target.includes(deviceFilter))
         return;
@@ -94,19 +130,22 @@ export class UPNP {
     // Devices that answered in time are still inspected.
     await Promise.all(inspections);
     this.#devices = found;
-    if (found.length > 0) return UPNPResult.SUCCESS;
+    // As Godot: also where the filter leaves none of those that answered.
+    if (isAnswered) return UPNPResult.SUCCESS;
     return failed.size > 0 && failed.size === interfaces.length ? UPNPResult.SOCKET_ERROR : UPNPResult.NO_DEVICES;
   }
 
+  /** How many devices are in the list. */
   getDeviceCount(): number {
     return this.#devices.length;
   }
 
-  /** @returns `null` for an index that is out of range */
+  /** A device of the list, counted from 0. @returns `null` for an index that is out of range */
   getDevice(index: number): UPNPDevice | null {
     return this.#devices[index] ?? null;
   }
 
+  /** Appends a device to the list. */
   addDevice(device: UPNPDevice): void {
     this.#devices.push(device);
   }
@@ -121,6 +160,7 @@ export class UPNP {
     if (index in this.#devices) this.#devices.splice(index, 1);
   }
 
+  /** Empties the list. */
   clearDevices(): void {
     this.#devices = [];
   }
@@ -135,7 +175,12 @@ export class UPNP {
     return (await this.getGateway()?.queryExternalAddress()) ?? "";
   }
 
-  /** Maps a port of the gateway; see {@link UPNPDevice.addPortMapping}. */
+  /**
+   * Maps a port of the gateway, and overwrites who has it, as Godot documents it: what is mapped there is deleted first, another
+   * machine's mapping too where the router lets one. {@link UPNPDevice.addPortMapping} of {@link getGateway} deletes nothing.
+   * Parameters and results are the same; nothing is deleted for parameters that cannot be mapped.
+   * @returns also NO_GATEWAY
+   */
   async addPortMapping(
     port: number,
     portInternal = 0,
@@ -143,10 +188,12 @@ export class UPNP {
     protocol = "UDP",
     duration = 0,
   ): Promise<UPNPResult> {
-    return (
-      (await this.getGateway()?.addPortMapping(port, portInternal, description, protocol, duration)) ??
-      UPNPResult.NO_GATEWAY
-    );
+    const gateway = this.getGateway();
+    if (!gateway) return UPNPResult.NO_GATEWAY;
+    const problem = checkMapping(port, portInternal, protocol, duration);
+    if (problem !== undefined) return problem;
+    await gateway.deletePortMapping(port, protocol);
+    return gateway.addPortMapping(port, portInternal, description, protocol, duration);
   }
 
   /** Removes a mapping of the gateway; see {@link UPNPDevice.deletePortMapping}. */
