@@ -56,6 +56,8 @@ describe("an import", () => {
     ["of the client by the server", "colyseus/server/entrances/a.ts", "../../client/client.ts"],
     ["of the browser by the client", "colyseus/client/a.ts", "../browser/link.ts"],
     ["of the tunnel by Colyseus", "colyseus/server/a.ts", "../../tunnel/share.ts"],
+    ["of Colyseus by the tunnel", "tunnel/host/a.ts", "../../colyseus/client/client.ts"],
+    ["of Colyseus' packages by the tunnel", "tunnel/a.ts", "@colyseus/sdk"],
     ["of the command line by Colyseus", "colyseus/lobby/a.ts", "../../cli/main.ts"],
   ])("%s is forbidden", (_what, file, name) => {
     expect(isForbidden(file, name)).toBe(true);

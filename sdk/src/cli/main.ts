@@ -12,6 +12,8 @@ import {
 
 /** Subcommands, each loaded when it is called. */
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+  share: async () => (await import("./share.ts")).share,
+  join: async () => (await import("./join.ts")).join,
   map: async () => (await import("./map.ts")).map,
   unmap: async () => (await import("./unmap.ts")).unmap,
   list: async () => (await import("./list.ts")).list,

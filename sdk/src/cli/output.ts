@@ -1,5 +1,6 @@
 import { styleText } from "node:util";
 import type { GatewayStep, PortMapping } from "../gateway/types.ts";
+import { StatusBlock } from "./status-block.ts";
 
 type Style = Parameters<typeof styleText>[0];
 
@@ -7,6 +8,7 @@ type Style = Parameters<typeof styleText>[0];
 export class Output {
   readonly json: boolean;
   readonly #startedAt: number = performance.now();
+  #status: StatusBlock | undefined;
 
   constructor(json: boolean) {
     this.json = json;
@@ -25,7 +27,22 @@ export class Output {
 
   /** A line for a person. */
   line(text: string): void {
-    if (!this.json) process.stdout.write(`${text}\n`);
+    if (this.json) return;
+    if (this.#status) this.#status.line(text);
+    else process.stdout.write(`${text}\n`);
+  }
+
+  /** In a terminal: lines that stay below all others, and are written anew each second, until disposed. */
+  status(render: () => readonly string[]): Disposable | undefined {
+    if (this.json || !process.stdout.isTTY) return undefined;
+    const status = new StatusBlock(process.stdout, render);
+    this.#status = status;
+    return {
+      [Symbol.dispose]: () => {
+        this.#status = undefined;
+        status[Symbol.dispose]();
+      },
+    };
   }
 
   style(style: Style, text: string): string {

@@ -35,6 +35,11 @@ export interface UDPSessionServerOptions extends SessionLimits {
    * by which the world reaches a home host changes. Default: 127.0.0.1 and the socket's port.
    */
   identity?: Endpoint;
+  /**
+   * Only who comes by {@link UDPSessionServer.addPath} is served; nothing that comes straight to the socket is answered, not even from a
+   * client's new address. Default false.
+   */
+  pathsOnly?: boolean;
   /** 1-65536. Default 1024. */
   maxClients?: number;
   /** Seconds that a connect token is good for, and that tokens of an earlier run stay refused after a start. Default 30. */
@@ -123,12 +128,7 @@ export class UDPSessionServer implements SessionServer, AsyncDisposable {
       },
     });
     this.#consent = new PathConsent(this.#netcode);
-    socket.onDatagram = (data, address, port) => {
-      const now = this.#pump.now();
-      this.#now = now;
-      if (!this.#netcode.receive(data, address, port, now, this.#unixSeconds))
-        this.#roaming.receive(data, address, port, now);
-    };
+    if (!options.pathsOnly) this.#listen(socket);
     this.#timer = setInterval(() => {
       this.#unixSeconds = this.#readSeconds();
       const now = this.#pump.now();
@@ -136,6 +136,15 @@ export class UDPSessionServer implements SessionServer, AsyncDisposable {
       this.#consent.update(now);
     }, UPDATE_MS);
     this.#timer.unref();
+  }
+
+  #listen(socket: UDPSocket): void {
+    socket.onDatagram = (data, address, port) => {
+      const now = this.#pump.now();
+      this.#now = now;
+      if (!this.#netcode.receive(data, address, port, now, this.#unixSeconds))
+        this.#roaming.receive(data, address, port, now);
+    };
   }
 
   /** The sessions that stand. */

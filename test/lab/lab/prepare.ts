@@ -20,6 +20,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   dash: "dash",
   turnserver: "coturn",
   "godot3-server": "godot3-server",
+  iperf3: "iperf3",
   "redis-server": "redis-server",
   mosquitto: "mosquitto",
   nginx: "nginx-light",

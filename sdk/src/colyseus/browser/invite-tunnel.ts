@@ -1,8 +1,8 @@
 import type { IntroduceOptions } from "../../rendezvous/guest/introduce.ts";
+import { Introductions } from "../../rendezvous/guest/introductions.ts";
+import { InviteTunnelRequests } from "../../rendezvous/guest/invite-tunnel-requests.ts";
 import { parseHTTPMessage, parseInviteTunnelObject } from "../../rendezvous/wire/invite-tunnel-http.ts";
 import type { HostDetails } from "../../rendezvous/wire/protocol.ts";
-import { Introductions } from "../client/introductions.ts";
-import { InviteTunnelRequests } from "../client/invite-tunnel-requests.ts";
 
 export interface BrowserInviteTunnel {
   /** As `fetch`, to the host, through the lobby. */

@@ -11,11 +11,14 @@ import {
   KEEP_ALIVE_MS,
   LOW_BYTES,
 } from "../webrtc/link.ts";
+import { relayedAlone } from "../webrtc/relayed-candidates.ts";
 import { PACKET_CHANNEL } from "../wire/webrtc-request.ts";
 import { SelectedPath } from "./selected-path.ts";
 
 /** STUN servers that do not answer are not waited for longer. */
 const GATHERING_MS = 1000;
+/** Where nothing else counts, a TURN server has longer: over TCP it takes four round trips. */
+const RELAY_GATHERING_MS = 4000;
 /** Browsers that do not tell of another path are asked this often, ms. */
 const LOOK_MS = 1000;
 
@@ -25,13 +28,16 @@ export class BrowserPeer implements DataChannelPeer {
   readonly #connection: RTCPeerConnection;
   readonly #channel: RTCDataChannel;
   readonly #hasServers: boolean;
+  readonly #relayOnly: boolean;
   readonly #path: SelectedPath;
   readonly #pump = new SessionPump();
   readonly #timers: ReturnType<typeof setInterval>[] = [];
   #onHide: (() => void) | undefined;
 
-  constructor(iceServers: RTCIceServer[]) {
-    this.#connection = new RTCPeerConnection({ iceServers });
+  /** @param relayOnly TURN servers carry everything, and the offer names no address of this browser */
+  constructor(iceServers: RTCIceServer[], relayOnly: boolean = false) {
+    this.#relayOnly = relayOnly;
+    this.#connection = new RTCPeerConnection({ iceServers, iceTransportPolicy: relayOnly ? "relay" : "all" });
     this.#hasServers = iceServers.length > 0;
     this.#path = new SelectedPath(this.#connection);
     const { id, label } = PACKET_CHANNEL;
@@ -59,7 +65,11 @@ export class BrowserPeer implements DataChannelPeer {
     await connection.setLocalDescription();
     if (this.#hasServers) await this.#gathered(signal);
     signal.throwIfAborted();
-    return connection.localDescription?.sdp ?? "";
+    const sdp = connection.localDescription?.sdp ?? "";
+    if (!this.#relayOnly) return sdp;
+    const hidden = relayedAlone(sdp);
+    if (hidden !== undefined) return hidden;
+    throw new Error("no TURN server relays for this page, and its address is to stay hidden (relayOnly)");
   }
 
   /** Resolves when the channel is open. From then on the host has us. */
@@ -112,7 +122,7 @@ export class BrowserPeer implements DataChannelPeer {
       };
       connection.addEventListener("icegatheringstatechange", check);
       signal.addEventListener("abort", () => resolve(), { once: true });
-      setTimeout(resolve, GATHERING_MS);
+      setTimeout(resolve, this.#relayOnly ? RELAY_GATHERING_MS : GATHERING_MS);
       check();
     });
   }

@@ -1,6 +1,7 @@
 import { askInstanceThrough } from "../client/instance-reply.ts";
 import { askPatiently, type ToldToWait } from "../client/patience.ts";
 import { firstReachable } from "../client/reach.ts";
+import { HIDDEN_NO_WEBSOCKET } from "../client/session-client.ts";
 import type { Dialed, DialOptions, Pace, SessionWay } from "../client/session-way.ts";
 import { type ClientLimits, clientSessionLimits, clientTraffic } from "../wire/traffic-limits.ts";
 import { obstacleHere } from "./local-network.ts";
@@ -12,6 +13,8 @@ export interface WebRTCDialerOptions {
   /** From the offer until the channel is open, ms. What the server tells us to wait does not count. */
   timeoutMs: number;
   iceServers: RTCIceServer[];
+  /** The page's addresses stay hidden: TURN servers carry everything, and no WebSocket is opened. Default false. */
+  relayOnly?: boolean;
   /** What the server may take of this client. Default: see {@link ClientLimits}. */
   limits?: ClientLimits | undefined;
   /** How the server is asked. */
@@ -39,10 +42,11 @@ const PATIENT_TIMEOUT_MS = 4000;
  * the open channel; until then it is still good for WebSocket.
  */
 export function webRTCDialer({ enabled, ...options }: WebRTCDialerOptions): SessionWay {
-  const { endpoints = [] } = options;
+  const { endpoints = [], relayOnly = false } = options;
   return {
     name: "WebRTC",
     enabled,
+    noWebSocket: relayOnly ? HIDDEN_NO_WEBSOCKET : undefined,
     timeoutMs: options.timeoutMs,
     queuedBytes: clientTraffic(options.limits).queuedBytes,
     silenceMs: SILENCE_MS,
@@ -72,11 +76,11 @@ async function knock(input: string | URL | Request, { signal }: RequestInit = {}
 async function dial(
   roomURL: URL,
   { headers, signal, onProgress, isPatient = false }: DialOptions,
-  { iceServers, limits, fetch, endpoints, ...options }: Omit<WebRTCDialerOptions, "enabled">,
+  { iceServers, limits, fetch, endpoints, relayOnly = false, ...options }: Omit<WebRTCDialerOptions, "enabled">,
 ): Promise<Dialed> {
   const timeoutMs = isPatient ? Math.max(PATIENT_TIMEOUT_MS, options.timeoutMs) : options.timeoutMs;
   if (typeof RTCPeerConnection === "undefined") throw new Error("this browser has no WebRTC");
-  const peer = new BrowserPeer(iceServers);
+  const peer = new BrowserPeer(iceServers, relayOnly);
   const deadline = new AbortController();
   let waitingFor = "answer from the server";
   const giveUp = (afterMs: number): void => deadline.abort(new Error(`no ${waitingFor} within ${afterMs} ms`));

@@ -2,29 +2,17 @@ import type http from "node:http";
 import type { AddressInfo } from "node:net";
 import { Server as TLSServer } from "node:tls";
 import { Agent, request } from "undici";
-import { newIceCredentials } from "../../../ice/credentials.ts";
-import { type IceMux } from "../../../ice/mux.ts";
-import { type IcePeer } from "../../../ice/peer.ts";
-import { type NatView } from "../../../ice/port-prediction.ts";
-import { onLocalNetwork, sharesAttestedNetwork, sharesNetwork } from "../../../ice/remote-policy.ts";
 import { formatEndpoint } from "../../../net/endpoint.ts";
 import { messageOf } from "../../../net/message-of.ts";
 import { traceOf } from "../../../net/trace.ts";
-import { UnprovenAddress } from "../../../net/unproven-address.ts";
-import { Guessing } from "../../../rendezvous/guessing.ts";
+import { type IntroducedPathsOptions, serveIntroducedPaths } from "../../../rendezvous/host/introduced-paths.ts";
 import type { Introduction } from "../../../rendezvous/sealed/introduction.ts";
-import { sendInviteTunnelMessage, trickle } from "../../../rendezvous/trickle.ts";
-import { type PathMessage, parseInviteTunnelMessage } from "../../../rendezvous/wire/invite-tunnel.ts";
+import { sendInviteTunnelMessage } from "../../../rendezvous/trickle.ts";
 import type { RequestMessage } from "../../../rendezvous/wire/invite-tunnel-http.ts";
-import type { SessionServer } from "../../../session/types.ts";
 import { introducedHeaders } from "./introduced.ts";
 
 const trace = traceOf("colyseus");
 
-/** What one introduced player may ask for: so many paths, of which so many lead nowhere yet. */
-const MAX_PATHS = 8;
-const SEARCHING_AT_ONCE = 2;
-const MAX_REQUESTS = 64;
 /** An answer has to fit into one sealed message. */
 const MAX_ANSWER_BYTES = 12_288;
 const REQUEST_TIMEOUT_MS = 10_000;
@@ -36,81 +24,17 @@ const ANSWERED_PATHS = /^\/(?:matchmake|auth|sallyport)\/(?!.*(?:\.\.|%2e|\\))/i
 const FORWARDED_HEADERS = ["content-type", "authorization", "accept"];
 const ANSWERED_HEADERS = ["content-type", "retry-after"];
 
-export interface InviteTunnelHostOptions {
+export interface InviteTunnelHostOptions extends Omit<IntroducedPathsOptions, "onRequest"> {
   server: http.Server;
-  sessions: SessionServer;
-  ice: IceMux;
-  /** How our NAT behaves, once that is known. */
-  nat: () => NatView | undefined;
-  /** The lobby is on this machine or this network, and so are the players that it brings. */
-  isLocal: boolean;
-  /** The lobby, who sees both, has said that player and host have one public address. Default false. */
-  attested?: boolean;
 }
 
-/** Serves introduced players: answers their matchmaking, and opens ways for their sessions. */
-export function serveInviteTunnel(
-  introduction: Introduction,
-  { server, sessions, ice, nat, isLocal, attested = false }: InviteTunnelHostOptions,
-): void {
-  const paths = new Map<number, { peer: IcePeer; guessing: Guessing }>();
-  const budget = ice.budget.introduction(new UnprovenAddress());
-  let opened = 0;
-  let requests = 0;
-  introduction.onMessage((bytes) => {
-    budget.heard(bytes.length);
-    const message = parseInviteTunnelMessage(bytes);
-    switch (message?.type) {
-      case "path":
-        if (opened >= MAX_PATHS || paths.has(message.id)) return;
-        try {
-          opened++;
-          makeRoom();
-          openPath(message);
-        } catch (error) {
-          if (trace.on) trace.event("path-refused", { id: message.id });
-          // As many peers as ICE takes: this player has to wait, and nobody else shall suffer.
-          introduction.close(messageOf(error));
-        }
-        return;
-      case "candidates":
-        for (const candidate of message.candidates) paths.get(message.id)?.peer.addRemoteCandidate(candidate);
-        paths.get(message.id)?.guessing.receive(message);
-        return;
-      case "nat":
-      case "guess":
-        paths.get(message.id)?.guessing.receive(message);
-        return;
-      case "request":
-        if (++requests <= MAX_REQUESTS) void answer(introduction, server, message);
-        return;
-      case "response":
-      case undefined:
-        introduction.close("That is no message of a player.");
-    }
+/** Serves introduced players: answers their matchmaking, and opens paths for their sessions. */
+export function serveInviteTunnel(introduction: Introduction, options: InviteTunnelHostOptions): void {
+  const { server, ...paths } = options;
+  serveIntroducedPaths(introduction, {
+    ...paths,
+    onRequest: (message) => void answer(introduction, server, message),
   });
-
-  /** A player that tries again has given up what leads nowhere yet; it need not say so. */
-  function makeRoom(): void {
-    const searching = [...paths.values()].filter(({ peer }) => peer.path === null);
-    if (searching.length >= SEARCHING_AT_ONCE) searching[0]?.peer.close();
-  }
-
-  function openPath(message: PathMessage): void {
-    const { id, ice: remote, candidates } = message;
-    const allowRemote = isLocal ? onLocalNetwork : attested ? sharesAttestedNetwork : sharesNetwork;
-    const peer = ice.open({ role: "controlled", local: newIceCredentials(), remote, allowRemote, budget });
-    if (trace.on) trace.event("path-opened", { id, remoteCandidates: candidates.length, isLocal });
-    for (const candidate of candidates) peer.addRemoteCandidate(candidate);
-    const told = [...peer.localCandidates];
-    sendInviteTunnelMessage(introduction, { type: "path", id, ice: peer.localCredentials, candidates: told });
-    trickle(introduction, id, peer, told);
-    const guessing = new Guessing({ introduction, id, mux: ice, peer, leads: false, nat });
-    guessing.receive(message);
-    paths.set(id, { peer, guessing });
-    peer.onceClosed(() => paths.delete(id));
-    sessions.addPath?.(peer);
-  }
 }
 
 /** As if the player had reached the host's own TCP port. */

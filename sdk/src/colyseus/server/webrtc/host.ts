@@ -6,7 +6,9 @@ import { traceOf } from "../../../net/trace.ts";
 import { CLOSE_GOING_AWAY } from "../../../session/close-code.ts";
 import { SessionPump } from "../../../session/pump.ts";
 import type { Session } from "../../../session/types.ts";
+import type { TurnServer } from "../../../turn/open.ts";
 import { KEEP_ALIVE_MS } from "../../webrtc/link.ts";
+import { relayedAlone } from "../../webrtc/relayed-candidates.ts";
 import type { ConnectEndpoint } from "../../wire/connect-request.ts";
 import type { Seat } from "../../wire/seat.ts";
 import type { SharedLimits } from "../../wire/traffic-limits.ts";
@@ -15,7 +17,8 @@ import type { Caller } from "../admission/caller.ts";
 import { waitFor } from "../admission/refusal.ts";
 import { type Asked, Wait } from "../entrances/seat-endpoint.ts";
 import { type AnswerEndpoint, completeAnswer } from "./answer.ts";
-import { loadLibrary, type PeerConnectionLibrary } from "./library.ts";
+import { loadLibrary, type NativeIceServer, type PeerConnectionLibrary } from "./library.ts";
+import { nativeTurnServers } from "./native-turn-servers.ts";
 import { formatOffer, triedCandidates } from "./offer.ts";
 import { NativePeer } from "./peer.ts";
 import type { ParsedWebRTCRequest } from "./request.ts";
@@ -41,6 +44,8 @@ export interface WebRTCHostOptions extends WebRTCOptions {
   announced?: () => { addresses: readonly string[]; port: number | undefined };
   /** Has routers forward another port; says where that is reached, once it is. */
   mapExtraPort: ((port: number) => () => Endpoint | undefined) | undefined;
+  /** Our addresses stay hidden: browsers come by TURN servers alone. Default false. */
+  relayOnly?: boolean;
   /** More browsers than these are not on their way in at once. */
   maxOffers: number;
   /** A browser has come in; `caller`, if any, made the offer. */
@@ -98,6 +103,7 @@ export class WebRTCHost {
   #timer: NodeJS.Timeout | undefined;
   #ticks = 0;
   #iceServers: readonly string[];
+  #turnServers: readonly NativeIceServer[] = [];
   #closed = false;
 
   constructor(options: WebRTCHostOptions, parts: Partial<WebRTCParts> = {}) {
@@ -119,6 +125,13 @@ export class WebRTCHost {
    */
   async open(gamePort: number, address: string): Promise<void> {
     const library = await this.#parts.load();
+    if (this.#options.relayOnly) {
+      // Each peer connection has a socket of its own: libjuice allocates no relay on one that is shared.
+      this.#library = library;
+      this.#address = address;
+      this.#watch();
+      return;
+    }
     const port = await this.#findPort(gamePort, address);
     if (this.#closed) return;
     this.#listener = holdPort(library, port, address);
@@ -126,14 +139,18 @@ export class WebRTCHost {
     this.#port = port;
     this.#address = address;
     if (this.#options.mapExtraPort) this.#mapped = this.#options.mapExtraPort(port);
-    this.#timer = setInterval(() => this.#tick(), KEEP_ALIVE_MS);
-    this.#timer.unref();
+    this.#watch();
   }
 
   /** STUN servers that a lobby names, where no others were chosen. */
   useStunServers(servers: readonly string[]): void {
     // libdatachannel knows no STUN over TLS.
     if (this.#options.iceServers === undefined) this.#iceServers = servers.filter((url) => url.startsWith("stun:"));
+  }
+
+  /** TURN servers that a lobby names, for a host whose addresses stay hidden. */
+  useTurnServers(servers: readonly TurnServer[]): void {
+    if (this.#options.relayOnly) this.#turnServers = nativeTurnServers(servers);
   }
 
   /**
@@ -178,9 +195,10 @@ export class WebRTCHost {
     const { timeoutMs } = this.#options;
     try {
       const tried = { ...offer, candidates: triedCandidates(offer, asker) };
-      const sdp = await peer.answer(formatOffer(tried), this.#servers.length > 0);
-      const endpoints = this.#endpoints(asked);
-      const answer = completeAnswer(sdp, endpoints);
+      const { relayOnly = false } = this.#options;
+      const sdp = await peer.answer(formatOffer(tried), relayOnly || this.#servers.length > 0);
+      const endpoints = relayOnly ? [] : this.#endpoints(asked);
+      const answer = relayOnly ? hiddenAnswer(sdp) : completeAnswer(sdp, endpoints);
       if (trace.on)
         trace.event("webrtc-answered", { roomId: seat.roomId, asker, candidates: tried.candidates.length, endpoints });
       return { protocol: WEBRTC_PROTOCOL, answer, timeoutMs };
@@ -203,6 +221,15 @@ export class WebRTCHost {
     for (const peer of this.#peers) peer.close();
     this.#pump.close();
     this.#listener?.stop();
+  }
+
+  get #relays(): (string | NativeIceServer)[] {
+    return [...this.#turnServers, ...this.#iceServers.filter((url) => url.startsWith("turn:"))];
+  }
+
+  #watch(): void {
+    this.#timer = setInterval(() => this.#tick(), KEEP_ALIVE_MS);
+    this.#timer.unref();
   }
 
   /** Where a router forwards the port nobody needs to be asked what we look like from outside. */
@@ -229,11 +256,15 @@ export class WebRTCHost {
     const { timeoutMs, limits } = this.#options;
     const peer = new NativePeer(library, {
       config: {
-        iceServers: [...this.#servers],
+        ...(this.#options.relayOnly
+          ? { iceServers: this.#relays, iceTransportPolicy: "relay" as const, enableIceUdpMux: false }
+          : {
+              iceServers: [...this.#servers],
+              enableIceUdpMux: true,
+              portRangeBegin: this.#port,
+              portRangeEnd: this.#port,
+            }),
         ...(this.#address === "*" ? {} : { bindAddress: this.#address }),
-        enableIceUdpMux: true,
-        portRangeBegin: this.#port,
-        portRangeEnd: this.#port,
         disableAutoNegotiation: true,
         maxMessageSize: MAX_MESSAGE_SIZE,
       },
@@ -313,6 +344,13 @@ export class WebRTCHost {
     }
     throw new Error(`No UDP port near ${gamePort + PORT_DISTANCE} is free for WebRTC. Choose one: webrtc: { port: … }`);
   }
+}
+
+/** @throws Error where no relay was found */
+function hiddenAnswer(sdp: string): string {
+  const answer = relayedAlone(sdp);
+  if (answer !== undefined) return answer;
+  throw new Error("this host hides its address, and no TURN server relays for it over UDP");
 }
 
 /** Holds the port while nobody is here: otherwise it would be free between two players. */

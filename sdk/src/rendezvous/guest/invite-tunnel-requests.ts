@@ -1,10 +1,10 @@
 import { traceOf } from "../../net/trace.ts";
-import type { Introduction } from "../../rendezvous/sealed/introduction.ts";
-import { RendezvousError } from "../../rendezvous/wire/errors.ts";
-import type { RequestMessage, ResponseMessage } from "../../rendezvous/wire/invite-tunnel-http.ts";
+import type { Introduction } from "../sealed/introduction.ts";
+import { RendezvousError } from "../wire/errors.ts";
+import type { RequestMessage, ResponseMessage } from "../wire/invite-tunnel-http.ts";
 import { unref } from "./introductions.ts";
 
-const trace = traceOf("colyseus");
+const trace = traceOf("rendezvous");
 
 const ANSWER_TIMEOUT_MS = 10_000;
 

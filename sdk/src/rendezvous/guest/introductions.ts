@@ -1,6 +1,6 @@
-import type { RelaySockets } from "../../rendezvous/guest/by-relays.ts";
-import { type IntroduceOptions, introduce } from "../../rendezvous/guest/introduce.ts";
-import type { Introduction } from "../../rendezvous/sealed/introduction.ts";
+import type { Introduction } from "../sealed/introduction.ts";
+import type { RelaySockets } from "./by-relays.ts";
+import { type IntroduceOptions, introduce } from "./introduce.ts";
 
 /** An introduction that nobody needs any more is given back to the lobby. */
 const IDLE_MS = 20_000;
@@ -41,6 +41,15 @@ export class Introductions {
       },
     );
     return this.#current;
+  }
+
+  /** Ends the one under way. */
+  close(): void {
+    clearTimeout(this.#idle);
+    this.#current?.then(
+      (introduction) => introduction.close("done"),
+      () => {},
+    );
   }
 
   #rest(): void {
