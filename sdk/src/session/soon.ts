@@ -8,7 +8,8 @@ export const soon: (work: () => void) => void =
 function byMessage(): (work: () => void) => void {
   const waiting: (() => void)[] = [];
   const { port1, port2 } = new MessageChannel();
-  port1.onmessage = () => waiting.shift()?.();
+  port1.addEventListener("message", () => waiting.shift()?.());
+  port1.start();
   return (work) => {
     waiting.push(work);
     port2.postMessage(null);
