@@ -22,7 +22,7 @@ export interface SallyportTransportOptions
    * players, and nothing of what is said. `registration` of the transport tells how that goes. Default: none.
    */
   lobby?: string | undefined;
-  /** With `lobby: "public"`: relays in place of the package's list, as {@link HostRegistrationOptions} takes them. */
+  /** With `lobby: "public"`: relays in place of the package's list, as `HostRegistrationOptions` of `sallyport/rendezvous` takes them. */
   relays?: readonly string[] | undefined;
   /** With `lobby: "public"`: STUN servers (`stun:HOST:PORT`, at most 8) in place of the package's list. */
   stunServers?: readonly string[] | undefined;
