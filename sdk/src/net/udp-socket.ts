@@ -241,7 +241,7 @@ export class UDPSocket implements AsyncDisposable {
    *
    * @param address an IPv4 or IPv6 address, no name
    * @returns `false` when it was not sent: closed, not an address of this socket's family, port outside 1-65535, more
-   *   than {@link MAX_DATAGRAM_BYTES}, or more waiting than `maxQueuedBytes`
+   *   than 65 507 bytes, or more waiting than `maxQueuedBytes`
    */
   send(data: Uint8Array, port: number, address: string): boolean {
     const length = data.length;

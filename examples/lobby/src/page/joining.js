@@ -39,9 +39,9 @@ function within(ms, promise) {
 /** The host that has this invite, reached through the lobby, and its rooms by WebRTC or WebSocket, whichever gets through. */
 async function find(Client, invite) {
   try {
-    return await Client.fromInvite(invite.url, settings);
+    return await Client.fromInvite(invite.url, { ...settings, relayOnly: $("hide").checked });
   } catch (error) {
-    if (invite.isPublic || error.code === "unknown-invite" || error.code === "forged") throw error;
+    if (invite.isPublic || ["unknown-invite", "forged", "no-relay"].includes(error.code)) throw error;
     throw new Error(`The lobby did not help: ${error.message}`, { cause: error });
   }
 }
