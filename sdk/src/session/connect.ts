@@ -104,7 +104,7 @@ class ClientConnection {
         if (isPathPacket(data)) this.#answerPath(data);
         else this.#session?.receive(data, this.#now);
       },
-    });
+    }, { maxPayloadBytes: options.maxPacketBytes });
     this.#timer = setInterval(() => this.#update(), UPDATE_MS);
     this.#timer.unref();
   }
