@@ -184,7 +184,10 @@ export class Join extends EventEmitter<JoinEvents> implements AsyncDisposable {
         : (parseRefusal(text) ?? "The host's answer is none of a shared port.");
       throw new RendezvousError(response.status === 503 ? "unreachable" : "refused", reason);
     }
-    return { offer, session: await this.#tunnel.connectSession(offer.token, { signal, maxPacketBytes: TUNNEL_PACKET_BYTES }) };
+    return {
+      offer,
+      session: await this.#tunnel.connectSession(offer.token, { signal, maxPacketBytes: TUNNEL_PACKET_BYTES }),
+    };
   }
 
   #attach(session: Session, offer: TunnelOffer): void {

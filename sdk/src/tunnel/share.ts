@@ -23,8 +23,8 @@ import { TunnelListing } from "./host/listing.ts";
 import { writeProxyHeader } from "./host/proxy-protocol.ts";
 import type { SharedGuest } from "./host/shared-guest.ts";
 import { encodeOffer, parseRequest, TUNNEL_PATH, TUNNEL_PROTOCOL } from "./wire/offer.ts";
-import { TUNNEL_PACKET_BYTES } from "./wire/protocol.ts";
 import { parsePorts, type SharedPort, type TunnelPort } from "./wire/ports.ts";
+import { TUNNEL_PACKET_BYTES } from "./wire/protocol.ts";
 
 /** Options of {@link share}. */
 export interface ShareOptions {
