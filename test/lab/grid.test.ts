@@ -1,60 +1,14 @@
 // Every kind of home hosting for every other, by invite: the promise that nobody is left without a connection.
-import { writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type Coturn, type GatewayOptions, type Host, Lab, type LabProcess } from "./lab/index.ts";
+import { canBeDirect, gridTable, HOMES, type Home, machineIn, type GridReport as Report, writeGrid } from "./homes.ts";
+import { type Coturn, type Host, Lab, type LabProcess } from "./lab/index.ts";
 import { describeLab } from "./lab/vitest.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const program = (name: string): string =>
   fileURLToPath(new URL(`../../examples/lobby/src/${name}.ts`, import.meta.url));
 const SECRET = "a secret of lobby and coturn";
-const DOCUMENT = fileURLToPath(new URL("../../docs/traversal-grid.md", import.meta.url));
-
-type Home =
-  | "public"
-  | "full cone"
-  | "address-restricted"
-  | "port-restricted"
-  | "symmetric"
-  | "carrier-grade"
-  | "UDP blocked";
-const HOMES: readonly Home[] = [
-  "public",
-  "full cone",
-  "address-restricted",
-  "port-restricted",
-  "symmetric",
-  "carrier-grade",
-  "UDP blocked",
-];
-const GATEWAYS: Partial<Record<Home, GatewayOptions>> = {
-  "full cone": { nat: "full-cone" },
-  "address-restricted": { nat: "address-restricted" },
-  "port-restricted": { nat: "port-restricted" },
-  symmetric: { nat: "symmetric" },
-  "UDP blocked": { nat: "port-restricted", blockUdp: true },
-};
-
-/** What RFC 4787's behaviours allow without guessing ports. */
-function canBeDirect(host: Home, client: Home): boolean {
-  const homes = [host, client];
-  if (homes.includes("UDP blocked")) return false;
-  const strict = (home: Home): boolean =>
-    home === "port-restricted" || home === "symmetric" || home === "carrier-grade";
-  // A symmetric NAT's port towards the peer is not the one that STUN saw: a filter by port never opens for it.
-  return !(homes.includes("symmetric") && strict(host) && strict(client));
-}
-
-interface Report extends Record<string, unknown> {
-  connected: boolean;
-  path: string | null;
-  connectMs: number | null;
-  upgrades: number;
-  lost: number;
-  received: number;
-  reason: string | null;
-}
 
 describeLab("the grid", () => {
   let lab: Lab;
@@ -64,13 +18,6 @@ describeLab("the grid", () => {
   const invites = new Map<Home, string>();
   const clients = new Map<Home, Host>();
   const results = new Map<string, Report>();
-
-  async function machine(home: Home): Promise<Host> {
-    if (home === "public") return await lab.host();
-    if (home !== "carrier-grade") return await (await lab.gateway(GATEWAYS[home])).host();
-    const carrier = await lab.gateway({ nat: "port-restricted", carrierGrade: true });
-    return await (await lab.gateway({ nat: "port-restricted", behind: carrier })).host();
-  }
 
   beforeAll(async () => {
     lab = await Lab.create();
@@ -88,7 +35,7 @@ describeLab("the grid", () => {
     });
     await lobbyProcess.waitForPort("tcp", 2567);
     for (const home of HOMES) {
-      const [host, client] = [await machine(home), await machine(home)];
+      const [host, client] = [await machineIn(lab, home), await machineIn(lab, home)];
       clients.set(home, client);
       const game = host.spawn([process.execPath, program("host"), "--lobby", lobby, "--json"], {
         cwd: ROOT,
@@ -109,7 +56,7 @@ describeLab("the grid", () => {
     for (const game of hosts.values()) game.kill("SIGTERM");
     await Promise.all([...hosts.values()].map(({ exited }) => exited));
     await lab[Symbol.asyncDispose]();
-    if (process.env["SALLYPORT_WRITE_DOCS"]) await writeFile(DOCUMENT, document(results));
+    if (process.env["SALLYPORT_WRITE_DOCS"]) await writeGrid("lobby", gridTable(results));
   });
 
   test.concurrent.each(HOMES.flatMap((host) => HOMES.map((client) => ({ host, client }))))(
@@ -145,23 +92,3 @@ describeLab("the grid", () => {
     await game.exited;
   });
 });
-
-function document(results: ReadonlyMap<string, Report>): string {
-  const cell = (host: Home, client: Home): string => {
-    const report = results.get(`${host}|${client}`);
-    if (!report?.connected) return "none";
-    return `${report.path} ${report.connectMs} ms${report.upgrades > 0 ? ` (${report.upgrades} upgrade)` : ""}`;
-  };
-  const rows = HOMES.map((host) => `| **${host}** | ${HOMES.map((client) => cell(host, client)).join(" | ")} |`);
-  return `# Who reaches whom
-
-Written by \`test/lab/grid.test.ts\` (\`SALLYPORT_WRITE_DOCS=1 npm run test:lab\`): real NATs of nftables in network namespaces,
-coturn as STUN and TURN server, joined by invite. The host's home down, the player's across: the path at the end, and the
-milliseconds from the command to the first message in the room. All on one machine of two cores, so that the times are those of the
-programs and not of a network.
-
-| host \\ player | ${HOMES.join(" | ")} |
-|---|${HOMES.map(() => "---|").join("")}
-${rows.join("\n")}
-`;
-}

@@ -28,6 +28,11 @@ const USAGE: Usage = {
       value: "NAME",
       help: "a bad line, to see how it feels: mobile, hotel-wifi, other-continent",
     },
+    relay: {
+      type: "string",
+      value: "KBPS,GB",
+      help: "relay for other players of the game, where this computer can: most kbit/s, and most GB in all",
+    },
     until: { type: "string", value: "PATH", help: "end a second after this path is reached: direct, punched, relayed" },
     json: { type: "boolean", help: "one JSON line at the end" },
     trace: TRACE_OPTION,
@@ -36,6 +41,7 @@ const USAGE: Usage = {
     LOBBY_URL: "lobby to ask when the invite is a bare code of eight characters",
     SALLYPORT_RELAYS: "for a code of twelve characters: the host's relays, where it has others than the package's",
     SALLYPORT_STUN_URLS: "STUN servers in place of the package's",
+    SALLYPORT_RELAY_ONLY: "yes hides your address from the host: a TURN server carries everything",
   },
   examples: [
     "npm run join -- K7Q2-9FXM",
@@ -105,6 +111,11 @@ await runProgram(async ({ signal, onExit }) => {
     readLobby(process.env["LOBBY_URL"], "LOBBY_URL") ??
     "http://localhost:2567/";
   const line = readLineName(options.text("line"));
+  const limits = readRelay(options.text("relay"));
+  const relayForOthers = limits && {
+    ...limits,
+    onChange: ({ reason }: { reason: string }) => json || console.log(reason),
+  };
   const json = options.flag("json");
   openTrace(options.text("trace"), "npm run join", onExit);
   using watch = new PairWatch();
@@ -120,7 +131,7 @@ await runProgram(async ({ signal, onExit }) => {
   async function play(goal: string): Promise<Omit<JoinReport, "pairs">> {
     const began = performance.now();
     try {
-      const game = await joinGame(goal, { lobby, name: options.text("name") ?? "Bot", line, signal });
+      const game = await joinGame(goal, { lobby, name: options.text("name") ?? "Bot", line, relayForOthers, signal });
       onExit(() => game.leave());
       const connectMs = Math.round(performance.now() - began);
       if (!json)
@@ -171,6 +182,14 @@ function readLineName(text: string | undefined): NetworkPreset | undefined {
   const preset = networkPreset(text);
   if (preset !== undefined) return preset;
   throw new UsageError(`--line must be one of ${Object.keys(NETWORK_PRESETS).join(", ")}, not "${text}"`);
+}
+
+/** @throws UsageError */
+function readRelay(text: string | undefined): { kbps: number; gb: number } | undefined {
+  if (text === undefined) return undefined;
+  const [kbps = 0, gb = 0] = text.split(",").map(Number);
+  if (kbps > 0 && gb > 0) return { kbps, gb };
+  throw new UsageError(`--relay must be two numbers above 0, as in 2000,5, not "${text}"`);
 }
 
 function summaryOf(report: JoinReport): string[] {

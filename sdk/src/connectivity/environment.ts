@@ -6,7 +6,7 @@ import { ALL_VIA, type ConnectivityOptions } from "./options.ts";
 /** The options that the person who runs a program sets in its environment. */
 export type EnvironmentOptions = Pick<
   ConnectivityOptions,
-  "via" | "gateway" | "acceptPrivateAddress" | "stunServers" | "renewIntervalMs" | "announce"
+  "via" | "gateway" | "acceptPrivateAddress" | "stunServers" | "renewIntervalMs" | "announce" | "relayOnly"
 >;
 
 /**
@@ -20,6 +20,7 @@ export type EnvironmentOptions = Pick<
  * - `SALLYPORT_RENEW_INTERVAL_MS`: `renewIntervalMs`, a number above 0. Anything else is ignored.
  * - `SALLYPORT_ANNOUNCE_HOST`, `SALLYPORT_ANNOUNCE_PORT`, `SALLYPORT_ANNOUNCE_WEBRTC_PORT`: `announce`, a name or an IP address, and
  *   ports. Anything else is ignored.
+ * - `SALLYPORT_RELAY_ONLY`: `relayOnly`, `1`, `true` or `yes`. Anything else stands for no.
  *
  * @param environment default `process.env`
  */
@@ -28,6 +29,7 @@ export function optionsFromEnvironment(
 ): EnvironmentOptions {
   const { SALLYPORT_VIA: via, SALLYPORT_STUN_URLS: stunUrls, SALLYPORT_RENEW_INTERVAL_MS: interval } = environment;
   const { SALLYPORT_GATEWAY: router, SALLYPORT_ACCEPT_PRIVATE_ADDRESS: accept } = environment;
+  const { SALLYPORT_RELAY_ONLY: relayOnly } = environment;
   const gateway = router?.trim() ?? "";
   const renewIntervalMs = Number(interval);
   const announce = announceFrom(environment);
@@ -35,7 +37,8 @@ export function optionsFromEnvironment(
     ...(via === undefined ? {} : { via: ALL_VIA.filter((each) => words(via).includes(each)) }),
     ...(isIP(gateway) === 0 ? {} : { gateway }),
     ...(Object.keys(announce).length === 0 ? {} : { announce }),
-    ...(accept === undefined ? {} : { acceptPrivateAddress: /^\s*(?:1|true|yes)\s*$/i.test(accept) }),
+    ...(accept === undefined ? {} : { acceptPrivateAddress: isYes(accept) }),
+    ...(relayOnly === undefined ? {} : { relayOnly: isYes(relayOnly) }),
     ...(stunUrls === undefined ? {} : { stunServers: words(stunUrls) }),
     ...(renewIntervalMs > 0 && renewIntervalMs < Number.POSITIVE_INFINITY ? { renewIntervalMs } : {}),
   };
@@ -57,4 +60,5 @@ function portIn(text = ""): number | undefined {
   return /^\s*\d{1,5}\s*$/.test(text) && port > 0 && port <= 0xffff ? port : undefined;
 }
 
+const isYes = (text: string): boolean => /^\s*(?:1|true|yes)\s*$/i.test(text);
 const words = (text: string): string[] => text.split(/[\s,]+/).filter(Boolean);

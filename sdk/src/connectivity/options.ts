@@ -30,6 +30,12 @@ export interface ConnectivityOptions {
   /** TURN servers, with credentials, for players who cannot be reached otherwise. Default none. */
   turnServers?: readonly TurnServer[];
   /**
+   * Hides this machine's addresses from the other side: the TURN server's relayed address is the only way in that is told or used, and
+   * nothing that comes straight to the game's socket is answered. No router and no STUN server is asked. Without a TURN server nobody
+   * gets in. It cannot be combined with `announce`. Default false.
+   */
+  relayOnly?: boolean;
+  /**
    * Map the port although the router's external address is private: behind a provider's box that passes everything on (DMZ, 1:1
    * NAT). Only a packet from outside makes it a way in, so it takes a STUN server with two addresses. Default false.
    */
@@ -57,7 +63,10 @@ export interface ConnectivityOptions {
 
 export const ALL_VIA: readonly Via[] = ["pcp", "nat-pmp", "upnp"];
 
-/** @throws RangeError for a port outside 0-65535, a `gateway` that is no IP address, for `lifetimeWaitsMs` that are no times, and as {@link checkAnnounce} */
+/**
+ * @throws RangeError for a port outside 0-65535, a `gateway` that is no IP address, for `lifetimeWaitsMs` that are no times, for
+ *   `relayOnly` beside `announce`, and as {@link checkAnnounce}
+ */
 export function withDefaults(options: ConnectivityOptions): Required<ConnectivityOptions> {
   const port = options.port ?? 7777;
   if (!Number.isInteger(port) || port < 0 || port > 65535) {
@@ -65,6 +74,10 @@ export function withDefaults(options: ConnectivityOptions): Required<Connectivit
   }
   const { lifetimeWaitsMs = DEFAULT_WAITS_MS } = options;
   if (lifetimeWaitsMs.length > 0) checkWaits(lifetimeWaitsMs);
+  const { relayOnly = false, announce = {} } = options;
+  if (relayOnly && Object.keys(announce).length > 0) {
+    throw new RangeError("relayOnly hides this machine's addresses, and announce tells one: choose one of them");
+  }
   return {
     port,
     address: options.address ?? "*",
@@ -72,8 +85,9 @@ export function withDefaults(options: ConnectivityOptions): Required<Connectivit
     protocol: options.protocol ?? "both",
     via: isSwitchedOff() ? [] : (options.via ?? ALL_VIA),
     stunServers: options.stunServers ?? [],
-    announce: checkAnnounce(options.announce ?? {}),
+    announce: checkAnnounce(announce),
     turnServers: options.turnServers ?? [],
+    relayOnly,
     acceptPrivateAddress: options.acceptPrivateAddress ?? false,
     gateway: ipAddress(options.gateway ?? ""),
     lifetimeSeconds: options.lifetimeSeconds ?? 7200,

@@ -34,6 +34,8 @@ export interface Findings {
   behaviour?: Pick<NatDescription, "mapping" | "filtering" | "hairpinning" | "portPreservation"> | undefined;
   /** How long the NAT remembers a mapping, in s, where that was measured. */
   mappingLifetimeSeconds?: number | null | undefined;
+  /** Addresses stay hidden: no other way in than a relay is looked for. */
+  relayOnly?: boolean | undefined;
   /** Whether a packet from outside came in by the mapped port; undefined where nobody could send one. */
   probe?: "arrived" | "silent" | undefined;
   gateways: readonly ReachableGateway[];
@@ -250,6 +252,7 @@ function summarize(
 ): string {
   const find = (kind: ReachableEndpoint["kind"]): ReachableEndpoint | undefined =>
     endpoints.find((endpoint) => endpoint.kind === kind && endpoint.protocol === "udp" && isDialable(endpoint, nat));
+  if (findings.relayOnly) return summarizeHidden(endpoints, findings);
   switch (verdict) {
     case "open": {
       const host = find("host");
@@ -282,6 +285,14 @@ function summarize(
       return `Only players on this network can join${lan ? ` at ${where(lan)}` : ""}: ${noMapping(nat, findings)}.`;
     }
   }
+}
+
+function summarizeHidden(endpoints: readonly ReachableEndpoint[], { steps }: Findings): string {
+  const relay = endpoints.find(({ kind }) => kind === "relayed");
+  if (relay)
+    return `Friends can join by invite through the relay ${where(relay)}: this machine's addresses stay hidden.`;
+  const turn = steps.find(({ step }) => step === "turn");
+  return turn?.reason ?? "Nobody can join yet: this machine's addresses stay hidden, and there is no relay so far.";
 }
 
 const where = (endpoint: ReachableEndpoint | undefined): string =>

@@ -5,6 +5,8 @@ export { type InviteOptions, SallyportClient, type SallyportClientOptions } from
 export type { DiscoverOptions, FoundGame } from "../colyseus/client/found-game.ts";
 export type { JoinSettings } from "../colyseus/client/join.ts";
 export type { JoinProgress, PathKind, PathRecord, RoomPath } from "../colyseus/client/path.ts";
+export type { RelayForOthers } from "../colyseus/client/relaying.ts";
 export { SallyportRoom } from "../colyseus/client/room.ts";
 export type { ConnectSession } from "../colyseus/client/udp-attempt.ts";
 export type { ClientLimits, TrafficLimits } from "../colyseus/wire/traffic-limits.ts";
+export type { RelayingLimits, RelayingState } from "../connectivity/relaying/player-relay.ts";

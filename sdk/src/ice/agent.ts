@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import type { Endpoint } from "../net/endpoint.ts";
 import { addressScope } from "../net/scope.ts";
 import { TokenBucket } from "../net/token-bucket.ts";
 import { type IntroductionBudget, UnansweredBudget } from "../net/unanswered-budget.ts";
@@ -159,6 +160,16 @@ export class IceAgent {
     if (this.#state === "closed" || !this.#checklist.addRemote(candidate, now)) return false;
     if (this.#trace.on) this.#trace.candidate("remote-candidate", candidate);
     this.#hope(now);
+    return true;
+  }
+
+  /** A way of the peer that is no more, as it says: what goes there takes another way at once. @returns `false` for one that is not known */
+  removeRemoteCandidate(candidate: Endpoint, now: number): boolean {
+    if (this.#state === "closed") return false;
+    const wasListed = this.#selected !== null && this.#checklist.has(this.#selected);
+    if (!this.#checklist.removeRemote(candidate)) return false;
+    if (this.#trace.on) this.#trace.event("remote-candidate-removed", { remote: candidate });
+    if (wasListed && !this.#checklist.has(this.#selected as CandidatePair)) this.#chooseAnew(now);
     return true;
   }
 
@@ -332,7 +343,7 @@ export class IceAgent {
       if (pair === this.#selected) this.#silence.heard(now);
     }
     if (pair.state === "succeeded") {
-      if (pair.fellSilent(now)) {
+      if (pair.fellSilent(now, pair === this.#selected && this.#hasReserve(pair))) {
         if (this.#trace.on) this.#trace.pair("pair-silent", pair, { inUse: pair === this.#selected });
         if (pair === this.#selected) this.#schedule.checkReserve(now);
       }
@@ -348,6 +359,14 @@ export class IceAgent {
       pair.fail();
       this.#schedule.probeLater(pair, now);
     }
+  }
+
+  /** Whether another way of the same class has answered since this one does not. */
+  #hasReserve({ tier, unansweredSince }: CandidatePair): boolean {
+    for (const each of this.#checklist.pairs) {
+      if (each.usable && each.tier === tier && each.confirmedAt > unansweredSince) return true;
+    }
+    return false;
   }
 
   #choose(now: number): void {

@@ -112,6 +112,15 @@ export class Checklist {
     return true;
   }
 
+  /** A candidate of the peer is no more. @returns whether it was known */
+  removeRemote({ address, port }: Endpoint): boolean {
+    const remote = this.remotes.find((each) => each.address === address && each.port === port);
+    if (remote === undefined) return false;
+    this.remotes.splice(this.remotes.indexOf(remote), 1);
+    for (const pair of this.#pairs.values()) if (pair.remote === remote) this.remove(pair);
+    return true;
+  }
+
   /**
    * The pair on which a check of the peer came in, made where there is none: the source is a peer-reflexive candidate
    * then (RFC 8445 section 7.3.1.3). `null` when there are too many.

@@ -12,9 +12,14 @@ import { IcePeer } from "./peer.ts";
 import type { RelayPath } from "./relay.ts";
 import { RequestTable } from "./request-table.ts";
 import type { IceAgentOptions, IceSource } from "./types.ts";
-import { SOCKET } from "./via.ts";
+import { isSocket, SOCKET } from "./via.ts";
 
 export interface IceMuxOptions {
+  /**
+   * Relays alone are used: nothing is taken from the socket, and no check or packet leaves by it, so that peers learn none of our
+   * addresses. Candidates of the socket are not told. Default false.
+   */
+  relayOnly?: boolean;
   /** Peers at one time. Default 1024. */
   maxPeers?: number;
   /** Milliseconds of a monotonic clock. */
@@ -65,6 +70,7 @@ export class IceMux implements Disposable {
   readonly #socket: UDPSocket;
   readonly #maxPeers: number;
   readonly #now: () => number;
+  readonly #relayOnly: boolean;
   readonly #peers: Map<IcePeer, number> = new Map();
   readonly #byFragment: Map<string, IcePeer> = new Map();
   readonly #requests: RequestTable<IcePeer> = new RequestTable();
@@ -81,14 +87,16 @@ export class IceMux implements Disposable {
     this.#maxPeers = options.maxPeers ?? 1024;
     this.budget = options.budget ?? PROCESS_BUDGET;
     this.#now = options.now ?? (() => performance.now());
+    const { relayOnly = false } = options;
+    this.#relayOnly = relayOnly;
     this.#bases.set(SOCKET, {
-      send: (data, address, port) => socket.send(data, port, address),
+      send: (data, address, port) => !relayOnly && socket.send(data, port, address),
       leave: () => undefined,
       candidates: [],
       targets: this.#direct,
     });
     this.#leave = [
-      socket.tap((data, address, port) => this.#receive(data, address, port)),
+      relayOnly ? () => undefined : socket.tap((data, address, port) => this.#receive(data, address, port)),
       socket.onClose(() => this.close()),
     ];
   }
@@ -155,6 +163,7 @@ export class IceMux implements Disposable {
   addLocalCandidate(candidate: LocalCandidate): void {
     const base = this.#bases.get(candidate.via);
     if (base === undefined) throw new RangeError(`there is no socket or relay ${candidate.via}`);
+    if (this.#relayOnly && isSocket(candidate.via)) return;
     base.candidates.push(candidate);
     for (const peer of this.#peers.keys()) peer.addLocalCandidate(candidate);
   }

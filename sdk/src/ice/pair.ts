@@ -30,6 +30,8 @@ const LAST_ANSWER_MS = 1500;
 
 /** A silent path is given up after this long and so many checks, twice as long where packets still come in. */
 const SILENCE_MS = 1500;
+/** Where another way of its class answers meanwhile, there is less to lose. */
+const RESERVED_SILENCE_MS = 1000;
 const SILENT_CHECKS = 4;
 /** RFC 7675 section 5.1: consent expires. */
 export const CONSENT_MS = 30_000;
@@ -149,10 +151,11 @@ export class CandidatePair implements IceSource {
     this.#attempts = 0;
   }
 
-  /** Whether a succeeded pair has just fallen silent. */
-  fellSilent(now: number): boolean {
+  /** Whether a succeeded pair has just fallen silent. @param hasReserve whether another one of its class has answered meanwhile */
+  fellSilent(now: number, hasReserve: boolean): boolean {
     if (!this.usable || this.unanswered < SILENT_CHECKS) return false;
-    const patience = now - this.heardAt < SILENCE_MS ? 2 * SILENCE_MS : SILENCE_MS;
+    const silence = hasReserve ? RESERVED_SILENCE_MS : SILENCE_MS;
+    const patience = now - this.heardAt < SILENCE_MS ? 2 * SILENCE_MS : silence;
     if (now - this.unansweredSince < patience + this.rttMs) return false;
     this.healthy = false;
     this.#silences = now - this.#recoveredAt > TRUSTED_MS ? 1 : this.#silences + 1;

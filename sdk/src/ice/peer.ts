@@ -1,3 +1,4 @@
+import type { Endpoint } from "../net/endpoint.ts";
 import type { UDPSocket } from "../net/udp-socket.ts";
 import type { IceAgent } from "./agent.ts";
 import type { IceCandidate, LocalCandidate } from "./candidate.ts";
@@ -75,6 +76,13 @@ export class IcePeer implements Disposable {
     const added = this.agent.addRemoteCandidate(candidate, this.#host.now());
     this.#host.turn(this);
     return added;
+  }
+
+  /** See {@link IceAgent.removeRemoteCandidate}. */
+  removeRemoteCandidate(candidate: Endpoint): boolean {
+    const removed = this.agent.removeRemoteCandidate(candidate, this.#host.now());
+    this.#host.turn(this);
+    return removed;
   }
 
   endOfCandidates(): void {

@@ -3,6 +3,7 @@ import { addressFamily } from "./address.ts";
 import { normalizeAddress } from "./endpoint.ts";
 import { isExhausted } from "./exhaustion.ts";
 import type { NAT64Prefix } from "./nat64.ts";
+import { readAgain } from "./read-again.ts";
 import { describeSocketError, errorCode, UDPSocketError } from "./udp-error.ts";
 
 /** Receives a datagram. `address` is normalised (see {@link normalizeAddress}); `data` is the receiver's to keep. */
@@ -62,9 +63,19 @@ const MAX_REMEMBERED_ADDRESSES = 4096;
 const NO_IPV6 = new Set(["EAFNOSUPPORT", "EPROTONOSUPPORT", "EADDRNOTAVAIL", "EINVAL", "ENOTSUP"]);
 /**
  * ICMP's answer to a datagram that we sent, which Windows (and Linux on some sockets) reports on the next receive. It
- * says something about one peer, nothing about the socket.
+ * says something about one peer, nothing about the socket. Nor does a network that is down for the moment, as in sleep.
  */
-const ICMP_ECHOES = new Set(["ECONNRESET", "ECONNREFUSED", "EHOSTUNREACH", "ENETUNREACH", "ENETRESET", "EMSGSIZE"]);
+const PASSING = new Set([
+  "ECONNRESET",
+  "ECONNREFUSED",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "ENETRESET",
+  "ENETDOWN",
+  "EMSGSIZE",
+]);
+/** Until Windows is asked to read again, ms: an error that stays must not fill the event loop. */
+const READ_AGAIN_MS = 50;
 
 const NOTHING = Buffer.alloc(0);
 
@@ -96,7 +107,7 @@ export class UDPSocket implements AsyncDisposable {
 
   /** What no tap takes goes here. */
   onDatagram: DatagramHandler | null = null;
-  /** An error that ends the socket's usefulness. ICMP's messages about single peers, and a lack of buffers for the moment, do not. */
+  /** An error that ends the socket's usefulness. ICMP's messages about single peers, and a lack of buffers or a network for the moment, do not. */
   onError: ((error: UDPSocketError) => void) | null = null;
 
   readonly #socket: dgram.Socket;
@@ -230,7 +241,7 @@ export class UDPSocket implements AsyncDisposable {
    *
    * @param address an IPv4 or IPv6 address, no name
    * @returns `false` when it was not sent: closed, not an address of this socket's family, port outside 1-65535, more
-   *   than {@link MAX_DATAGRAM_BYTES}, or more waiting than `maxQueuedBytes`
+   *   than 65 507 bytes, or more waiting than `maxQueuedBytes`
    */
   send(data: Uint8Array, port: number, address: string): boolean {
     const length = data.length;
@@ -373,7 +384,14 @@ export class UDPSocket implements AsyncDisposable {
   }
 
   #fail(error: Error): void {
-    if (ICMP_ECHOES.has(errorCode(error)) || isExhausted(error)) return;
+    if (!PASSING.has(errorCode(error)) && !isExhausted(error)) this.#report(error);
+    else if (process.platform === "win32")
+      setTimeout(() => {
+        if (!this.closed && !readAgain(this.#socket)) this.#report(error);
+      }, READ_AGAIN_MS);
+  }
+
+  #report(error: Error): void {
     this.onError?.(describeSocketError("use UDP port", String(this.localPort), error));
   }
 

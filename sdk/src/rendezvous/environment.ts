@@ -10,6 +10,8 @@ export interface InviteEnvironmentOptions {
   stunServers?: string[];
   /** The URL of the page of an invite's link. */
   page?: string;
+  /** Addresses stay hidden: see the options of client and transport. */
+  relayOnly?: boolean;
 }
 
 /**
@@ -20,6 +22,7 @@ export interface InviteEnvironmentOptions {
  * - `SALLYPORT_RELAYS`: `relays` of `public`, separated by commas; empty: the package's list.
  * - `SALLYPORT_STUN_URLS`: `stunServers` of `public`, `stun:HOST:PORT` or `HOST:PORT`, separated by commas or blanks; empty: none.
  * - `PAGE_URL`: `page` of the invite's link; empty: none.
+ * - `SALLYPORT_RELAY_ONLY`: `relayOnly`, `1`, `true` or `yes`. Anything else stands for no.
  *
  * @param environment default `process.env`
  * @throws RendezvousError `invalid` for relays that are none
@@ -28,6 +31,7 @@ export function invitesFromEnvironment(
   environment: Readonly<Record<string, string | undefined>> = process.env,
 ): InviteEnvironmentOptions {
   const { LOBBY_URL: lobby, SALLYPORT_RELAYS: relays, SALLYPORT_STUN_URLS: stun, PAGE_URL: page } = environment;
+  const { SALLYPORT_RELAY_ONLY: relayOnly } = environment;
   return {
     ...(lobby ? { lobby } : {}),
     ...(relays ? { relays: parseRelayList(relays) } : {}),
@@ -40,6 +44,7 @@ export function invitesFromEnvironment(
             .map(withScheme),
         }),
     ...(page ? { page } : {}),
+    ...(relayOnly === undefined ? {} : { relayOnly: /^\s*(?:1|true|yes)\s*$/i.test(relayOnly) }),
   };
 }
 

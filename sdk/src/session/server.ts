@@ -10,6 +10,8 @@ import { netcodeReady } from "../netcode/sodium.ts";
 import type { NetcodeDisconnectReason, NetcodeServerClient } from "../netcode/types.ts";
 import { CLOSE_GOING_AWAY } from "./close-code.ts";
 import type { SessionLimits } from "./limits.ts";
+import type { SessionLink } from "./link.ts";
+import { PacketSession } from "./packet-session.ts";
 import { PATH_PORT, PathTable, type SessionPath } from "./path.ts";
 import { PathConsent } from "./path-consent.ts";
 import { isPathPacket } from "./path-packet.ts";
@@ -18,7 +20,6 @@ import { SessionPump } from "./pump.ts";
 import { Roaming } from "./roaming.ts";
 import { tokenClock } from "./token-clock.ts";
 import type { CloseReason, Session, SessionServer, SessionTokenOptions } from "./types.ts";
-import { type SessionLink, UDPSession } from "./udp-session.ts";
 
 const trace = traceOf("session");
 
@@ -34,6 +35,11 @@ export interface UDPSessionServerOptions extends SessionLimits {
    * by which the world reaches a home host changes. Default: 127.0.0.1 and the socket's port.
    */
   identity?: Endpoint;
+  /**
+   * Only who comes by {@link UDPSessionServer.addPath} is served; nothing that comes straight to the socket is answered, not even from a
+   * client's new address. Default false.
+   */
+  pathsOnly?: boolean;
   /** 1-65536. Default 1024. */
   maxClients?: number;
   /** Seconds that a connect token is good for, and that tokens of an earlier run stay refused after a start. Default 30. */
@@ -123,12 +129,7 @@ export class UDPSessionServer implements SessionServer, AsyncDisposable {
       },
     });
     this.#consent = new PathConsent(this.#netcode);
-    socket.onDatagram = (data, address, port) => {
-      const now = this.#pump.now();
-      this.#now = now;
-      if (!this.#netcode.receive(data, address, port, now, this.#unixSeconds))
-        this.#roaming.receive(data, address, port, now);
-    };
+    if (!options.pathsOnly) this.#listen(socket);
     this.#timer = setInterval(() => {
       this.#unixSeconds = this.#readSeconds();
       const now = this.#pump.now();
@@ -136,6 +137,15 @@ export class UDPSessionServer implements SessionServer, AsyncDisposable {
       this.#consent.update(now);
     }, UPDATE_MS);
     this.#timer.unref();
+  }
+
+  #listen(socket: UDPSocket): void {
+    socket.onDatagram = (data, address, port) => {
+      const now = this.#pump.now();
+      this.#now = now;
+      if (!this.#netcode.receive(data, address, port, now, this.#unixSeconds))
+        this.#roaming.receive(data, address, port, now);
+    };
   }
 
   /** The sessions that stand. */
@@ -216,7 +226,7 @@ export class UDPSessionServer implements SessionServer, AsyncDisposable {
       send: (payload, now) => netcode.send(client, payload, now),
       disconnect: (now) => netcode.disconnect(client, now),
     };
-    const session = new UDPSession(link, this.#pump, {
+    const session = new PacketSession(link, this.#pump, {
       clientId: client.clientId,
       userData: client.userData.slice(),
       handshakeMs: client.handshakeMs,
@@ -252,4 +262,5 @@ const CLOSE_REASONS: Record<NetcodeDisconnectReason, CloseReason> = {
   server: "local",
 };
 
-const sessionOf = (client: NetcodeServerClient): UDPSession | undefined => client.context as UDPSession | undefined;
+const sessionOf = (client: NetcodeServerClient): PacketSession | undefined =>
+  client.context as PacketSession | undefined;

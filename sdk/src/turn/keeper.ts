@@ -15,8 +15,10 @@ export interface TurnKeeperOptions extends Omit<OpenTurnRelayOptions, "servers">
   onRelay: (relay: TurnRelay) => void;
   /** There is no relay, since this attempt failed or the relay was lost; the next attempt comes after `retryInMs`. */
   onLost?: (error: TurnError, retryInMs: number) => void;
-  /** Of the waiting time before the first repetition; it doubles up to 60 s. Default 1000 ms. */
+  /** Of the waiting time before the first repetition; it doubles up to `maxBackoffMs`. Default 1000 ms. */
   backoffMs?: number;
+  /** The longest waiting time, also after an answer that asks for patience (RFC 8656 section 7.4). Default 60 000 ms. */
+  maxBackoffMs?: number;
 }
 
 const MAX_BACKOFF_MS = 60_000;
@@ -62,7 +64,7 @@ export class TurnKeeper implements AsyncDisposable {
   }
 
   async #run(): Promise<void> {
-    const { servers, onRelay, onLost, backoffMs = 1000 } = this.#options;
+    const { servers, onRelay, onLost, backoffMs = 1000, maxBackoffMs = MAX_BACKOFF_MS } = this.#options;
     const { signal } = this.#over;
     let failures = 0;
     while (!signal.aborted) {
@@ -72,8 +74,8 @@ export class TurnKeeper implements AsyncDisposable {
       });
       if (error === null || signal.aborted) return;
       const backoff = PATIENT.has(error.stunCode ?? 0)
-        ? MAX_BACKOFF_MS
-        : Math.min(MAX_BACKOFF_MS, backoffMs * 2 ** failures);
+        ? maxBackoffMs
+        : Math.min(maxBackoffMs, backoffMs * 2 ** failures);
       failures++;
       const retryInMs = backoff * (0.75 + Math.random() / 2);
       if (trace.on) trace.event("retry", { failure: error.failure, code: error.stunCode, retryInMs });

@@ -17,6 +17,19 @@ describe("optionsFromEnvironment()", () => {
   });
 
   test.each([
+    ["yes", true],
+    [" TRUE ", true],
+    ["no", false],
+  ])("SALLYPORT_RELAY_ONLY=%j", (value, relayOnly) => {
+    expect(optionsFromEnvironment({ SALLYPORT_RELAY_ONLY: value })).toEqual({ relayOnly });
+    expect(withDefaults({ relayOnly }).relayOnly).toBe(relayOnly);
+  });
+
+  test("who hides announces nothing", () => {
+    expect(() => withDefaults({ relayOnly: true, announce: { host: "game.example" } })).toThrow(RangeError);
+  });
+
+  test.each([
     ["none", []],
     ["upnp", ["upnp"]],
     ["upnp,pcp", ["pcp", "upnp"]],

@@ -781,3 +781,16 @@ describe("forgery", () => {
     expect((answer as StunMessage | null)?.unknownAttributes()).toEqual([0x7fff]);
   });
 });
+
+test("a candidate that the peer takes back is left at once, and one that is not known changes nothing", () => {
+  const { clock, one } = playing();
+  const before = one.agent.path?.remote;
+  if (before === undefined) throw new Error("no path");
+  expect(one.agent.removeRemoteCandidate({ address: "192.0.2.1", port: 1 }, clock.now)).toBe(false);
+  expect(one.agent.path?.remote).toEqual(before);
+  expect(one.agent.removeRemoteCandidate(before, clock.now)).toBe(true);
+  expect(one.agent.pairs().some(({ remote }) => remote.address === before.address && remote.port === before.port)).toBe(
+    false,
+  );
+  expect(one.agent.path?.remote).not.toEqual(before);
+});

@@ -9,6 +9,7 @@ import { onLocalNetwork } from "../../../sdk/src/ice/remote-policy.ts";
 import { UDPSocket } from "../../../sdk/src/net/udp-socket.ts";
 import { StunBuilder } from "../../../sdk/src/stun/builder.ts";
 import { StunAttribute, StunMethod } from "../../../sdk/src/stun/constants.ts";
+import { shortTermKey } from "../../../sdk/src/stun/integrity.ts";
 
 const LOOPBACK = "127.0.0.1";
 
@@ -253,4 +254,39 @@ test("closed peers and muxes leave nothing behind", async () => {
   await Promise.resolve();
   expect(other.state).toBe("closed");
   expect(() => mux.open({ role: "controlled" })).toThrow(RangeError);
+});
+
+test("where relays alone may be used, nothing leaves by the socket and nothing of it is told", async () => {
+  await using stack = new AsyncDisposableStack();
+  const host = openMux(stack);
+  const socket = stack.use(UDPSocket.open({ address: LOOPBACK }));
+  const mux = stack.use(new IceMux(socket, { relayOnly: true }));
+  mux.addLocalCandidate(localCandidate("host", { address: LOOPBACK, port: socket.localPort }));
+  const sent: string[] = [];
+  const relay: RelayPath = {
+    id: "turn-udp-1",
+    relayed: { address: "8.8.8.8", port: 5000 },
+    send: (_data, address) => sent.push(address) > 0,
+    permit: () => undefined,
+    onData: null,
+    onLost: null,
+  };
+  mux.addRelay(relay);
+  const here = host.mux.open({ role: "controlled", allowRemote: onLocalNetwork });
+  const there = mux.open({ role: "controlling", allowRemote: onLocalNetwork });
+  expect(there.localCandidates.map(({ type }) => type)).toEqual(["relayed"]);
+  introduce(here, there);
+  there.addRemoteCandidate(localCandidate("reflexive", { address: "8.8.4.4", port: 6000 }));
+  await expect.poll(() => sent.length).toBeGreaterThan(0);
+  // A check that comes straight to the socket has no answer, though it is authentic.
+  const check = new StunBuilder(StunMethod.BINDING, "request");
+  check.text(StunAttribute.USERNAME, `${there.localCredentials.ufrag}:${here.localCredentials.ufrag}`);
+  host.socket.send(
+    check.integrity(shortTermKey(there.localCredentials.password)).fingerprint().build(),
+    socket.localPort,
+    LOOPBACK,
+  );
+  await expect.poll(() => socket.counters.datagramsIn).toBeGreaterThan(0);
+  expect(socket.counters.datagramsOut).toBe(0);
+  expect(new Set(sent)).toEqual(new Set(["8.8.4.4"]));
 });

@@ -2,11 +2,16 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Gateway, Lab, type Mapping } from "../../lab/lab/index.ts";
 import { describeLab } from "../../lab/lab/vitest.ts";
+import { until } from "../../until.ts";
 import { routePrint } from "../routes.ts";
 import { installWine, NODE, REPOSITORY, SALLYPORT, WindowsComputer } from "../wine/computer.ts";
 
 const TIMES = 10;
-const SITTER = `${REPOSITORY}\\test\\windows\\programs\\sitter.ts`;
+/** Their numbers on Windows. */
+const [SIGHUP, SIGBREAK] = [1, 21];
+const [, MAIN = ""] = SALLYPORT;
+const START = `${REPOSITORY}\\examples\\lobby\\src\\start.ts`;
+const program = (name: string): string => `${REPOSITORY}\\test\\windows\\programs\\${name}.ts`;
 
 describeLab("a host on Windows ends", () => {
   let lab: Lab;
@@ -52,13 +57,13 @@ describeLab("a host on Windows ends", () => {
       expect(pid).toBeDefined();
       await home.kill("main.js map");
       await map.exited;
-      const sitter = home.spawn([NODE, SITTER, pid ?? ""]);
+      const sitter = home.spawn([NODE, program("sitter"), pid ?? ""]);
       await sitter.waitForLine(/^sitting/, 600_000);
       expect(ports(await router.mappings())).toEqual([`tcp ${port}`, `udp ${port}`]);
       const next = home.spawn([...SALLYPORT, "map", "9100", "--json"]);
       await next.waitForJson<{ event: string }>(({ event }) => event === "mapped", 180_000);
-      // Before it asks for anything of its own.
-      expect(ports(await router.mappings())).toEqual(["tcp 9100", "udp 9100"]);
+      // Before it asks this protocol for anything of its own; another protocol may have been quicker.
+      await until(async () => ports(await router.mappings()).join() === "tcp 9100,udp 9100");
       await home.kill("main.js map");
       await home.kill("sitter.ts");
       await Promise.all([next.exited, sitter.exited]);
@@ -66,4 +71,22 @@ describeLab("a host on Windows ends", () => {
       expect(ports(await router.mappings())).toEqual([]);
     },
   );
+
+  // For a closed window Windows gives a program five seconds.
+  test.for([
+    ["Ctrl-Break", "break", [MAIN, "map", "9200", "--json"]],
+    ["a closed window", "close", [MAIN, "map", "9200", "--json"]],
+    ["Ctrl-Break", "break", [START]],
+    ["a closed window", "close", [START]],
+  ] as const)("%s, told as Windows tells it: %s %j", async ([, event, argv]) => {
+    const { stdout, output } = await home.exec([NODE, program("console-event"), event, ...argv], {
+      timeoutMs: 600_000,
+    });
+    const { ended, ms } = JSON.parse(stdout.trim().split("\n").at(-1) ?? "") as { ended: number; ms: number };
+    await home.quiet();
+    expect(ports(await router.mappings()), output).toEqual([]);
+    expect(remembered(), output).toEqual([]);
+    expect([0, 128 + SIGHUP, 128 + SIGBREAK], output).toContain(ended);
+    expect(ms).toBeLessThan(5000);
+  });
 });

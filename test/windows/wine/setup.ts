@@ -47,7 +47,7 @@ function manifest(): { optionalDependencies: Record<string, string> } {
 /** Where the installation is, or will be, that these files describe. */
 export function installationFolder(): string {
   const hash = createHash("sha256").update(JSON.stringify([SUITE, PACKAGES, NPM, NODE]));
-  for (const name of ["setup.ts", "route-exe.ts"]) hash.update(readFileSync(join(HERE, name)));
+  for (const name of ["setup.ts", "executable.ts", "route-exe.ts"]) hash.update(readFileSync(join(HERE, name)));
   return join(CACHE, `wine-${hash.digest("hex").slice(0, 12)}`);
 }
 

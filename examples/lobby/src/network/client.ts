@@ -1,6 +1,12 @@
 /** A player's way to a host. */
 import { ErrorCode, MatchMakeError } from "@colyseus/sdk";
-import { type NetworkPreset, type PathKind, SallyportClient, type SallyportRoom } from "sallyport/client";
+import {
+  type NetworkPreset,
+  type PathKind,
+  type RelayForOthers,
+  SallyportClient,
+  type SallyportRoom,
+} from "sallyport/client";
 import { invitesFromEnvironment, parseJoinTarget } from "sallyport/rendezvous";
 import type { ArenaRoom } from "../arena/room.ts";
 import { Failure } from "../cli/program.ts";
@@ -22,6 +28,8 @@ export interface JoinOptions {
   name: string;
   /** A bad line, for trying the game out. */
   line?: NetworkPreset | undefined;
+  /** Relays for others of the game, where this computer can. */
+  relayForOthers?: RelayForOthers | undefined;
   signal: AbortSignal;
 }
 
@@ -47,13 +55,23 @@ export async function joinGame(target: string, options: JoinOptions): Promise<Jo
   return { room, path: () => room.path, upgrades: () => upgrades, leave: () => leave(room) };
 }
 
-async function clientFor(target: string, { lobby, line, signal }: JoinOptions): Promise<SallyportClient> {
-  const conditions = { conditions: line };
-  if (target === LAN) return new SallyportClient(await firstOnLan(signal), conditions);
+async function clientFor(
+  target: string,
+  { lobby, line, relayForOthers, signal }: JoinOptions,
+): Promise<SallyportClient> {
+  const conditions = { conditions: line, ...(relayForOthers && { relayForOthers }) };
+  const settings = invitesFromEnvironment();
+  const isLan = target === LAN;
   const goal = parseJoinTarget(target, { port: DEFAULT_GAME_PORT });
+  if (settings.relayOnly && (isLan || goal.kind === "url")) {
+    throw new Failure(
+      "SALLYPORT_RELAY_ONLY hides your address, which an address shows to its host: join by an invite.",
+    );
+  }
+  if (isLan) return new SallyportClient(await firstOnLan(signal), conditions);
   if (goal.kind === "mistake") throw new Failure(goal.mistake.message);
   if (goal.kind === "url") return new SallyportClient(goal.url, conditions);
-  return await SallyportClient.fromInvite(goal.invite, { ...invitesFromEnvironment(), lobby, signal, ...conditions });
+  return await SallyportClient.fromInvite(goal.invite, { ...settings, lobby, signal, ...conditions });
 }
 
 async function firstOnLan(signal: AbortSignal): Promise<string> {

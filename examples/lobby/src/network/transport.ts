@@ -39,6 +39,8 @@ export function createTransport({ port, description, lobby, maxPlayers }: GameTr
     lobby,
     connectivity: optionsFromEnvironment(),
     webrtc: "auto",
+    // Where nothing direct leads through, a player whose computer is open or mapped may relay for the others, if it wants to.
+    relayForOthers: { kbps: 4000, gb: 10 },
     lan: { application: APPLICATION },
     listing: { description: "Walk about, collect coins.", maxPlayers },
   });

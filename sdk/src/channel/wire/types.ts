@@ -69,7 +69,7 @@ export interface MessageEndpointOptions {
   initialRttMs?: number;
 }
 
-/** Options of {@link MessageEndpoint.send}. */
+/** Options of {@link Session.send}. */
 export interface SendOptions {
   /** 0-255, default 0. Order is kept within a channel (and mode); channels don't wait for one another. */
   channel?: number;

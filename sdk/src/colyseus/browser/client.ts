@@ -1,5 +1,7 @@
 import type { EndpointSettings } from "@colyseus/sdk";
+import { needRelay } from "../../rendezvous/guest/need-relay.ts";
 import type { GameSummary, HostDetails } from "../../rendezvous/wire/protocol.ts";
+import type { TurnServer } from "../../turn/open.ts";
 import {
   fastest,
   INVITED_TIMEOUT_MS,
@@ -67,8 +69,12 @@ export class SallyportBrowserClient<Types extends ServerTypes = Untyped, UserDat
     // Called as a method of another object, a browser's fetch is offended.
     const fetch: typeof globalThis.fetch = fetchFn ?? ((input, init) => globalThis.fetch(input, init));
     this.host = found;
+    const { relayOnly = false } = options as BrowserInviteOptions;
+    if (relayOnly && (found === undefined || !webrtc))
+      throw new RangeError("relayOnly needs an invite and WebRTC: join with SallyportBrowserClient.fromInvite()");
     const endpoints = found === undefined ? {} : { endpoints: found.endpoints };
-    this.way = webRTCDialer({ enabled: webrtc, timeoutMs: webrtcTimeoutMs, iceServers, limits, fetch, ...endpoints });
+    const timeoutMs = webrtcTimeoutMs;
+    this.way = webRTCDialer({ enabled: webrtc, timeoutMs, iceServers, limits, fetch, relayOnly, ...endpoints });
   }
 
   /**
@@ -95,17 +101,51 @@ export class SallyportBrowserClient<Types extends ServerTypes = Untyped, UserDat
    */
   static async fromInvite<Types extends ServerTypes = Untyped, UserData = Untyped>(
     invite: string,
-    { lobby, relays, stunServers, signal, timeoutMs, ...options }: BrowserInviteOptions = {},
+    {
+      lobby,
+      relays,
+      stunServers,
+      turnServers = [],
+      relayOnly = false,
+      signal,
+      timeoutMs,
+      ...options
+    }: BrowserInviteOptions = {},
   ): Promise<SallyportBrowserClient<Types, UserData>> {
     const { openInviteTunnel } = await import("./invite-tunnel.ts");
-    const { fetch, details, iceServers } = await openInviteTunnel(invite, {
+    const { fetch, details, iceServers, playerServers } = await openInviteTunnel(invite, {
       lobby,
       relays,
       stunServers,
       signal,
       ...(timeoutMs === undefined ? {} : { timeoutMs }),
     });
-    const settings = { webrtcTimeoutMs: INVITED_TIMEOUT_MS, fetchFn: fetch, iceServers, ...options };
-    return new SallyportBrowserClient<Types, UserData>(details.endpoints[0] ?? NO_ENDPOINT, settings, details);
+    const servers = options.iceServers ?? [
+      ...iceServers,
+      ...turnServers.map(iceServerOf),
+      ...(relayOnly ? [] : playerServers),
+    ];
+    if (relayOnly) needRelay(servers.filter(isTurn).length);
+    const found = relayOnly ? { ...details, endpoints: [] } : details;
+    const settings = {
+      webrtcTimeoutMs: INVITED_TIMEOUT_MS,
+      fetchFn: fetch,
+      ...options,
+      iceServers: servers,
+      relayOnly,
+    };
+    return new SallyportBrowserClient<Types, UserData>(found.endpoints[0] ?? NO_ENDPOINT, settings, found);
   }
+}
+
+function iceServerOf({ urls, username, credential }: TurnServer): RTCIceServer {
+  return {
+    urls: typeof urls === "string" ? urls : [...urls],
+    ...(username === undefined ? {} : { username }),
+    ...(credential === undefined ? {} : { credential }),
+  };
+}
+
+function isTurn({ urls }: RTCIceServer): boolean {
+  return [urls].flat().some((url) => /^turns?:/.test(url));
 }

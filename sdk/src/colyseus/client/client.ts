@@ -6,8 +6,10 @@ import { type DiscoverOptions, discoverEachGame, discoverGames, type FoundGame }
 import { askInstanceThrough } from "./instance-reply.ts";
 import type { AskInstance } from "./instance-request.ts";
 import { Nearby } from "./nearby.ts";
+import { type RelayForOthers, SessionRelaying, SharedRelay } from "./relaying.ts";
 import {
   fastest,
+  HIDDEN_NO_WEBSOCKET,
   INVITED_TIMEOUT_MS,
   type InviteSettings,
   type LatencyOptions,
@@ -18,7 +20,14 @@ import {
 import type { Pace, SessionWay } from "./session-way.ts";
 import { type RequestToken, requestTokenThrough } from "./token-request.ts";
 import type { ServerTypes, Untyped } from "./types.ts";
-import { type ConnectSession, udpWay } from "./udp-attempt.ts";
+import { type ConnectSession, type UDPWayOptions, udpWay } from "./udp-attempt.ts";
+
+/** The relay that an invite's search for a path and the rooms of its client have in common. */
+const OWN_RELAY: unique symbol = Symbol("own relay");
+
+function ownRelayOf(options: SallyportClientOptions & { [OWN_RELAY]?: SharedRelay }): SharedRelay | undefined {
+  return options[OWN_RELAY] ?? (options.relayForOthers && new SharedRelay(options.relayForOthers));
+}
 
 export interface SallyportClientOptions extends SessionClientOptions {
   /** False: WebSocket only. Default true. */
@@ -30,6 +39,13 @@ export interface SallyportClientOptions extends SessionClientOptions {
    * player types the address of the own house and the router does not hairpin. Default true; without effect where there is `fetchFn`.
    */
   lan?: boolean;
+  /**
+   * Where the internet reaches this computer, by an address of its own or by a port that its router forwards for it, it relays for the
+   * other players of the game, as a TURN server: at most so many kbit/s, and so many GB in all. The host has to take it (`relayForOthers`
+   * of SallyportTransport). What passes is encrypted; the addresses of those who are relayed are seen here. `onChange` tells when it
+   * begins and ends. Default: it relays for nobody.
+   */
+  relayForOthers?: RelayForOthers;
   /** Opens a session with a connect token. Default: over a UDP socket of its own. */
   connectSession?: ConnectSession;
   /** Gets a connect token for a seat. Default: `POST /sallyport/connect` at the seat's address. */
@@ -70,7 +86,15 @@ export class SallyportClient<Types extends ServerTypes = Untyped, UserData = Unt
     if (nearby) nearby.onMove = ({ address: hostname, port }) => Object.assign(this.settings, { hostname, port });
     const { udp: enabled = true, udpTimeoutMs: timeoutMs = DEFAULT_UDP_TIMEOUT_MS, limits } = options;
     const { connectSession = connectUDP, requestToken, askInstance, pace } = options;
-    this.way = udpWay({ enabled, timeoutMs, limits, connectSession, requestToken, askInstance, pace });
+    const { relayOnly = false } = options as InviteOptions;
+    if (relayOnly && (!options.connectSession || !enabled))
+      throw new RangeError("relayOnly needs an invite and UDP: join with SallyportClient.fromInvite()");
+    const noWebSocket = relayOnly ? HIDDEN_NO_WEBSOCKET : undefined;
+    const own = relayOnly ? undefined : ownRelayOf(options);
+    const besideOf: UDPWayOptions["besideOf"] = (session, terms, taker) =>
+      new SessionRelaying(session, terms, taker, own);
+    const asked = { connectSession, requestToken, askInstance };
+    this.way = udpWay({ enabled, noWebSocket, timeoutMs, limits, besideOf, pace, ...asked });
   }
 
   /**
@@ -109,21 +133,26 @@ export class SallyportClient<Types extends ServerTypes = Untyped, UserData = Unt
    * A client of the host that gave this invite, wherever it is: matchmaking goes through the lobby or public relays, sealed, and rooms
    * over the best path that both sides find (direct, punched, relayed).
    * @param invite `K7Q2-9FXM` with `lobby`, `K7Q2-9FXM-T3PD`, or the whole link, with which not even the lobby can listen
-   * @throws RendezvousError whose `code` says why: `unknown-invite`, `no-lobby`, `unreachable`, `forged`, …
+   * @throws RendezvousError whose `code` says why: `unknown-invite`, `no-lobby`, `unreachable`, `forged`, `no-relay`, …
    */
   static async fromInvite<Types extends ServerTypes = Untyped, UserData = Untyped>(
     invite: string,
-    { lobby, relays, stunServers, signal, timeoutMs, ...options }: InviteOptions = {},
+    { lobby, relays, stunServers, turnServers, signal, timeoutMs, ...options }: InviteOptions = {},
   ): Promise<SallyportClient<Types, UserData>> {
+    const { relayOnly = false } = options;
+    const ownRelay = relayOnly ? undefined : ownRelayOf(options);
     const { tunnel, endpoints } = await InviteTunnel.open(invite, {
       lobby,
       relays,
       stunServers,
+      turnServers,
+      relayOnly,
+      ownRelay,
       signal,
       ...(timeoutMs !== undefined && { timeoutMs }),
       locate: (url) => nat64.locate(url),
     });
-    return new SallyportClient<Types, UserData>(endpoints[0] ?? NO_ENDPOINT, {
+    return new SallyportClient<Types, UserData>((relayOnly ? undefined : endpoints[0]) ?? NO_ENDPOINT, {
       udpTimeoutMs: INVITED_TIMEOUT_MS,
       fetchFn: tunnel.fetch,
       connectSession: tunnel.connectSession,
@@ -131,6 +160,7 @@ export class SallyportClient<Types extends ServerTypes = Untyped, UserData = Unt
       askInstance: askInstanceThrough(tunnel.fetch),
       pace: INVITED_PACE,
       ...options,
+      ...(ownRelay && { [OWN_RELAY]: ownRelay }),
     });
   }
 

@@ -104,6 +104,7 @@ export class SallyportRoom<T = Untyped, State = Room<T>["state"]> extends Room<T
     if (this.#leftWith !== undefined) return this.#leftWith;
     this.reconnection.enabled = false;
     const isConnected = transport.isOpen;
+    const relayed = transport.leaving();
     const left = super.leave();
     const isDead = isConnected ? transport.isHostDead() : Promise.resolve(true);
     void isDead.then((dead) => {
@@ -111,7 +112,10 @@ export class SallyportRoom<T = Untyped, State = Room<T>["state"]> extends Room<T
       transport.abandon();
       this.onLeave.invoke(CLOSE_ABNORMAL, "the host does not answer");
     });
-    return await left;
+    const code = await left;
+    // Who relays for others goes on for a moment, so that they need not notice.
+    await relayed;
+    return code;
   }
 
   override removeAllListeners(): void {

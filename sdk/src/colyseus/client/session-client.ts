@@ -10,6 +10,7 @@ import type { NetworkConditions } from "../../channel/line-model.ts";
 import { type NetworkPreset, networkConditions } from "../../channel/network-presets.ts";
 import { traceOf } from "../../net/trace.ts";
 import { abortable } from "../../net/wait.ts";
+import type { TurnServer } from "../../turn/open.ts";
 import type { ClientLimits } from "../wire/traffic-limits.ts";
 import type { AvailableRoom } from "./available-room.ts";
 import type { JoinSettings } from "./join.ts";
@@ -30,6 +31,14 @@ export interface InviteSettings {
   relays?: readonly string[];
   /** For an invite of `public`: STUN servers (`stun:HOST:PORT`) in place of the package's list. */
   stunServers?: readonly string[];
+  /**
+   * Hides this player's addresses from the host: rooms are reached over a TURN server alone, the lobby's or one of `turnServers`; no
+   * address of either home is dialed, not even for WebSocket. Players who relay for others are not used: they would see the address.
+   * Default false.
+   */
+  relayOnly?: boolean;
+  /** TURN servers beside those that the lobby names. Default none. */
+  turnServers?: readonly TurnServer[];
   /** Ends the search for the host. */
   signal?: AbortSignal;
   /** Until the host has answered through the lobby, ms. Default 10 000. */
@@ -75,6 +84,8 @@ export async function fastest<Client extends ColyseusSDK>(
 
 /** Stands for a host that told no address: its rooms are reached by introduction alone. */
 export const NO_ENDPOINT = "http://host.invalid";
+/** Why a client whose addresses stay hidden opens no WebSocket. */
+export const HIDDEN_NO_WEBSOCKET = "WebSocket would show this player's address (relayOnly)";
 /** By invite all ways are tried at once, through other people's routers and relays: that takes longer than to dial. */
 export const INVITED_TIMEOUT_MS = 12_000;
 

@@ -14,6 +14,8 @@ export interface SessionWay {
   readonly pace: Pace;
   /** A session that has been silent for so long makes the client ask whether the server is still there, ms. */
   readonly silenceMs: number;
+  /** Why WebSocket is not tried where `dial` fails, as a sentence. Default: it is tried. */
+  readonly noWebSocket?: string | undefined;
   /** What may wait to be sent by it, bytes. */
   readonly queuedBytes: number;
   /**
@@ -48,8 +50,17 @@ export interface DialOptions {
   isPatient?: boolean;
 }
 
+/** What goes over a session beside Colyseus' frames, on channels of its own. */
+export interface Beside {
+  receive(data: Uint8Array, channel: number): void;
+  /** The room is left, or the session has ended. Resolves when nobody stands on us any more; never rejects. */
+  leaving(): Promise<void>;
+}
+
 export interface Dialed {
   session: Session;
+  /** What goes over it beside; undefined where nothing does. */
+  beside?: Beside | undefined;
   /** The addresses that the server named. */
   endpoints: readonly ConnectEndpoint[];
   /** The run of the server; undefined where it names none. */

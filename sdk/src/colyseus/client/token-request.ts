@@ -11,6 +11,7 @@ import {
   STATUS_OTHER_PROTOCOL,
 } from "../wire/connect-request.ts";
 import { readInstance } from "../wire/instance.ts";
+import { parseTerms, type RelayingTerms } from "../wire/relaying.ts";
 import { retryAfterMsOf, ToldToWait } from "./patience.ts";
 import { checkProtocol, describeSeat } from "./seat-request.ts";
 
@@ -19,6 +20,8 @@ export interface ConnectGrant {
   endpoints: ConnectEndpoint[];
   /** The address that was asked, where one was. */
   dialed?: string;
+  /** What the server says of relays; undefined where it says nothing that is understood. */
+  relaying?: RelayingTerms | undefined;
   /** The run of the server; undefined where it names none. */
   instance?: string | undefined;
 }
@@ -81,7 +84,13 @@ function grantOf({ status, retryAfter, body }: Reply): ConnectGrant {
   if (typeof reply.token !== "string" || !Array.isArray(reply.endpoints)) {
     throw new Error("no connect token: the server's answer has none");
   }
-  return { token: Buffer.from(reply.token, "base64"), endpoints: reply.endpoints, instance: readInstance(reply) };
+  const relaying = parseTerms(reply.relaying);
+  return {
+    token: Buffer.from(reply.token, "base64"),
+    endpoints: reply.endpoints,
+    relaying,
+    instance: readInstance(reply),
+  };
 }
 
 /** Node's own client, for it tells which address it reached: the one that the token should name first. */

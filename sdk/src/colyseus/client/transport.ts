@@ -15,7 +15,7 @@ import { describeQueueFull } from "../wire/traffic-limits.ts";
 import { HostWatch } from "./host-watch.ts";
 import type { JoinProgress, RoomPath } from "./path.ts";
 import { PathHistory } from "./path-history.ts";
-import { type Dialed, ServerGoneError, type SessionWay, WayUnavailableError } from "./session-way.ts";
+import { type Beside, type Dialed, ServerGoneError, type SessionWay, WayUnavailableError } from "./session-way.ts";
 import { SocketView } from "./socket-view.ts";
 import { upgrade, upgradeURL } from "./upgrade.ts";
 import { openWebSocket } from "./websocket.ts";
@@ -58,6 +58,7 @@ export class RoomTransport implements ITransport {
   /** Under the session, as long as it is one. */
   #webSocket: MovingSession | undefined;
   #watch: HostWatch | undefined;
+  #beside: Beside | undefined;
   #url = "";
   /** Once somebody has asked for it. */
   #view: SocketView | undefined;
@@ -136,7 +137,15 @@ export class RoomTransport implements ITransport {
     void (this.#session?.send(data, "unreliable") || this.#session?.send(data, "reliable"));
   }
 
+  /** The room is about to be left: who stands on us, as a relay, hears of it first. */
+  async leaving(): Promise<void> {
+    const beside = this.#beside;
+    this.#beside = undefined;
+    await beside?.leaving();
+  }
+
   close(code?: number, reason?: string): void {
+    void this.leaving();
     if (this.#session) this.#session.close(code ?? CLOSE_NO_STATUS, reason);
     else if (this.#webSocket) this.#webSocket.close(code, reason);
     else if (this.#attempt && !this.#attempt.signal.aborted) {
@@ -148,6 +157,7 @@ export class RoomTransport implements ITransport {
   /** For a room that is left: nothing is told any more, and nothing connects again. The host hears of it if it lives. */
   abandon(): void {
     this.#isOver = true;
+    void this.leaving();
     this.#attempt?.abort();
     this.#watch?.stop();
     const session = this.#session ?? this.#webSocket;
@@ -226,6 +236,11 @@ export class RoomTransport implements ITransport {
         if (trace.on) trace.event("way-failed", { way: way.name, reason, ms: performance.now() - begun });
       }
     }
+    if (way.noWebSocket !== undefined) {
+      if (signal.aborted) return;
+      this.events.onerror?.({ code: CLOSE_ABNORMAL, reason: `${reason}. ${way.noWebSocket}` });
+      return this.#tellClosed(CLOSE_ABNORMAL, reason);
+    }
     const fallback = way.locateWebSocket
       ? await way.locateWebSocket(signal).then(
           (server) => moveTo(url, server),
@@ -248,7 +263,8 @@ export class RoomTransport implements ITransport {
     return this.#movedTo ? moveTo(original, this.#movedTo) : original;
   }
 
-  #adoptDialed({ session, endpoints, instance }: Dialed): void {
+  #adoptDialed({ session, endpoints, instance, beside }: Dialed): void {
+    this.#beside = beside;
     this.#adopt(session);
     this.#moved(kindOf(session, endpoints), formatEndpoint(session.remote), `${this.#settings.way.name} gets through`);
     session.onPath = (remote) => this.#moved(session.pathKind, formatEndpoint(remote), "the path has changed");
@@ -267,7 +283,8 @@ export class RoomTransport implements ITransport {
       // A handler may have left.
       return session.open;
     };
-    session.onMessage = (data: Uint8Array, mode: SessionMode) => {
+    session.onMessage = (data: Uint8Array, mode: SessionMode, channel: number) => {
+      if (channel !== 0) return this.#beside?.receive(data, channel);
       const [first] = data;
       if (mode === "reliable") {
         if (first !== BATCH) deliver(data);
@@ -280,6 +297,7 @@ export class RoomTransport implements ITransport {
     };
     session.onClose = (reason, code, text) => {
       this.#watch?.stop();
+      void this.leaving();
       this.#tellClosed(webSocketCloseCode(reason, code), text);
     };
   }
@@ -302,6 +320,7 @@ export class RoomTransport implements ITransport {
       ask: (signal) => way.askInstance(url, signal),
       onGone: (reason) => {
         session.onMessage = session.onClose = session.onPath = null;
+        void this.leaving();
         session.close();
         this.#tellClosed(CLOSE_ABNORMAL, reason);
       },
@@ -368,6 +387,7 @@ export class RoomTransport implements ITransport {
     };
     const onDialed = (dialed: Dialed): void => {
       ({ endpoints } = dialed);
+      this.#beside = dialed.beside;
     };
     const dialed = await upgrade({ way, roomURL: new URL(roomURL), headers, session, signal, onDialed });
     if (dialed && session.open) this.#watchHost(session, dialed.instance);

@@ -1,12 +1,14 @@
 import { formatEndpoint } from "../../net/endpoint.ts";
 import { traceOf } from "../../net/trace.ts";
+import type { RelaysTaker } from "../../rendezvous/guest/own-relay.ts";
 import type { SessionLimits } from "../../session/limits.ts";
 import type { Session } from "../../session/types.ts";
 import type { ConnectEndpoint } from "../wire/connect-request.ts";
+import type { RelayingTerms } from "../wire/relaying.ts";
 import { type ClientLimits, clientSessionLimits, clientTraffic } from "../wire/traffic-limits.ts";
 import { type AskInstance, askInstance as askInstanceOverHTTP } from "./instance-request.ts";
 import { askPatiently, type ToldToWait } from "./patience.ts";
-import type { Dialed, DialOptions, Pace, SessionWay } from "./session-way.ts";
+import type { Beside, Dialed, DialOptions, Pace, SessionWay } from "./session-way.ts";
 import { type ConnectGrant, type RequestToken, requestToken as requestTokenOverHTTP } from "./token-request.ts";
 
 const trace = traceOf("colyseus");
@@ -20,6 +22,8 @@ export type ConnectSession = (
     /** Time between two requests, ms. */
     requestEveryMs?: number;
     onProgress: (progress: { state: number; server: string }) => void;
+    /** Called with what may use further relays, where something may. */
+    onRelaysTaker?: (taker: RelaysTaker) => void;
   },
 ) => Promise<Session>;
 
@@ -29,6 +33,10 @@ export interface UDPWayOptions {
   /** How long the server may stay silent over UDP, ms, token request included. What it tells us to wait does not count. */
   timeoutMs: number;
   connectSession: ConnectSession;
+  /** Why there is no WebSocket in its place, as a sentence. Default: there is. */
+  noWebSocket?: string | undefined;
+  /** Makes what goes over a session beside Colyseus' frames, where the server has something to say of relays. Default: nothing does. */
+  besideOf?: ((session: Session, terms: RelayingTerms, taker: RelaysTaker | undefined) => Beside) | undefined;
   /** What the server may take of this client. Default: see {@link ClientLimits}. */
   limits?: ClientLimits | undefined;
   /** Default: over HTTP, from the seat's address. */
@@ -39,7 +47,7 @@ export interface UDPWayOptions {
   pace?: Pace | undefined;
 }
 
-export type UDPAttemptOptions = DialOptions & Omit<UDPWayOptions, "enabled" | "askInstance" | "pace">;
+export type UDPAttemptOptions = DialOptions & Omit<UDPWayOptions, "enabled" | "askInstance" | "pace" | "noWebSocket">;
 
 /** Eight keep-alives have not come (PROTOCOL.md 3.1). */
 const SILENCE_MS = 800;
@@ -53,11 +61,13 @@ export function udpWay({
   enabled = true,
   askInstance = askInstanceOverHTTP,
   pace = PACE,
+  noWebSocket,
   ...options
 }: UDPWayOptions): SessionWay {
   return {
     name: "UDP",
     enabled,
+    noWebSocket,
     timeoutMs: options.timeoutMs,
     queuedBytes: clientTraffic(options.limits).queuedBytes,
     silenceMs: SILENCE_MS,
@@ -85,6 +95,7 @@ export async function attemptUDP(
     connectSession,
     requestToken = requestTokenOverHTTP,
     limits,
+    besideOf,
     onProgress,
     isPatient = false,
     ...options
@@ -108,22 +119,27 @@ export async function attemptUDP(
   const begun = performance.now();
   try {
     onProgress("token");
-    const { token, endpoints, dialed, instance } = await askPatiently(ask, { signal: either, onWait });
+    const { token, endpoints, dialed, relaying, instance } = await askPatiently(ask, { signal: either, onWait });
     if (trace.on)
       trace.event("connect-token", { endpoints: endpoints.map(endpointText), ms: performance.now() - begun });
     waitingFor = "answer over UDP";
     let dialing = "";
+    let taker: RelaysTaker | undefined;
     const session = await connectSession(token, {
       ...clientSessionLimits(clientTraffic(limits)),
       signal: either,
       ...(dialed === undefined ? {} : { dialed }),
       ...(isPatient ? { requestEveryMs: PATIENT_EVERY_MS } : {}),
+      onRelaysTaker: (each) => {
+        taker = each;
+      },
       onProgress: ({ state, server }) => {
         if (state === SENDING_RESPONSE) clearTimeout(timer);
         if (server !== dialing) onProgress("udp", (dialing = server));
       },
     });
-    return { session, endpoints, instance };
+    const beside = relaying && besideOf?.(session, relaying, taker);
+    return { session, endpoints, beside, instance };
   } catch (error) {
     // What AbortSignal makes of it says less than why it was aborted.
     if (either.aborted) throw either.reason;

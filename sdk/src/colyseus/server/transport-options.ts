@@ -3,6 +3,7 @@ import type { NetworkConditions } from "../../channel/line-model.ts";
 import type { NetworkPreset } from "../../channel/network-presets.ts";
 import type { AnnounceOptions } from "../../connectivity/announced.ts";
 import type { ConnectivityOptions } from "../../connectivity/options.ts";
+import type { RelayingLimits } from "../../connectivity/relaying/player-relay.ts";
 import type { TransportLimits } from "./admission/limits.ts";
 import type { RequestGuardOptions } from "./entrances/request-guard.ts";
 import type { LanListingOptions } from "./listings/lan-listing.ts";
@@ -21,7 +22,7 @@ export interface SallyportTransportOptions
    * players, and nothing of what is said. `registration` of the transport tells how that goes. Default: none.
    */
   lobby?: string | undefined;
-  /** With `lobby: "public"`: relays in place of the package's list, as {@link HostRegistrationOptions} takes them. */
+  /** With `lobby: "public"`: relays in place of the package's list, as `HostRegistrationOptions` of `sallyport/rendezvous` takes them. */
   relays?: readonly string[] | undefined;
   /** With `lobby: "public"`: STUN servers (`stun:HOST:PORT`, at most 8) in place of the package's list. */
   stunServers?: readonly string[] | undefined;
@@ -43,6 +44,20 @@ export interface SallyportTransportOptions
    * matchmaking, and wins there. What is not said here, `connectivity.announce` may say. Default: nothing is announced.
    */
   announce?: AnnounceOptions;
+  /**
+   * Hides this host's addresses from players: they come by invite alone, each over the lobby's TURN server (or those of
+   * `connectivity.turnServers`), browsers too. The game is not announced on the local network, no invite and no seat names an address of
+   * this machine, and neither home sends the other a packet. Without a TURN server nobody can join, which the reachability says at once.
+   * Players who relay for others are not used: they would see the address. Default: `connectivity.relayOnly`, else false.
+   */
+  relayOnly?: boolean;
+  /**
+   * Lets players whose computers the internet reaches relay for the others of this game, where both homes' routers let nothing direct
+   * through: the most that is taken of one player, in kbit/s and in all in GB. Each of them has to switch it on too (`relayForOthers` of
+   * SallyportClient). They carry encrypted packets, and learn the addresses of those whom they relay. With `relayOnly` it has no effect.
+   * Default: nobody relays.
+   */
+  relayForOthers?: RelayingLimits;
   /**
    * Colyseus' graceful shutdown has SIGINT, SIGTERM and SIGUSR2; with this SIGHUP too, which a closed terminal sends. Until the
    * ports are unmapped, an echo of the signal (npm and watchers pass it on) does not kill the process; without a graceful shutdown

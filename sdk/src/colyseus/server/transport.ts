@@ -1,10 +1,11 @@
 import type http from "node:http";
 import type { AddressInfo } from "node:net";
-import { type AuthContext, CloseCode, debugAndPrintError, Transport } from "@colyseus/core";
+import { type AuthContext, CloseCode, debugAndPrintError, logger, Transport } from "@colyseus/core";
 import type { NetworkConditions } from "../../channel/line-model.ts";
 import { networkConditions } from "../../channel/network-presets.ts";
 import type { AnnounceOptions } from "../../connectivity/announced.ts";
 import type { ConnectivityManager } from "../../connectivity/manager/manager.ts";
+import type { Step } from "../../connectivity/reachability.ts";
 import { addressScope } from "../../net/scope.ts";
 import type { HostRegistration } from "../../rendezvous/host/registration.ts";
 import { RendezvousError } from "../../rendezvous/wire/errors.ts";
@@ -38,6 +39,7 @@ import { limitLog } from "./observability/limit-log.ts";
 import { type TransportMetrics, takeMetrics } from "./observability/metrics.ts";
 import { Players } from "./observability/players.ts";
 import type { Refusals } from "./observability/refusals.ts";
+import { Relaying } from "./relaying/relaying.ts";
 import { holdDriverShutdown } from "./replaced/driver-shutdown.ts";
 import { guardHandlers } from "./replaced/handlers.ts";
 import { addConnectionsToInspector } from "./replaced/room-inspection.ts";
@@ -72,6 +74,7 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
   readonly #refusals: Refusals;
   readonly #conditions: NetworkConditions | undefined;
   readonly #admission: Admission;
+  readonly #relaying: Relaying | undefined;
   /** Takes back what `listen()` changed in Colyseus. */
   readonly #undo: (() => void)[] = [];
   #closing: Promise<void> | undefined;
@@ -88,14 +91,19 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
     this.#host = host;
     this.connectivity = host instanceof ConnectivityHost ? host.connectivity : undefined;
     const announce = announceOf(options);
-    this.#listings = new Listings({ ...options, announce, server }, this.connectivity);
+    const relayOnly = this.connectivity?.isHidden ?? false;
+    this.#listings = new Listings({ ...options, announce, server, relayOnly }, this.connectivity);
     this.#limits = limits;
     this.#webSocket = webSocketTransport(options, server, limits);
     const admission = new Admission(completeAdmissionLimits(options.limits));
     this.#admission = admission;
     const { trustProxy = false } = options;
     const upgrades = this.#upgrades;
-    this.#clients = { latencyMs: 0, limits, batches: new FrameBatches() };
+    const { relayForOthers } = options;
+    if (relayForOthers && this.connectivity && !relayOnly) {
+      this.#relaying = new Relaying(relayForOthers, this.connectivity);
+    }
+    this.#clients = { latencyMs: 0, limits, batches: new FrameBatches(), relaying: this.#relaying };
     this.#webSocket.registerWith({
       players: this.#players,
       admission,
@@ -116,6 +124,7 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
       ...shared,
       timeoutSeconds,
       tokensPerSeat,
+      relaying: () => this.#relaying?.terms,
       ports: () => ({ bound: bound(), announced: announce.port }),
     });
     this.#webRTC = new WebRTCEndpoint(webrtc, {
@@ -125,12 +134,15 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
       maxOffers: webRTCOffers,
       timeoutMs: Math.max(0, timeoutSeconds) * 1000,
       mapExtraPort: host.mapExtraPort?.bind(host),
+      relayOnly,
     });
+    this.#webRTC.useTurnServers((options.connectivity || {}).turnServers ?? []);
     this.#refusals = mountEntrances(server, this.#webSocket, { ...options, admission, upgrades }, [
       [CONNECT_PATH, this.#udp],
       [WEBRTC_PATH, this.#webRTC],
     ]);
     this.connectivity?.on("change", (reachability) => diagnose("sallyport:reachability", () => reachability));
+    if (relayOnly) this.connectivity?.on("step", warnWithoutRelay);
   }
 
   /** How the game is known on the local network, or why it is not. Undefined with `lan: false`. */
@@ -228,8 +240,13 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
     if (sessions) this.#udp.open(sessions);
     this.#listings.open(this.#host, server.address() as AddressInfo);
     const { lobby } = this.#listings;
-    lobby?.registration.on("servers", ({ stun }) => lobby.isLocal || this.#webRTC.useStunServers(stun));
-    if (lobby && connectivity && sessions) serveIntroductions(lobby, { server, sessions, connectivity });
+    lobby?.registration.on("servers", ({ stun, turn }) => {
+      if (!lobby.isLocal) this.#webRTC.useStunServers(stun);
+      this.#webRTC.useTurnServers(turn);
+    });
+    const relaying = this.#relaying;
+    if (lobby && relaying) lobby.registration.relaying = () => relaying.introduced();
+    if (lobby && connectivity && sessions) serveIntroductions(lobby, { server, sessions, connectivity, relaying });
     const { drainTimeoutMs, signals } = this.#options;
     const closePlayers = (code: number): void => this.#players.closeAll(code);
     this.#undo.push(superviseShutdown(this, { drainTimeoutMs, signals, closePlayers }));
@@ -240,6 +257,7 @@ export class SallyportTransport extends Transport implements AsyncDisposable {
     this.#host.onChange = null;
     for (const undo of this.#undo.splice(0)) undo();
     diagnose("sallyport:shutdown", () => ({ players: this.#players.size }));
+    await this.#relaying?.close();
     await closeInOrder({
       webSocket: this.#webSocket,
       listings: this.#listings,
@@ -277,15 +295,24 @@ export const TransportWithHost: new (options: SallyportTransportOptions, host?: 
   SallyportTransport;
 
 function hostFor(options: SallyportTransportOptions): SessionHost {
-  const { connectivity, description, signals } = options;
+  const { connectivity, description, signals, relayOnly } = options;
   const announce = announceOf(options);
-  if (connectivity === false) return new SocketHost(announce);
+  if (connectivity === false) {
+    if (relayOnly) throw new RangeError("relayOnly needs a TURN server, which connectivity: false never asks");
+    return new SocketHost(announce);
+  }
   return new ConnectivityHost({
     ...(signals === undefined ? {} : { signals }),
     ...connectivity,
+    ...(relayOnly === undefined ? {} : { relayOnly }),
     announce,
     ...(description === undefined ? {} : { description }),
   });
+}
+
+/** Nobody can join then: that is not left to those who look at the reachability. */
+function warnWithoutRelay({ step, outcome, reason }: Step): void {
+  if (step === "turn" && outcome !== "ok" && outcome !== "skipped") logger.warn(`Sallyport: ${reason}`);
 }
 
 function announceOf({ connectivity, announce }: SallyportTransportOptions): AnnounceOptions {

@@ -1,5 +1,6 @@
 import type { Endpoint } from "../../net/endpoint.ts";
 import { SESSION_PROTOCOL } from "../../session/protocol.ts";
+import type { RelayingTerms } from "./relaying.ts";
 
 /**
  * How a client comes by a connect token: one HTTP request to the process that has the room, on the port that it already knows
@@ -51,6 +52,8 @@ export interface ConnectReply {
   token: string;
   /** The token's addresses, in its order. */
   endpoints: ConnectEndpoint[];
+  /** What is said of relays beside (see relaying.ts); undefined where nothing is. */
+  relaying?: RelayingTerms;
   /** The run of the server (see instance.ts). */
   instance?: string;
 }

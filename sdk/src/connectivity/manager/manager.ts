@@ -90,7 +90,7 @@ export class ConnectivityManager extends EventEmitter<ConnectivityEvents> implem
    */
   get ice(): IceMux {
     if (!this.#ice) {
-      this.#ice = new IceMux(this.socket);
+      this.#ice = new IceMux(this.socket, { relayOnly: this.#context.options.relayOnly });
       feedIce(this.#ice, this, () => this.#ladder.relay.relay);
     }
     return this.#ice;
@@ -142,12 +142,23 @@ export class ConnectivityManager extends EventEmitter<ConnectivityEvents> implem
    */
   async measureLifetime(onSilence?: OnSilence): Promise<Reachability> {
     await this.settled();
-    await this.#ladder.lifetime.measure(onSilence);
+    if (!this.isHidden) await this.#ladder.lifetime.measure(onSilence);
     return this.reachability;
   }
 
-  /** Other STUN servers from now on, as a lobby names them; asked at once if the port is open. */
+  /** Whether addresses stay hidden: the option `relayOnly`. */
+  get isHidden(): boolean {
+    return this.#context.options.relayOnly;
+  }
+
+  /** Whether a relay serves, or may soon: false as long as the last attempt has failed, or there is no server to ask. */
+  get hasRelay(): boolean {
+    return this.#ladder.relay.mayServe;
+  }
+
+  /** Other STUN servers from now on, as a lobby names them; asked at once if the port is open. Without effect with `relayOnly`. */
   async useStunServers(servers: readonly string[]): Promise<void> {
+    if (this.isHidden) return;
     await this.#ladder.detection.use(servers);
     this.#ladder.measureIfNeeded();
   }
@@ -160,10 +171,11 @@ export class ConnectivityManager extends EventEmitter<ConnectivityEvents> implem
   /**
    * Has the routers forward another UDP port of this machine too, for a part of the game that cannot share its socket. The mapping
    * is renewed, and removed by `close()`, like the game's own; no reachability lists it. Without a router it keeps retrying in the
-   * background.
+   * background. With `relayOnly` nothing is mapped.
    * @returns where the port is reached from outside at the moment; undefined while it is not
    */
   mapExtraPort(port: number): () => Endpoint | undefined {
+    if (this.isHidden) return () => undefined;
     this.#ladder.mapping.mapExtraPort(port);
     return () => this.#ladder.mapping.extraEndpoint(port);
   }

@@ -25,7 +25,10 @@ export class Ladder implements Rung {
     this.relay = new RelayRung(context);
     this.lifetime = new LifetimeRung(context, this);
     const [interfaces, announced] = [new InterfacesRung(context), new AnnouncedRung(context)];
-    this.#rungs = [interfaces, announced, this.mapping, this.detection, this.lifetime, this.relay];
+    // Where addresses stay hidden, the others would learn and tell them.
+    this.#rungs = context.options.relayOnly
+      ? [this.relay]
+      : [interfaces, announced, this.mapping, this.detection, this.lifetime, this.relay];
   }
 
   get findings(): Partial<Findings> {

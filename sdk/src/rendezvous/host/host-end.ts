@@ -2,12 +2,12 @@
 import type { SealedIntroduction } from "../sealed/introduction.ts";
 import type { RendezvousError } from "../wire/errors.ts";
 import type { Invite } from "../wire/invite.ts";
-import type { HostDetails } from "../wire/protocol.ts";
+import type { HostDetails, IntroducedDetails } from "../wire/protocol.ts";
 import type { TraversalServers } from "../wire/servers.ts";
 
 export interface HostEndEvents {
   /** What players are told. */
-  details: () => HostDetails;
+  details: () => IntroducedDetails;
   servers: () => TraversalServers;
   onRegistered: (invite: Invite) => void;
   onServers: (servers: TraversalServers) => void;

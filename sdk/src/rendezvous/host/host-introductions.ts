@@ -7,7 +7,7 @@ import type { HostMail, HostMailbox } from "../mailbox/mailbox.ts";
 import { SealedIntroduction } from "../sealed/introduction.ts";
 import { NoiseResponder } from "../sealed/noise.ts";
 import type { HostIdentity } from "../sealed/secret.ts";
-import { type EndReason, HELLO, type HostDetails, prologueOf } from "../wire/protocol.ts";
+import { type EndReason, HELLO, type IntroducedDetails, prologueOf } from "../wire/protocol.ts";
 import type { TraversalServers } from "../wire/servers.ts";
 
 const trace = traceOf("rendezvous");
@@ -26,7 +26,7 @@ export interface HostIntroductionsOptions {
   /** Refuse players who have but the code. */
   linkOnly: boolean;
   /** What players are told. */
-  details: () => HostDetails;
+  details: () => IntroducedDetails;
   servers: () => TraversalServers;
   mailbox: Pick<HostMailbox, "send" | "end">;
   /** False if nobody wants it. */

@@ -11,7 +11,7 @@ import type { SessionServer } from "../../session/types.ts";
 import { Guessing } from "../guessing.ts";
 import type { Introduction } from "../sealed/introduction.ts";
 import { sendInviteTunnelMessage, trickle } from "../trickle.ts";
-import { type PathMessage, parseInviteTunnelMessage } from "../wire/invite-tunnel.ts";
+import { type PathMessage, parseInviteTunnelMessage, type RelayMessage } from "../wire/invite-tunnel.ts";
 import type { RequestMessage } from "../wire/invite-tunnel-http.ts";
 
 const trace = traceOf("rendezvous");
@@ -20,6 +20,7 @@ const trace = traceOf("rendezvous");
 const MAX_PATHS = 8;
 const SEARCHING_AT_ONCE = 2;
 const MAX_REQUESTS = 64;
+const MAX_OFFERS = 4;
 
 export interface IntroducedPathsOptions {
   sessions: SessionServer;
@@ -30,6 +31,10 @@ export interface IntroducedPathsOptions {
   isLocal: boolean;
   /** The lobby, who sees both, has said that guest and host have one public address. Default false. */
   attested?: boolean;
+  /** Our addresses stay hidden: the way is not made direct by guessing ports. Default false. */
+  relayOnly?: boolean;
+  /** A relay that the guest brings along, with the bytes that it took to say so; at most 4 of one guest. Default: none is taken. */
+  onRelay?: ((message: RelayMessage, bytes: number) => void) | undefined;
   /** At most 64 of one guest. */
   onRequest: (request: RequestMessage) => void;
 }
@@ -37,12 +42,13 @@ export interface IntroducedPathsOptions {
 /** Opens paths for an introduced guest's sessions, until the introduction ends. */
 export function serveIntroducedPaths(
   introduction: Introduction,
-  { sessions, ice, nat, isLocal, attested = false, onRequest }: IntroducedPathsOptions,
+  { sessions, ice, nat, isLocal, attested = false, relayOnly = false, onRelay, onRequest }: IntroducedPathsOptions,
 ): void {
-  const paths = new Map<number, { peer: IcePeer; guessing: Guessing }>();
+  const paths = new Map<number, { peer: IcePeer; guessing: Guessing | undefined }>();
   const budget = ice.budget.introduction(new UnprovenAddress());
   let opened = 0;
   let requests = 0;
+  let offers = 0;
   introduction.onMessage((bytes) => {
     budget.heard(bytes.length);
     const message = parseInviteTunnelMessage(bytes);
@@ -61,11 +67,14 @@ export function serveIntroducedPaths(
         return;
       case "candidates":
         for (const candidate of message.candidates) paths.get(message.id)?.peer.addRemoteCandidate(candidate);
-        paths.get(message.id)?.guessing.receive(message);
+        paths.get(message.id)?.guessing?.receive(message);
         return;
       case "nat":
       case "guess":
-        paths.get(message.id)?.guessing.receive(message);
+        paths.get(message.id)?.guessing?.receive(message);
+        return;
+      case "relay":
+        if (++offers <= MAX_OFFERS) onRelay?.(message, bytes.length);
         return;
       case "request":
         if (++requests <= MAX_REQUESTS) onRequest(message);
@@ -91,8 +100,8 @@ export function serveIntroducedPaths(
     const told = [...peer.localCandidates];
     sendInviteTunnelMessage(introduction, { type: "path", id, ice: peer.localCredentials, candidates: told });
     trickle(introduction, id, peer, told);
-    const guessing = new Guessing({ introduction, id, mux: ice, peer, leads: false, nat });
-    guessing.receive(message);
+    const guessing = relayOnly ? undefined : new Guessing({ introduction, id, mux: ice, peer, leads: false, nat });
+    guessing?.receive(message);
     paths.set(id, { peer, guessing });
     peer.onceClosed(() => paths.delete(id));
     sessions.addPath?.(peer);

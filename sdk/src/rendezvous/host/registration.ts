@@ -12,7 +12,13 @@ import { publicIdentityOf } from "../sealed/public-identity.ts";
 import { createHostSecret, hostIdentityOf, isHostSecret } from "../sealed/secret.ts";
 import { RendezvousError, type RendezvousErrorCode, traceableFailure } from "../wire/errors.ts";
 import { type Invite, PUBLIC_LOBBY } from "../wire/invite.ts";
-import { type HostDetails, MAX_ENDPOINTS, parseHostDetails, parseHostUpdate } from "../wire/protocol.ts";
+import {
+  type HostDetails,
+  type IntroducedDetails,
+  MAX_ENDPOINTS,
+  parseHostDetails,
+  parseHostUpdate,
+} from "../wire/protocol.ts";
 import { checkRelays } from "../wire/relay-url.ts";
 import { checkServersOptions, type TraversalServers } from "../wire/servers.ts";
 import type { HostEnd } from "./host-end.ts";
@@ -88,6 +94,8 @@ const UPDATE_MS = 250;
 export class HostRegistration extends EventEmitter<Events> implements AsyncDisposable {
   /** Known once the lobby has been reached. */
   invite: Invite | undefined;
+  /** @internal What introduced players are told of relays, sealed: credentials are minted for each. */
+  relaying: (() => Pick<IntroducedDetails, "playerRelays" | "takesRelays">) | null = null;
   /** Known soon after the lobby has been reached; the last ones while it is lost. */
   servers: TraversalServers = { stun: [], turn: [] };
 
@@ -310,6 +318,7 @@ export class HostRegistration extends EventEmitter<Events> implements AsyncDispo
     end.start({
       details: () => ({
         ...this.#details,
+        ...this.relaying?.(),
         endpoints: [...new Set([...this.#sealedEndpoints, ...this.#details.endpoints])].slice(0, MAX_ENDPOINTS),
       }),
       servers: () => this.servers,

@@ -4,8 +4,8 @@ import { printable } from "../../net/printable.ts";
 import { TokenBucket } from "../../net/token-bucket.ts";
 import { describeMismatch, readProtocol } from "../../session/versions.ts";
 import { INVITE_TUNNEL_PROTOCOL } from "../wire/invite-tunnel-http.ts";
-import { type HostDetails, parseHostDetails } from "../wire/protocol.ts";
-import type { TraversalServers } from "../wire/servers.ts";
+import { type HostDetails, type IntroducedDetails, parseHostDetails, parseIntroduced } from "../wire/protocol.ts";
+import type { TraversalServers, TurnAccess } from "../wire/servers.ts";
 import {
   MAX_MESSAGE_BYTES,
   RECORD,
@@ -48,6 +48,10 @@ export interface Introduction extends Disposable {
   readonly handshakeHash: Uint8Array;
   /** STUN and TURN servers that the lobby offers to this side. */
   readonly servers: TraversalServers;
+  /** At the player's: TURN servers of other players of the game, who relay for others. They see the addresses of those who ask. */
+  readonly playerRelays: readonly TurnAccess[];
+  /** At the player's: what the host takes of a player who relays for others; undefined where it takes nothing. */
+  readonly takesRelays: { readonly kbps: number; readonly gb: number } | undefined;
   /** Why it is closed; undefined while it is open. */
   readonly closed: IntroductionClosed | undefined;
   /**
@@ -105,6 +109,7 @@ export class SealedIntroduction implements Introduction {
   #unread: Uint8Array[] = [];
   #unreadBytes = 0;
   #details: HostDetails;
+  #introduced: Pick<IntroducedDetails, "playerRelays" | "takesRelays"> = {};
   #hasDetails = false;
   #closed: IntroductionClosed | undefined;
   #outdated: { protocol: number; sentence: string } | undefined;
@@ -141,6 +146,14 @@ export class SealedIntroduction implements Introduction {
     return this.#options.servers();
   }
 
+  get playerRelays(): readonly TurnAccess[] {
+    return this.#introduced.playerRelays ?? [];
+  }
+
+  get takesRelays(): IntroducedDetails["takesRelays"] | undefined {
+    return this.#introduced.takesRelays;
+  }
+
   get closed(): IntroductionClosed | undefined {
     return this.#closed;
   }
@@ -150,7 +163,7 @@ export class SealedIntroduction implements Introduction {
   }
 
   /** Sent by hosts, at once. */
-  sendDetails(details: HostDetails): boolean {
+  sendDetails(details: IntroducedDetails): boolean {
     const text = new TextEncoder().encode(JSON.stringify({ ...details, protocol: INVITE_TUNNEL_PROTOCOL }));
     return text.length <= MAX_MESSAGE_BYTES && this.#send(RECORD.details, text);
   }
@@ -245,6 +258,7 @@ export class SealedIntroduction implements Introduction {
     try {
       const said: unknown = JSON.parse(new TextDecoder().decode(content));
       this.#details = parseHostDetails(said);
+      this.#introduced = parseIntroduced(said);
       if (this.#speaks((said as { protocol?: unknown }).protocol, "host")) this.#hasDetails = true;
     } catch {
       this.close("malformed");

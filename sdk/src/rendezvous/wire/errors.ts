@@ -9,6 +9,7 @@
  * - `refused`: the lobby answered and said no.
  * - `invalid`: something sent or received is malformed or too large.
  * - `forged`: the lobby names another host than the invite does, or what it relays is not what was said.
+ * - `no-relay`: addresses stay hidden (`relayOnly`), and no TURN server is known.
  * - `missing-package`: the lobby needs `@colyseus/sdk`, which is not installed.
  * - `aborted`: the caller's signal, or `close()`.
  */
@@ -21,6 +22,7 @@ export type RendezvousErrorCode =
   | "refused"
   | "invalid"
   | "forged"
+  | "no-relay"
   | "missing-package"
   | "aborted";
 

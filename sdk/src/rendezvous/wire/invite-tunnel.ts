@@ -5,6 +5,7 @@
  *     { type: "candidates", id, candidates }                       either side knows more ways (trickle, RFC 8838)
  *     { type: "nat", id, mapping, filtering }                      how this side's NAT behaves, in RFC 4787's words
  *     { type: "guess", id }                                        the player: both sides guess ports from now on
+ *     { type: "relay", id, urls, secret }                          the player: it relays for others, the host too; see `takesRelays`
  *     { type: "request", id, method, path, headers, body }         the player's matchmaking, when the host's TCP port is out of reach
  *     { type: "response", id, status, headers, body }              the host's answer
  *
@@ -44,7 +45,16 @@ export interface GuessMessage {
   id: number;
 }
 
+/** Only to a host that says that it takes relays; the host checks what is in it. */
+export interface RelayMessage {
+  type: "relay";
+  id: number;
+  urls: unknown;
+  secret: unknown;
+}
+
 export type InviteTunnelMessage =
+  | RelayMessage
   | PathMessage
   | CandidatesMessage
   | NatMessage
@@ -67,7 +77,7 @@ export function encodeInviteTunnelMessage(message: InviteTunnelMessage): Uint8Ar
   const said = { ...message, ...candidates };
   const encoded = encoder.encode(JSON.stringify(said));
   const missing = PATH_MESSAGE_BYTES - EMPTY_PAD - encoded.length;
-  if (message.type !== "path" || missing < 0) return encoded;
+  if ((message.type !== "path" && message.type !== "relay") || missing < 0) return encoded;
   return encoder.encode(JSON.stringify({ ...said, pad: "0".repeat(missing) }));
 }
 
@@ -89,6 +99,8 @@ export function parseInviteTunnelMessage(bytes: Uint8Array): InviteTunnelMessage
       return parseNat(value, id);
     case "guess":
       return { type: "guess", id };
+    case "relay":
+      return { type: "relay", id, urls: value["urls"], secret: value["secret"] };
     default:
       return parseHTTPMessage(value);
   }

@@ -2,6 +2,7 @@
 import { printable } from "../../net/printable.ts";
 import { describeMismatch, readProtocol } from "../../session/versions.ts";
 import { RendezvousError } from "./errors.ts";
+import { parseTurnAccess, type TurnAccess } from "./servers.ts";
 
 /** The name under which the room is mounted unless another is agreed. */
 export const RENDEZVOUS_ROOM = "rendezvous";
@@ -38,6 +39,7 @@ export const MAX_NAME_LENGTH = 64;
 export const MAX_DESCRIPTION_LENGTH = 280;
 export const MAX_VERSION_LENGTH = 64;
 export const MAX_PLAYERS = 65_535;
+const MAX_PLAYER_RELAYS = 4;
 
 /** Close code for a host whose invite another connection with the same secret has taken over. */
 export const CLOSE_REPLACED = 4310;
@@ -75,6 +77,14 @@ export interface HostDetails extends GameSummary {
    * what is told in an introduction, it does not see.
    */
   endpoints: string[];
+}
+
+/** What a host tells introduced players beside, sealed. */
+export interface IntroducedDetails extends HostDetails {
+  /** TURN servers of players who relay for others, with credentials for this player. */
+  playerRelays?: readonly TurnAccess[];
+  /** What the host takes of a player who relays for others; undefined where it takes nothing. */
+  takesRelays?: { kbps: number; gb: number };
 }
 
 /** `host`: lobby -> invited player, at once and at each change. */
@@ -230,6 +240,24 @@ export function parseHostDetails(value: unknown): HostDetails {
   if (details.name === undefined) fail("name is missing");
   return { description: "", players: 0, maxPlayers: 0, version: "", endpoints: [], ...details, name: details.name };
 }
+
+/** What introduced players are told beside the details; what is malformed is left out. */
+export function parseIntroduced(value: unknown): Pick<IntroducedDetails, "playerRelays" | "takesRelays"> {
+  const { playerRelays, takesRelays } = record(value);
+  const named = Array.isArray(playerRelays) ? playerRelays.slice(0, MAX_PLAYER_RELAYS) : [];
+  const relays = named.flatMap((each) => {
+    try {
+      return [parseTurnAccess(each)];
+    } catch {
+      return [];
+    }
+  });
+  const { kbps, gb } = (takesRelays ?? {}) as Record<"kbps" | "gb", unknown>;
+  const takes = isAmount(kbps) && isAmount(gb) ? { takesRelays: { kbps, gb } } : {};
+  return { ...(relays.length > 0 && { playerRelays: relays }), ...takes };
+}
+
+const isAmount = (value: unknown): value is number => typeof value === "number" && value > 0;
 
 /** @throws RendezvousError `invalid`; `refused` where the lobby speaks another version */
 export function parseHostMessage(value: unknown): HostMessage {

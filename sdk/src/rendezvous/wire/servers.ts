@@ -62,10 +62,11 @@ export function parseServers(value: unknown): TraversalServers {
   const { stun, turn } = (value ?? {}) as { stun?: unknown; turn?: unknown };
   if (!Array.isArray(turn) || turn.length > MAX_TURN_SERVERS)
     fail(`turn must be a list of at most ${MAX_TURN_SERVERS}`);
-  return { stun: parseUrls(stun, "stun"), turn: turn.map(parseTurn) };
+  return { stun: parseUrls(stun, "stun"), turn: turn.map(parseTurnAccess) };
 }
 
-function parseTurn(value: unknown): TurnAccess {
+/** One of them, checked. @throws RendezvousError `invalid` */
+export function parseTurnAccess(value: unknown): TurnAccess {
   const { urls, username, credential, expiresAt } = (value ?? {}) as Record<keyof TurnAccess, unknown>;
   if (typeof username !== "string" || username.length > MAX_CREDENTIAL_LENGTH) fail("a TURN username is malformed");
   if (typeof credential !== "string" || credential.length > MAX_CREDENTIAL_LENGTH) {

@@ -49,6 +49,9 @@ export class ServerAllocation {
   readonly #channels = new Map<number, Channel>();
   readonly #byPeer = new EndpointMap<Channel>();
   readonly #rate: TokenBucket;
+  /** Bytes to addresses that have sent nothing, and those that have; both empty where that is not limited. */
+  readonly #unanswered = new Map<string, number>();
+  readonly #heard = new Set<string>();
   readonly #writer: ChannelDataWriter;
 
   constructor(
@@ -114,6 +117,23 @@ export class ServerAllocation {
   peerOf(number: number, now: number): Endpoint | undefined {
     const channel = this.#channels.get(number);
     return channel !== undefined && channel.until > now ? channel.peer : undefined;
+  }
+
+  /** Whether so many bytes may go to an address, which may never have sent anything back; if so, they are counted. */
+  maySend(address: string, bytes: number): boolean {
+    if (this.#settings.unansweredBytes === Number.POSITIVE_INFINITY || this.#heard.has(address)) return true;
+    const sent = (this.#unanswered.get(address) ?? 0) + bytes;
+    if (sent > this.#settings.unansweredBytes) return false;
+    // As many as there may be permissions at a time; who takes turns among more has spent it.
+    if (!this.#unanswered.has(address) && this.#unanswered.size >= this.#settings.permissions) return false;
+    this.#unanswered.set(address, sent);
+    return true;
+  }
+
+  /** A peer has sent something. */
+  heard(address: string): void {
+    if (!this.#unanswered.delete(address)) return;
+    if (this.#heard.size < this.#settings.permissions) this.#heard.add(address);
   }
 
   /** Whether so many bytes may pass now. */

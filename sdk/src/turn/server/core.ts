@@ -128,6 +128,11 @@ export class TurnServerCore {
     return this.#allocations.size;
   }
 
+  /** What may still be relayed, in bytes. */
+  get bytesLeft(): number {
+    return this.#bytesLeft;
+  }
+
   hasAllocation(client: TurnClient): boolean {
     return this.#allocations.of(client) !== undefined;
   }
@@ -302,7 +307,8 @@ export class TurnServerCore {
     if (neighbour === undefined && this.#relays.isOwn(address)) return;
     if (!this.#passes(allocation, data.length, now)) return;
     if (neighbour === undefined) {
-      allocation.relay.send(data, port, address);
+      if (allocation.maySend(address, data.length)) allocation.relay.send(data, port, address);
+      else this.counters.limited++;
       return;
     }
     // Two clients of this server: no socket between, and no router that would have to lead a packet back in.
@@ -314,6 +320,7 @@ export class TurnServerCore {
   #fromPeer(allocation: ServerAllocation, data: Uint8Array, address: string, port: number): void {
     const now = this.#clock.now();
     if (!allocation.permits(address, now) || allocation.expiresAt <= now) return;
+    allocation.heard(address);
     if (this.#passes(allocation, data.length, now)) allocation.deliver(data, address, port, now);
   }
 

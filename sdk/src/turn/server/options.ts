@@ -19,6 +19,11 @@ export interface TurnServerLimits {
   totalBytesPerSecond?: number;
   /** What all allocations relay while the server runs, in bytes. Default: none. */
   totalBytes?: number;
+  /**
+   * What one allocation sends to the addresses that have sent nothing back, each, in bytes: whoever relays for strangers shall not flood
+   * others at their word. A peer on this server is not counted. Default: none.
+   */
+  unansweredBytes?: number;
   /** The longest lifetime that an allocation is granted, in seconds. Default 3600 (RFC 8656 section 7.2). */
   lifetimeSeconds?: number;
   /** Answers to requests without credentials, which may be forged. */
@@ -60,6 +65,7 @@ export function turnServerSettings(limits: TurnServerLimits = {}): TurnServerSet
     bytesPerSecond: limits.bytesPerSecond ?? 1_250_000,
     totalBytesPerSecond: limits.totalBytesPerSecond ?? Number.POSITIVE_INFINITY,
     totalBytes: limits.totalBytes ?? Number.POSITIVE_INFINITY,
+    unansweredBytes: limits.unansweredBytes ?? Number.POSITIVE_INFINITY,
     lifetimeSeconds: limits.lifetimeSeconds ?? 3600,
   };
 }

@@ -4,6 +4,7 @@ import { isStun, messageType } from "../../stun/message.ts";
 import { StunReplyLimiter } from "../../stun/reply-limiter.ts";
 import { respondToStun } from "../../stun/responder.ts";
 import type { TurnClient } from "./allocation.ts";
+import type { RelaySockets } from "./core.ts";
 import { TurnServerCore, type TurnServerCounters } from "./core.ts";
 import type { TurnServerCoreOptions } from "./options.ts";
 import { turnServerSettings } from "./options.ts";
@@ -27,6 +28,13 @@ export interface TurnRelayServerOptions extends Omit<TurnServerCoreOptions, "clo
   relayPorts?: UDPRelaysOptions["ports"];
 }
 
+type TurnServerOptions = Omit<TurnRelayServerOptions, "port" | "address" | "relayAddresses" | "relayPorts">;
+
+/** Relayed addresses that look now and then what has become of them. */
+export interface WatchedRelays extends RelaySockets {
+  look(): void;
+}
+
 const DYNAMIC_PORTS = [49_152, 65_535] as const;
 const BINDING_REQUEST = messageType(StunMethod.BINDING, "request");
 const SWEEP_MS = 1000;
@@ -41,16 +49,19 @@ export class TurnRelayServer implements AsyncDisposable {
   /** Where clients ask, over UDP and TCP. */
   readonly port: number;
   readonly #socket: UDPSocket;
-  readonly #relays: UDPRelays;
+  /** The socket is somebody else's, who closes it. */
+  readonly #isShared: boolean;
+  readonly #relays: WatchedRelays;
   readonly #core: TurnServerCore;
   readonly #streams: StreamClients | undefined;
   readonly #bindings: StunReplyLimiter;
   readonly #timer: NodeJS.Timeout;
 
-  private constructor(options: TurnRelayServerOptions, socket: UDPSocket) {
+  private constructor(options: TurnServerOptions, socket: UDPSocket, relays: WatchedRelays, isShared: boolean) {
     this.#socket = socket;
+    this.#isShared = isShared;
     this.port = socket.localPort;
-    this.#relays = new UDPRelays({ addresses: options.relayAddresses, ports: options.relayPorts ?? DYNAMIC_PORTS });
+    this.#relays = relays;
     this.#core = new TurnServerCore(options, this.#relays);
     this.#bindings = new StunReplyLimiter(options.limits?.challenges);
     this.#streams = options.tcp === false ? undefined : new StreamClients(this.#streamOptions(options));
@@ -66,8 +77,20 @@ export class TurnRelayServer implements AsyncDisposable {
   /** @throws {UDPSocketError} or the system's error when a port can't be had */
   static async open(options: TurnRelayServerOptions): Promise<TurnRelayServer> {
     const { port = STUN_PORT, address = "*" } = options;
+    const relays = new UDPRelays({ addresses: options.relayAddresses, ports: options.relayPorts ?? DYNAMIC_PORTS });
     const socket = UDPSocket.open({ address, port, receiveBufferSize: 1 << 20 });
-    const server = new TurnRelayServer(options, socket);
+    return await TurnRelayServer.#listen(new TurnRelayServer(options, socket, relays, false), address);
+  }
+
+  /**
+   * On a socket and with relayed addresses that somebody else keeps open; TCP has the same port.
+   * @throws the system's error when TCP's port can't be had
+   */
+  static async openOn(socket: UDPSocket, relays: WatchedRelays, options: TurnServerOptions): Promise<TurnRelayServer> {
+    return await TurnRelayServer.#listen(new TurnRelayServer(options, socket, relays, true), "*");
+  }
+
+  static async #listen(server: TurnRelayServer, address: string): Promise<TurnRelayServer> {
     try {
       await server.#streams?.listen(server.port, address === "*" ? undefined : address);
     } catch (error) {
@@ -82,6 +105,11 @@ export class TurnRelayServer implements AsyncDisposable {
     return this.#core.size;
   }
 
+  /** What may still be relayed, in bytes: see `totalBytes` of its limits. */
+  get bytesLeft(): number {
+    return this.#core.bytesLeft;
+  }
+
   /** What it relayed since the start. */
   get counters(): Readonly<TurnServerCounters> {
     return this.#core.counters;
@@ -91,7 +119,8 @@ export class TurnRelayServer implements AsyncDisposable {
   async close(): Promise<void> {
     clearInterval(this.#timer);
     this.#core.close();
-    await Promise.all([this.#socket.close(), this.#streams?.close()]);
+    if (this.#isShared) this.#socket.onDatagram = null;
+    await Promise.all([this.#isShared ? undefined : this.#socket.close(), this.#streams?.close()]);
   }
 
   /** Closes, for `await using`. */
@@ -117,7 +146,7 @@ export class TurnRelayServer implements AsyncDisposable {
     this.#relays.look();
   }
 
-  #streamOptions(options: TurnRelayServerOptions): ConstructorParameters<typeof StreamClients>[0] {
+  #streamOptions(options: TurnServerOptions): ConstructorParameters<typeof StreamClients>[0] {
     const { allocations } = turnServerSettings(options.limits);
     return {
       total: allocations + WITHOUT_ALLOCATION.total,

@@ -21,9 +21,11 @@ export async function join(target: string, { name, lobby, line, signal }: JoinOp
   const url = target === "lan" ? await firstOnLan(signal) : target.replace(/\/+$/, "");
   const isUrl = parseInvite(target) === undefined && /^https?:/.test(url);
   const conditions = { conditions: line };
+  const invited = invitesFromEnvironment();
+  if (isUrl && invited.relayOnly) throw new Error("SALLYPORT_RELAY_ONLY hides your address: join by an invite.");
   const client = isUrl
     ? new SallyportClient(url, conditions)
-    : await SallyportClient.fromInvite(target, { ...invitesFromEnvironment(), lobby, ...conditions, ...settings });
+    : await SallyportClient.fromInvite(target, { ...invited, lobby, ...conditions, ...settings });
   const room: Arena = await client.joinOrCreate<ArenaRoom>("arena", { name }, undefined, settings);
   // The welcome comes first, the state after it.
   if (!room.state?.players?.has(room.sessionId)) await new Promise((resolve) => room.onStateChange.once(resolve));

@@ -346,3 +346,21 @@ test("any bytes whatever leave the core whole", () => {
   );
   expect(world.core.size).toBe(1);
 });
+
+test("to an address that says nothing, only so much is sent; what comes from there ends that", () => {
+  const world = new World({ limits: { unansweredBytes: 1000 } });
+  const client = world.client();
+  const port = portOf(client.allocate());
+  client.permit(PEER.address);
+  const sendTen = (): number => {
+    const before = world.toPeers.length;
+    for (let i = 0; i < 10; i++) client.indicate(PEER, "x".repeat(300));
+    return world.toPeers.length - before;
+  };
+  expect([sendTen(), sendTen()]).toEqual([3, 0]);
+  // Another port of that address would be the same third party.
+  client.indicate({ ...PEER, port: 7001 }, "x".repeat(300));
+  expect(world.toPeers.length).toBe(3);
+  world.peerSends(port, "here", PEER);
+  expect(sendTen()).toBe(10);
+});

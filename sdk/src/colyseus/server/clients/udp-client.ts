@@ -11,7 +11,9 @@ import {
 import { describeFull, type HeldBytes } from "../../../net/held-bytes.ts";
 import { CLOSE_ABNORMAL, CLOSE_NO_STATUS, CLOSE_TOO_BIG, webSocketCloseCode } from "../../../session/close-code.ts";
 import type { Session, SessionMode } from "../../../session/types.ts";
+import { RELAYING_CHANNEL } from "../../wire/relaying.ts";
 import { describeQueueFull, type SharedLimits } from "../../wire/traffic-limits.ts";
+import type { Relaying } from "../relaying/relaying.ts";
 import { EarlyFrames } from "./early-frames.ts";
 import type { Batch, BatchReceiver, FrameBatches } from "./frame-batches.ts";
 import type { JoiningClient } from "./join.ts";
@@ -23,6 +25,8 @@ export interface UDPClientSettings {
   latencyMs: number;
   limits: SharedLimits;
   batches: FrameBatches;
+  /** Takes what players say beside Colyseus' frames, of relays. */
+  relaying?: Pick<Relaying, "receive" | "forget"> | undefined;
 }
 
 type SendCallback = (error?: Error) => void;
@@ -55,7 +59,10 @@ export class UDPConnection
     const end = (text: string): void => session.abort(budgetSpentCode, text);
     this.#held = budget.open((bytes) => end(describeFull(budget, bytes)));
     this.early = new EarlyFrames(this.#held, maxBufferedBytes, end);
-    session.onMessage = (data) => this.#receive(data);
+    session.onMessage = (data, _mode, channel) => {
+      if (channel === RELAYING_CHANNEL && settings.relaying) settings.relaying.receive(session, data);
+      else this.#receive(data);
+    };
     session.onClose = (reason, code, text) => this.#ended(webSocketCloseCode(reason, code), text);
   }
 
@@ -152,6 +159,7 @@ export class UDPConnection
     if (this.#closed) return;
     this.#closed = true;
     this.#held.close();
+    this.#settings.relaying?.forget(this.session);
     // A task of its own, as a WebSocket's event is (WHATWG WebSockets): code of rooms that goes on in microtasks is done by then.
     setImmediate(() => this.emit("close", code, reason));
   }

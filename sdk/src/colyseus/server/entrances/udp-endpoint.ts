@@ -9,6 +9,7 @@ import {
   type ConnectReply,
   MAX_CONNECT_REQUEST_BYTES,
 } from "../../wire/connect-request.ts";
+import type { RelayingTerms } from "../../wire/relaying.ts";
 import { decodeSeat, encodeSeat, type Seat } from "../../wire/seat.ts";
 import type { Caller } from "../admission/caller.ts";
 import { waitFor } from "../admission/refusal.ts";
@@ -28,6 +29,8 @@ export interface UDPEndpointOptions {
   endpoints: () => readonly ConnectEndpoint[];
   /** The game's UDP port where that is known: bound here, and outside, if that is announced. */
   ports?: () => { bound: number | undefined; announced: number | undefined };
+  /** What players are told of relays; undefined where none are used. */
+  relaying?: (() => RelayingTerms | undefined) | undefined;
   /** Connect tokens for one seat at once. */
   tokensPerSeat: number;
   /** A player has come in with a token; `caller`, if any, had asked for it. */
@@ -90,7 +93,9 @@ export class UDPEndpoint implements SeatEndpoint<ParsedConnectRequest> {
     this.#granted++;
     const { roomId, sessionId } = seat;
     diagnose("sallyport:connect:granted", () => ({ roomId, sessionId, address: context.ip ?? "" }));
-    return { protocol: CONNECT_PROTOCOL, token: Buffer.from(token).toString("base64"), endpoints };
+    const relaying = this.#options.relaying?.();
+    const told = relaying === undefined ? {} : { relaying };
+    return { protocol: CONNECT_PROTOCOL, token: Buffer.from(token).toString("base64"), endpoints, ...told };
   }
 
   async close(): Promise<void> {

@@ -22,7 +22,8 @@ export class ConnectivityHost implements SessionHost {
 
   async open(port: number, address: string, limits: DoorLimits): Promise<SessionServer> {
     await netcodeReady();
-    const server = new UDPSessionServer(this.connectivity.bind(port, address), limits);
+    const { isHidden: pathsOnly } = this.connectivity;
+    const server = new UDPSessionServer(this.connectivity.bind(port, address), { ...limits, pathsOnly });
     // Rooms are joined while the ladder is being climbed; what fails on it is a step with a reason.
     this.connectivity.open().catch(() => {});
     return server;

@@ -15,6 +15,8 @@ export interface ListingsOptions extends DescribedGame {
   listing?: Partial<Omit<LobbyListingOptions, "lobby">>;
   listPublicAddress?: boolean;
   announce?: AnnounceOptions;
+  /** No address of this machine is told. Default false. */
+  relayOnly?: boolean;
   /** Which serves matchmaking: over TLS or not. */
   server?: object;
 }
@@ -31,7 +33,7 @@ export class Listings {
   constructor(options: ListingsOptions, connectivity: ConnectivityManager | undefined) {
     this.#options = options;
     this.#connectivity = connectivity;
-    this.lan = LanListing.for(options, () => connectivity?.reachability);
+    this.lan = options.relayOnly ? undefined : LanListing.for(options, () => connectivity?.reachability);
   }
 
   /** Undefined without a lobby, and before `open()`. */

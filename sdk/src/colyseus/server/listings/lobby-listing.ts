@@ -65,7 +65,8 @@ export class LobbyListing {
     this.registration.on("servers", ({ stun, turn }) => {
       // A lobby on this network sees no NAT: its STUN would tell nothing.
       if (stun.length > 0 && !this.isLocal) void connectivity.useStunServers(stun);
-      if (turn.length > 0) void connectivity.useTurnServers(turn);
+      // None, where one is needed, is said at once.
+      if (turn.length > 0 || connectivity.isHidden) void connectivity.useTurnServers(turn);
     });
     this.registration.on("outdated", (sentence) => logger.warn(`Sallyport: ${sentence}.`));
     // Its events say how it goes; it goes on trying by itself.
@@ -98,7 +99,8 @@ export class LobbyListing {
         const name = via === "announce" ? this.#announcedName : undefined;
         return `${this.#scheme}://${name === undefined ? formatEndpoint({ address, port }) : `${name}:${port}`}`;
       });
-    if (this.isLocal) urls.push(`${this.#scheme}://127.0.0.1:${this.#connectivity.port}`);
+    if (this.isLocal && !this.#connectivity.isHidden)
+      urls.push(`${this.#scheme}://127.0.0.1:${this.#connectivity.port}`);
     const known = [...new Set(urls)].slice(0, MAX_URLS);
     const page = this.#hasPage ? {} : { page: ownPage(endpoints) };
     return { verdict, ...page, ...(this.#openEndpoints ? { endpoints: known } : { sealedEndpoints: known }) };

@@ -1,6 +1,7 @@
 import { normalizeAddress } from "../../../net/endpoint.ts";
 import { messageOf } from "../../../net/message-of.ts";
 import { traceOf } from "../../../net/trace.ts";
+import type { TurnServer } from "../../../turn/open.ts";
 import { MAX_WEBRTC_REQUEST_BYTES, WEBRTC_PROTOCOL, WEBRTC_PROTOCOL_NAME } from "../../wire/webrtc-request.ts";
 import { introducedPlayer } from "../entrances/introduced.ts";
 import type { Asked, Issued, SeatEndpoint } from "../entrances/seat-endpoint.ts";
@@ -54,6 +55,10 @@ export class WebRTCEndpoint implements SeatEndpoint<ParsedWebRTCRequest> {
 
   useStunServers(servers: readonly string[]): void {
     this.#host?.useStunServers(servers);
+  }
+
+  useTurnServers(servers: readonly TurnServer[]): void {
+    this.#host?.useTurnServers(servers);
   }
 
   async issue(request: ParsedWebRTCRequest, asked: Asked): Promise<Issued> {

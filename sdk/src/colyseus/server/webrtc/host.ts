@@ -4,8 +4,11 @@ import type { Endpoint } from "../../../net/endpoint.ts";
 import { messageOf } from "../../../net/message-of.ts";
 import { traceOf } from "../../../net/trace.ts";
 import { CLOSE_GOING_AWAY } from "../../../session/close-code.ts";
+import { SessionPump } from "../../../session/pump.ts";
 import type { Session } from "../../../session/types.ts";
-import { PING_INTERVAL_MS } from "../../webrtc/liveness.ts";
+import type { TurnServer } from "../../../turn/open.ts";
+import { KEEP_ALIVE_MS } from "../../webrtc/link.ts";
+import { relayedAlone } from "../../webrtc/relayed-candidates.ts";
 import type { ConnectEndpoint } from "../../wire/connect-request.ts";
 import type { Seat } from "../../wire/seat.ts";
 import type { SharedLimits } from "../../wire/traffic-limits.ts";
@@ -14,7 +17,8 @@ import type { Caller } from "../admission/caller.ts";
 import { waitFor } from "../admission/refusal.ts";
 import { type Asked, Wait } from "../entrances/seat-endpoint.ts";
 import { type AnswerEndpoint, completeAnswer } from "./answer.ts";
-import { loadLibrary, type PeerConnectionLibrary } from "./library.ts";
+import { loadLibrary, type NativeIceServer, type PeerConnectionLibrary } from "./library.ts";
+import { nativeTurnServers } from "./native-turn-servers.ts";
 import { formatOffer, triedCandidates } from "./offer.ts";
 import { NativePeer } from "./peer.ts";
 import type { ParsedWebRTCRequest } from "./request.ts";
@@ -40,6 +44,8 @@ export interface WebRTCHostOptions extends WebRTCOptions {
   announced?: () => { addresses: readonly string[]; port: number | undefined };
   /** Has routers forward another port; says where that is reached, once it is. */
   mapExtraPort: ((port: number) => () => Endpoint | undefined) | undefined;
+  /** Our addresses stay hidden: browsers come by TURN servers alone. Default false. */
+  relayOnly?: boolean;
   /** More browsers than these are not on their way in at once. */
   maxOffers: number;
   /** A browser has come in; `caller`, if any, made the offer. */
@@ -66,8 +72,10 @@ const MAX_OFFERS = 4;
 /** Not the next one, which is where people put their second game. */
 const PORT_DISTANCE = 10_000;
 const PORT_ATTEMPTS = 32;
-/** RFC 8841 section 6: what every browser takes. Our side cuts messages into shorter ones. */
+/** RFC 8841 section 6: what every browser takes. Packets are far shorter. */
 const MAX_MESSAGE_SIZE = 65_536;
+/** Where the browsers are is looked at once in so many ticks. */
+const TICKS_A_LOOK = 4;
 /** Browsers hang up when they have read the goodbye. */
 const GOODBYE_MS = 500;
 
@@ -83,6 +91,7 @@ interface Pending {
 export class WebRTCHost {
   readonly #options: WebRTCHostOptions;
   readonly #parts: WebRTCParts;
+  readonly #pump: SessionPump;
   readonly #pending = new Map<string, Pending>();
   readonly #joined = new Set<NativePeer>();
   readonly #peers = new Set<NativePeer>();
@@ -92,13 +101,16 @@ export class WebRTCHost {
   #address = "*";
   #mapped: () => Endpoint | undefined = () => undefined;
   #timer: NodeJS.Timeout | undefined;
+  #ticks = 0;
   #iceServers: readonly string[];
+  #turnServers: readonly NativeIceServer[] = [];
   #closed = false;
 
   constructor(options: WebRTCHostOptions, parts: Partial<WebRTCParts> = {}) {
     this.#options = options;
     this.#iceServers = options.iceServers ?? [];
     this.#parts = { ...REAL_PARTS, ...parts };
+    this.#pump = new SessionPump(this.#parts.now);
   }
 
   /** The UDP port for browsers; 0 before `open()`. */
@@ -113,6 +125,13 @@ export class WebRTCHost {
    */
   async open(gamePort: number, address: string): Promise<void> {
     const library = await this.#parts.load();
+    if (this.#options.relayOnly) {
+      // Each peer connection has a socket of its own: libjuice allocates no relay on one that is shared.
+      this.#library = library;
+      this.#address = address;
+      this.#watch();
+      return;
+    }
     const port = await this.#findPort(gamePort, address);
     if (this.#closed) return;
     this.#listener = holdPort(library, port, address);
@@ -120,14 +139,18 @@ export class WebRTCHost {
     this.#port = port;
     this.#address = address;
     if (this.#options.mapExtraPort) this.#mapped = this.#options.mapExtraPort(port);
-    this.#timer = setInterval(() => this.#tick(), PING_INTERVAL_MS);
-    this.#timer.unref();
+    this.#watch();
   }
 
   /** STUN servers that a lobby names, where no others were chosen. */
   useStunServers(servers: readonly string[]): void {
     // libdatachannel knows no STUN over TLS.
     if (this.#options.iceServers === undefined) this.#iceServers = servers.filter((url) => url.startsWith("stun:"));
+  }
+
+  /** TURN servers that a lobby names, for a host whose addresses stay hidden. */
+  useTurnServers(servers: readonly TurnServer[]): void {
+    if (this.#options.relayOnly) this.#turnServers = nativeTurnServers(servers);
   }
 
   /**
@@ -162,21 +185,20 @@ export class WebRTCHost {
     pending.peer?.close();
     const peer = this.#createPeer(library);
     pending.peer = peer;
-    peer.session.onJoin = () => {
-      peer.session.onJoin = null;
+    peer.onSession = (session) => {
       if (pending.peer !== peer) return;
       this.#pending.delete(key);
       peer.locate();
       this.#joined.add(peer);
-      this.#options.onSession(peer.session, seat, context, caller);
-      peer.session.tick();
+      this.#options.onSession(session, seat, context, caller);
     };
     const { timeoutMs } = this.#options;
     try {
       const tried = { ...offer, candidates: triedCandidates(offer, asker) };
-      const sdp = await peer.answer(formatOffer(tried), this.#servers.length > 0);
-      const endpoints = this.#endpoints(asked);
-      const answer = completeAnswer(sdp, endpoints);
+      const { relayOnly = false } = this.#options;
+      const sdp = await peer.answer(formatOffer(tried), relayOnly || this.#servers.length > 0);
+      const endpoints = relayOnly ? [] : this.#endpoints(asked);
+      const answer = relayOnly ? hiddenAnswer(sdp) : completeAnswer(sdp, endpoints);
       if (trace.on)
         trace.event("webrtc-answered", { roomId: seat.roomId, asker, candidates: tried.candidates.length, endpoints });
       return { protocol: WEBRTC_PROTOCOL, answer, timeoutMs };
@@ -194,10 +216,20 @@ export class WebRTCHost {
     clearInterval(this.#timer);
     for (const { peer } of this.#pending.values()) peer?.close();
     this.#pending.clear();
-    for (const { session } of this.#peers) session.close(CLOSE_GOING_AWAY, "the server shuts down");
+    for (const { session } of this.#peers) session?.close(CLOSE_GOING_AWAY, "the server shuts down");
     if (this.#peers.size > 0) await this.#goodbyes();
     for (const peer of this.#peers) peer.close();
+    this.#pump.close();
     this.#listener?.stop();
+  }
+
+  get #relays(): (string | NativeIceServer)[] {
+    return [...this.#turnServers, ...this.#iceServers.filter((url) => url.startsWith("turn:"))];
+  }
+
+  #watch(): void {
+    this.#timer = setInterval(() => this.#tick(), KEEP_ALIVE_MS);
+    this.#timer.unref();
   }
 
   /** Where a router forwards the port nobody needs to be asked what we look like from outside. */
@@ -224,17 +256,21 @@ export class WebRTCHost {
     const { timeoutMs, limits } = this.#options;
     const peer = new NativePeer(library, {
       config: {
-        iceServers: [...this.#servers],
+        ...(this.#options.relayOnly
+          ? { iceServers: this.#relays, iceTransportPolicy: "relay" as const, enableIceUdpMux: false }
+          : {
+              iceServers: [...this.#servers],
+              enableIceUdpMux: true,
+              portRangeBegin: this.#port,
+              portRangeEnd: this.#port,
+            }),
         ...(this.#address === "*" ? {} : { bindAddress: this.#address }),
-        enableIceUdpMux: true,
-        portRangeBegin: this.#port,
-        portRangeEnd: this.#port,
         disableAutoNegotiation: true,
         maxMessageSize: MAX_MESSAGE_SIZE,
       },
       timeoutMs,
       limits,
-      now: this.#parts.now,
+      pump: this.#pump,
     });
     this.#peers.add(peer);
     peer.onClosed = () => {
@@ -274,9 +310,10 @@ export class WebRTCHost {
       this.#pending.delete(key);
       peer?.close();
     }
+    const looks = this.#ticks++ % TICKS_A_LOOK === 0;
     for (const peer of this.#joined) {
-      peer.locate();
-      peer.session.tick();
+      if (looks) peer.locate();
+      peer.tick();
     }
   }
 
@@ -307,6 +344,13 @@ export class WebRTCHost {
     }
     throw new Error(`No UDP port near ${gamePort + PORT_DISTANCE} is free for WebRTC. Choose one: webrtc: { port: … }`);
   }
+}
+
+/** @throws Error where no relay was found */
+function hiddenAnswer(sdp: string): string {
+  const answer = relayedAlone(sdp);
+  if (answer !== undefined) return answer;
+  throw new Error("this host hides its address, and no TURN server relays for it over UDP");
 }
 
 /** Holds the port while nobody is here: otherwise it would be free between two players. */

@@ -14,13 +14,23 @@ export interface PeerConnectionLibrary {
 
 export interface PeerConnectionConfig {
   /** `stun:host:port`, `turn:user:secret@host:port`. */
-  iceServers: string[];
+  iceServers: (string | NativeIceServer)[];
+  iceTransportPolicy?: "all" | "relay";
   bindAddress?: string;
   enableIceUdpMux: boolean;
-  portRangeBegin: number;
-  portRangeEnd: number;
+  portRangeBegin?: number;
+  portRangeEnd?: number;
   disableAutoNegotiation: boolean;
   maxMessageSize: number;
+}
+
+/** A TURN server over UDP, which is all that libjuice speaks. */
+export interface NativeIceServer {
+  hostname: string;
+  port: number;
+  username: string;
+  password: string;
+  relayType: "TurnUdp";
 }
 
 export interface NativePeerConnection {
