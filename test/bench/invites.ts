@@ -14,7 +14,7 @@ const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const HOST = fileURLToPath(new URL("../../examples/lobby/src/host.ts", import.meta.url));
 const NODE = new URL("../lab/modules/join-times.ts", import.meta.url);
 const PAGE = new URL("../lab/modules/browser.ts", import.meta.url);
-const JOINS = Number(process.env["JOINS"] ?? 20);
+const JOINS = 20;
 const TARGET_MS = 3000;
 const OPTIONS = { timeoutMs: 600_000 };
 

@@ -11,6 +11,8 @@ const PLAYERS = new URL("./prediction/players.ts", import.meta.url);
 const BROWSER = new URL("./prediction/browser.ts", import.meta.url);
 
 const SECONDS = Number(process.env["SALLYPORT_PREDICTION_SECONDS"] ?? 12);
+/** Only transports whose name begins so; goals are reckoned against ws where that is among them. */
+const ONLY = process.env["SALLYPORT_PREDICTION_ONLY"]?.split(",") ?? [""];
 const COUNT = 6;
 /** Joining, and the first acknowledgements, are not measured. */
 const WARM_UP_MS = 1500;
@@ -29,7 +31,7 @@ interface Way {
   module: URL;
 }
 
-const WAYS: readonly Way[] = [
+const ALL_WAYS: readonly Way[] = [
   { name: "ws", transport: "ws", mode: "reliable", module: PLAYERS },
   { name: "UDP, reliable inputs", transport: "sallyport", mode: "reliable", module: PLAYERS },
   { name: "UDP, unreliable inputs", transport: "sallyport", mode: "unreliable", module: PLAYERS },
@@ -37,6 +39,7 @@ const WAYS: readonly Way[] = [
     ? [{ name: "WebRTC (Chromium)", transport: "sallyport", mode: "unreliable", module: BROWSER } as const]
     : []),
 ];
+const WAYS = ALL_WAYS.filter(({ name }) => ONLY.some((beginning) => name.startsWith(beginning)));
 
 interface Seen {
   way: Way;

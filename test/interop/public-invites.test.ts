@@ -1,5 +1,6 @@
 /** Hosts and guests who meet through public relays, honest ones and others. */
 import { execFile } from "node:child_process";
+import crypto from "node:crypto";
 import { once } from "node:events";
 import { createServer as createHTTPServer } from "node:http";
 import { type AddressInfo, createServer as createTCPServer } from "node:net";
@@ -9,6 +10,7 @@ import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { type IntroduceOptions, introduce } from "../../sdk/src/rendezvous/guest/introduce.ts";
 import { NODE_SOCKETS } from "../../sdk/src/rendezvous/guest/introduce-node.ts";
+import { Introductions } from "../../sdk/src/rendezvous/guest/introductions.ts";
 import { HostRegistration, type HostRegistrationOptions } from "../../sdk/src/rendezvous/host/registration.ts";
 import type { Introduction, IntroductionClosed } from "../../sdk/src/rendezvous/sealed/introduction.ts";
 import { parseInvite } from "../../sdk/src/rendezvous/wire/invite.ts";
@@ -170,6 +172,22 @@ describe("an invite of public", () => {
     expect(renewed.code).not.toBe(second.code);
     expect((await ask(renewed.url)).details.name).toBe("Arena");
     await expect(ask(first.link, { timeoutMs: 2500 })).rejects.toMatchObject({ code: "unreachable" });
+  });
+
+  test("who comes again by the same code does not hash it again", async () => {
+    await startAll("honest");
+    const { code } = await host();
+    const hash = vi.spyOn(crypto, "scrypt");
+    const again = new Introductions(code, { relays: urlsOf(relays) }, NODE_SOCKETS);
+    const first = await again.get();
+    expect(hash).toHaveBeenCalledTimes(2);
+    first.close();
+    const second = await again.get();
+    expect(second).not.toBe(first);
+    expect(second.details.name).toBe("Arena");
+    expect(hash).toHaveBeenCalledTimes(2);
+    second.close();
+    vi.restoreAllMocks();
   });
 
   test("a page of its own gets the link", async () => {

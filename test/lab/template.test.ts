@@ -44,17 +44,23 @@ describeLab("a newcomer's game behind a home router", () => {
     const invitedMs = performance.now() - began;
     expect(link).toMatch(new RegExp(`^${pageUrl}#`));
 
+    const asked = performance.now();
     const played = await friend.exec(["npm", "run", "play", "--", code, "--seconds", "1"], {
       cwd: game,
       env,
       timeoutMs: 30_000,
     });
     expect(played.output).toMatch(new RegExp(`In, punched to ${home.wanAddress}:2567`));
+    const playedMs = performance.now() - asked;
     const page = new URL("./modules/template-page.ts", import.meta.url);
     const inPage = await friend.run<{ players: number; ms: number }>(page, { link }, { timeoutMs: 60_000 });
     expect(inPage.players).toBe(1);
     console.info(
-      `npm run dev: an invite after ${Math.round(invitedMs)} ms; in the page ${inPage.ms} ms after the link was opened`,
+      [
+        `npm run dev: an invite after ${Math.round(invitedMs)} ms`,
+        `npm run play by code, with a second of play: ${Math.round(playedMs)} ms`,
+        `in the page ${inPage.ms} ms after the link was opened`,
+      ].join("; "),
     );
     server.kill("SIGINT");
     await server.exited;

@@ -8,11 +8,11 @@ import { netcodeReady } from "../netcode/sodium.ts";
 import { NetcodeClientState } from "../netcode/types.ts";
 import { SessionError, type SessionErrorCode } from "./errors.ts";
 import type { SessionLimits } from "./limits.ts";
+import { PacketSession } from "./packet-session.ts";
 import type { SessionPath } from "./path.ts";
 import { isPathPacket, responseTo } from "./path-packet.ts";
 import { SessionPump } from "./pump.ts";
 import type { CloseReason, Session } from "./types.ts";
-import { UDPSession } from "./udp-session.ts";
 import { dialableAddresses, PathWay, SocketWay, type Way } from "./way.ts";
 
 const trace = traceOf("session");
@@ -90,7 +90,7 @@ class ClientConnection {
   #stageAt = 0;
   #requestedAt: number = Number.NEGATIVE_INFINITY;
   #handshakeMs = Infinity;
-  #session: UDPSession | undefined;
+  #session: PacketSession | undefined;
   #settle: { resolve(session: Session): void; reject(error: SessionError): void } | undefined;
   #released = false;
 
@@ -175,7 +175,7 @@ class ClientConnection {
     const netcode = this.#netcode;
     const way = this.#way;
     clearTimeout(this.#limit);
-    this.#session = new UDPSession(
+    this.#session = new PacketSession(
       {
         get remote() {
           return way.remote;

@@ -17,7 +17,7 @@ interface Arrival {
 }
 
 /**
- * What TCP and SCTP need to notice a loss, beside a round trip, ms: the packets behind the lost one, and their acknowledgements.
+ * What TCP needs to notice a loss, beside a round trip, ms: the packets behind the lost one, and their acknowledgements.
  * Whatever is lost a second time waits for a timeout (RFC 6298: 200 ms at least in Linux, doubled each time).
  */
 const NOTICED_MS = 20;
@@ -25,13 +25,13 @@ const TIMEOUT_MS = 200;
 const MAX_RETRANSMISSIONS = 6;
 
 /**
- * A bad line for messages whose packets are somebody else's to send: data channels, WebSocket. An unreliable message fares as a packet
- * does; a lost reliable one is sent again, as TCP and SCTP do it, and all reliable ones behind it wait. One direction.
+ * A bad line for messages whose packets are somebody else's to send: a WebSocket's. One that is lost is sent again, as TCP does it, and
+ * all behind it wait. One direction.
  */
 export class MessageLine {
   readonly #model: LineModel;
   readonly #options: MessageLineOptions;
-  /** Reliable ones, in their order. */
+  /** In their order. */
   readonly #queue: Arrival[] = [];
   #lastDue = Number.NEGATIVE_INFINITY;
   #armed = false;
@@ -50,19 +50,8 @@ export class MessageLine {
     this.#model.conditions = conditions;
   }
 
-  /** A message that may be lost, come twice or be overtaken: `deliver` is called as often as it arrives. */
-  unreliable(bytes: number, deliver: () => void): void {
-    const now = this.#options.now();
-    const dueAt = this.#model.dueAt(bytes, now);
-    if (Number.isNaN(dueAt)) return;
-    if (dueAt <= now) deliver();
-    else this.#options.later(deliver, dueAt - now);
-    const again = this.#model.duplicateAt(dueAt);
-    if (!Number.isNaN(again)) this.#options.later(deliver, again - now);
-  }
-
   /** A message that arrives once, behind those before it. */
-  reliable(bytes: number, deliver: () => void): void {
+  send(bytes: number, deliver: () => void): void {
     const now = this.#options.now();
     let sentAt = now;
     let dueAt = this.#model.dueAt(bytes, sentAt);

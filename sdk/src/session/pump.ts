@@ -1,3 +1,5 @@
+import { soon } from "./soon.ts";
+
 /** What the pump drives. */
 export interface Pumped {
   /** Sends what is due, and says when to come back (ms on the pump's clock): Infinity once it has ended. */
@@ -37,7 +39,7 @@ export class SessionPump {
   #flushed = 0;
   #queued = 0;
   #due: Pumped[] = [];
-  #timer: NodeJS.Timeout | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
   #closed = false;
 
@@ -73,7 +75,7 @@ export class SessionPump {
     if (this.#closed) return;
     session.deadline = at;
     if (at <= now) {
-      if (this.#due.push(session) === 1) setImmediate(this.#flushDue);
+      if (this.#due.push(session) === 1) soon(this.#flushDue);
     } else if (at < this.#timerAt) {
       this.#arm(at, now);
     }
@@ -102,7 +104,7 @@ export class SessionPump {
     }
     if (end < this.#queued) {
       this.#flushed = end;
-      setImmediate(this.#flushQueue);
+      soon(this.#flushQueue);
     } else {
       this.#flushed = 0;
       this.#queued = 0;
@@ -128,7 +130,8 @@ export class SessionPump {
     clearTimeout(this.#timer);
     this.#timerAt = at;
     this.#timer = setTimeout(this.#expire, Math.min(Math.max(1, Math.ceil(at - now)), MAX_SLEEP_MS));
-    this.#timer.unref();
+    // A page has nothing to be kept alive.
+    if (typeof this.#timer === "object") this.#timer.unref();
   }
 
   readonly #expire = (): void => {

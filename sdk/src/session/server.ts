@@ -10,6 +10,8 @@ import { netcodeReady } from "../netcode/sodium.ts";
 import type { NetcodeDisconnectReason, NetcodeServerClient } from "../netcode/types.ts";
 import { CLOSE_GOING_AWAY } from "./close-code.ts";
 import type { SessionLimits } from "./limits.ts";
+import type { SessionLink } from "./link.ts";
+import { PacketSession } from "./packet-session.ts";
 import { PATH_PORT, PathTable, type SessionPath } from "./path.ts";
 import { PathConsent } from "./path-consent.ts";
 import { isPathPacket } from "./path-packet.ts";
@@ -18,7 +20,6 @@ import { SessionPump } from "./pump.ts";
 import { Roaming } from "./roaming.ts";
 import { tokenClock } from "./token-clock.ts";
 import type { CloseReason, Session, SessionServer, SessionTokenOptions } from "./types.ts";
-import { type SessionLink, UDPSession } from "./udp-session.ts";
 
 const trace = traceOf("session");
 
@@ -224,7 +225,7 @@ export class UDPSessionServer implements SessionServer, AsyncDisposable {
       send: (payload, now) => netcode.send(client, payload, now),
       disconnect: (now) => netcode.disconnect(client, now),
     };
-    const session = new UDPSession(link, this.#pump, {
+    const session = new PacketSession(link, this.#pump, {
       clientId: client.clientId,
       userData: client.userData.slice(),
       handshakeMs: client.handshakeMs,
@@ -260,4 +261,5 @@ const CLOSE_REASONS: Record<NetcodeDisconnectReason, CloseReason> = {
   server: "local",
 };
 
-const sessionOf = (client: NetcodeServerClient): UDPSession | undefined => client.context as UDPSession | undefined;
+const sessionOf = (client: NetcodeServerClient): PacketSession | undefined =>
+  client.context as PacketSession | undefined;

@@ -51,8 +51,8 @@ export interface SessionStats {
   /** Bytes on their way: sent, neither acknowledged nor lost. */
   bytesInFlight: number;
   /**
-   * The longest packet that is sent on this path at present, in bytes before encryption (RFC 8899): 1200, and less, down to 512,
-   * where longer ones vanish. Messages of any size arrive all the same.
+   * The longest packet that is sent on this path at present, in bytes before encryption (RFC 8899): 1200 (WebRTC: 1100), and less,
+   * down to 512, where longer ones vanish. Messages of any size arrive all the same.
    */
   maxPacketBytes: number;
 }
@@ -72,7 +72,7 @@ export interface Session {
   readonly pathKind: SessionPathKind;
   /** Round trip, loss and traffic, as they are now. */
   readonly stats: SessionStats;
-  /** Since the other side was heard, ms. One that is there says something every 100 ms over UDP, every second over WebRTC. */
+  /** Since the other side was heard, ms. One that is there says something every 100 ms over UDP, every 250 over WebRTC. */
   readonly silentMs: number;
   /** The ways that ICE tried, best first, where it was ICE that found the path; for diagnosis. */
   pairs?(): readonly SessionPathPair[];

@@ -11,7 +11,7 @@ registerHooks({
     if (!url.endsWith("/rendezvous/wire/code.ts")) return loaded;
     const { source: raw = "" } = loaded;
     const source = typeof raw === "string" ? raw : Buffer.from(raw as Uint8Array).toString();
-    const cheap = source.replace("N: 2 ** 14", "N: 2");
+    const cheap = source.replace("N: 2 ** 14", "N: 2 ** 4");
     if (cheap === source) throw new Error("the cost of a lobby's code is not where it was");
     return { ...loaded, source: cheap };
   },

@@ -118,7 +118,7 @@ export async function measureLobby(processes: number, levels: readonly number[])
     const figures: LobbyFigures[] = [];
     for (const lobby of lobbies) figures.push(await lobby.ask<LobbyFigures>(0));
     const times = report.times.toSorted((a, b) => a - b);
-    found.push({
+    const level: Level = {
       hosts,
       megabytes: sum(figures.map(({ residentBytes }) => residentBytes)) / 1e6,
       redisMegabytes: redis ? residentMegabytes(redis.pid) : 0,
@@ -132,7 +132,10 @@ export async function measureLobby(processes: number, levels: readonly number[])
       listBytes: Math.max(...figures.map(({ listBytes }) => listBytes)),
       perSecond: (hosts - before) / seconds,
       lost: sum(answers.map(({ lost }) => lost)),
-    });
+    };
+    // It takes minutes: who waits sees how far it is.
+    process.stderr.write(`${JSON.stringify({ processes, ...level })}\n`);
+    found.push(level);
     before = hosts;
   }
   return found;

@@ -4,9 +4,9 @@ import { NetcodeClient } from "../../../sdk/src/netcode/client.ts";
 import { generateConnectToken } from "../../../sdk/src/netcode/connect-token.ts";
 import { NetcodeServer } from "../../../sdk/src/netcode/server.ts";
 import { netcodeReady } from "../../../sdk/src/netcode/sodium.ts";
+import { PacketSession } from "../../../sdk/src/session/packet-session.ts";
 import { SessionPump } from "../../../sdk/src/session/pump.ts";
 import type { Session } from "../../../sdk/src/session/types.ts";
-import { UDPSession } from "../../../sdk/src/session/udp-session.ts";
 
 const SERVER = { address: "192.0.2.1", port: 7777 };
 const CLIENT = { address: "192.0.2.2", port: 5000 };
@@ -26,8 +26,8 @@ export async function openPair(): Promise<(message: Uint8Array) => void> {
     limits: {},
     conditions: null,
   };
-  let serverEnd: UDPSession | undefined;
-  let clientEnd: UDPSession | undefined;
+  let serverEnd: PacketSession | undefined;
+  let clientEnd: PacketSession | undefined;
   const privateKey = new Uint8Array(32).fill(9);
   const server = new NetcodeServer(
     { protocolId: 1n, privateKey, address: SERVER, maxClients: 4 },
@@ -40,7 +40,7 @@ export async function openPair(): Promise<(message: Uint8Array) => void> {
           send: (payload: Uint8Array, at: number) => server.send(client, payload, at),
           disconnect: () => undefined,
         };
-        serverEnd = new UDPSession(link, pump, options);
+        serverEnd = new PacketSession(link, pump, options);
       },
       clientDisconnected: () => undefined,
       payload: (_client, data) => serverEnd?.receive(data, now),
@@ -82,8 +82,8 @@ export async function openPair(): Promise<(message: Uint8Array) => void> {
     send: (payload: Uint8Array, at: number) => client.send(payload, at),
     disconnect: () => undefined,
   };
-  clientEnd = new UDPSession(link, pump, options);
-  const ends: readonly UDPSession[] = [clientEnd, serverEnd];
+  clientEnd = new PacketSession(link, pump, options);
+  const ends: readonly PacketSession[] = [clientEnd, serverEnd];
   let received = 0;
   for (const end of ends) end.onMessage = (() => received++) satisfies Session["onMessage"];
   return (message) => {

@@ -1,5 +1,6 @@
 /** Strangers at the door for browsers, with the real library behind it. */
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { WEBRTC_PROTOCOL } from "../../../sdk/src/colyseus/wire/webrtc-request.ts";
 import { CHROMIUM } from "../../unit/colyseus/server/webrtc/offers.ts";
 import { startServer, type TestServer } from "./harness.ts";
 import type { ArenaRoom } from "./rooms.ts";
@@ -32,7 +33,7 @@ async function seat(): Promise<{ roomId: string; sessionId: string }> {
   return (await response.json()) as { roomId: string; sessionId: string };
 }
 const offer = (of: { roomId: string; sessionId: string }, sdp = CHROMIUM): string =>
-  JSON.stringify({ roomId: of.roomId, sessionId: of.sessionId, offer: sdp });
+  JSON.stringify({ protocol: WEBRTC_PROTOCOL, roomId: of.roomId, sessionId: of.sessionId, offer: sdp });
 
 test("who holds a seat gets an answer with where to send; other pages may ask too", async () => {
   const { status, json } = await post(offer(await seat()), { origin: "https://game.example" });

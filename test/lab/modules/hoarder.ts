@@ -2,6 +2,7 @@
 import { Agent, request } from "node:http";
 import { SallyportClient } from "../../../sdk/src/colyseus/client/client.ts";
 import type { ConnectReply } from "../../../sdk/src/colyseus/wire/connect-request.ts";
+import { WEBRTC_PROTOCOL } from "../../../sdk/src/colyseus/wire/webrtc-request.ts";
 import { UDPSocket } from "../../../sdk/src/net/udp-socket.ts";
 import { readConnectToken } from "../../../sdk/src/netcode/connect-token.ts";
 import { writeRequest } from "../../../sdk/src/netcode/request.ts";
@@ -88,7 +89,7 @@ if (what === "create" || what === "joinOrCreate") {
 } else if (what === "offers") {
   await repeat(async () => {
     const mine = await seat();
-    if (mine) note(await post("/sallyport/webrtc", { ...mine, protocol: 1, offer: CHROMIUM }));
+    if (mine) note(await post("/sallyport/webrtc", { ...mine, protocol: WEBRTC_PROTOCOL, offer: CHROMIUM }));
   });
 } else if (what === "tokens") {
   const socket = UDPSocket.open();

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
+import { PacketSession } from "../../../sdk/src/session/packet-session.ts";
 import { SessionPump } from "../../../sdk/src/session/pump.ts";
-import { UDPSession } from "../../../sdk/src/session/udp-session.ts";
 
 /** What a session takes its round trip for before the first acknowledgement. */
 function assumedRttMs(handshakeMs: number): number {
@@ -8,7 +8,7 @@ function assumedRttMs(handshakeMs: number): number {
   const link = { remote, heardAt: 0, send: () => true, disconnect: () => undefined };
   const pump = new SessionPump(() => 0);
   const options = { clientId: 1n, userData: new Uint8Array(0), handshakeMs, limits: {}, conditions: null };
-  const { rttMs } = new UDPSession(link, pump, options).stats;
+  const { rttMs } = new PacketSession(link, pump, options).stats;
   pump.close();
   return rttMs;
 }

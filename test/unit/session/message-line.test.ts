@@ -24,11 +24,11 @@ class Clock {
 }
 
 /** One message every 10 ms. @returns number and time of arrival */
-function travel(conditions: NetworkConditions, kind: "reliable" | "unreliable", count = 2000): [number, number][] {
+function travel(conditions: NetworkConditions, count = 2000): [number, number][] {
   const clock = new Clock();
   const line = new MessageLine(conditions, { now: () => clock.now, later: clock.later, seed: 1 });
   const arrived: [number, number][] = [];
-  for (let n = 0; n < count; n++) clock.later(() => line[kind](50, () => arrived.push([n, clock.now])), n * 10);
+  for (let n = 0; n < count; n++) clock.later(() => line.send(50, () => arrived.push([n, clock.now])), n * 10);
   clock.run();
   return arrived;
 }
@@ -41,29 +41,21 @@ describe("MessageLine", () => {
   test("without conditions a message arrives within the call", () => {
     const line = new MessageLine({}, { now: () => 0, later: () => expect.unreachable() });
     let arrived = 0;
-    line.reliable(10, () => arrived++);
-    line.unreliable(10, () => arrived++);
-    expect(arrived).toBe(2);
+    line.send(10, () => arrived++);
+    expect(arrived).toBe(1);
   });
 
-  test.each(["reliable", "unreliable"] as const)("%s: delay and jitter within their bounds, in order", (kind) => {
-    const arrived = travel({ delayMs: 30, jitterMs: 20 }, kind);
+  test("delay and jitter within their bounds, in order", () => {
+    const arrived = travel({ delayMs: 30, jitterMs: 20 });
     expect(arrived.map(([n]) => n)).toEqual(Array.from({ length: 2000 }, (_, n) => n));
     // Those that are due within a millisecond arrive together.
     expect(Math.min(...delays(arrived))).toBeGreaterThanOrEqual(29);
     expect(Math.max(...delays(arrived))).toBeLessThanOrEqual(51);
   });
 
-  test("an unreliable message is lost, and comes twice, as often as a packet", () => {
-    const arrived = travel({ loss: 0.1, duplicate: 0.2 }, "unreliable", 20_000).map(([n]) => n);
-    const once = new Set(arrived);
-    expect(once.size / 20_000).toBeCloseTo(0.9, 1);
-    expect((arrived.length - once.size) / once.size).toBeCloseTo(0.2, 1);
-  });
-
-  test("a reliable message is never lost: it waits for the retransmission, and those behind it wait too", () => {
+  test("a message is never lost: it waits for the retransmission, and those behind it wait too", () => {
     const conditions = { delayMs: 30, loss: 0.05 };
-    const arrived = travel(conditions, "reliable", 5000);
+    const arrived = travel(conditions, 5000);
     expect(arrived.map(([n]) => n)).toEqual(Array.from({ length: 5000 }, (_, n) => n));
     const late = share(delays(arrived), (ms) => ms > 31);
     // 5 % are lost; each holds up the eight that are sent in the 80 ms until it is sent again.
@@ -72,8 +64,8 @@ describe("MessageLine", () => {
     expect(Math.max(...delays(arrived))).toBeGreaterThan(30 + 80);
   });
 
-  test("all is lost: reliable messages come late, none is kept for ever", () => {
-    const arrived = travel({ loss: 1 }, "reliable", 20);
+  test("all is lost: messages come late, none is kept for ever", () => {
+    const arrived = travel({ loss: 1 }, 20);
     expect(arrived).toHaveLength(20);
   });
 
@@ -81,11 +73,11 @@ describe("MessageLine", () => {
     const clock = new Clock();
     const line = new MessageLine({ delayMs: 50 }, { now: () => clock.now, later: clock.later, seed: 1 });
     const order: number[] = [];
-    line.reliable(10, () => order.push(1));
+    line.send(10, () => order.push(1));
     line.conditions = {};
-    line.reliable(10, () => order.push(2));
+    line.send(10, () => order.push(2));
     clock.run();
-    line.reliable(10, () => order.push(3));
+    line.send(10, () => order.push(3));
     expect(order).toEqual([1, 2, 3]);
   });
 });

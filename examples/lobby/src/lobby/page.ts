@@ -2,6 +2,7 @@
 import { readdirSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { RendezvousRoom } from "sallyport/colyseus";
+import type { GameListing } from "sallyport/rendezvous";
 import { renderPage } from "./game-list.ts";
 import { type App, DEBUG_HEADERS, file, HEADERS, LIBRARIES, sendFile } from "./static.ts";
 
@@ -31,10 +32,14 @@ interface LobbyConnectivity {
   stun: readonly string[];
 }
 
+/** Pages ask every few seconds, and a lobby may have thousands. */
+const MOST_LISTED = 200;
+const listed = async (): Promise<GameListing[]> => (await RendezvousRoom.list()).slice(0, MOST_LISTED);
+
 export function servePage(app: App, connectivity: LobbyConnectivity): void {
   for (const [path, name] of Object.entries(FILES)) app.get(path, (_request, response) => sendFile(response, name));
   app.get("/", async (request, response) => {
-    const [template, games] = await Promise.all([readFile(file("index.html"), "utf8"), RendezvousRoom.list()]);
+    const [template, games] = await Promise.all([readFile(file("index.html"), "utf8"), listed()]);
     // Colyseus' debug panel brings its styles along.
     const isDebugged = new URL(request.url ?? "/", "http://lobby").searchParams.has("debug");
     const headers = isDebugged ? DEBUG_HEADERS : HEADERS;
@@ -44,6 +49,6 @@ export function servePage(app: App, connectivity: LobbyConnectivity): void {
     response.set(HEADERS).json(connectivity);
   });
   app.get("/games", async (_request, response) => {
-    response.set(HEADERS).json(await RendezvousRoom.list());
+    response.set(HEADERS).json(await listed());
   });
 }

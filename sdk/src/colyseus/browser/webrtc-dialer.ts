@@ -4,13 +4,13 @@ import { firstReachable } from "../client/reach.ts";
 import { HIDDEN_NO_WEBSOCKET } from "../client/session-client.ts";
 import type { Dialed, DialOptions, Pace, SessionWay } from "../client/session-way.ts";
 import { type ClientLimits, clientSessionLimits, clientTraffic } from "../wire/traffic-limits.ts";
-import { BrowserLink } from "./link.ts";
 import { obstacleHere } from "./local-network.ts";
+import { BrowserPeer } from "./peer.ts";
 import { requestAnswer, type WebRTCAnswer } from "./signalling.ts";
 
 export interface WebRTCDialerOptions {
   enabled: boolean;
-  /** From the offer until the channels are open, ms. What the server tells us to wait does not count. */
+  /** From the offer until the channel is open, ms. What the server tells us to wait does not count. */
   timeoutMs: number;
   iceServers: RTCIceServer[];
   /** The page's addresses stay hidden: TURN servers carry everything, and no WebSocket is opened. Default false. */
@@ -28,8 +28,8 @@ const ICE_PATIENCE_MS = 1000;
 const ASK_WEBSOCKET_MS = 300;
 /** On a long path longer: a check of ICE takes no longer than the answer did, and this at most counts. */
 const MAX_ROUND_TRIP_MS = 500;
-/** A ping each second comes from the other side, and the answers to ours. */
-const SILENCE_MS = 1250;
+/** Four keep-alives (webrtc/link.ts). */
+const SILENCE_MS = 1000;
 /** Each try costs the server a certificate and a peer connection. */
 const PACE: Pace = { everyMs: 6000, maxEveryMs: 6000 };
 /** For an attempt that nobody waits for. */
@@ -38,8 +38,8 @@ const PATIENT_TIMEOUT_MS = 4000;
 /**
  * Sessions over WebRTC.
  *
- * A seat can be taken once only, so WebRTC and WebSocket are not raced. The server takes the seat when the client says so over the
- * open channel; until then it is still good for WebSocket.
+ * A seat can be taken once only, so WebRTC and WebSocket are not raced. The server takes the seat when the client says something over
+ * the open channel; until then it is still good for WebSocket.
  */
 export function webRTCDialer({ enabled, ...options }: WebRTCDialerOptions): SessionWay {
   const { endpoints = [], relayOnly = false } = options;
@@ -80,7 +80,7 @@ async function dial(
 ): Promise<Dialed> {
   const timeoutMs = isPatient ? Math.max(PATIENT_TIMEOUT_MS, options.timeoutMs) : options.timeoutMs;
   if (typeof RTCPeerConnection === "undefined") throw new Error("this browser has no WebRTC");
-  const link = new BrowserLink(iceServers, relayOnly);
+  const peer = new BrowserPeer(iceServers, relayOnly);
   const deadline = new AbortController();
   let waitingFor = "answer from the server";
   const giveUp = (afterMs: number): void => deadline.abort(new Error(`no ${waitingFor} within ${afterMs} ms`));
@@ -90,7 +90,7 @@ async function dial(
   const either = AbortSignal.any([signal, deadline.signal]);
   try {
     onProgress("token");
-    const offer = await link.offer(either);
+    const offer = await peer.offer(either);
     let askedAt = performance.now();
     const ask = async (): Promise<WebRTCAnswer> => {
       clearTimeout(timer);
@@ -107,10 +107,10 @@ async function dial(
     const patienceMs = Math.round(ICE_PATIENCE_MS + roundTripMs);
     const lateAt = performance.now() + patienceMs;
     const giveUpUnlessConnected = (): void => {
-      timers.push(setTimeout(() => link.isConnected || giveUp(patienceMs), Math.max(0, lateAt - performance.now())));
+      timers.push(setTimeout(() => peer.isConnected || giveUp(patienceMs), Math.max(0, lateAt - performance.now())));
     };
     const askWebSocket = (): void => {
-      if (link.isConnected) return;
+      if (peer.isConnected) return;
       // By address, the server has just answered. By invite it may have no address at all.
       if (endpoints === undefined) giveUpUnlessConnected();
       else void locate(endpoints, either).then(giveUpUnlessConnected, () => {});
@@ -118,15 +118,14 @@ async function dial(
     if (!isPatient) timers.push(setTimeout(askWebSocket, ASK_WEBSOCKET_MS));
     onProgress("webrtc", roomURL.host);
     waitingFor = "open channel over UDP";
-    const session = await link.connect(answer, {
-      ...clientSessionLimits(clientTraffic(limits)),
+    const session = await peer.connect(answer, {
+      limits: clientSessionLimits(clientTraffic(limits)),
       timeoutMs: silenceMs,
       signal: either,
     });
-    session.join();
     return { session, endpoints: [], instance };
   } catch (error) {
-    link.close();
+    peer.close();
     // What AbortSignal makes of it says less than why it was aborted.
     if (either.aborted) throw either.reason;
     throw error;

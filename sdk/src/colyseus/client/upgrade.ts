@@ -17,7 +17,7 @@ const REST_MS = 500;
 /** The pace slows down after so many tries, by this factor for each. */
 const PATIENT_TRIES = 8;
 const SLOWING = 1.5;
-/** A new session shows for so long that it stays, ms: two pings of WebRTC come within it. */
+/** A new session shows for so long that it stays, ms: keep-alives of WebRTC come within it. */
 const PROBATION_MS = 1250;
 const PROBATION_SILENCE_MS = 500;
 const PATIENCE_MS = 2000;

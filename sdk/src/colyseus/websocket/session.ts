@@ -85,7 +85,7 @@ export class WebSocketSession implements Session {
 
   #send(data: Uint8Array | string): void {
     if (!this.#line) this.#port.send(data);
-    else this.#line.out.reliable(data.length, () => this.#port.isOpen && this.#port.send(data));
+    else this.#line.out.send(data.length, () => this.#port.isOpen && this.#port.send(data));
   }
 
   flush(): void {}
@@ -106,7 +106,7 @@ export class WebSocketSession implements Session {
 
   /** Something came in. */
   receive(data: string | Uint8Array): void {
-    if (this.#line) this.#line.in.reliable(data.length, () => this.#receive(data));
+    if (this.#line) this.#line.in.send(data.length, () => this.#receive(data));
     else this.#receive(data);
   }
 

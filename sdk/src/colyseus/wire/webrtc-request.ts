@@ -13,17 +13,16 @@ import type { ConnectRequest } from "./connect-request.ts";
  * The fingerprints in offer and answer are what DTLS authenticates the two by (RFC 8827 section 6.5): over plain http whoever can
  * change what passes can stand in between, as for Colyseus' own tokens.
  *
- * Both sides then open two data channels by agreement (RFC 8832 is not needed), {@link RELIABLE_CHANNEL} and
- * {@link UNRELIABLE_CHANNEL}, and speak what control.ts says.
+ * Both sides then open one data channel by agreement (RFC 8832 is not needed), {@link PACKET_CHANNEL}, unordered and with nothing sent
+ * twice: each message on it is a packet as over UDP (webrtc/link.ts). The client's first one takes the seat.
  */
 export const WEBRTC_PATH = "/sallyport/webrtc";
-export const WEBRTC_PROTOCOL = 1;
+export const WEBRTC_PROTOCOL = 2;
 export const WEBRTC_PROTOCOL_NAME = "Sallyport's WebRTC protocol";
 export const MAX_WEBRTC_REQUEST_BYTES = 16_384;
 
-/** Stream ids (RFC 8831 section 6.4); `RTCDataChannelInit` and libdatachannel's take these as they are. */
-export const RELIABLE_CHANNEL = { id: 0, label: "reliable" } as const;
-export const UNRELIABLE_CHANNEL = { id: 1, label: "unreliable" } as const;
+/** Its stream (RFC 8831 section 6.4), as `RTCDataChannelInit` and libdatachannel's take it. */
+export const PACKET_CHANNEL = { id: 0, label: "packets" } as const;
 
 export interface WebRTCRequest extends ConnectRequest {
   /** SDP (RFC 8829) with the candidates that were found. */

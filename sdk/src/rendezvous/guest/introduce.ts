@@ -8,6 +8,7 @@ import { traceableFailure } from "../wire/errors.ts";
 import { PUBLIC_LOBBY } from "../wire/invite.ts";
 import { Approach } from "./approach.ts";
 import type { RelaySockets } from "./by-relays.ts";
+import type { CodeHashes } from "./code-hashes.ts";
 import { type AskedInvite, askedInvite, type Patience, patienceOf, type ResolveOptions } from "./resolve.ts";
 
 const trace = traceOf("rendezvous");
@@ -19,6 +20,8 @@ export interface IntroduceOptions extends ResolveOptions {
    * record relays can read these, unlike everything later. Asked once, when the first relay is there.
    */
   opening?: (() => readonly Uint8Array[]) | undefined;
+  /** @internal With an invite of `public`: the slow hashes of its code, from earlier introductions. */
+  hashes?: CodeHashes | undefined;
 }
 
 /**

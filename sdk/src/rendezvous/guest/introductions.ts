@@ -1,5 +1,6 @@
 import type { Introduction } from "../sealed/introduction.ts";
 import type { RelaySockets } from "./by-relays.ts";
+import { CodeHashes } from "./code-hashes.ts";
 import { type IntroduceOptions, introduce } from "./introduce.ts";
 
 /** An introduction that nobody needs any more is given back to the lobby. */
@@ -20,7 +21,7 @@ export class Introductions {
   /** @param sockets how relays are reached. Default: as a page can */
   constructor(invite: string, options: IntroduceOptions, sockets?: RelaySockets) {
     this.#invite = invite;
-    this.#options = options;
+    this.#options = { ...options, hashes: new CodeHashes() };
     this.#sockets = sockets;
   }
 

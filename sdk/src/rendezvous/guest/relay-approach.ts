@@ -154,11 +154,18 @@ export class RelayApproach {
     }
     if (++this.#checks > MAX_CHECKS) return;
     this.#isChecking = true;
-    void isHost.then((is) => {
-      this.#isChecking = false;
-      // Others who have the code can answer; the host's own answer comes again.
-      if (is && !this.#isOver) this.#begin(relay, answer, records);
-    });
+    isHost.then(
+      (is) => {
+        this.#isChecking = false;
+        // Others who have the code can answer; the host's own answer comes again.
+        if (is && !this.#isOver) this.#begin(relay, answer, records);
+      },
+      (cause: unknown) => {
+        // It takes 64 MiB at once, which a phone may not have.
+        this.#isChecking = false;
+        this.#fail(new RendezvousError("unreachable", "The host's answer could not be checked here.", { cause }));
+      },
+    );
   }
 
   #begin(relay: string, answer: NoiseTransport & { responderKey: Uint8Array }, records: readonly Uint8Array[]): void {

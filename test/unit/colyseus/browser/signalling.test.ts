@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { requestAnswer } from "../../../../sdk/src/colyseus/browser/signalling.ts";
 
 const room = new URL("ws://198.51.100.7:7777/prefix/process/room?sessionId=s&_authToken=secret&skipHandshake=1");
-const answer = { protocol: 1, answer: "v=0", timeoutMs: 9000 };
+const answer = { protocol: 2, answer: "v=0", timeoutMs: 9000 };
 
 function server(status: number, body: unknown) {
   const asked: { url: string; headers: RequestInit["headers"]; body: string }[] = [];
@@ -22,7 +22,7 @@ test("asks the process that has the room, for the seat, as whoever is logged in"
   expect(url).toBe("http://198.51.100.7:7777/prefix/sallyport/webrtc");
   expect(headers).toMatchObject({ authorization: "Bearer secret", "x-game": "1" });
   expect(JSON.parse(body)).toEqual({
-    protocol: 1,
+    protocol: 2,
     roomId: "room",
     sessionId: "s",
     skipHandshake: true,
@@ -43,23 +43,23 @@ test("names the address that was dialed where the URL has one", async () => {
 });
 
 test.each<[string, number, unknown, RegExp]>([
-  ["none here", 200, { protocol: 1, unavailable: "this server offers none" }, /^this server offers none$/],
+  ["none here", 200, { protocol: 2, unavailable: "this server offers none" }, /^this server offers none$/],
   ["no seat", 404, { code: 524, error: "seat reservation expired." }, /^seat reservation expired\.$/],
   ["another kind of server", 404, "Cannot POST", /does not speak Sallyport/],
   ["a proxy that is down", 502, "<html>", /HTTP status 502/],
   [
     "another version",
     200,
-    { protocol: 2, answer: "v=0", timeoutMs: 1 },
-    /^This game's server speaks Sallyport's WebRTC protocol 2, this client 1: update the client$/,
+    { protocol: 3, answer: "v=0", timeoutMs: 1 },
+    /^This game's server speaks Sallyport's WebRTC protocol 3, this client 2: update the client$/,
   ],
   [
     "another version, which the server notices",
     409,
     { code: 409, error: "…", protocol: 3 },
-    /protocol 3, this client 1/,
+    /protocol 3, this client 2/,
   ],
-  ["half an answer", 200, { protocol: 1, answer: "v=0" }, /has no SDP/],
+  ["half an answer", 200, { protocol: 2, answer: "v=0" }, /has no SDP/],
   ["no answer of ours", 200, "<html>", /none of Sallyport's/],
 ])("says why there is no answer: %s", async (_what, status, body, why) => {
   await expect(server(status, body).ask()).rejects.toThrow(why);

@@ -1,72 +1,67 @@
-import { type DataChannelPort } from "../../../../sdk/src/colyseus/webrtc/send-queue.ts";
+import { seededRandom } from "../../../../sdk/src/channel/random.ts";
 import {
-  DataChannelSession,
-  type DataChannelSessionOptions,
-  type PeerLink,
-} from "../../../../sdk/src/colyseus/webrtc/session.ts";
+  DataChannelLink,
+  type DataChannelLinkOptions,
+  type DataChannelPeer,
+  type DataChannelPort,
+} from "../../../../sdk/src/colyseus/webrtc/link.ts";
+import { SessionPump } from "../../../../sdk/src/session/pump.ts";
 
-type Sent = string | Uint8Array;
-
-/** A data channel of which a test decides when it delivers. */
+/** One way of an unordered data channel that sends nothing twice, on a line of 10 ms. */
 export class FakeChannel implements DataChannelPort {
-  readonly sent: Sent[] = [];
-  buffered = 0;
+  /** All that was ever sent. */
+  readonly sent: Uint8Array[] = [];
   broken = false;
-  /** What is sent waits: {@link drain} takes it. */
+  /** What is sent waits until {@link drain}. */
   isSlow = false;
-  #onLow: () => void = () => {};
-
-  onLow(listener: () => void): void {
-    this.#onLow = listener;
-  }
-
-  /** All that waits leaves, and what the sender sends thereupon waits. */
-  drain(): void {
-    this.buffered = 0;
-    this.#onLow();
-  }
+  /** Share that is lost, 0-1. */
+  loss = 0;
+  deliver: (data: Uint8Array) => void = () => {};
+  onLow: () => void = () => {};
+  readonly #random = seededRandom(7);
+  #waiting: Uint8Array[] = [];
 
   bufferedAmount(): number {
-    return this.buffered;
+    return this.#waiting.reduce((sum, { length }) => sum + length, 0);
   }
 
-  sendBytes(data: Uint8Array): void {
-    this.#send(data.slice());
-  }
-
-  sendText(text: string): void {
-    this.#send(text);
-  }
-
-  #send(data: Sent): void {
+  send(data: Uint8Array): void {
     if (this.broken) throw new Error("InvalidStateError");
-    this.sent.push(data);
-    if (this.isSlow) this.buffered += data.length;
+    const copy = data.slice();
+    this.sent.push(copy);
+    if (this.isSlow) this.#waiting.push(copy);
+    else this.#carry(copy);
+  }
+
+  /** All that waits leaves. */
+  drain(): void {
+    for (const data of this.#waiting.splice(0)) this.#carry(data);
+    this.onLow();
+  }
+
+  #carry(data: Uint8Array): void {
+    if (this.#random() >= this.loss) setTimeout(() => this.deliver(data), 10);
   }
 }
 
-/** One end, and the clock of both. */
-export class FakeEnd implements PeerLink {
-  readonly reliable = new FakeChannel();
-  readonly unreliable = new FakeChannel();
+export class FakeEnd implements DataChannelPeer {
+  readonly channel = new FakeChannel();
   readonly remote = { address: "192.0.2.1", port: 7 };
   readonly pathKind = "direct" as const;
   closed = 0;
-  readonly session: DataChannelSession;
+  readonly link: DataChannelLink;
   readonly got: { data: Uint8Array; mode: string }[] = [];
   readonly ends: [reason: string, code: number, text: string][] = [];
-  readonly later: (() => void)[] = [];
 
-  constructor(clock: { now: number }, options: Partial<DataChannelSessionOptions> = {}) {
-    this.session = new DataChannelSession(this, {
-      timeoutMs: 9000,
-      maxMessageBytes: 1 << 20,
-      ...options,
-      now: () => clock.now,
-      later: (work) => this.later.push(work),
-    });
+  constructor(options: Partial<DataChannelLinkOptions>) {
+    this.link = new DataChannelLink(this, new SessionPump(), { timeoutMs: 9000, limits: {}, ...options });
+    this.channel.onLow = () => this.link.drained();
     this.session.onMessage = (data, mode) => this.got.push({ data: data.slice(), mode });
     this.session.onClose = (...end) => this.ends.push(end);
+  }
+
+  get session() {
+    return this.link.session;
   }
 
   close(): void {
@@ -74,34 +69,15 @@ export class FakeEnd implements PeerLink {
   }
 }
 
-/** Two ends; {@link Pair.deliver} carries over what was sent. */
+/** Two ends. Needs fake timers. */
 export class Pair {
-  readonly clock = { now: 1000 };
   readonly client: FakeEnd;
   readonly server: FakeEnd;
 
-  constructor(options: Partial<DataChannelSessionOptions> = {}) {
-    this.client = new FakeEnd(this.clock, options);
-    this.server = new FakeEnd(this.clock, options);
-  }
-
-  /** @param lost what of the unreliable channel does not arrive */
-  deliver(lost: (data: Sent) => boolean = () => false): void {
-    for (const [from, to] of [
-      [this.client, this.server],
-      [this.server, this.client],
-    ] as const) {
-      for (const data of from.reliable.sent.splice(0)) to.session.receive(data, "reliable");
-      for (const data of from.unreliable.sent.splice(0)) if (!lost(data)) to.session.receive(data, "unreliable");
-    }
-  }
-
-  /** A second's ticks, and what they say. */
-  second(lost?: (data: Sent) => boolean): void {
-    this.clock.now += 1000;
-    this.client.session.tick();
-    this.server.session.tick();
-    this.deliver(lost);
-    this.deliver(lost);
+  constructor(options: Partial<DataChannelLinkOptions> = {}) {
+    this.client = new FakeEnd(options);
+    this.server = new FakeEnd(options);
+    this.client.channel.deliver = (data) => this.server.closed === 0 && this.server.link.receive(data);
+    this.server.channel.deliver = (data) => this.client.closed === 0 && this.client.link.receive(data);
   }
 }

@@ -67,7 +67,7 @@ export class FallbackWebSocketClient extends WebSocketClient {
     };
     if (!this.line) return send(data);
     const copy = Buffer.from(data);
-    this.line.reliable(data.length, () => send(copy));
+    this.line.send(data.length, () => send(copy));
   }
 
   supersede(): void {

@@ -4,9 +4,10 @@ import type { Endpoint } from "../../../net/endpoint.ts";
 import { messageOf } from "../../../net/message-of.ts";
 import { traceOf } from "../../../net/trace.ts";
 import { CLOSE_GOING_AWAY } from "../../../session/close-code.ts";
+import { SessionPump } from "../../../session/pump.ts";
 import type { Session } from "../../../session/types.ts";
 import type { TurnServer } from "../../../turn/open.ts";
-import { PING_INTERVAL_MS } from "../../webrtc/liveness.ts";
+import { KEEP_ALIVE_MS } from "../../webrtc/link.ts";
 import { relayedAlone } from "../../webrtc/relayed-candidates.ts";
 import type { ConnectEndpoint } from "../../wire/connect-request.ts";
 import type { Seat } from "../../wire/seat.ts";
@@ -71,8 +72,10 @@ const MAX_OFFERS = 4;
 /** Not the next one, which is where people put their second game. */
 const PORT_DISTANCE = 10_000;
 const PORT_ATTEMPTS = 32;
-/** RFC 8841 section 6: what every browser takes. Our side cuts messages into shorter ones. */
+/** RFC 8841 section 6: what every browser takes. Packets are far shorter. */
 const MAX_MESSAGE_SIZE = 65_536;
+/** Where the browsers are is looked at once in so many ticks. */
+const TICKS_A_LOOK = 4;
 /** Browsers hang up when they have read the goodbye. */
 const GOODBYE_MS = 500;
 
@@ -88,6 +91,7 @@ interface Pending {
 export class WebRTCHost {
   readonly #options: WebRTCHostOptions;
   readonly #parts: WebRTCParts;
+  readonly #pump: SessionPump;
   readonly #pending = new Map<string, Pending>();
   readonly #joined = new Set<NativePeer>();
   readonly #peers = new Set<NativePeer>();
@@ -97,6 +101,7 @@ export class WebRTCHost {
   #address = "*";
   #mapped: () => Endpoint | undefined = () => undefined;
   #timer: NodeJS.Timeout | undefined;
+  #ticks = 0;
   #iceServers: readonly string[];
   #turnServers: readonly NativeIceServer[] = [];
   #closed = false;
@@ -105,6 +110,7 @@ export class WebRTCHost {
     this.#options = options;
     this.#iceServers = options.iceServers ?? [];
     this.#parts = { ...REAL_PARTS, ...parts };
+    this.#pump = new SessionPump(this.#parts.now);
   }
 
   /** The UDP port for browsers; 0 before `open()`. */
@@ -179,14 +185,12 @@ export class WebRTCHost {
     pending.peer?.close();
     const peer = this.#createPeer(library);
     pending.peer = peer;
-    peer.session.onJoin = () => {
-      peer.session.onJoin = null;
+    peer.onSession = (session) => {
       if (pending.peer !== peer) return;
       this.#pending.delete(key);
       peer.locate();
       this.#joined.add(peer);
-      this.#options.onSession(peer.session, seat, context, caller);
-      peer.session.tick();
+      this.#options.onSession(session, seat, context, caller);
     };
     const { timeoutMs } = this.#options;
     try {
@@ -212,9 +216,10 @@ export class WebRTCHost {
     clearInterval(this.#timer);
     for (const { peer } of this.#pending.values()) peer?.close();
     this.#pending.clear();
-    for (const { session } of this.#peers) session.close(CLOSE_GOING_AWAY, "the server shuts down");
+    for (const { session } of this.#peers) session?.close(CLOSE_GOING_AWAY, "the server shuts down");
     if (this.#peers.size > 0) await this.#goodbyes();
     for (const peer of this.#peers) peer.close();
+    this.#pump.close();
     this.#listener?.stop();
   }
 
@@ -223,7 +228,7 @@ export class WebRTCHost {
   }
 
   #watch(): void {
-    this.#timer = setInterval(() => this.#tick(), PING_INTERVAL_MS);
+    this.#timer = setInterval(() => this.#tick(), KEEP_ALIVE_MS);
     this.#timer.unref();
   }
 
@@ -265,7 +270,7 @@ export class WebRTCHost {
       },
       timeoutMs,
       limits,
-      now: this.#parts.now,
+      pump: this.#pump,
     });
     this.#peers.add(peer);
     peer.onClosed = () => {
@@ -305,9 +310,10 @@ export class WebRTCHost {
       this.#pending.delete(key);
       peer?.close();
     }
+    const looks = this.#ticks++ % TICKS_A_LOOK === 0;
     for (const peer of this.#joined) {
-      peer.locate();
-      peer.session.tick();
+      if (looks) peer.locate();
+      peer.tick();
     }
   }
 

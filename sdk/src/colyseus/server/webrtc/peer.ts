@@ -1,11 +1,17 @@
 import { debugAndPrintError } from "@colyseus/core";
 import { type Endpoint, NOWHERE, normalizeAddress } from "../../../net/endpoint.ts";
 import { traceOf } from "../../../net/trace.ts";
-import { type SessionLimits } from "../../../session/limits.ts";
+import type { PacketSession } from "../../../session/packet-session.ts";
 import type { SessionPathKind } from "../../../session/path.ts";
-import { type DataChannelPort, LOW_BYTES } from "../../webrtc/send-queue.ts";
-import { DataChannelSession, type PeerLink } from "../../webrtc/session.ts";
-import { RELIABLE_CHANNEL, UNRELIABLE_CHANNEL } from "../../wire/webrtc-request.ts";
+import type { SessionPump } from "../../../session/pump.ts";
+import {
+  DataChannelLink,
+  type DataChannelLinkOptions,
+  type DataChannelPeer,
+  type DataChannelPort,
+  LOW_BYTES,
+} from "../../webrtc/link.ts";
+import { PACKET_CHANNEL } from "../../wire/webrtc-request.ts";
 import type {
   NativeDataChannel,
   NativePeerConnection,
@@ -15,64 +21,59 @@ import type {
 
 const trace = traceOf("colyseus");
 
-export interface NativePeerOptions {
+export interface NativePeerOptions extends DataChannelLinkOptions {
   config: PeerConnectionConfig;
-  timeoutMs: number;
-  limits: SessionLimits;
-  now: () => number;
+  pump: SessionPump;
 }
 
 /** Candidates of servers that do not answer are not waited for. */
 const GATHERING_MS = 1000;
 
-/** One browser's peer connection, and the session on it. */
-export class NativePeer implements PeerLink {
-  readonly session: DataChannelSession;
-  readonly reliable: DataChannelPort;
-  readonly unreliable: DataChannelPort;
+/** One browser's peer connection, and the session on it once the browser has said something. */
+export class NativePeer implements DataChannelPeer {
+  readonly channel: DataChannelPort;
   remote: Endpoint = NOWHERE;
   pathKind: SessionPathKind = "direct";
+  /** The browser stands by this way: its first packet has come. */
+  onSession: ((session: PacketSession) => void) | null = null;
   /** Everything is let go of. */
   onClosed: (() => void) | null = null;
+  readonly #options: NativePeerOptions;
   readonly #connection: NativePeerConnection;
   /** Kept: what nobody holds, the garbage collector closes. */
-  readonly #channels: NativeDataChannel[];
+  readonly #channel: NativeDataChannel;
+  #link: DataChannelLink | undefined;
   #closed = false;
 
-  constructor(library: PeerConnectionLibrary, { config, limits, ...options }: NativePeerOptions) {
-    const connection = new library.PeerConnection("sallyport", config);
+  constructor(library: PeerConnectionLibrary, options: NativePeerOptions) {
+    this.#options = options;
+    const connection = new library.PeerConnection("sallyport", options.config);
     this.#connection = connection;
-    const { id, label } = RELIABLE_CHANNEL;
-    const reliable = connection.createDataChannel(label, { negotiated: true, id });
-    const unreliable = connection.createDataChannel(UNRELIABLE_CHANNEL.label, {
-      negotiated: true,
-      id: UNRELIABLE_CHANNEL.id,
-      unordered: true,
-      maxRetransmits: 0,
-    });
-    this.#channels = [reliable, unreliable];
-    this.reliable = portOf(reliable);
-    this.unreliable = portOf(unreliable);
-    this.session = new DataChannelSession(this, {
-      ...limits,
-      ...options,
-      later: (work, ms) => void setTimeout(guarded(work), ms).unref(),
-    });
-    this.#listen(reliable, "reliable");
-    this.#listen(unreliable, "unreliable");
+    const { id, label } = PACKET_CHANNEL;
+    const channel = connection.createDataChannel(label, { negotiated: true, id, unordered: true, maxRetransmits: 0 });
+    this.#channel = channel;
+    this.channel = {
+      bufferedAmount: () => channel.bufferedAmount(),
+      send: (data) => void channel.sendMessageBinary(data),
+    };
+    this.#listen(channel);
     connection.onStateChange(
       guarded((state: string) => {
         if (trace.on) trace.event("webrtc-state", { state, remote: this.remote });
-        if (state === "failed" || state === "closed") this.session.ended("timeout", `the connection is ${state}`);
+        if (state === "failed" || state === "closed") this.#ended(`the connection is ${state}`);
       }),
     );
-    // There are two channels, by agreement; nobody asked for more.
+    // There is one channel, by agreement; nobody asked for more.
     connection.onDataChannel(
-      guarded((channel: NativeDataChannel) => {
-        channel.onClosed(() => {});
-        channel.close();
+      guarded((extra: NativeDataChannel) => {
+        extra.onClosed(() => {});
+        extra.close();
       }),
     );
+  }
+
+  get session(): PacketSession | undefined {
+    return this.#link?.session;
   }
 
   /**
@@ -94,24 +95,30 @@ export class NativePeer implements PeerLink {
     return sdp;
   }
 
+  /** To be called about every {@link KEEP_ALIVE_MS}. */
+  tick(): void {
+    this.#link?.tick();
+  }
+
   /** Looks where the browser is now. */
   locate(): void {
     const pair = this.#selectedPair();
     if (!pair) return;
     const { local, remote } = pair;
     this.pathKind = local.type === "relay" || remote.type === "relay" ? "relayed" : "direct";
+    const before = this.remote;
     const found = { address: normalizeAddress(remote.address), port: remote.port };
-    if (found.address === this.remote.address && found.port === this.remote.port) return;
+    if (found.address === before.address && found.port === before.port) return;
     this.remote = found;
-    this.session.onPath?.(found);
+    if (before !== NOWHERE) this.session?.moved();
   }
 
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
     // Whatever is still on its way from the library's threads comes to nobody.
-    this.session.ended("shutdown");
-    for (const channel of this.#channels) channel.close();
+    this.session?.lost("shutdown");
+    this.#channel.close();
     this.#connection.close();
     this.onClosed?.();
   }
@@ -125,14 +132,32 @@ export class NativePeer implements PeerLink {
     }
   }
 
-  #listen(channel: NativeDataChannel, name: "reliable" | "unreliable"): void {
+  #listen(channel: NativeDataChannel): void {
     channel.onMessage(
-      guarded((data: string | Buffer | ArrayBuffer) =>
-        this.session.receive(data instanceof ArrayBuffer ? new Uint8Array(data) : data, name),
-      ),
+      guarded((data: string | Buffer | ArrayBuffer) => {
+        // Text says nothing here.
+        if (typeof data !== "string") this.#receive(data instanceof ArrayBuffer ? new Uint8Array(data) : data);
+      }),
     );
-    channel.onError(guarded((problem: string) => this.session.ended("timeout", problem)));
-    channel.onClosed(guarded(() => this.session.ended("timeout", "the browser closed the data channel")));
+    channel.setBufferedAmountLowThreshold(LOW_BYTES);
+    channel.onBufferedAmountLow(guarded(() => this.#link?.drained()));
+    channel.onError(guarded((problem: string) => this.#ended(problem)));
+    channel.onClosed(guarded(() => this.#ended("the browser closed the data channel")));
+  }
+
+  #receive(data: Uint8Array): void {
+    if (this.#closed) return;
+    if (!this.#link) {
+      this.#link = new DataChannelLink(this, this.#options.pump, this.#options);
+      this.onSession?.(this.#link.session);
+      this.#link.tick();
+    }
+    this.#link.receive(data);
+  }
+
+  #ended(text: string): void {
+    if (this.#link) this.#link.ended("timeout", text);
+    else this.close();
   }
 }
 
@@ -146,17 +171,5 @@ function guarded<Parameters extends unknown[]>(
     } catch (error) {
       debugAndPrintError(error as Error);
     }
-  };
-}
-
-function portOf(channel: NativeDataChannel): DataChannelPort {
-  return {
-    bufferedAmount: () => channel.bufferedAmount(),
-    sendBytes: (data) => void channel.sendMessageBinary(data),
-    sendText: (text) => void channel.sendMessage(text),
-    onLow: (listener) => {
-      channel.setBufferedAmountLowThreshold(LOW_BYTES);
-      channel.onBufferedAmountLow(guarded(listener));
-    },
   };
 }

@@ -79,7 +79,7 @@ export class FakePeerConnection implements NativePeerConnection {
 
   /** As when the browser says that it stands by this way. */
   join(): void {
-    this.channels[0]?.message('["join"]');
+    this.channels[0]?.message(Buffer.of(0xc2));
   }
 }
 

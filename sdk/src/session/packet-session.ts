@@ -15,6 +15,7 @@ import {
 import { type CloseFrame, decodeClose, encodeClose, MAX_CLOSE_BYTES } from "./close-frame.ts";
 import { channelLimitsOf, type SessionLimits } from "./limits.ts";
 import { Line } from "./line.ts";
+import type { SessionLink } from "./link.ts";
 import type { SessionPathKind, SessionPathPair } from "./path.ts";
 import type { Pumped, SessionPump } from "./pump.ts";
 import { TrafficTrace } from "./traffic-trace.ts";
@@ -48,30 +49,19 @@ const EARLY_OVERHEAD = 384;
  */
 const CLOSE_LINGER_MS = 5000;
 
-/** The secure path below a session: netcode's client, or one of its server's slots. */
-export interface SessionLink {
-  readonly remote: Endpoint;
-  readonly kind?: SessionPathKind;
-  pairs?(): readonly SessionPathPair[];
-  /** When the last packet came that counted, keep-alives too: ms on the pump's clock. */
-  readonly heardAt: number;
-  /** Seals and sends one payload of 1-1200 bytes; `payload` is read during the call. */
-  send(payload: Uint8Array, now: number): boolean;
-  /** Says goodbye (netcode's redundant disconnect packets) and forgets the peer. */
-  disconnect(now: number): void;
-}
-
-export interface UDPSessionOptions {
+export interface PacketSessionOptions {
   clientId: bigint;
   userData: Uint8Array;
   /** What a round trip took in netcode's handshake, ms. */
   handshakeMs: number;
+  /** The longest packet that the link takes. Default 1200, netcode's longest payload. */
+  maxPacketBytes?: number;
   limits: SessionLimits;
   conditions: NetworkConditions | null;
 }
 
-/** A session over netcode and the message channels; made by {@link UDPSessionServer} and {@link connectSession}. */
-export class UDPSession implements Session, Pumped {
+/** A session over a link that carries packets, by the message channels: over netcode or a data channel. */
+export class PacketSession implements Session, Pumped {
   readonly clientId: bigint;
   readonly userData: Uint8Array;
   onClose: Session["onClose"] = null;
@@ -100,7 +90,7 @@ export class UDPSession implements Session, Pumped {
   #traffic: TrafficTrace | null = null;
   #closeTraced = false;
 
-  constructor(link: SessionLink, pump: SessionPump, options: UDPSessionOptions) {
+  constructor(link: SessionLink, pump: SessionPump, options: PacketSessionOptions) {
     this.clientId = options.clientId;
     this.userData = options.userData;
     this.#link = link;
@@ -116,7 +106,7 @@ export class UDPSession implements Session, Pumped {
         // Its own messages fit, whatever the application's may be.
         ...(maxMessageBytes !== undefined && { maxMessageBytes: Math.max(maxMessageBytes, MAX_CLOSE_BYTES) }),
         held: this.#held,
-        maxPacketBytes: MAX_PAYLOAD_BYTES,
+        maxPacketBytes: options.maxPacketBytes ?? MAX_PAYLOAD_BYTES,
         initialRttMs: Math.min(Math.max(options.handshakeMs, MIN_INITIAL_RTT_MS), MAX_INITIAL_RTT_MS),
       },
       {
@@ -236,12 +226,12 @@ export class UDPSession implements Session, Pumped {
   }
 
   /** @internal The path is gone without a close frame. */
-  lost(reason: CloseReason): void {
+  lost(reason: CloseReason, text = ""): void {
     const closing = this.#remoteClose;
     this.#release();
     // The other side's close frame came, what it waited for did not: its word still stands.
     if (closing) this.#finish("remote", closing.code, closing.text);
-    else this.#finish(reason, CLOSE_ABNORMAL, "");
+    else this.#finish(reason, CLOSE_ABNORMAL, text);
   }
 
   /** @internal Sends what is due. @returns when to come back, in ms. */
@@ -250,8 +240,9 @@ export class UDPSession implements Session, Pumped {
     if (this.#line) this.#readLine(this.#line, now);
     if (this.#state === "closed") return Number.POSITIVE_INFINITY;
     const line = this.#line;
-    let next: number;
-    for (;;) {
+    let next = Number.POSITIVE_INFINITY;
+    // A link that is full calls for the rest itself.
+    while (!this.#link.isFull) {
       const length = this.#endpoint.poll(packet, now);
       if (length > 0) {
         const payload = (views[length] ??= packet.subarray(0, length));

@@ -1,32 +1,38 @@
 import type { Endpoint } from "../../net/endpoint.ts";
-import type { SessionLimits } from "../../session/limits.ts";
+import { CLOSE_GOING_AWAY } from "../../session/close-code.ts";
 import type { SessionPathKind } from "../../session/path.ts";
-import { PING_INTERVAL_MS } from "../webrtc/liveness.ts";
+import { SessionPump } from "../../session/pump.ts";
+import type { Session } from "../../session/types.ts";
+import {
+  DataChannelLink,
+  type DataChannelLinkOptions,
+  type DataChannelPeer,
+  type DataChannelPort,
+  KEEP_ALIVE_MS,
+  LOW_BYTES,
+} from "../webrtc/link.ts";
 import { relayedAlone } from "../webrtc/relayed-candidates.ts";
-import { type DataChannelPort, LOW_BYTES } from "../webrtc/send-queue.ts";
-import { DataChannelSession, type PeerLink } from "../webrtc/session.ts";
-import { RELIABLE_CHANNEL, UNRELIABLE_CHANNEL } from "../wire/webrtc-request.ts";
+import { PACKET_CHANNEL } from "../wire/webrtc-request.ts";
 import { SelectedPath } from "./selected-path.ts";
 
-/** RFC 6455 section 7.4.1: the page goes away. */
-const CLOSE_GOING_AWAY = 1001;
 /** STUN servers that do not answer are not waited for longer. */
 const GATHERING_MS = 1000;
 /** Where nothing else counts, a TURN server has longer: over TCP it takes four round trips. */
 const RELAY_GATHERING_MS = 4000;
+/** Browsers that do not tell of another path are asked this often, ms. */
+const LOOK_MS = 1000;
 
-/** The browser's peer connection with its two channels. */
-export class BrowserLink implements PeerLink {
+/** The browser's peer connection with its channel. */
+export class BrowserPeer implements DataChannelPeer {
+  readonly channel: DataChannelPort;
   readonly #connection: RTCPeerConnection;
-  readonly #reliable: RTCDataChannel;
-  readonly #unreliable: RTCDataChannel;
+  readonly #channel: RTCDataChannel;
   readonly #hasServers: boolean;
   readonly #relayOnly: boolean;
   readonly #path: SelectedPath;
-  #timer: ReturnType<typeof setInterval> | undefined;
+  readonly #pump = new SessionPump();
+  readonly #timers: ReturnType<typeof setInterval>[] = [];
   #onHide: (() => void) | undefined;
-  readonly reliable: DataChannelPort;
-  readonly unreliable: DataChannelPort;
 
   /** @param relayOnly TURN servers carry everything, and the offer names no address of this browser */
   constructor(iceServers: RTCIceServer[], relayOnly: boolean = false) {
@@ -34,17 +40,20 @@ export class BrowserLink implements PeerLink {
     this.#connection = new RTCPeerConnection({ iceServers, iceTransportPolicy: relayOnly ? "relay" : "all" });
     this.#hasServers = iceServers.length > 0;
     this.#path = new SelectedPath(this.#connection);
-    const { id, label } = RELIABLE_CHANNEL;
-    this.#reliable = this.#connection.createDataChannel(label, { negotiated: true, id });
-    this.#unreliable = this.#connection.createDataChannel(UNRELIABLE_CHANNEL.label, {
+    const { id, label } = PACKET_CHANNEL;
+    const channel = this.#connection.createDataChannel(label, {
       negotiated: true,
-      id: UNRELIABLE_CHANNEL.id,
+      id,
       ordered: false,
       maxRetransmits: 0,
     });
-    for (const channel of [this.#reliable, this.#unreliable]) channel.binaryType = "arraybuffer";
-    this.reliable = portOf(this.#reliable);
-    this.unreliable = portOf(this.#unreliable);
+    channel.binaryType = "arraybuffer";
+    channel.bufferedAmountLowThreshold = LOW_BYTES;
+    this.#channel = channel;
+    this.channel = {
+      bufferedAmount: () => channel.bufferedAmount,
+      send: (data) => channel.send(data as Uint8Array<ArrayBuffer>),
+    };
   }
 
   /**
@@ -63,19 +72,19 @@ export class BrowserLink implements PeerLink {
     throw new Error("no TURN server relays for this page, and its address is to stay hidden (relayOnly)");
   }
 
-  /** Resolves when both channels are open. */
+  /** Resolves when the channel is open. From then on the host has us. */
   async connect(
     answer: string,
-    { signal, ...options }: SessionLimits & { timeoutMs: number; signal: AbortSignal },
-  ): Promise<DataChannelSession> {
+    { signal, ...options }: DataChannelLinkOptions & { signal: AbortSignal },
+  ): Promise<Session> {
     const connection = this.#connection;
     await connection.setRemoteDescription({ type: "answer", sdp: answer });
     await new Promise<void>((resolve, reject) => {
       const check = (): void => {
-        if ([this.#reliable, this.#unreliable].every(({ readyState }) => readyState === "open")) resolve();
+        if (this.#channel.readyState === "open") resolve();
         else if (connection.connectionState === "failed") reject(new Error("no packet got through over UDP"));
       };
-      for (const channel of [this.#reliable, this.#unreliable]) channel.addEventListener("open", check);
+      this.#channel.addEventListener("open", check);
       connection.addEventListener("connectionstatechange", check);
       signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
       check();
@@ -85,7 +94,7 @@ export class BrowserLink implements PeerLink {
     return this.#adopt(options);
   }
 
-  /** Whether UDP gets through, whatever else is to be agreed on before the channels open. */
+  /** Whether UDP gets through, whatever else is to be agreed on before the channel opens. */
   get isConnected(): boolean {
     return ["connected", "completed"].includes(this.#connection.iceConnectionState);
   }
@@ -99,8 +108,9 @@ export class BrowserLink implements PeerLink {
   }
 
   close(): void {
-    clearInterval(this.#timer);
+    for (const timer of this.#timers) clearInterval(timer);
     if (this.#onHide) removeEventListener("pagehide", this.#onHide);
+    this.#pump.close();
     this.#connection.close();
   }
 
@@ -117,51 +127,35 @@ export class BrowserLink implements PeerLink {
     });
   }
 
-  #adopt(options: SessionLimits & { timeoutMs: number }): DataChannelSession {
-    const session = new DataChannelSession(this, {
-      ...options,
-      now: () => performance.now(),
-      later: (work, ms) => void setTimeout(work, ms),
-    });
+  #adopt(options: DataChannelLinkOptions): Session {
+    const link = new DataChannelLink(this, this.#pump, options);
+    const { session } = link;
     const connection = this.#connection;
-    for (const [channel, name] of [
-      [this.#reliable, "reliable"],
-      [this.#unreliable, "unreliable"],
-    ] as const) {
-      channel.addEventListener("message", ({ data }: MessageEvent<string | ArrayBuffer>) =>
-        session.receive(typeof data === "string" ? data : new Uint8Array(data), name),
-      );
-      channel.addEventListener("close", () => session.ended("timeout", "the server closed the data channel"));
-    }
+    const channel = this.#channel;
+    channel.addEventListener("message", ({ data }: MessageEvent<string | ArrayBuffer>) => {
+      // Text says nothing here.
+      if (typeof data !== "string") link.receive(new Uint8Array(data));
+    });
+    channel.addEventListener("bufferedamountlow", () => link.drained());
+    channel.addEventListener("close", () => link.ended("timeout", "the server closed the data channel"));
     connection.addEventListener("connectionstatechange", () => {
       const { connectionState } = connection;
       if (connectionState === "failed" || connectionState === "closed") {
-        session.ended("timeout", `the connection is ${connectionState}`);
+        link.ended("timeout", `the connection is ${connectionState}`);
       }
     });
     const look = async (): Promise<void> => {
-      if ((await this.#path.refresh()) && session.open) session.onPath?.(session.remote);
+      if (await this.#path.refresh()) session.moved();
     };
     this.#path.onChange(() => void look());
-    this.#timer = setInterval(() => {
-      session.tick();
-      void look();
-    }, PING_INTERVAL_MS);
-    session.tick();
+    this.#timers.push(
+      setInterval(() => link.tick(), KEEP_ALIVE_MS),
+      setInterval(() => void look(), LOOK_MS),
+    );
     this.#onHide = () => session.close(CLOSE_GOING_AWAY, "the page was left");
     addEventListener("pagehide", this.#onHide);
+    // The first thing that the host hears: it takes the seat now.
+    link.tick();
     return session;
   }
-}
-
-function portOf(channel: RTCDataChannel): DataChannelPort {
-  return {
-    bufferedAmount: () => channel.bufferedAmount,
-    sendBytes: (data) => channel.send(data as Uint8Array<ArrayBuffer>),
-    sendText: (text) => channel.send(text),
-    onLow: (listener) => {
-      channel.bufferedAmountLowThreshold = LOW_BYTES;
-      channel.addEventListener("bufferedamountlow", listener);
-    },
-  };
 }
