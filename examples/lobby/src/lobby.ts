@@ -34,9 +34,7 @@ await runProgram(async ({ signal, onExit }) => {
   const options = readArguments(USAGE, process.argv.slice(2));
   const port = readPort(options.text("port"), "PORT", 2567);
   const publicUrl =
-    readUrl(options.text("public-url"), "--public-url") ??
-    readUrl(process.env["PUBLIC_URL"], "PUBLIC_URL") ??
-    `http://localhost:${port}/`;
+    readUrl(options.text("public-url"), "--public-url") ?? readUrl(process.env["PUBLIC_URL"], "PUBLIC_URL");
   const trustProxy = process.env["TRUST_PROXY"] === "1";
   // Who is reached directly is not asked for by a proxy.
   const host = process.env["HOST"] || (trustProxy ? "127.0.0.1" : undefined);
@@ -52,7 +50,8 @@ await runProgram(async ({ signal, onExit }) => {
     warn,
   });
   onExit(() => lobby.close());
-  console.log(`Lobby at ${style("cyan", publicUrl)}`);
+  const elsewhere = lobby.network === undefined ? "" : `, for others on this network ${style("cyan", lobby.network)}`;
+  console.log(`Lobby at ${style("cyan", lobby.url)}${elsewhere}`);
   process.send?.({ event: "listening" });
   await interruption(signal);
   return 0;

@@ -7,6 +7,7 @@ import { howToLetIn } from "../net/firewall.ts";
 import { messageOf } from "../net/message-of.ts";
 import { isPortTaken, UDPSocketError } from "../net/udp-error.ts";
 import { PUBLIC_LOBBY } from "../rendezvous/wire/invite.ts";
+import { serverSeenFrom } from "../rendezvous/wire/seen-from.ts";
 import type { TurnServer } from "../turn/open.ts";
 import { parseTurnUrl } from "../turn/url.ts";
 import { type OfferedCandidate, offeredCandidates } from "./candidates.ts";
@@ -169,7 +170,8 @@ async function stunServersOf(lobby: URL, output: Output): Promise<string[]> {
   try {
     const response = await fetch(new URL("connectivity", lobby), { signal: AbortSignal.timeout(3000) });
     const { stun } = (await response.json()) as { stun?: unknown };
-    return Array.isArray(stun) ? stun.filter((server) => typeof server === "string").slice(0, 8) : [];
+    const servers = Array.isArray(stun) ? stun.filter((server) => typeof server === "string").slice(0, 8) : [];
+    return servers.map((server) => serverSeenFrom(server, lobby));
   } catch (error) {
     const reason = messageOf(error);
     output.line(`The lobby ${lobby.href} does not answer (${reason}): is it running, and is the URL right?`);

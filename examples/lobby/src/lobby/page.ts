@@ -30,6 +30,8 @@ const FILES: Record<string, string> = { ...PAGE_FILES, "/page.js": file("page.js
 interface LobbyConnectivity {
   /** `stun:host:port` */
   stun: readonly string[];
+  /** The lobby's URL on this network, where it was given no other name. */
+  network?: string;
 }
 
 /** Pages ask every few seconds, and a lobby may have thousands. */

@@ -14,6 +14,7 @@ import { RENDEZVOUS_ROOM } from "sallyport/rendezvous";
 import { Failure } from "../cli/program.ts";
 import { listen } from "./listen.ts";
 import { quietLogger } from "./logger.ts";
+import { networkUrl } from "./network-url.ts";
 import { servePage } from "./page.ts";
 import { shareByRedis } from "./redis.ts";
 
@@ -22,8 +23,8 @@ export interface LobbyOptions {
   port: number;
   /** The address to listen on; undefined: all of this machine's. */
   host: string | undefined;
-  /** The lobby's URL as players know it; invites' links begin with it. */
-  publicUrl: string;
+  /** The lobby's URL as players know it; invites' links begin with it. Undefined: with the URL by which a host came. */
+  publicUrl: string | undefined;
   /** A reverse proxy of ours stands before us and says who is asking. */
   trustProxy: boolean;
   /** STUN and TURN. */
@@ -34,16 +35,22 @@ export interface LobbyOptions {
 }
 
 export interface Lobby {
+  /** As players know it, or as this computer does. */
+  url: string;
+  /** As others on this network know it, where it was given no other name. */
+  network: string | undefined;
   close(): Promise<void>;
 }
 
 /** @throws Failure when the port cannot be had */
 export async function startLobby(options: LobbyOptions): Promise<Lobby> {
-  const { port, host, publicUrl, trustProxy, redisUrl, warn } = options;
+  const { port, host, trustProxy, redisUrl, warn } = options;
+  const publicUrl = options.publicUrl ?? `http://localhost:${port}/`;
+  const network = options.publicUrl === undefined ? networkUrl(port, host) : undefined;
   const http = createLimitedServer();
   const transport = new WebSocketTransport({ server: http });
   // Before the room is defined, which tells hosts and players of it.
-  const servers = await openServers(options);
+  const servers = await openServers(options.servers, publicUrl);
   if (servers.stunFailure !== undefined) {
     const { code } = servers.stunFailure;
     warn(
@@ -57,9 +64,12 @@ export async function startLobby(options: LobbyOptions): Promise<Lobby> {
     ...(redisUrl === undefined ? {} : await shareByRedis(redisUrl, publicUrl)),
     transport,
     rooms: {
-      [RENDEZVOUS_ROOM]: defineRendezvous({ publicUrl, ...servers.options }),
+      [RENDEZVOUS_ROOM]: defineRendezvous({
+        ...(options.publicUrl !== undefined && { publicUrl: options.publicUrl }),
+        ...servers.options,
+      }),
     },
-    express: (app) => servePage(app, { stun: servers.options.stun ?? [] }),
+    express: (app) => servePage(app, { stun: servers.options.stun ?? [], ...(network !== undefined && { network }) }),
   });
   limitLog();
   guardRequests(http, { trustProxy });
@@ -76,6 +86,8 @@ export async function startLobby(options: LobbyOptions): Promise<Lobby> {
     throw error;
   }
   return {
+    url: publicUrl,
+    network,
     async close() {
       await servers.close();
       await server.gracefullyShutdown(false);
@@ -85,7 +97,7 @@ export async function startLobby(options: LobbyOptions): Promise<Lobby> {
 }
 
 /** @throws Failure with the sentence of whatever TURN=own lacks */
-async function openServers({ servers, publicUrl }: LobbyOptions): Promise<LobbyServers> {
+async function openServers(servers: LobbyServersSettings, publicUrl: string): Promise<LobbyServers> {
   try {
     return await LobbyServers.open({ ...servers, publicUrl });
   } catch (error) {

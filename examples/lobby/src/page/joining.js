@@ -31,6 +31,17 @@ function inviteOf(text) {
   return { code, isPublic: bare.length > 8, url: new URL(`#${[code, ...sealed].join(".")}`, base).href };
 }
 
+/** `localhost` is somebody else's own computer: the lobby says how this network knows it. */
+async function forOthers(url) {
+  if (!["localhost", "127.0.0.1", "[::1]"].includes(location.hostname)) return url;
+  try {
+    const { network } = await (await fetch(new URL("connectivity", base))).json();
+    return network === undefined ? url : new URL(new URL(url).hash, network).href;
+  } catch {
+    return url;
+  }
+}
+
 /** Rejects when it takes too long. */
 function within(ms, promise) {
   return Promise.race([promise, new Promise((_, reject) => setTimeout(reject, ms, new Error("no answer")))]);
@@ -80,7 +91,7 @@ async function join(button) {
     say("Trying a way to the host …");
     const room = await enter(client, $("name").value);
     history.replaceState(null, "", new URL(invite.url).hash);
-    showInvite($("passing-on"), invite);
+    showInvite($("passing-on"), { ...invite, url: await forOthers(invite.url) });
     $("passing-on").hidden = true;
     $("share").ariaExpanded = "false";
     $("arena").hidden = false;

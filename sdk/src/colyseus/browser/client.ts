@@ -113,14 +113,18 @@ export class SallyportBrowserClient<Types extends ServerTypes = Untyped, UserDat
     }: BrowserInviteOptions = {},
   ): Promise<SallyportBrowserClient<Types, UserData>> {
     const { openInviteTunnel } = await import("./invite-tunnel.ts");
-    const { fetch, details, iceServers } = await openInviteTunnel(invite, {
+    const { fetch, details, iceServers, playerServers } = await openInviteTunnel(invite, {
       lobby,
       relays,
       stunServers,
       signal,
       ...(timeoutMs === undefined ? {} : { timeoutMs }),
     });
-    const servers = options.iceServers ?? [...iceServers, ...turnServers.map(iceServerOf)];
+    const servers = options.iceServers ?? [
+      ...iceServers,
+      ...turnServers.map(iceServerOf),
+      ...(relayOnly ? [] : playerServers),
+    ];
     if (relayOnly) needRelay(servers.filter(isTurn).length);
     const found = relayOnly ? { ...details, endpoints: [] } : details;
     const settings = {

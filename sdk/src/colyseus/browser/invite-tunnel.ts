@@ -3,6 +3,7 @@ import { Introductions } from "../../rendezvous/guest/introductions.ts";
 import { InviteTunnelRequests } from "../../rendezvous/guest/invite-tunnel-requests.ts";
 import { parseHTTPMessage, parseInviteTunnelObject } from "../../rendezvous/wire/invite-tunnel-http.ts";
 import type { HostDetails } from "../../rendezvous/wire/protocol.ts";
+import type { TurnAccess } from "../../rendezvous/wire/servers.ts";
 
 export interface BrowserInviteTunnel {
   /** As `fetch`, to the host, through the lobby. */
@@ -11,6 +12,8 @@ export interface BrowserInviteTunnel {
   details: HostDetails;
   /** The lobby's. */
   iceServers: RTCIceServer[];
+  /** Those of players who relay for others, and who see the address of whoever asks them. */
+  playerServers: RTCIceServer[];
 }
 
 /**
@@ -25,8 +28,12 @@ export async function openInviteTunnel(invite: string, options: IntroduceOptions
     const message = value && parseHTTPMessage(value);
     if (message?.type === "response") requests.receive(message);
   };
-  const { details, servers } = await introductions.get();
+  const { details, servers, playerRelays } = await introductions.get();
   const stun = servers.stun.length > 0 ? [{ urls: [...servers.stun] }] : [];
-  const turn = servers.turn.map(({ urls, username, credential }) => ({ urls: [...urls], username, credential }));
-  return { fetch: requests.fetch, details, iceServers: [...stun, ...turn] };
+  const iceServers = [...stun, ...servers.turn.map(iceServerOf)];
+  return { fetch: requests.fetch, details, iceServers, playerServers: playerRelays.map(iceServerOf) };
+}
+
+function iceServerOf({ urls, username, credential }: TurnAccess): RTCIceServer {
+  return { urls: [...urls], username, credential };
 }

@@ -135,7 +135,7 @@ export class DetectionRung implements Rung {
       timeoutMs: STUN_TIMEOUT_MS,
       signal,
       onOutcome: ({ server, mapped }) => {
-        if (mapped) seen.push({ server, ...mapped });
+        if (mapped && isFromOutside(mapped)) seen.push({ server, ...mapped });
         // The first answer is shown at once. When asking again, the old answers are shown until all have been heard.
         if (this.#reflexive.length <= seen.length) this.#reflexive = [...seen];
         update();
@@ -143,7 +143,7 @@ export class DetectionRung implements Rung {
     });
     if (signal.aborted) return;
     this.#reflexive = seen;
-    const answered = outcomes.filter(({ mapped }) => mapped !== undefined);
+    const answered = outcomes.filter(({ mapped }) => mapped !== undefined && isFromOutside(mapped));
     this.#examiner = answered.flatMap(examinerOf)[0];
     this.#keeper = answered.flatMap(keeperOf)[0];
     const examiner = this.#examiner?.server;
@@ -154,6 +154,9 @@ export class DetectionRung implements Rung {
     if (first) {
       const reason = `${first.server} sees this socket as ${first.address}:${first.port}.`;
       step({ step: "stun", outcome: "ok", ms, reason });
+    } else if (outcomes.some(({ mapped }) => mapped !== undefined)) {
+      const reason = "The STUN server runs on this computer, and does not see it from outside.";
+      step({ step: "stun", outcome: "skipped", ms, reason });
     } else {
       const failures = outcomes.flatMap(({ server, error }) => (error ? [`${server}: ${messageOf(error)}`] : []));
       const reason = `No STUN server answered (${failures.join("; ")}).`;
@@ -203,6 +206,11 @@ export class DetectionRung implements Rung {
     }
     update();
   }
+}
+
+/** A server on this computer, such as a lobby's beside the game, sees a loopback address: nobody else comes by it. */
+function isFromOutside({ address }: Endpoint): boolean {
+  return addressScope(address) !== "loopback";
 }
 
 function keeperOf({ address, mapped }: StunServerOutcome): { server: Endpoint; mapped: Endpoint }[] {

@@ -18,6 +18,7 @@ import {
   RENDEZVOUS_PROTOCOL,
   RENDEZVOUS_ROOM,
 } from "../wire/protocol.ts";
+import { serversSeenFrom } from "../wire/seen-from.ts";
 import { parseGuestMail, parseHostMail } from "./lobby-mail.ts";
 import type {
   GuestMail,
@@ -59,11 +60,11 @@ export class LobbyMailbox implements Mailbox {
   async openHost(host: MailboxHost, options: OpenMailboxOptions): Promise<HostMailbox> {
     const { code, proof, publicKey, details } = host;
     const claim = { role: "host", invite: code, proof, key: toBase64Url(publicKey), details };
-    return new LobbyHostEnd(await this.#enter("joinOrCreate", claim, options), code, this.#heartbeatMs);
+    return new LobbyHostEnd(await this.#enter("joinOrCreate", claim, options), this.#url, code, this.#heartbeatMs);
   }
 
   async openGuest(code: string, options: OpenMailboxOptions): Promise<GuestMailbox> {
-    return new LobbyGuestEnd(await this.#enter("join", { invite: code }, options));
+    return new LobbyGuestEnd(await this.#enter("join", { invite: code }, options), this.#url);
   }
 
   #enter(
@@ -76,17 +77,19 @@ export class LobbyMailbox implements Mailbox {
 }
 
 /** One connection to a lobby. */
-abstract class LobbyEnd<Mail> {
+abstract class LobbyEnd<Mail extends HostMail | GuestMail> {
   protected abstract readonly role: "host" | "guest";
   protected readonly room: Room;
+  readonly #lobby: string;
   #onMail: (mail: Mail) => void = () => undefined;
   #onClosed: (error: RendezvousError) => void = () => undefined;
   #closed = false;
   /** We go by ourselves. */
   protected leaving = false;
 
-  constructor(room: Room) {
+  constructor(room: Room, lobby: string) {
     this.room = room;
+    this.#lobby = lobby;
     room.onMessage("*", (type, message: unknown) => this.#receive(type, message));
     // Also called, without a code, when the connection breaks.
     room.onError((_code, reason) => this.lose("unreachable", reason ?? "The connection to the lobby broke."));
@@ -137,7 +140,8 @@ abstract class LobbyEnd<Mail> {
       if (!(error instanceof RendezvousError)) throw error;
       this.#end(error);
     }
-    if (mail !== undefined) this.#onMail(mail);
+    if (mail === undefined) return;
+    this.#onMail(mail.type === "servers" ? { ...mail, servers: serversSeenFrom(mail.servers, this.#lobby) } : mail);
   }
 
   #end(error: RendezvousError): void {
@@ -153,8 +157,8 @@ class LobbyHostEnd extends LobbyEnd<HostMail> implements HostMailbox {
   readonly #code: string;
   readonly #heartbeat: NodeJS.Timeout;
 
-  constructor(room: Room, code: string, heartbeatMs: number) {
-    super(room);
+  constructor(room: Room, lobby: string, code: string, heartbeatMs: number) {
+    super(room, lobby);
     this.#code = code;
     this.#heartbeat = this.#watch(heartbeatMs);
   }
