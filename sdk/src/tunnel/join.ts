@@ -17,7 +17,7 @@ import { TunnelStreams } from "./streams/streams.ts";
 import { WindowBudget } from "./streams/window.ts";
 import { encodeRequest, parseOffer, parseRefusal, TUNNEL_PATH, type TunnelOffer } from "./wire/offer.ts";
 import type { TunnelPort } from "./wire/ports.ts";
-import { DATAGRAM_CHANNEL, TunnelWriter } from "./wire/protocol.ts";
+import { DATAGRAM_CHANNEL, TUNNEL_PACKET_BYTES, TunnelWriter } from "./wire/protocol.ts";
 
 /** Options of {@link join}. */
 export interface JoinOptions extends Pick<IntroduceOptions, "lobby" | "relays" | "stunServers"> {
@@ -187,7 +187,10 @@ export class Join extends EventEmitter<JoinEvents> implements AsyncDisposable {
         : (parseRefusal(text) ?? "The host's answer is none of a shared port.");
       throw new RendezvousError(response.status === 503 ? "unreachable" : "refused", reason);
     }
-    return { offer, session: await this.#tunnel.connectSession(offer.token, { signal }) };
+    return {
+      offer,
+      session: await this.#tunnel.connectSession(offer.token, { signal, maxPacketBytes: TUNNEL_PACKET_BYTES }),
+    };
   }
 
   #attach(session: Session, offer: TunnelOffer): void {
