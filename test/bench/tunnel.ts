@@ -56,13 +56,28 @@ async function measure(lab: Lab): Promise<BenchRow[]> {
   await iperf.waitForPort("tcp", TCP_PORT);
   const sallyport = (on: Host, ...args: string[]): LabProcess =>
     on.spawn([process.execPath, CLI, ...args, "--json"], { cwd: ROOT, env: { SALLYPORT_VIA: "none" } });
-  const sharing = sallyport(host, "share", `${UDP_PORT}/udp`, `${TCP_PORT}/tcp`, "--lobby", lobby);
-  const { url } = await sharing.waitForJson<{ event: string; url: string }>(({ event }) => event === "invite", 30_000);
-  const joining = sallyport(guest, "join", url);
-  await joining.waitForJson<{ event: string; remotePort: number }>(
-    ({ event, remotePort }) => event === "listening" && remotePort === TCP_PORT,
-    30_000,
-  );
+  let ends: LabProcess[] = [];
+  const end = async (): Promise<void> => {
+    for (const each of ends) each.kill("SIGINT");
+    await Promise.all(ends.map(({ exited }) => exited));
+  };
+  /** Another line is another path: a session that knew the old one would take its delay for a queue. */
+  const begin = async (conditions: Parameters<Line["set"]>[0]): Promise<void> => {
+    await end();
+    await line.set(conditions);
+    const sharing = sallyport(host, "share", `${UDP_PORT}/udp`, `${TCP_PORT}/tcp`, "--lobby", lobby);
+    const { url } = await sharing.waitForJson<{ event: string; url: string }>(
+      ({ event }) => event === "invite",
+      30_000,
+    );
+    const joining = sallyport(guest, "join", url);
+    ends = [sharing, joining];
+    await joining.waitForJson<{ event: string; remotePort: number }>(
+      ({ event, remotePort }) => event === "listening" && remotePort === TCP_PORT,
+      30_000,
+    );
+  };
+  const cpu = (): number => ends.reduce((sum, each) => sum + cpuOf(each), 0);
 
   const ask = (address: string, bytes: number, count: number, everyMs = 10): Promise<Asked> =>
     guest.run<Asked>(ASK, { address, port: UDP_PORT, bytes, count, everyMs } satisfies AskArguments, {
@@ -76,9 +91,11 @@ async function measure(lab: Lab): Promise<BenchRow[]> {
   const result: BenchRow[] = [];
 
   {
-    const cpu = cpuOf(sharing) + cpuOf(joining);
-    const [bare, ours] = [await ask(remote, 200, 1000), await ask(LOCAL, 200, 1000)];
-    const perDatagram = (cpuOf(sharing) + cpuOf(joining) - cpu) / (4 * 1000);
+    await begin({});
+    const bare = await ask(remote, 200, 1000);
+    const before = cpu();
+    const ours = await ask(LOCAL, 200, 1000);
+    const perDatagram = (cpu() - before) / (4 * 1000);
     const added = ours.p99 - bare.p99;
     result.push({
       what: "tunnel: added round trip, 200 B at 100 Hz, calm line (lab)",
@@ -89,7 +106,7 @@ async function measure(lab: Lab): Promise<BenchRow[]> {
     });
   }
 
-  await line.set({ delayMs: 15, loss: 0.05 });
+  await begin({ delayMs: 15, loss: 0.05 });
   for (const bytes of [200, 1100, 1400]) {
     const [bare, ours] = [await ask(remote, bytes, 2000, 8), await ask(LOCAL, bytes, 2000, 8)];
     const [bareShare, share] = [bare.received / bare.sent, ours.received / ours.sent];
@@ -105,7 +122,7 @@ async function measure(lab: Lab): Promise<BenchRow[]> {
 
   for (const mbits of [20, 100]) {
     for (const loss of [0, 0.01]) {
-      await line.set({ delayMs: 20, loss, bytesPerSecond: mbits * MBIT });
+      await begin({ delayMs: 20, loss, bytesPerSecond: mbits * MBIT });
       const [bare, ours] = [await download(remote, 8), await download(LOCAL, 8)];
       const factor = loss === 0 ? 0.9 : 1;
       result.push({
@@ -118,7 +135,7 @@ async function measure(lab: Lab): Promise<BenchRow[]> {
     }
   }
 
-  await line.set({ delayMs: 20, bytesPerSecond: 20 * MBIT });
+  await begin({ delayMs: 20, bytesPerSecond: 20 * MBIT });
   const calm = await ask(LOCAL, 200, 500);
   const loading = download(LOCAL, 10);
   const loaded = await ask(LOCAL, 200, 500);
@@ -130,8 +147,7 @@ async function measure(lab: Lab): Promise<BenchRow[]> {
     met: loaded.p99 - calm.p99 <= DOWNLOAD_P99_MS,
     detail: `calm ${ms(calm.p50)}, ${ms(calm.p99)}; beside the download ${ms(loaded.p50)}, ${ms(loaded.p99)}; half a second may wait in the line`,
   });
-  for (const each of [joining, sharing]) each.kill("SIGINT");
-  await Promise.all([joining.exited, sharing.exited]);
+  await end();
   return result;
 }
 

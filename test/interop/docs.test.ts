@@ -155,12 +155,26 @@ test("coturn knows each line of its configuration", () => {
   for (const key of keys) expect(stdout + stderr).toContain(`--${key}`);
 });
 
+/** As GitHub makes it of a heading. */
+const anchorOf = (heading: string): string =>
+  heading
+    .replaceAll(/\[([^\]]*)\]\([^)]*\)/g, "$1")
+    .toLowerCase()
+    .replaceAll(/[^\p{L}\p{N}_ -]/gu, "")
+    .replaceAll(" ", "-");
+
 test("links lead somewhere", () => {
   for (const page of PAGES) {
     for (const [, target = ""] of read(page).matchAll(/\]\(([^)\s]+)\)/g)) {
       if (/^https?:/.test(target)) continue;
-      const path = resolve(ROOT, dirname(page), target.split("#", 1)[0] ?? "");
+      const [file = "", anchor] = target.split("#");
+      const path = file === "" ? join(ROOT, page) : resolve(ROOT, dirname(page), file);
       expect([page, target, existsSync(path)]).toEqual([page, target, true]);
+      if (anchor === undefined || !path.endsWith(".md")) continue;
+      const anchors = [...readFileSync(path, "utf8").matchAll(/^#+ (.+)$/gm)].map(([, heading = ""]) =>
+        anchorOf(heading),
+      );
+      expect([page, target, anchors.includes(anchor)]).toEqual([page, target, true]);
     }
   }
 });

@@ -101,7 +101,10 @@ describe.runIf(hasChromium)("WebRTC", { timeout: 60_000 }, () => {
     await Promise.all([udp.leave(), ws.leave(), page.evaluate("room.leave()")]);
   });
 
-  test("more than Chromium's channel takes at once, each way, and the small that comes after it", async () => {
+  // 40 MiB in packets: 16 s here, a minute beside others.
+  test("more than Chromium's channel takes at once, each way, and the small that comes after it", {
+    timeout: 180_000,
+  }, async () => {
     await using server = await startServer({ webrtc: true, maxPayload: 32 << 20 });
     await using page = await game.open();
     await join(page, server.url);

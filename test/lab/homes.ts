@@ -75,7 +75,7 @@ ${rows.join("\n")}
 }
 
 /** Writes one grid into the page, between its marks. */
-export async function writeGrid(name: "lobby" | "players", table: string): Promise<void> {
+export async function writeGrid(name: "lobby", table: string): Promise<void> {
   const page = await readFile(DOCUMENT, "utf8");
   const [begin, end] = [`<!-- grid ${name} -->\n`, "<!-- end -->"];
   const from = page.indexOf(begin) + begin.length;

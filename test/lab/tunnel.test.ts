@@ -123,8 +123,8 @@ describeLab("a shared port", () => {
       expect(error, output).toBeUndefined();
       return said;
     };
-    const tcp = await iperf("-t", "2");
-    const udp = await iperf("-t", "2", "-u", "-b", "1M", "-l", "1000");
+    const tcp = await iperf();
+    const udp = await iperf("-u", "-b", "1M", "-l", "1000");
     expect(tcp.sum_received.bits_per_second).toBeGreaterThan(1e6);
     expect(udp.sum.packets).toBeGreaterThan(100);
     expect(udp.sum.lost_percent).toBeLessThan(5);
@@ -137,7 +137,7 @@ describeLab("a shared port", () => {
     const second = await share(host, "5201", "--lobby", lobby);
     expect(second.code).toBe(first.code);
     await joining.waitForJson<Said>(({ event }) => event === "connected", 60_000);
-    expect((await iperf("-n", "1M")).sum_received.bytes).toBeGreaterThan(900_000);
+    expect((await iperf()).sum_received.bytes).toBeGreaterThan(100_000);
     await end(joining, second.sharing);
     await server.stop();
   });

@@ -15,6 +15,7 @@ import {
   CONTROL_OLDER_ACKS,
   CONTROL_RESERVED,
   CONTROL_URGENCY,
+  FEW_OLDER_ACK_BYTES,
   FRAME_PADDING,
   FrameReader,
   MAX_ACK_DELAY_MS,
@@ -316,7 +317,8 @@ export class MessageEndpoint {
     const sliceUrgency = congestion.window < WIDE_WINDOW ? URGENCY.soon : bulkUrgency;
     this.#outbox.begin(sequence, now, lossy, wholeUrgency, sliceUrgency);
     const controlAt = this.#reliable.writeHeader(out);
-    const start = this.#acks.write(out, controlAt + 1, now);
+    const isTight = this.#mtu.size > MAX_PACKET_BYTES && this.#outbox.firstWholeBytes > limit - MAX_PACKET_OVERHEAD;
+    const start = this.#acks.write(out, controlAt + 1, now, isTight ? FEW_OLDER_ACK_BYTES : MAX_OLDER_ACK_BYTES);
     let at = start;
     if (this.#mtu.suspected) at = this.#outbox.fillWhole(out, start, Math.min(limit, this.#mtu.floor));
     if (at === start) at = this.#outbox.fillWhole(out, start, limit);

@@ -1,5 +1,5 @@
 import { unboundedBytes } from "../net/held-bytes.ts";
-import { MAX_MESSAGE_BYTES, MAX_PACKET_BYTES } from "./wire/frames.ts";
+import { LONGEST_PACKET_BYTES, MAX_MESSAGE_BYTES, MAX_PACKET_BYTES } from "./wire/frames.ts";
 import type { MessageEndpointOptions } from "./wire/types.ts";
 
 const MIN_PACKET_BYTES = 256;
@@ -14,7 +14,7 @@ const MAX_UNRELIABLE_BYTES = 256 * 1024;
 export function resolveOptions(options: MessageEndpointOptions): Required<MessageEndpointOptions> {
   const { maxPacketBytes = MAX_PACKET_BYTES, maxMessageBytes = 4 << 20, maxUnreliableBytes = 64 << 10 } = options;
   return {
-    maxPacketBytes: inRange("maxPacketBytes", maxPacketBytes, MIN_PACKET_BYTES, MAX_PACKET_BYTES),
+    maxPacketBytes: inRange("maxPacketBytes", maxPacketBytes, MIN_PACKET_BYTES, LONGEST_PACKET_BYTES),
     maxMessageBytes: inRange("maxMessageBytes", maxMessageBytes, 1, MAX_MESSAGE_BYTES),
     maxUnreliableBytes: inRange("maxUnreliableBytes", maxUnreliableBytes, 1, MAX_UNRELIABLE_BYTES),
     maxBufferedBytes: options.maxBufferedBytes ?? 8 << 20,

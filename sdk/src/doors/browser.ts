@@ -1,3 +1,9 @@
+/**
+ * The game client in web pages: Colyseus' own client and rooms, over WebRTC.
+ *
+ * @module sallyport/browser
+ */
+
 export type { NetworkConditions } from "../channel/line-model.ts";
 export { NETWORK_PRESETS, type NetworkPreset, networkConditions, networkPreset } from "../channel/network-presets.ts";
 export {

@@ -1,3 +1,9 @@
+/**
+ * The game client in Node and Electron: Colyseus' own client and rooms, over UDP.
+ *
+ * @module sallyport/client
+ */
+
 export type { NetworkConditions } from "../channel/line-model.ts";
 export { NETWORK_PRESETS, type NetworkPreset, networkConditions, networkPreset } from "../channel/network-presets.ts";
 export type { AvailableRoom } from "../colyseus/client/available-room.ts";

@@ -1,3 +1,9 @@
+/**
+ * The server: Colyseus rooms over UDP, WebRTC and WebSocket, and a lobby's room.
+ *
+ * @module sallyport/colyseus
+ */
+
 export type { RendezvousLimits } from "../colyseus/lobby/limits.ts";
 export { LobbyServers, type LobbyServersOptions } from "../colyseus/lobby/own-servers.ts";
 export { defineRendezvous, type RendezvousOptions, RendezvousRoom } from "../colyseus/lobby/room.ts";

@@ -1,3 +1,9 @@
+/**
+ * Port mapping by PCP, NAT-PMP and UPnP: asked at once, renewed, and given back.
+ *
+ * @module sallyport/gateway
+ */
+
 export type { LocalInterface } from "../gateway/interfaces.ts";
 export type { MapOptions, PortMapperEvents, PortMapperOptions } from "../gateway/mapper/options.ts";
 export { PortMapper } from "../gateway/mapper/port-mapper.ts";

@@ -1,4 +1,9 @@
-/** Games on the local network, without lobby or internet. */
+/**
+ * Games on the local network, without lobby or internet.
+ *
+ * @module sallyport/lan
+ */
+
 export { LanAnnouncer, type LanAnnouncerDetails, type LanAnnouncerOptions } from "../lan/announcer.ts";
 export { type DiscoverLanOptions, discoverLan, lanGames, lanUrls } from "../lan/discover.ts";
 export type { LanGame } from "../lan/listener.ts";

@@ -1,6 +1,8 @@
 /**
- * Invites: a lobby or public relays bring hosts and players together. It can be loaded without Colyseus; a lobby's URL needs
- * `@colyseus/sdk`. The lobby's own room is in `sallyport/colyseus`.
+ * Invites: a lobby or public relays bring hosts and players together. It can be loaded without Colyseus; a lobby's
+ * URL needs `@colyseus/sdk`. The lobby's own room is in `sallyport/colyseus`.
+ *
+ * @module sallyport/rendezvous
  */
 
 export { firstReachable, type ReachOptions } from "../colyseus/client/reach.ts";

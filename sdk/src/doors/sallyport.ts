@@ -1,4 +1,8 @@
-/** Sallyport: host a multiplayer game from anywhere. */
+/**
+ * Sallyport: host a multiplayer game from anywhere.
+ *
+ * @module sallyport
+ */
 
 export type { NetworkConditions } from "../channel/line-model.ts";
 export { NETWORK_PRESETS, type NetworkPreset, networkConditions, networkPreset } from "../channel/network-presets.ts";

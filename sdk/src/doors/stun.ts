@@ -1,3 +1,9 @@
+/**
+ * STUN, TURN and the examination of NATs: clients, servers, and the protocols without I/O.
+ *
+ * @module sallyport/stun
+ */
+
 export {
   discoverBehaviour,
   mappingFromBindings,

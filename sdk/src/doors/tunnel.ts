@@ -1,4 +1,8 @@
-/** Shares the UDP and TCP ports of any program by an invite, and joins them. It can be loaded without Colyseus. */
+/**
+ * Shares the UDP and TCP ports of any program by an invite, and joins them. It can be loaded without Colyseus.
+ *
+ * @module sallyport/tunnel
+ */
 
 export type { Reachability } from "../connectivity/reachability.ts";
 export { RendezvousError, type RendezvousErrorCode } from "../rendezvous/wire/errors.ts";

@@ -32,6 +32,7 @@ export interface AdmissionOptions {
   /** When the run began: the same moment by both clocks. */
   startedAt: number;
   startSeconds: number;
+  maxPayloadBytes: number;
   random: RandomSource;
 }
 
@@ -62,7 +63,7 @@ export class Admission {
 
   constructor(host: AdmissionHost, options: AdmissionOptions) {
     this.#host = host;
-    this.codec = new PacketCodec(options.protocolId);
+    this.codec = new PacketCodec(options.protocolId, options.maxPayloadBytes);
     new DataView(this.#protocolId.buffer).setBigUint64(0, options.protocolId, true);
     this.#ownAddress = options.ownAddress;
     this.#startedAt = options.startedAt;

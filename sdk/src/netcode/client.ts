@@ -35,6 +35,8 @@ export interface NetcodeClientOptions {
    * Default false: each stage of the handshake is sent at once, which saves about 100 ms per stage; only repeats wait.
    */
   paced?: boolean;
+  /** The longest payload, 1200-1427 bytes; see `NetcodeServerOptions`. Default 1200. */
+  maxPayloadBytes?: number | undefined;
 }
 
 /** What exists while a token is in use. Keys are cells. */
@@ -57,6 +59,7 @@ const NEVER = Number.NEGATIVE_INFINITY;
 export class NetcodeClient {
   readonly #handler: NetcodeClientHandler;
   readonly #paced: boolean;
+  readonly #maxPayloadBytes: number;
   readonly #slab: Slab = getSlab();
   readonly #window: ReplayWindow = new ReplayWindow();
   /** Challenge sequence and challenge token, as they came. */
@@ -80,6 +83,7 @@ export class NetcodeClient {
   constructor(handler: NetcodeClientHandler, options: NetcodeClientOptions = {}) {
     this.#handler = handler;
     this.#paced = options.paced ?? false;
+    this.#maxPayloadBytes = options.maxPayloadBytes ?? MAX_PAYLOAD_BYTES;
   }
 
   /** How far the connection is. */
@@ -124,7 +128,7 @@ export class NetcodeClient {
     this.#sequenceTag = tag;
     this.#link = {
       token,
-      codec: new PacketCodec(token.protocolId),
+      codec: new PacketCodec(token.protocolId, this.#maxPayloadBytes),
       receiveKey: this.#slab.storeCell(token.serverToClientKey),
       sendKey: this.#slab.storeCell(token.clientToServerKey),
       request: writeRequest(token),
@@ -201,7 +205,7 @@ export class NetcodeClient {
   send(payload: Uint8Array, now: number): boolean {
     const link = this.#link;
     if (!link || this.#state !== NetcodeClientState.connected) return false;
-    if (payload.length < 1 || payload.length > MAX_PAYLOAD_BYTES) return false;
+    if (payload.length < 1 || payload.length > this.#maxPayloadBytes) return false;
     const sequence = this.#sequence++;
     const high = Math.floor(sequence / TWO_32);
     this.#transmit(link.codec.sealPayload(payload, sequence >>> 0, high, link.sendKey), now);

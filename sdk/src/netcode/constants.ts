@@ -23,6 +23,10 @@ export const MAX_SERVER_ADDRESSES = 32;
 export const MAX_PACKET_BYTES = 1300;
 /** The largest payload of one packet; the smallest is one byte. */
 export const MAX_PAYLOAD_BYTES = 1200;
+/** What either end may allow instead, where both know of it: with its seal a datagram of 1452 bytes, which Ethernet carries over IPv6. */
+export const MAX_LONG_PAYLOAD_BYTES = 1427;
+/** What a payload's packet has beside it at the most: prefix, eight sequence bytes, tag. */
+export const PAYLOAD_OVERHEAD_BYTES = 25;
 /** Prefix, one sequence byte, tag. */
 export const MIN_ENCRYPTED_PACKET_BYTES = 18;
 

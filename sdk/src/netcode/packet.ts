@@ -9,6 +9,7 @@ import {
   PACKET_KEEP_ALIVE,
   PACKET_PAYLOAD,
   PACKET_RESPONSE,
+  PAYLOAD_OVERHEAD_BYTES,
   TAG_BYTES,
   VERSION,
 } from "./constants.ts";
@@ -41,6 +42,9 @@ export class PacketCodec {
   readonly #slab: Slab;
   /** Associated data: version, protocol id, and the prefix byte of the packet at hand. */
   readonly #ad: number;
+  /** The longest payload, and the longest datagram that is looked at. */
+  readonly maxPayloadBytes: number;
+  readonly maxPacketBytes: number;
   /** Sequence of the packet that {@link open} last looked at. */
   sequenceLow = 0;
   sequenceHigh = 0;
@@ -49,7 +53,10 @@ export class PacketCodec {
   /** Whether it is the newest of its window. */
   newest = false;
 
-  constructor(protocolId: bigint) {
+  /** @param maxPayloadBytes 1200-1427 */
+  constructor(protocolId: bigint, maxPayloadBytes: number = MAX_PAYLOAD_BYTES) {
+    this.maxPayloadBytes = maxPayloadBytes;
+    this.maxPacketBytes = Math.max(MAX_PACKET_BYTES, maxPayloadBytes + PAYLOAD_OVERHEAD_BYTES);
     this.#slab = getSlab();
     const ad = new Uint8Array(PACKET_AAD_BYTES);
     ad.set(VERSION);
@@ -63,7 +70,7 @@ export class PacketCodec {
    */
   open(data: Uint8Array, key: number, window: ReplayWindow | null, reads: number): number {
     const size = data.length;
-    if (size < MIN_ENCRYPTED_PACKET_BYTES || size > MAX_PACKET_BYTES) return REFUSED_SIZE;
+    if (size < MIN_ENCRYPTED_PACKET_BYTES || size > this.maxPacketBytes) return REFUSED_SIZE;
     const prefix = data[0] as number;
     const type = prefix & 15;
     if (((reads >> type) & 1) === 0) return REFUSED_TYPE;
@@ -94,7 +101,7 @@ export class PacketCodec {
     this.newest = replayProtected && window.record(low, high);
     const length = size - head - TAG_BYTES;
     this.length = length;
-    return bodyFits(type, length) ? type : REFUSED_BODY;
+    return bodyFits(type, length, this.maxPayloadBytes) ? type : REFUSED_BODY;
   }
 
   /** Seals `length` bytes at the slab's `body` into its `wireOut`; returns the bytes of the datagram. */
@@ -133,10 +140,10 @@ export class PacketCodec {
   }
 }
 
-function bodyFits(type: number, length: number): boolean {
+function bodyFits(type: number, length: number, maxPayloadBytes: number): boolean {
   switch (type) {
     case PACKET_PAYLOAD:
-      return length >= 1 && length <= MAX_PAYLOAD_BYTES;
+      return length >= 1 && length <= maxPayloadBytes;
     case PACKET_KEEP_ALIVE:
       return length === KEEP_ALIVE_BODY_BYTES;
     case PACKET_CHALLENGE:

@@ -5,7 +5,6 @@ import { Admission, type AdmissionHost, type AdmissionOptions } from "./admissio
 import { checkPrivateKey } from "./connect-token.ts";
 import {
   DISCONNECT_PACKETS,
-  MAX_PACKET_BYTES,
   MAX_PAYLOAD_BYTES,
   PACKET_DISCONNECT,
   PACKET_PAYLOAD,
@@ -55,6 +54,8 @@ export interface NetcodeServerOptions {
    * tokens for one client id holds one place. Default false, as the standard has it: several race.
    */
   oneTokenPerClient?: boolean;
+  /** The longest payload, 1200-1427 bytes. More than the standard's 1200 only where all clients know of it. Default 1200. */
+  maxPayloadBytes?: number;
   /** Default: the platform's cryptographic generator. */
   random?: RandomSource;
 }
@@ -86,6 +87,7 @@ export class NetcodeServer {
   /** @throws {NetcodeError} `invalid-key`, `invalid-address`, `invalid-option`, `not-ready` */
   constructor(options: NetcodeServerOptions, handler: NetcodeServerHandler) {
     const { maxClients, maxTokenLifetimeSeconds = 30, oneTokenPerClient = false, random = systemRandom } = options;
+    const { maxPayloadBytes = MAX_PAYLOAD_BYTES } = options;
     checkPrivateKey(options.privateKey);
     if (!Number.isInteger(maxClients) || maxClients < 1 || maxClients > 65_536) {
       throw new NetcodeError("invalid-option", `maxClients must be 1 to 65536, not ${maxClients}.`);
@@ -106,6 +108,7 @@ export class NetcodeServer {
       maxTokenLifetimeSeconds,
       historyCapacity: 8 * Math.max(256, maxClients),
       oneTokenPerClient,
+      maxPayloadBytes,
       random,
     };
     // Handshakes and tokens (above) in the reference's proportions: 4 x 256 and 8 x 256 for its 256 clients.
@@ -171,7 +174,7 @@ export class NetcodeServer {
     this.counters.received++;
     const admission = this.#admission;
     if (!admission) return false;
-    if (data.length < 2 || data.length > MAX_PACKET_BYTES) {
+    if (data.length < 2 || data.length > admission.codec.maxPacketBytes) {
       this.counters.refusedSize++;
       return false;
     }
@@ -235,7 +238,7 @@ export class NetcodeServer {
   /** Sends 1 to 1200 bytes. False if the client is gone or the size is wrong: then nothing was sent. */
   send(client: NetcodeServerClient | number, payload: Uint8Array, now: number): boolean {
     const slot = typeof client === "number" ? this.#slots[client] : this.#slotOf(client);
-    if (!slot || payload.length < 1 || payload.length > MAX_PAYLOAD_BYTES) return false;
+    if (!slot || payload.length < 1 || payload.length > this.#options.maxPayloadBytes) return false;
     // Whoever missed its keep alive does not know that it is connected, and discards payloads.
     if (!slot.confirmed) this.#sendKeepAlive(slot, now);
     const admission = this.#admission;
@@ -254,7 +257,7 @@ export class NetcodeServer {
   sendTo(client: NetcodeServerClient, payload: Uint8Array, address: string, port: number): number {
     const slot = this.#slotOf(client);
     const admission = this.#admission;
-    if (!slot || !admission || payload.length < 1 || payload.length > MAX_PAYLOAD_BYTES) return 0;
+    if (!slot || !admission || payload.length < 1 || payload.length > this.#options.maxPayloadBytes) return 0;
     const sequence = slot.sequence++;
     const bytes = admission.codec.sealPayload(payload, sequence >>> 0, Math.floor(sequence / TWO_32), slot.sendKey);
     this.#handler.send(this.#slab.wireOutView(bytes), address, port);

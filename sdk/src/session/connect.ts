@@ -97,14 +97,17 @@ class ClientConnection {
   constructor(way: Way, options: ConnectSessionOptions) {
     this.#way = way;
     this.#options = options;
-    this.#netcode = new NetcodeClient({
-      send: (data) => way.send(data),
-      stateChanged: (state) => this.#stateChanged(state),
-      payload: (data) => {
-        if (isPathPacket(data)) this.#answerPath(data);
-        else this.#session?.receive(data, this.#now);
+    this.#netcode = new NetcodeClient(
+      {
+        send: (data) => way.send(data),
+        stateChanged: (state) => this.#stateChanged(state),
+        payload: (data) => {
+          if (isPathPacket(data)) this.#answerPath(data);
+          else this.#session?.receive(data, this.#now);
+        },
       },
-    });
+      { maxPayloadBytes: options.maxPacketBytes },
+    );
     this.#timer = setInterval(() => this.#update(), UPDATE_MS);
     this.#timer.unref();
   }

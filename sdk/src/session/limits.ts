@@ -22,6 +22,11 @@ export interface SessionLimits extends ChannelLimits {
    * is more; a client's only peer has no such limit beside the others.
    */
   budget?: HeldBytesBudget;
+  /**
+   * The longest packet that is searched for on the path (RFC 8899), 1200-1427 bytes; with its seal 25 more. Above 1200, which is the
+   * default, it must be the same at both ends: netcode's standard ends there.
+   */
+  maxPacketBytes?: number;
   /** Close code of a session that has to go because the budget is spent. Default 1013, "try again later". */
   budgetSpentCode?: number;
 }

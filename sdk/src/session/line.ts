@@ -1,13 +1,13 @@
 import { NetworkConditioner } from "../channel/conditioner.ts";
 import type { NetworkConditions } from "../channel/line-model.ts";
-import { MAX_PAYLOAD_BYTES } from "../netcode/constants.ts";
+import { MAX_LONG_PAYLOAD_BYTES } from "../netcode/constants.ts";
 
 /** A bad line between a session and its peer, each way its own. */
 export class Line {
   readonly #out: NetworkConditioner;
   readonly #in: NetworkConditioner;
   // Not one for the process: what is taken out here may be answered before it is read to its end.
-  readonly #packet: Uint8Array = new Uint8Array(MAX_PAYLOAD_BYTES);
+  readonly #packet: Uint8Array = new Uint8Array(MAX_LONG_PAYLOAD_BYTES);
 
   constructor(conditions: NetworkConditions) {
     this.#out = new NetworkConditioner(conditions);

@@ -4,7 +4,7 @@ import type { ChannelFailure, SendOptions } from "../channel/wire/types.ts";
 import type { Endpoint } from "../net/endpoint.ts";
 import { describeFull, type HeldBytes, HeldBytesBudget } from "../net/held-bytes.ts";
 import { traceOf } from "../net/trace.ts";
-import { MAX_PAYLOAD_BYTES } from "../netcode/constants.ts";
+import { MAX_LONG_PAYLOAD_BYTES, MAX_PAYLOAD_BYTES } from "../netcode/constants.ts";
 import {
   CLOSE_ABNORMAL,
   CLOSE_NORMAL,
@@ -27,7 +27,7 @@ const trace = traceOf("session");
 const CONTROL_CHANNEL = 255;
 
 // One for the process: a packet is built and sealed before the next one is begun.
-const packet = new Uint8Array(MAX_PAYLOAD_BYTES);
+const packet = new Uint8Array(MAX_LONG_PAYLOAD_BYTES);
 /** Its beginnings by length, so that sending a packet makes no object. */
 const views: Uint8Array[] = [];
 
@@ -106,7 +106,7 @@ export class PacketSession implements Session, Pumped {
         // Its own messages fit, whatever the application's may be.
         ...(maxMessageBytes !== undefined && { maxMessageBytes: Math.max(maxMessageBytes, MAX_CLOSE_BYTES) }),
         held: this.#held,
-        maxPacketBytes: options.maxPacketBytes ?? MAX_PAYLOAD_BYTES,
+        maxPacketBytes: options.maxPacketBytes ?? options.limits.maxPacketBytes ?? MAX_PAYLOAD_BYTES,
         initialRttMs: Math.min(Math.max(options.handshakeMs, MIN_INITIAL_RTT_MS), MAX_INITIAL_RTT_MS),
       },
       {

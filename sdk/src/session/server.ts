@@ -100,6 +100,7 @@ export class UDPSessionServer implements SessionServer, AsyncDisposable {
         maxClients: options.maxClients ?? 1024,
         maxTokenLifetimeSeconds: this.#tokenLifetimeSeconds,
         oneTokenPerClient: true,
+        ...(options.maxPacketBytes === undefined ? {} : { maxPayloadBytes: options.maxPacketBytes }),
       },
       {
         send: (data, address, port) => {

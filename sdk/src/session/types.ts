@@ -51,8 +51,8 @@ export interface SessionStats {
   /** Bytes on their way: sent, neither acknowledged nor lost. */
   bytesInFlight: number;
   /**
-   * The longest packet that is sent on this path at present, in bytes before encryption (RFC 8899): 1200 (WebRTC: 1100), and less,
-   * down to 512, where longer ones vanish. Messages of any size arrive all the same.
+   * The longest packet that is sent on this path at present, in bytes before encryption (RFC 8899): 1200 (WebRTC: 1100), up to 1427 where
+   * both ends search for it, and less, down to 512, where longer ones vanish. Messages of any size arrive all the same.
    */
   maxPacketBytes: number;
 }

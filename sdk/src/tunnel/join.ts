@@ -17,7 +17,7 @@ import { TunnelStreams } from "./streams/streams.ts";
 import { WindowBudget } from "./streams/window.ts";
 import { encodeRequest, parseOffer, parseRefusal, TUNNEL_PATH, type TunnelOffer } from "./wire/offer.ts";
 import type { TunnelPort } from "./wire/ports.ts";
-import { DATAGRAM_CHANNEL, TunnelWriter } from "./wire/protocol.ts";
+import { DATAGRAM_CHANNEL, TUNNEL_PACKET_BYTES, TunnelWriter } from "./wire/protocol.ts";
 
 /** Options of {@link join}. */
 export interface JoinOptions extends Pick<IntroduceOptions, "lobby" | "relays" | "stunServers"> {
@@ -91,7 +91,8 @@ export class Join extends EventEmitter<JoinEvents> implements AsyncDisposable {
   readonly #line: DatagramLine = new DatagramLine(this.#writer, now);
   readonly #flows: GuestFlows = new GuestFlows(this.#line, now);
   readonly #windows = new WindowBudget(STREAM_BYTES);
-  readonly #closing = new AbortController();
+  /** Ends whatever is under way, introductions too. */
+  readonly #closing: AbortController;
   readonly #timers: NodeJS.Timeout[] = [];
   readonly #setPort = new Map<OpenListener, (index: number | undefined) => void>();
   #listeners: OpenListener[] = [];
@@ -102,10 +103,12 @@ export class Join extends EventEmitter<JoinEvents> implements AsyncDisposable {
   #ended: Promise<void> | undefined;
 
   /** @internal {@link join} makes one. */
-  constructor(tunnel: InviteTunnel, options: JoinOptions) {
+  constructor(tunnel: InviteTunnel, options: JoinOptions, closing: AbortController) {
     super();
     this.#tunnel = tunnel;
     this.#options = options;
+    this.#closing = closing;
+    closing.signal.addEventListener("abort", () => void this.close(), { once: true });
   }
 
   /** The ports of this machine that lead to the host's. */
@@ -184,7 +187,10 @@ export class Join extends EventEmitter<JoinEvents> implements AsyncDisposable {
         : (parseRefusal(text) ?? "The host's answer is none of a shared port.");
       throw new RendezvousError(response.status === 503 ? "unreachable" : "refused", reason);
     }
-    return { offer, session: await this.#tunnel.connectSession(offer.token, { signal }) };
+    return {
+      offer,
+      session: await this.#tunnel.connectSession(offer.token, { signal, maxPacketBytes: TUNNEL_PACKET_BYTES }),
+    };
   }
 
   #attach(session: Session, offer: TunnelOffer): void {
@@ -274,6 +280,8 @@ export class Join extends EventEmitter<JoinEvents> implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
+    // Aborting calls close() again, which must find this one.
+    await Promise.resolve();
     this.#closing.abort(new RendezvousError("aborted", "Given up by the caller."));
     for (const timer of this.#timers) clearInterval(timer);
     const session = this.#session;
@@ -298,22 +306,29 @@ export function join(invite: string, options: JoinOptions = {}): Promise<Join> {
 
 async function openJoin(invite: string, options: JoinOptions): Promise<Join> {
   const { lobby, relays, stunServers, signal, timeoutMs = TIMEOUT_MS } = options;
-  const giveUp = AbortSignal.timeout(timeoutMs);
-  const both = signal === undefined ? giveUp : AbortSignal.any([signal, giveUp]);
-  const { tunnel } = await InviteTunnel.open(invite, { lobby, relays, stunServers, signal: both });
-  const joined = new Join(tunnel, options);
-  const onAbort = (): void => void joined.close();
-  both.addEventListener("abort", onAbort, { once: true });
-  try {
-    if (both.aborted) throw both.reason;
-    await joined.open();
-  } catch (error) {
-    await joined.close();
-    throw error instanceof Error ? error : new Error(messageOf(error));
-  } finally {
-    both.removeEventListener("abort", onAbort);
-  }
+  signal?.throwIfAborted();
+  const closing = new AbortController();
+  const onAbort = (): void => closing.abort(signal?.reason);
   signal?.addEventListener("abort", onAbort, { once: true });
-  joined.once("closed", () => signal?.removeEventListener("abort", onAbort));
-  return joined;
+  // For the first connection alone: the host is looked for as long as anybody wants it.
+  const timer = setTimeout(() => {
+    closing.abort(new RendezvousError("unreachable", `The host was not reached within ${timeoutMs} ms.`));
+  }, timeoutMs);
+  let joined: Join | undefined;
+  try {
+    const { tunnel } = await InviteTunnel.open(invite, { lobby, relays, stunServers, signal: closing.signal });
+    joined = new Join(tunnel, options, closing);
+    joined.once("closed", () => signal?.removeEventListener("abort", onAbort));
+    await joined.open();
+    closing.signal.throwIfAborted();
+    return joined;
+  } catch (error) {
+    const reason: unknown = closing.signal.aborted ? closing.signal.reason : error;
+    closing.abort(reason);
+    await joined?.close();
+    signal?.removeEventListener("abort", onAbort);
+    throw reason instanceof Error ? reason : new Error(messageOf(reason));
+  } finally {
+    clearTimeout(timer);
+  }
 }

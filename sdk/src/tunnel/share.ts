@@ -24,6 +24,7 @@ import { writeProxyHeader } from "./host/proxy-protocol.ts";
 import type { SharedGuest } from "./host/shared-guest.ts";
 import { encodeOffer, parseRequest, TUNNEL_PATH, TUNNEL_PROTOCOL } from "./wire/offer.ts";
 import { parsePorts, type SharedPort, type TunnelPort } from "./wire/ports.ts";
+import { TUNNEL_PACKET_BYTES } from "./wire/protocol.ts";
 
 /** Options of {@link share}. */
 export interface ShareOptions {
@@ -150,7 +151,10 @@ export class Share extends EventEmitter<ShareEvents> implements AsyncDisposable 
         if (proxyProtocol && guest.session) writeProxyHeader(socket, guest.session.remote);
       },
     });
-    this.#sessions = new UDPSessionServer(connectivity.bind(), { maxClients: maxGuests + 1 });
+    this.#sessions = new UDPSessionServer(connectivity.bind(), {
+      maxClients: maxGuests + 1,
+      maxPacketBytes: TUNNEL_PACKET_BYTES,
+    });
     this.#sessions.onSession = (session) => this.#accept(session);
     this.#listing = new TunnelListing({ ...options, lobby, name: this.name || "Shared by Sallyport" }, connectivity);
     const { registration } = this.#listing;

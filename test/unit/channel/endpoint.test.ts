@@ -188,7 +188,7 @@ describe("sending", () => {
   });
 
   test("options outside their range are refused", () => {
-    expect(() => endpoint({ maxPacketBytes: 1201 })).toThrow(RangeError);
+    expect(() => endpoint({ maxPacketBytes: 1428 })).toThrow(RangeError);
     expect(() => endpoint({ maxMessageBytes: 2 ** 28 })).toThrow(RangeError);
     expect(() => endpoint().send(new Uint8Array(1), "reliable", { channel: 256 })).toThrow(RangeError);
   });

@@ -320,3 +320,54 @@ test("a client that vanishes is let go after the token's timeout", async () => {
   await socket.close();
   expect(await end).toEqual(["timeout", 1006, ""]);
 });
+
+test("ends that both look for longer packets find them, and a datagram of 1400 bytes goes in one", async () => {
+  await using host = await openServer({ maxPacketBytes: 1427 });
+  const accepted = new Promise<Session>((resolve) => {
+    host.server.onSession = resolve;
+  });
+  const client = await connectSession(host.token(), { maxPacketBytes: 1427 });
+  const server = await accepted;
+  const sizes = new Set<number>();
+  host.socket.tap((data: Buffer) => {
+    sizes.add(data.length);
+    return false;
+  });
+  let arrived = 0;
+  server.onMessage = (data) => {
+    if (data.length === 1403) arrived++;
+  };
+  await until(() => {
+    client.send(Buffer.alloc(10), "reliable");
+    return client.stats.maxPacketBytes === 1427;
+  });
+  sizes.clear();
+  for (let n = 0; n < 50; n++) {
+    await until(() => {
+      client.send(Buffer.alloc(1403), "unreliable");
+      return arrived > n;
+    });
+  }
+  // Whole, and never a second part.
+  const long = [...sizes].filter((size) => size > 200);
+  expect(Math.min(...long)).toBeGreaterThan(1403);
+  expect(Math.max(...long)).toBeLessThanOrEqual(1452);
+  client.close();
+});
+
+test("an end that does not look for them drops what is longer, and the other keeps to 1200", async () => {
+  await using host = await openServer();
+  const accepted = new Promise<Session>((resolve) => {
+    host.server.onSession = resolve;
+  });
+  const client = await connectSession(host.token(), { maxPacketBytes: 1427 });
+  const server = await accepted;
+  const all = collect(server, 200);
+  for (let n = 0; n < 200; n++) {
+    client.send(Buffer.from(`${n}`.padEnd(1000)), "reliable");
+    if (n % 20 === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  expect(await all).toHaveLength(200);
+  expect(client.stats.maxPacketBytes).toBe(1200);
+  client.close();
+});

@@ -1,5 +1,5 @@
 // Every way in which a host ends on Windows. Of each the router is asked afterwards: nothing may be left there.
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { type Gateway, Lab, type Mapping } from "../../lab/lab/index.ts";
 import { describeLab } from "../../lab/lab/vitest.ts";
 import { until } from "../../until.ts";
@@ -7,6 +7,8 @@ import { routePrint } from "../routes.ts";
 import { installWine, NODE, REPOSITORY, SALLYPORT, WindowsComputer } from "../wine/computer.ts";
 
 const TIMES = 10;
+/** Generous: a busy machine has taken five minutes for what takes ten seconds. */
+const PATIENCE_MS = 600_000;
 /** Their numbers on Windows. */
 const [SIGHUP, SIGBREAK] = [1, 21];
 const [, MAIN = ""] = SALLYPORT;
@@ -29,6 +31,9 @@ describeLab("a host on Windows ends", () => {
     await lab[Symbol.asyncDispose]();
   });
 
+  // What a failed test leaves running has the ports that the next one needs.
+  beforeEach(({ onTestFailed }) => onTestFailed(() => home.shutDown()));
+
   const ports = (mappings: readonly Mapping[]): string[] =>
     mappings.map(({ protocol, externalPort }) => `${protocol} ${externalPort}`).sort();
   /** Nothing but where routers were met. */
@@ -36,7 +41,7 @@ describeLab("a host on Windows ends", () => {
 
   test.for(Array.from({ length: TIMES }, (_, n) => n + 1))("npm start, Ctrl-C: %i", async () => {
     const window = await home.terminal(["cmd", "/c", "npm", "start", "--ignore-scripts"]);
-    await window.line(/mapped: (Anyone can join|Your router)/);
+    await window.line(/mapped: (Anyone can join|Your router)/, PATIENCE_MS);
     expect(ports(await router.mappings())).toEqual(expect.arrayContaining(["tcp 7777", "udp 7777"]));
     window.interrupt();
     await window.ended();
@@ -52,16 +57,16 @@ describeLab("a host on Windows ends", () => {
     async (n) => {
       const port = 9000 + n;
       const map = home.spawn([...SALLYPORT, "map", String(port), "--json"]);
-      await map.waitForJson<{ event: string }>(({ event }) => event === "mapped", 180_000);
+      await map.waitForJson<{ event: string }>(({ event }) => event === "mapped", PATIENCE_MS);
       const [, pid] = /^mappings-(\d+)-/.exec(remembered().find((name) => name.startsWith("mappings-")) ?? "") ?? [];
       expect(pid).toBeDefined();
       await home.kill("main.js map");
       await map.exited;
       const sitter = home.spawn([NODE, program("sitter"), pid ?? ""]);
-      await sitter.waitForLine(/^sitting/, 600_000);
+      await sitter.waitForLine(/^sitting/, PATIENCE_MS);
       expect(ports(await router.mappings())).toEqual([`tcp ${port}`, `udp ${port}`]);
       const next = home.spawn([...SALLYPORT, "map", "9100", "--json"]);
-      await next.waitForJson<{ event: string }>(({ event }) => event === "mapped", 180_000);
+      await next.waitForJson<{ event: string }>(({ event }) => event === "mapped", PATIENCE_MS);
       // Before it asks this protocol for anything of its own; another protocol may have been quicker.
       await until(async () => ports(await router.mappings()).join() === "tcp 9100,udp 9100");
       await home.kill("main.js map");
@@ -80,7 +85,7 @@ describeLab("a host on Windows ends", () => {
     ["a closed window", "close", [START]],
   ] as const)("%s, told as Windows tells it: %s %j", async ([, event, argv]) => {
     const { stdout, output } = await home.exec([NODE, program("console-event"), event, ...argv], {
-      timeoutMs: 600_000,
+      timeoutMs: PATIENCE_MS,
     });
     const { ended, ms } = JSON.parse(stdout.trim().split("\n").at(-1) ?? "") as { ended: number; ms: number };
     await home.quiet();

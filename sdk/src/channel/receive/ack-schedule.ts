@@ -52,8 +52,11 @@ export class AckSchedule {
     if (gap || this.#waiting >= (ACK_AFTER[urgency] ?? 1)) this.#dueAt = now;
   }
 
-  /** Writes ack delay and older acks behind the control byte and sets {@link flags}. @returns where they end. */
-  write(out: Uint8Array, offset: number, now: number): number {
+  /**
+   * Writes ack delay and older acks behind the control byte and sets {@link flags}.
+   * @param mostBytes of older acks @returns where they end
+   */
+  write(out: Uint8Array, offset: number, now: number, mostBytes: number = MAX_OLDER_ACK_BYTES): number {
     this.flags = 0;
     let at = offset;
     const delay = Math.floor((now - this.#newestAt) * ACK_DELAY_UNITS_PER_MS);
@@ -61,7 +64,7 @@ export class AckSchedule {
       this.flags |= CONTROL_ACK_DELAY;
       out[at++] = Math.min(delay, ACK_DELAY_UNKNOWN);
     }
-    const bytes = this.#olderBytes();
+    const bytes = Math.min(this.#olderBytes(), mostBytes);
     if (bytes > 0) {
       this.flags |= CONTROL_OLDER_ACKS;
       out[at++] = bytes;

@@ -1,5 +1,5 @@
 import { traceOf } from "../../net/trace.ts";
-import { MAX_PACKET_OVERHEAD } from "../wire/frames.ts";
+import { frameBytesOf, MAX_PACKET_BYTES } from "../wire/frames.ts";
 
 const trace = traceOf("channel");
 
@@ -28,13 +28,15 @@ const BLACK_HOLE_ROUNDS = 2;
 const LENGTH_SHIFT = 7;
 
 /**
- * How long packets may be on this path, by RFC 8899 (DPLPMTUD) without ICMP. Begins with the longest: netcode's limit is what the
+ * How long packets may be on this path, by RFC 8899 (DPLPMTUD) without ICMP. Begins with netcode's limit, which is what the
  * RFC takes for a base that paths carry (section 5.1.2), so that one which does costs no probe. When long packets vanish, probes
  * that carry nothing else find out whether it is for their length; if so the least takes over at once, and probes look for
  * what fits. Does no I/O and has no timer: losses and acknowledgements come from {@link Recovery}, probes leave when packets do.
  */
 export class PathMtu {
   readonly max: number;
+  /** What a path that is new is taken to carry: RFC 8899's BASE_PLPMTU. */
+  readonly #base: number;
   /** Packets up to this length are not looked at. */
   readonly floor: number;
   /** The longest packet to be sent at present, in bytes: RFC 8899's PLPMTU less what lies below. */
@@ -74,12 +76,14 @@ export class PathMtu {
   /** @param max the longest packet that may ever be sent, in bytes */
   constructor(max: number) {
     this.max = max;
+    this.#base = Math.min(max, MAX_PACKET_BYTES);
     this.floor = Math.min(LEAST_PACKET_BYTES, max);
-    this.size = max;
-    this.frameBytes = max - MAX_PACKET_OVERHEAD;
+    this.size = this.#base;
+    this.frameBytes = frameBytesOf(this.size);
     const lengths = ((max - this.floor) >> LENGTH_SHIFT) + 1;
     this.#arrivedAt = new Float64Array(lengths).fill(-Infinity);
     this.#arrivedBytes = new Uint16Array(lengths);
+    if (max > this.#base) this.#searchFrom(max, -Infinity);
   }
 
   /** How long a packet may be that has to get through, rather than to hold much. */
@@ -149,6 +153,7 @@ export class PathMtu {
     this.probeSequence = -1;
     this.#doubted = 0;
     this.#raiseMs = FIRST_RAISE_MS;
+    if (this.size > this.#base) this.#setSize(this.#base);
     if (this.size < this.max) this.#searchFrom(this.max, now);
     else this.probeAt = Infinity;
   }
@@ -232,7 +237,7 @@ export class PathMtu {
 
   #setSize(bytes: number): void {
     this.size = bytes;
-    this.frameBytes = bytes - MAX_PACKET_OVERHEAD;
+    this.frameBytes = frameBytesOf(bytes);
   }
 
   #indexOf(bytes: number): number {

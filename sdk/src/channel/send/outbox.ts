@@ -60,6 +60,12 @@ export class Outbox {
     return this.#schedule.active.length > 0;
   }
 
+  /** How long the message's frame is that goes next, as far as it is whole; 0 if none waits. */
+  get firstWholeBytes(): number {
+    const stream = this.#schedule.active[0];
+    return (stream?.resendWhole.at(0) ?? stream?.whole.at(0))?.wholeBytes ?? 0;
+  }
+
   /** When a copy is due in a packet of its own; Infinity if none is. */
   get copyAt(): number {
     const message = this.#sentOnce.first(-Infinity);

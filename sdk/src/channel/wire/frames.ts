@@ -71,8 +71,12 @@ export const MESSAGE_WINDOW = 2048;
  * receiver that holds as much early would have to refuse it.
  */
 export const SLICES_AHEAD_BYTES: number = 256 * 1024;
-/** netcode's largest payload. */
+/** netcode's largest payload: what a path is taken to carry until it was searched. */
 export const MAX_PACKET_BYTES = 1200;
+/** The longest packet that may be searched for: netcode's seal makes it a datagram of 1452 bytes. */
+export const LONGEST_PACKET_BYTES = 1427;
+/** In a packet longer than {@link MAX_PACKET_BYTES} whose message needs the room: older acks that do not fit are told in the next. */
+export const FEW_OLDER_ACK_BYTES = 8;
 /** The longest message that a varint of 4 bytes can tell. */
 export const MAX_MESSAGE_BYTES = 0x0fffffff;
 
@@ -149,4 +153,10 @@ export class FrameReader {
     else this.at = start + bytes;
     return start;
   }
+}
+
+/** How long frames may be in a packet of this size: one that is longer than every path's makes room by telling fewer acks. */
+export function frameBytesOf(bytes: number): number {
+  const spared = bytes > MAX_PACKET_BYTES ? MAX_OLDER_ACK_BYTES - FEW_OLDER_ACK_BYTES : 0;
+  return bytes - MAX_PACKET_OVERHEAD + spared;
 }

@@ -36,8 +36,8 @@ export interface ChannelHandler {
 /** Options of {@link MessageEndpoint}. */
 export interface MessageEndpointOptions {
   /**
-   * The longest packet that `poll` makes: 256-1200 bytes, default 1200 (netcode's largest payload). On a path that carries less
-   * packets become shorter by themselves, down to 512 bytes; see `stats.maxPacketBytes`.
+   * The longest packet that `poll` makes: 256-1427 bytes, default 1200 (netcode's largest payload). More than 1200 is searched for first
+   * (RFC 8899). On a path that carries less packets become shorter by themselves, down to 512 bytes; see `stats.maxPacketBytes`.
    */
   maxPacketBytes?: number;
   /**

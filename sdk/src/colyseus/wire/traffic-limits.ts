@@ -65,7 +65,8 @@ function complete(wanted: number, { heldBytes, queuedBytes }: TrafficLimits): Co
 
 /** What sessions are given: each has these limits, and all have one budget. */
 export type SharedLimits = Readonly<
-  Required<Omit<SessionLimits, "maxUnreliableBufferedBytes">> & Pick<SessionLimits, "maxUnreliableBufferedBytes">
+  Required<Omit<SessionLimits, "maxUnreliableBufferedBytes" | "maxPacketBytes">> &
+    Pick<SessionLimits, "maxUnreliableBufferedBytes">
 >;
 
 /** For all sessions of a server. */

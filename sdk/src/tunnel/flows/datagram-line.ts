@@ -1,10 +1,11 @@
 /** Datagrams of all flows through one session, counted. */
+import { frameBytesOf } from "../../channel/wire/frames.ts";
 import type { Session } from "../../session/types.ts";
 import { DATAGRAM_CHANNEL, DATAGRAM_HEADER_BYTES, type TunnelWriter } from "../wire/protocol.ts";
 import { isRakNetProbe } from "./raknet.ts";
 
-/** What stands before a datagram in a packet at the most: reliable's header, and a frame's. */
-const PACKET_OVERHEAD_BYTES = 40 + 4;
+/** Before a whole message: its type, and two bytes of length. */
+const FRAME_HEADER_BYTES = 3;
 /** How often the longest packet is looked up, ms: it changes when the path does. */
 const LOOK_MS = 500;
 
@@ -71,7 +72,7 @@ export class DatagramLine {
     const now = this.#now();
     if (now - this.#lookedAt > LOOK_MS) {
       this.#lookedAt = now;
-      this.#wholeBytes = session.stats.maxPacketBytes - PACKET_OVERHEAD_BYTES - DATAGRAM_HEADER_BYTES;
+      this.#wholeBytes = frameBytesOf(session.stats.maxPacketBytes) - FRAME_HEADER_BYTES - DATAGRAM_HEADER_BYTES;
     }
     return this.#wholeBytes;
   }

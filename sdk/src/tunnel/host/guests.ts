@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 import type { Session } from "../../session/types.ts";
 import { WindowBudget } from "../streams/window.ts";
 import type { TunnelPort } from "../wire/ports.ts";
+import { TunnelWriter } from "../wire/protocol.ts";
 import { dialProgram, udpTarget } from "./local-program.ts";
 import { LoopbackSources } from "./loopback-sources.ts";
 import { SharedGuest } from "./shared-guest.ts";
@@ -35,6 +36,7 @@ export class Guests {
   readonly #byId = new Map<string, SharedGuest>();
   readonly #sources = new LoopbackSources();
   readonly #windows = new WindowBudget(STREAM_BYTES);
+  readonly #writer = new TunnelWriter();
   readonly #timer: NodeJS.Timeout;
   #count = 0;
 
@@ -86,6 +88,7 @@ export class Guests {
       number: ++this.#count,
       source: this.#sources.take(session.remote.address),
       windows: this.#windows,
+      writer: this.#writer,
       now,
       target: (index) => {
         const shared = ports[index];
@@ -99,6 +102,7 @@ export class Guests {
       },
     });
     this.#byId.set(id, guest);
+    this.#makeRoom();
     return guest;
   }
 
@@ -120,14 +124,25 @@ export class Guests {
     return count;
   }
 
+  /** Whoever comes under ever new ids leaves no more behind than as many again as may be in. */
+  #makeRoom(): void {
+    for (const [id, guest] of this.#byId) {
+      if (this.#byId.size <= 2 * this.#options.maxGuests) return;
+      if (guest.leftAt !== undefined) this.#forget(id, guest);
+    }
+  }
+
   #prune(): void {
     const until = this.#options.now() - KEPT_MS;
     for (const [id, guest] of this.#byId) {
       guest.flows.prune();
-      if (guest.leftAt === undefined || guest.leftAt > until) continue;
-      guest.close();
-      this.#sources.give(guest.source);
-      this.#byId.delete(id);
+      if (guest.leftAt !== undefined && guest.leftAt <= until) this.#forget(id, guest);
     }
+  }
+
+  #forget(id: string, guest: SharedGuest): void {
+    guest.close();
+    this.#sources.give(guest.source);
+    this.#byId.delete(id);
   }
 }

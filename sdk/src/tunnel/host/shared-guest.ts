@@ -7,7 +7,7 @@ import { DatagramLine } from "../flows/datagram-line.ts";
 import { HostFlows } from "../flows/host-flows.ts";
 import { TunnelStreams } from "../streams/streams.ts";
 import type { WindowBudget } from "../streams/window.ts";
-import { DATAGRAM_CHANNEL, TunnelWriter } from "../wire/protocol.ts";
+import { DATAGRAM_CHANNEL, type TunnelWriter } from "../wire/protocol.ts";
 
 export interface SharedGuestOptions {
   /** Counts the guests of this run from 1. */
@@ -15,6 +15,8 @@ export interface SharedGuestOptions {
   /** Its address at the local program. */
   source: string;
   windows: WindowBudget;
+  /** One for all: a message is sent before the next is written. */
+  writer: TunnelWriter;
   /** ms, monotonic. */
   now: () => number;
   target: (port: number) => { address: string; port: number } | undefined;
@@ -34,16 +36,15 @@ export class SharedGuest {
   path: SessionPathKind = "direct";
   remote = "";
   readonly #options: SharedGuestOptions;
-  readonly #writer = new TunnelWriter();
   #session: Session | undefined;
   #streams: TunnelStreams | undefined;
 
   constructor(options: SharedGuestOptions) {
-    const { number, source, now, target, mayOpen } = options;
+    const { number, source, writer, now, target, mayOpen } = options;
     this.#options = options;
     this.number = number;
     this.source = source;
-    this.line = new DatagramLine(this.#writer, now);
+    this.line = new DatagramLine(writer, now);
     this.flows = new HostFlows({ line: this.line, target, source, now, mayOpen });
   }
 
@@ -61,10 +62,10 @@ export class SharedGuest {
     const before = this.#session;
     this.detach();
     before?.abort();
-    const { windows, now, dial } = this.#options;
+    const { windows, writer, now, dial } = this.#options;
     const streams = new TunnelStreams({
       session,
-      writer: this.#writer,
+      writer,
       windows,
       now,
       dial: (port) => dial(port, this),

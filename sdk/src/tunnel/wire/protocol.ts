@@ -15,7 +15,10 @@
  *       4 reset               the stream is gone (TCP's RST)
  *       5 window  [more u32]  so many bytes more may be sent; reliable, unordered
  */
+import { LONGEST_PACKET_BYTES } from "../../channel/wire/frames.ts";
 
+/** Both ends search the path up to it, so that a full datagram of ENet's or Unity's (1392, 1400 bytes) travels whole. */
+export const TUNNEL_PACKET_BYTES: number = LONGEST_PACKET_BYTES;
 /** Of datagrams. */
 export const DATAGRAM_CHANNEL = 0;
 export const DATAGRAM_HEADER_BYTES = 3;

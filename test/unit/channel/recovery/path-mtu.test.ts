@@ -4,14 +4,15 @@ import { PathMtu } from "../../../../sdk/src/channel/recovery/path-mtu.ts";
 
 /** The machine with a path under it that carries `carries` bytes, and a round trip of 50 ms. */
 class Path {
-  readonly mtu: PathMtu = new PathMtu(1200);
+  readonly mtu: PathMtu;
   readonly probes: number[] = [];
   carries: number;
   now = 1000;
   #sequence = 0;
 
-  constructor(carries: number) {
+  constructor(carries: number, max = 1200) {
     this.carries = carries;
+    this.mtu = new PathMtu(max);
   }
 
   /** Sends packets, of which the path takes what is too long; then what became of them is known. */
@@ -55,6 +56,41 @@ class Path {
     for (let n = 0; n < 4; n++) this.send(this.mtu.size);
   }
 }
+
+describe("more than netcode's 1200 bytes", () => {
+  test("are looked for at once, with one probe where the path carries all", () => {
+    const path = new Path(1427, 1427);
+    expect(path.mtu).toMatchObject({ size: 1200, frameBytes: 1160 });
+    expect(path.search()).toBe(1);
+    expect(path.probes).toEqual([1427]);
+    // A datagram of 1400 bytes with its flow's and its frame's header.
+    expect(path.mtu).toMatchObject({ size: 1427, probeAt: Infinity });
+    expect(path.mtu.frameBytes).toBeGreaterThanOrEqual(1406);
+  });
+
+  test("are found as far as the path carries them, and 1200 stay meanwhile", () => {
+    const path = new Path(1340, 1427);
+    path.send(1200);
+    path.search();
+    expect(path.mtu.size).toBeGreaterThan(1340 - 32);
+    expect(path.mtu.size).toBeLessThanOrEqual(1340);
+    const none = new Path(1200, 1427);
+    none.search();
+    expect(none.mtu.size).toBe(1200);
+    expect(none.mtu.safeBytes).toBe(512);
+  });
+
+  test("are not believed of another path", () => {
+    const path = new Path(1427, 1427);
+    path.search();
+    path.carries = 1250;
+    path.mtu.onPathChanged(path.now);
+    expect(path.mtu.size).toBe(1200);
+    path.search();
+    expect(path.mtu.size).toBeLessThanOrEqual(1250);
+    expect(path.mtu.size).toBeGreaterThanOrEqual(1200);
+  });
+});
 
 describe("a path that carries all", () => {
   test("is asked nothing", () => {

@@ -32,7 +32,8 @@ test("messages of all kinds and lengths arrive, the reliable ones in order, in p
   const unreliable = server.got.filter(({ mode }) => mode === "unreliable").length;
   expect(unreliable).toBeGreaterThan(70);
   expect(unreliable).toBeLessThan(101);
-  expect(Math.max(...client.channel.sent.map(({ length }) => length))).toBe(MAX_PACKET_BYTES);
+  // libdatachannel's 1172 less SCTP's 28.
+  expect(Math.max(...client.channel.sent.map(({ length }) => length))).toBeLessThanOrEqual(1144);
   expect(client.session.stats).toMatchObject({ maxPacketBytes: MAX_PACKET_BYTES, bufferedBytes: 0 });
   expect(client.session.stats.rttMs).toBeGreaterThanOrEqual(20);
   expect(client.session.stats.packetsLost).toBeGreaterThan(0);
