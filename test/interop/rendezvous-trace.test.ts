@@ -26,7 +26,7 @@ test("a trace tells of the introduction and of none of its secrets", async () =>
   const introduction = await introduce(invite.url);
   introduction.close("joined");
   await until(() => lines.includes("introduction-ended id=2 by=there reason=joined"));
-  await expect(introduce(invite.url.slice(0, -1))).rejects.toThrow("no invite");
+  await expect(introduce(invite.url.slice(0, -1))).rejects.toThrow("link is missing");
   await registration.close();
   await expect(introduce(invite.url)).rejects.toThrow("No host");
 
