@@ -53,14 +53,14 @@ export default defineConfig({
           testTimeout: 120_000,
           hookTimeout: 120_000,
           // Most of the time these wait for a router's or a NAT's timer; each has networks of its own.
-          maxWorkers: 3,
+          maxWorkers: 4,
           // Projects of one group, and so of one number of workers, share them; the groups follow each other.
           sequence: { groupOrder: 1 },
           // Of the tests that say they are concurrent.
           maxConcurrency: 2,
         },
       },
-      // The part of the lab that keeps the processors busy: beside others that do, and not beside three that time routers.
+      // The part of the lab that keeps the processors busy: beside others that do, and not beside those that time routers.
       {
         test: {
           name: "attacks",
@@ -94,7 +94,7 @@ export default defineConfig({
           globalSetup: ["test/lab/setup.ts"],
           testTimeout: 180_000,
           hookTimeout: 600_000,
-          maxWorkers: 3,
+          maxWorkers: 4,
           sequence: { groupOrder: 1 },
         },
       },

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ECHO_MS } from "../../sdk/src/gateway/signals.ts";
+import { until } from "../until.ts";
 import { describeLab } from "./lab/vitest.ts";
 import { CELLS, OPEN, run } from "./terminal/cells.ts";
 import { Pty, quiet } from "./terminal/pty.ts";
@@ -32,19 +33,31 @@ describeLab("a terminal", { concurrent: true, retry: 0, timeout: 300_000 }, () =
       const terminal = new Pty(computer, { cwd: game });
       const isOpen = async (port: number): Promise<void> => {
         expect(await terminal.line(OPEN)).toContain(`${router.wanAddress}:${port}`);
-        await expect.poll(() => router.mappings()).toHaveLength(3); // UDP and TCP, and browsers' UDP
+        // UDP and TCP, and browsers' UDP.
+        await until(async () => (await router.mappings()).length === 3);
+      };
+      // tsx looks at a file a moment after the server has loaded it: what is saved before that is seen with the next save.
+      const save = async (write: () => Promise<void>): Promise<void> => {
+        for (let isSeen = false; !isSeen; ) {
+          await write();
+          isSeen = await terminal.line(/\[tsx\].*Restarting/, 5_000).then(
+            () => true,
+            () => false,
+          );
+        }
+        await isOpen(2567);
       };
       await terminal.type("npm run dev");
       await isOpen(2567);
       // As vim, JetBrains' editors and `sed -i` save: another file takes the name.
       for (let n = 0; n < SAVES; n++) {
-        await writeFile(`${rules}~`, changed(n));
-        await rename(`${rules}~`, rules);
-        await isOpen(2567);
+        await save(async () => {
+          await writeFile(`${rules}~`, changed(n));
+          await rename(`${rules}~`, rules);
+        });
       }
       for (let n = 0; n < SAVES; n++) {
-        await writeFile(rules, changed(SAVES + n));
-        await isOpen(2567);
+        await save(() => writeFile(rules, changed(SAVES + n)));
       }
       // The watcher kills a server that is still unmapping when the next save comes: the one after takes over what it left.
       await writeFile(rules, changed(-1));

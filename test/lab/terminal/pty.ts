@@ -45,8 +45,8 @@ export class Pty {
   }
 
   /** The next line that matches. */
-  line(pattern: RegExp): Promise<string> {
-    return this.#script.waitForLine(pattern, PATIENCE_MS);
+  line(pattern: RegExp, patienceMs: number = PATIENCE_MS): Promise<string> {
+    return this.#script.waitForLine(pattern, patienceMs);
   }
 
   /** The shell has the terminal again. */
