@@ -36,6 +36,9 @@ export interface Arguments {
   positionals: readonly string[];
 }
 
+/** Settings that npm has itself: a person's `.npmrc` may hold them, which says nothing of this program. */
+const OF_NPM: ReadonlySet<string> = new Set(["json", "help"]);
+
 /** @throws UsageError, HelpWanted */
 export function readArguments(usage: Usage, argv: readonly string[]): Arguments {
   const options: Record<string, OptionHelp> = { ...usage.options, help: { type: "boolean", help: "this text" } };
@@ -48,7 +51,7 @@ export function readArguments(usage: Usage, argv: readonly string[]): Arguments 
   });
   if (values["help"] === true) throw new HelpWanted(helpOf(usage));
   const kept = Object.keys(options).filter(
-    (name) => process.env[`npm_config_${name.replaceAll("-", "_")}`] !== undefined,
+    (name) => !OF_NPM.has(name) && process.env[`npm_config_${name.replaceAll("-", "_")}`] !== undefined,
   );
   if (kept.length > 0 && usage.command.endsWith(" --")) {
     const [first = ""] = kept;
